@@ -1,0 +1,33 @@
+// The authorization request (OIDC Core 3.1.2.1, RFC 7636).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "oidc/metadata.hpp"
+#include "oidc/state.hpp"
+
+namespace oidc {
+
+// Parameters whose values an operator may compute per request; empty ones are not sent.
+struct AuthzParameters {
+    std::string prompt;
+    std::string login_hint;
+    std::string ui_locales;
+    std::string claims;
+    std::string extra_auth_args;  // raw query text, appended as it is
+};
+
+// The URL to send the browser to: response_type=code, client_id, redirect_uri, scope, state, nonce,
+// code_challenge and its method, then max_age, acr_values and the parameters; each exactly once.
+std::string authorization_url(const ProviderConfig& config, const ProviderState& provider,
+                              const PendingLogin& login, const AuthzParameters& parameters);
+
+// BASE64URL(SHA256(ASCII(verifier))), RFC 7636 section 4.2.
+std::string code_challenge(std::string_view verifier);
+
+// `text` for extra_auth_args is refused when it repeats a parameter that the module sets.
+Status check_extra_auth_args(std::string_view text);
+
+}  // namespace oidc

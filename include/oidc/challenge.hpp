@@ -1,0 +1,40 @@
+// What a request without a session gets: a redirect to the provider, or 401.
+#pragma once
+
+#include <string_view>
+
+namespace oidc {
+
+enum class Unauthorized : unsigned char {
+    automatic,
+    redirect,
+    status_401
+};  // auth_oidc_unauthorized
+
+// Request headers that decide; empty: absent.
+struct RequestFacts {
+    bool get = false;  // GET
+    std::string_view sec_fetch_mode;
+    std::string_view sec_fetch_dest;
+    std::string_view sec_purpose;  // or Purpose, X-Moz
+    std::string_view accept;
+    std::string_view upgrade;
+    std::string_view requested_with;
+    bool head = false;  // HEAD; `get` is false then
+};
+
+// A top-level navigation: GET, not a prefetch, no Upgrade, Sec-Fetch-Mode: navigate with
+// Sec-Fetch-Dest document (or absent); without Sec-Fetch-Mode: not XMLHttpRequest and Accept
+// contains text/html.
+bool is_navigation(const RequestFacts& facts) noexcept;
+
+// True: redirect. `automatic` redirects navigations alone, so HEAD gets 401. `redirect` still
+// refuses anything but GET and HEAD, prefetches and upgrades, whose login could never finish.
+bool should_redirect(Unauthorized policy, const RequestFacts& facts) noexcept;
+
+// Logout guard: the request comes from our own pages or from the address bar. Sec-Fetch-Site must
+// be same-origin or none; without it, Origin or Referer must be `origin`, or both be absent.
+bool is_own_navigation(std::string_view sec_fetch_site, std::string_view origin_header,
+                       std::string_view referer, std::string_view origin) noexcept;
+
+}  // namespace oidc

@@ -1,0 +1,42 @@
+// Claims as they leave the module: text for headers and variables, JSON for the assertion.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "oidc/config.hpp"
+#include "oidc/json.hpp"
+#include "oidc/ports.hpp"
+#include "oidc/result.hpp"
+
+namespace oidc {
+
+// `name` is the claim's name, or the path of an oidc_claim_set joined with U+001F.
+struct Claim {
+    std::string name;
+    std::string text;  // for headers and variables; empty when it cannot be put into a header
+    std::string json;  // JSON text; empty for a plain string, whose JSON is json_quote(text)
+};
+
+// UserInfo and ID token merged member by member, the ID token winning; protocol claims (iss, aud,
+// exp, nonce, sid, acr, amr, auth_time and their like) come from the ID token alone. Sorted by
+// name. Left out and logged: a claim whose name has control bytes; `_claim_names` and
+// `_claim_sources` (distributed claims are never fetched; Entra's group overage looks like this).
+// Null members are left out.
+// Text: a string as raw UTF-8; numbers and booleans as in JSON; an array of scalars joined with
+// ",", where "%" and "," inside an element are written %25 and %2C so that no element can pretend
+// to be two; anything else as JSON. A value with control bytes has empty text, its JSON stays, and
+// one line is logged.
+std::vector<Claim> collect_claims(const json_t* id_token, const json_t* userinfo,
+                                  const std::vector<std::vector<std::string>>& paths, Log& log);
+
+// The first claim of `names` that has text. Errors: username_missing (detail lists the names), also
+// when that text has surrounding blanks, which a header would lose.
+Result<std::string> username(const std::vector<Claim>& claims,
+                             const std::vector<std::string>& names);
+
+// One header-safe text of a JSON value, as above; ok=false when it has control bytes.
+std::string claim_text(const json_t* value, bool& ok);
+
+}  // namespace oidc

@@ -1,0 +1,84 @@
+// ProviderConfig: one oidc_provider block as the core sees it; plain values, no nginx types.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "oidc/bytes.hpp"
+#include "oidc/ports.hpp"
+
+namespace oidc {
+
+enum class Alg : std::uint8_t {
+    RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, HS256, HS384, HS512,
+};
+
+std::string_view alg_name(Alg alg) noexcept;
+std::optional<Alg> alg_from_name(std::string_view name) noexcept;  // exact case; never "none"
+bool alg_is_symmetric(Alg alg) noexcept;
+
+// OIDC Core 9.
+enum class ClientAuth : std::uint8_t { automatic, basic, post, none };
+
+enum class Toggle : std::uint8_t { automatic, on, off };
+
+struct ProviderConfig {
+    std::string name;       // of the oidc_provider block
+    std::string issuer;     // byte for byte as configured
+    std::string client_id;
+    Secret client_secret;   // empty: a public client
+
+    // Empty: from metadata. With the first two and jwks_uri (or jwks_file) given, no discovery.
+    std::string config_url;  // never empty: derived from issuer when not configured
+    std::string authorization_endpoint;
+    std::string token_endpoint;
+    std::string userinfo_endpoint;
+    std::string jwks_uri;
+    std::string end_session_endpoint;
+    std::string jwks_text;  // content of jwks_file, read by the master
+
+    std::vector<std::string> scope{"openid"};
+    Toggle pkce = Toggle::automatic;
+    ClientAuth client_auth = ClientAuth::automatic;
+    std::vector<Alg> id_token_algs;  // empty: metadata's asymmetric ones, RS256 without metadata
+    std::vector<std::string> trusted_audience;
+    Seconds clock_skew = 60;
+    bool userinfo = false;
+    std::vector<std::string> username_claim{"preferred_username", "sub"};
+    // Paths of nested claims wanted by oidc_claim_set: member names from the top.
+    std::vector<std::vector<std::string>> claim_paths;
+
+    std::optional<Seconds> max_age;      // enforced on auth_time
+    std::vector<std::string> acr_values;  // enforced on acr or amr; also sent
+
+    Seconds pre_auth_timeout = 600;
+    Seconds session_timeout = 8 * 3600;
+    Seconds session_idle_timeout = 0;  // 0: off
+
+    std::string post_logout_uri;  // path or absolute URL; empty: the built-in page
+    bool logout_token_hint = false;
+    std::vector<std::string> clear_cookies;
+    bool preserve_fragment = false;
+    bool callback_forward = false;
+    bool insecure_http = false;
+
+    // Kept in the session only when something reads them.
+    bool keep_id_token = false;
+    bool keep_access_token = false;
+    bool keep_userinfo = false;
+
+    Seconds metadata_lifetime = 3600;
+    Seconds jwks_refetch_interval = 10;
+
+    [[nodiscard]] bool needs_discovery() const {
+        return authorization_endpoint.empty() || token_endpoint.empty() ||
+               (jwks_uri.empty() && jwks_text.empty());
+    }
+};
+
+// issuer without one final "/" + "/.well-known/openid-configuration" (Discovery 4.1).
+std::string discovery_url(std::string_view issuer);
+
+}  // namespace oidc

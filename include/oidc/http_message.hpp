@@ -1,0 +1,57 @@
+// HTTP messages between the core and the adapter. The core never parses HTTP/1.1 framing: libcurl
+// does, behind the adapter.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "oidc/bytes.hpp"
+#include "oidc/result.hpp"
+
+namespace oidc {
+
+struct Header {
+    std::string name;
+    std::string value;
+};
+
+// A request to the provider. Moves only: it carries credentials.
+struct HttpRequest {
+    enum class Method : std::uint8_t { get, post };
+    Method method = Method::get;
+    std::string url;
+    // The directive that names this endpoint ("token_endpoint"), for log lines.
+    std::string_view endpoint;
+    std::vector<Header> headers;  // without Authorization
+    Secret authorization;         // value of the Authorization header; empty: none is sent
+    Secret body;                  // form data of a POST
+    std::size_t max_response = 1024 * 1024;  // bytes of decoded body; more is idp_too_large
+};
+
+struct HttpResponse {
+    int status = 0;
+    std::string content_type;  // lower case, without parameters
+    std::string location;      // of a 3xx, made absolute where possible
+    std::string retry_after;
+    Secret body;
+};
+
+// What the adapter brings back for a request: a response, or an Error with one of the idp_*
+// reasons.
+using HttpOutcome = Result<HttpResponse>;
+
+// Checks that every endpoint shares: a 3xx becomes idp_redirect, and the detail says
+// "<endpoint> <url> redirects to <location>", the fix "configure <endpoint> <location>".
+Status refuse_redirect(const HttpRequest& request, const HttpResponse& response);
+
+// An answer to the browser.
+struct Respond {
+    int status = 200;
+    std::vector<Header>
+        headers;  // Location, Set-Cookie (several), Content-Type, CSP, Cache-Control
+    std::string body;
+};
+
+}  // namespace oidc

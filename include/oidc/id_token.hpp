@@ -1,0 +1,47 @@
+// The ID token: every check of OIDC Core 3.1.3.7.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "oidc/config.hpp"
+#include "oidc/jws.hpp"
+#include "oidc/ports.hpp"
+#include "oidc/result.hpp"
+
+namespace oidc {
+
+// What the token has to match. All views are borrowed for the call.
+struct IdTokenExpectation {
+    const ProviderConfig* provider = nullptr;
+    const KeySet* keys = nullptr;
+    std::span<const Alg> algs;          // the allow-list, already resolved
+    std::string_view nonce;             // the pending login's; never empty
+    std::string_view access_token;      // for at_hash; empty: not checked
+    std::string_view code;              // for c_hash; empty: not checked
+    Seconds now = 0;
+};
+
+struct IdToken {
+    Alg alg{};
+    JsonPtr claims;
+    std::string sub;
+    std::string sid;  // empty: absent
+    Seconds exp = 0;
+};
+
+// In the order of OIDC Core 3.1.3.7: signature first, then iss, aud, azp, exp, nbf, iat, nonce,
+// sub, at_hash, c_hash, auth_time against max_age, acr (or amr) against acr_values. The error's
+// detail gives both values where two were compared, and its fix the directive to look at.
+// `sub` is 1 to 255 bytes of printable ASCII without surrounding blanks (OIDC Core 2).
+Result<IdToken> validate_id_token(std::string_view compact, const IdTokenExpectation& expected);
+
+// The resolved allow-list: id_token_signed_response_alg if configured; else the asymmetric ones of
+// `advertised`; else RS256. Never "none"; HS* only from the configuration.
+std::vector<Alg> allowed_algs(const ProviderConfig& provider,
+                              std::span<const std::string> advertised);
+
+}  // namespace oidc

@@ -1,0 +1,48 @@
+// KeySet: the provider's public keys (RFC 7517), each with what it may verify.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "oidc/config.hpp"
+#include "oidc/ptr.hpp"
+#include "oidc/result.hpp"
+
+namespace oidc {
+
+struct Jwk {
+    enum class Type : std::uint8_t { rsa, ec_p256, ec_p384, ec_p521, ed25519 };
+    Type type{};
+    std::string kid;          // empty: the key has none
+    std::optional<Alg> alg;   // the key's own "alg", which then is the only one it verifies
+    JwkPtr cjose;             // RSA and EC
+    PkeyPtr pkey;             // Ed25519
+    // True when type and alg fit: RSA 2048 to 8192 bits for RS/PS, the curve of the ES algorithm.
+    [[nodiscard]] bool may_verify(Alg wanted) const noexcept;
+};
+
+class KeySet {
+  public:
+    KeySet() = default;
+
+    // Parses a JWKS document of at most 256 KiB and 100 keys. Entries that cannot verify a
+    // signature are left out one by one (RFC 7517 section 5): use other than "sig", key_ops without
+    // "verify", unknown kty or crv, oct keys, RSA under 2048 or above 8192 bits or with an even or
+    // huge exponent, points off the curve, broken members. Private members, x5c, x5u and jku are
+    // never looked at. `{}` is an empty set. Errors: jwks_invalid.
+    static Result<KeySet> parse(std::string_view text);
+
+    // At most 8 keys that may verify `alg`: those whose kid equals, or all when `kid` is empty.
+    [[nodiscard]] std::vector<const Jwk*> candidates(Alg alg, std::string_view kid) const;
+    [[nodiscard]] std::size_t size() const noexcept { return keys_.size(); }
+    [[nodiscard]] std::size_t ignored() const noexcept { return ignored_; }
+
+  private:
+    std::vector<Jwk> keys_;
+    std::size_t ignored_ = 0;
+};
+
+}  // namespace oidc

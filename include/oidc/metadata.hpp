@@ -1,0 +1,64 @@
+// Provider metadata (Discovery 1.0 section 3, RFC 8414) and what is made of it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "oidc/config.hpp"
+#include "oidc/http_message.hpp"
+#include "oidc/jwk.hpp"
+#include "oidc/result.hpp"
+
+namespace oidc {
+
+struct Metadata {
+    std::string authorization_endpoint;
+    std::string token_endpoint;
+    std::string userinfo_endpoint;     // empty: none
+    std::string jwks_uri;              // empty with jwks_file
+    std::string end_session_endpoint;  // empty: none
+    std::vector<std::string> token_endpoint_auth_methods;  // empty: not said
+    std::vector<std::string> id_token_signing_algs;
+    std::vector<std::string> code_challenge_methods;
+    bool code_challenge_methods_said = false;
+    bool response_iss_supported = false;  // RFC 9207
+};
+
+// Parses a discovery document and applies the explicit endpoints of `config` over it. The issuer
+// is compared byte for byte (Discovery 4.3). With a null document (no discovery) everything comes
+// from `config`. Errors: metadata_invalid, metadata_issuer.
+Result<Metadata> parse_metadata(const std::string_view* document, const ProviderConfig& config);
+
+// S256 unless switched off, or the metadata lists methods without S256 and pkce is automatic.
+bool use_pkce(const ProviderConfig& config, const Metadata& metadata) noexcept;
+
+// basic, post or none: the configured one; else none without a secret, else basic if advertised or
+// nothing is said, else post. Error: metadata_invalid with fix "token_endpoint_auth_method" when
+// only methods that need a key are advertised.
+Result<ClientAuth> choose_client_auth(const ProviderConfig& config, const Metadata& metadata);
+
+HttpRequest metadata_request(const ProviderConfig& config);
+HttpRequest jwks_request(const std::string& jwks_uri);
+// Status, redirects and content; the returned text is what is cached.
+Result<std::string> metadata_text(const HttpRequest& request, HttpOutcome outcome);
+Result<std::string> jwks_text(const HttpRequest& request, HttpOutcome outcome);
+
+// Everything that a login needs to know of the provider; immutable, shared by the flows of a
+// worker.
+struct ProviderState {
+    Metadata metadata;
+    KeySet keys;
+    std::vector<Alg> algs;         // resolved allow-list
+    ClientAuth client_auth = ClientAuth::basic;
+    bool pkce = true;
+    std::uint64_t generation = 0;  // from 1, grows with every change of the documents
+};
+
+// `metadata_document` null: no discovery. Errors as parse_metadata, choose_client_auth, KeySet.
+Result<std::shared_ptr<const ProviderState>> make_provider_state(
+    const ProviderConfig& config, const std::string_view* metadata_document,
+    std::string_view jwks_document, std::uint64_t generation = 0);
+
+}  // namespace oidc

@@ -1,0 +1,28 @@
+// The UserInfo request and response (OIDC Core 5.3).
+#pragma once
+
+#include <string_view>
+
+#include "oidc/http_message.hpp"
+#include "oidc/id_token.hpp"
+#include "oidc/metadata.hpp"
+#include "oidc/result.hpp"
+
+namespace oidc {
+
+HttpRequest userinfo_request(const ProviderState& provider, std::string_view access_token);
+
+struct UserInfo {
+    JsonPtr claims;
+    std::string text;  // JSON text of the claims, for $oidc_userinfo
+};
+
+// application/json, or application/jwt: verified like an ID token, and iss, aud, exp are checked
+// when present (5.3.2; Authelia and LemonLDAP::NG leave them out). `sub` must be there and equal
+// `expected_sub` (5.3.2). Errors: idp_redirect, userinfo_status, userinfo_malformed, userinfo_sub,
+// and those of verify_jws.
+Result<UserInfo> parse_userinfo(const HttpRequest& request, HttpOutcome outcome,
+                                const ProviderConfig& config, const ProviderState& provider,
+                                std::string_view expected_sub, Seconds now);
+
+}  // namespace oidc

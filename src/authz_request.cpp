@@ -1,0 +1,139 @@
+#include "oidc/authz_request.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "oidc/crypto.hpp"
+#include "oidc/encode.hpp"
+#include "oidc/uri.hpp"
+
+namespace oidc {
+namespace {
+
+// What the module sets in every request, or whose presence would change what comes back.
+constexpr std::array<std::string_view, 13> kReserved = {
+    "response_type", "client_id",   "client_secret",  "redirect_uri",          "scope",
+    "state",         "nonce",       "code_challenge", "code_challenge_method", "response_mode",
+    "request",       "request_uri", "code_verifier"};
+
+bool is_reserved(std::string_view name) {
+    return std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end();
+}
+
+std::string join(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) {
+        if (!text.empty()) {
+            text += ' ';
+        }
+        text += word;
+    }
+    return text;
+}
+
+// "openid" makes the request one of OpenID Connect; without it there is no ID token.
+std::string scope_text(const std::vector<std::string>& scope) {
+    const bool present = std::find(scope.begin(), scope.end(), "openid") != scope.end();
+    const std::string text = join(scope);
+    if (present) {
+        return text;
+    }
+    return text.empty() ? "openid" : "openid " + text;
+}
+
+// Calls visit(argument, decoded name) for each non-empty argument.
+template <class Visit>
+void for_each_argument(std::string_view query, Visit&& visit) {
+    while (!query.empty()) {
+        const std::size_t end = std::min(query.find('&'), query.size());
+        const std::string_view argument = query.substr(0, end);
+        query.remove_prefix(std::min(end + 1, query.size()));
+        if (!argument.empty()) {
+            const std::string_view raw = argument.substr(0, argument.find('='));
+            visit(argument, percent_decode(raw, true).value_or(std::string(raw)));
+        }
+    }
+}
+
+bool is_query_byte(char c) {
+    return c > ' ' && c < 0x7f &&
+           std::string_view("#\"<>\\^`{|}").find(c) == std::string_view::npos;
+}
+
+// Variables in extra_auth_args carry whatever a request carries: what is not a query character is
+// escaped, and an argument that the request has already is left out.
+void append_extra(std::string& url, std::string_view extra, const std::vector<std::string>& taken) {
+    for_each_argument(extra, [&](std::string_view argument, const std::string& name) {
+        if (is_reserved(name) || std::find(taken.begin(), taken.end(), name) != taken.end()) {
+            return;
+        }
+        url += url.find('?') == std::string::npos ? '?' : '&';
+        for (const char c : argument) {
+            if (is_query_byte(c)) {
+                url += c;
+            } else {
+                url += percent_encode({&c, 1});
+            }
+        }
+    });
+}
+
+}  // namespace
+
+std::string code_challenge(std::string_view verifier) {
+    return base64url_encode(sha256(verifier));
+}
+
+std::string authorization_url(const ProviderConfig& config, const ProviderState& provider,
+                              const PendingLogin& login, const AuthzParameters& parameters) {
+    std::string url = provider.metadata.authorization_endpoint;
+    url.reserve(url.size() + 1024);
+    append_query(url, "response_type", "code");
+    append_query(url, "client_id", config.client_id);
+    append_query(url, "redirect_uri", login.redirect_uri);
+    append_query(url, "scope", scope_text(config.scope));
+    append_query(url, "state", login.state);
+    append_query(url, "nonce", login.nonce);
+    if (!login.verifier.empty()) {
+        append_query(url, "code_challenge", code_challenge(login.verifier.view()));
+        append_query(url, "code_challenge_method", "S256");
+    }
+    std::vector<std::string> taken;
+    const auto optional = [&](std::string_view name, std::string_view value) {
+        if (!value.empty()) {
+            append_query(url, name, value);
+            taken.emplace_back(name);
+        }
+    };
+    optional("max_age", config.max_age ? std::to_string(*config.max_age) : std::string());
+    optional("acr_values", join(config.acr_values));
+    optional("prompt", parameters.prompt);
+    optional("login_hint", parameters.login_hint);
+    optional("ui_locales", parameters.ui_locales);
+    optional("claims", parameters.claims);
+    append_extra(url, parameters.extra_auth_args, taken);
+    return url;
+}
+
+Status check_extra_auth_args(std::string_view text) {
+    std::string repeated;
+    for_each_argument(text, [&](std::string_view, const std::string& name) {
+        if (repeated.empty() && is_reserved(name)) {
+            repeated = name;
+        }
+    });
+    if (!repeated.empty()) {
+        return fail(Reason::malformed,
+                    "extra_auth_args may not set \"" + repeated + "\", the module does",
+                    "extra_auth_args");
+    }
+    if (text.starts_with('?') || text.find('#') != std::string_view::npos ||
+        has_control_bytes(text)) {
+        return fail(Reason::malformed,
+                    "extra_auth_args is query text without \"?\", \"#\" and control bytes",
+                    "extra_auth_args");
+    }
+    return Unit{};
+}
+
+}  // namespace oidc

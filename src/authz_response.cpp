@@ -1,0 +1,144 @@
+#include "oidc/authz_response.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "oidc/encode.hpp"
+
+namespace oidc {
+namespace {
+
+constexpr std::size_t kMaxArguments = 300;
+constexpr std::size_t kMaxState = 512;
+constexpr std::size_t kMaxCode = 8 * 1024;
+
+enum Member : std::size_t { code, state, error, error_description, iss, member_count };
+constexpr std::array<std::string_view, member_count> kNames = {"code", "state", "error",
+                                                               "error_description", "iss"};
+
+// Of a finished response; nobody behind us should see or log them again.
+constexpr std::array<std::string_view, 8> kResponseArguments = {
+    "code", "state", "iss", "error", "error_description", "error_uri", "session_state", "scope"};
+
+// The next argument of the query, which is shortened by it.
+std::string_view next_argument(std::string_view& query) {
+    const std::size_t end = std::min(query.find('&'), query.size());
+    const std::string_view argument = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    return argument;
+}
+
+// A name that cannot be decoded is none of ours.
+std::string argument_name(std::string_view argument) {
+    return percent_decode(argument.substr(0, argument.find('=')), true).value_or(std::string());
+}
+
+std::string_view argument_value(std::string_view argument) {
+    const std::size_t eq = argument.find('=');
+    return eq == std::string_view::npos ? std::string_view() : argument.substr(eq + 1);
+}
+
+std::size_t max_size(std::size_t member) {
+    return member == state ? kMaxState : kMaxCode;
+}
+
+}  // namespace
+
+Result<AuthzResponse> parse_authz_response(std::string_view query) {
+    std::array<std::optional<std::string>, member_count> values;
+    std::size_t arguments = 0;
+    while (!query.empty()) {
+        const std::string_view argument = next_argument(query);
+        if (++arguments > kMaxArguments) {
+            return fail(Reason::callback_malformed, "more than 300 arguments");
+        }
+        const auto* found = std::find(kNames.begin(), kNames.end(), argument_name(argument));
+        if (found == kNames.end()) {
+            continue;
+        }
+        const auto member = static_cast<std::size_t>(found - kNames.begin());
+        const std::string name(*found);
+        if (values[member]) {
+            return fail(Reason::callback_malformed, "argument \"" + name + "\" stands there twice");
+        }
+        values[member] = percent_decode(argument_value(argument), true);
+        if (!values[member]) {
+            return fail(Reason::callback_malformed, "bad escape in argument \"" + name + "\"");
+        }
+        if (has_control_bytes(*values[member])) {
+            return fail(Reason::callback_malformed, "control byte in argument \"" + name + "\"");
+        }
+        if (values[member]->size() > max_size(member)) {
+            return fail(Reason::callback_malformed, "argument \"" + name + "\" is too long");
+        }
+    }
+    AuthzResponse response;
+    if (values[code]) {
+        response.code = Secret(*values[code]);
+        cleanse(values[code]->data(), values[code]->size());
+    }
+    response.has_iss = values[iss].has_value();
+    response.state = std::move(values[state]).value_or(std::string());
+    response.error = std::move(values[error]).value_or(std::string());
+    response.error_description = std::move(values[error_description]).value_or(std::string());
+    response.iss = std::move(values[iss]).value_or(std::string());
+    return response;
+}
+
+Status check_response_iss(const AuthzResponse& response, const ProviderConfig& config,
+                          const Metadata& metadata) {
+    if (response.has_iss) {
+        if (response.iss != config.issuer) {
+            return fail(Reason::issuer_mix_up,
+                        "the response is from issuer \"" + response.iss + "\", expected \"" +
+                            config.issuer + "\"",
+                        "issuer");
+        }
+        return Unit{};
+    }
+    if (metadata.response_iss_supported) {
+        return fail(Reason::issuer_missing, "the response has no iss, which the metadata of \"" +
+                                                config.issuer + "\" promises");
+    }
+    return Unit{};
+}
+
+Error response_error(const AuthzResponse& response) {
+    std::string detail = "the provider answered error \"" + response.error + "\"";
+    if (!response.error_description.empty()) {
+        detail += ": \"" + response.error_description + "\"";
+    }
+    if (response.error == "access_denied") {
+        return fail(Reason::access_denied, std::move(detail));
+    }
+    std::string fix;
+    if (response.error == "invalid_scope") {
+        fix = "scope";
+    } else if (response.error == "unauthorized_client" || response.error == "invalid_client") {
+        fix = "client_id";
+    }
+    return fail(Reason::idp_error, std::move(detail), std::move(fix));
+}
+
+std::string strip_response_arguments(std::string_view query) {
+    std::string kept;
+    kept.reserve(query.size());
+    bool first = true;
+    while (!query.empty()) {
+        const std::string_view argument = next_argument(query);
+        const std::string name = argument_name(argument);
+        if (std::find(kResponseArguments.begin(), kResponseArguments.end(), name) !=
+            kResponseArguments.end()) {
+            continue;
+        }
+        if (!first) {
+            kept += '&';
+        }
+        first = false;
+        kept += argument;
+    }
+    return kept;
+}
+
+}  // namespace oidc

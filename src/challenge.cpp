@@ -1,0 +1,81 @@
+#include "oidc/challenge.hpp"
+
+#include <algorithm>
+
+namespace oidc {
+namespace {
+
+char lower(char c) noexcept {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](char x, char y) { return lower(x) == lower(y); });
+}
+
+bool contains_ignoring_case(std::string_view text, std::string_view part) noexcept {
+    return std::search(text.begin(), text.end(), part.begin(), part.end(),
+                       [](char x, char y) { return lower(x) == lower(y); }) != text.end();
+}
+
+// Requests whose answer no person sees: a login started for them could never finish. Any value of
+// the purpose headers counts, all that are in use say "prefetch" or "preview".
+bool is_speculative_or_upgrade(const RequestFacts& facts) noexcept {
+    return !facts.sec_purpose.empty() || !facts.upgrade.empty();
+}
+
+// Does a Referer lie on `origin`? "https://app.example.evil/" must not pass for
+// "https://app.example".
+bool is_url_of(std::string_view url, std::string_view origin) noexcept {
+    if (!equal_ignoring_case(url.substr(0, origin.size()), origin)) {
+        return false;
+    }
+    const std::string_view rest = url.substr(origin.size());
+    return rest.empty() || rest.front() == '/' || rest.front() == '?' || rest.front() == '#';
+}
+
+}  // namespace
+
+bool is_navigation(const RequestFacts& facts) noexcept {
+    if (!facts.get || is_speculative_or_upgrade(facts)) {
+        return false;
+    }
+    if (!facts.sec_fetch_dest.empty() && !equal_ignoring_case(facts.sec_fetch_dest, "document")) {
+        return false;  // an iframe navigates as well, but a login page refuses to be framed
+    }
+    if (!facts.sec_fetch_mode.empty()) {
+        return equal_ignoring_case(facts.sec_fetch_mode, "navigate");
+    }
+    return !equal_ignoring_case(facts.requested_with, "XMLHttpRequest") &&
+           contains_ignoring_case(facts.accept, "text/html");
+}
+
+bool should_redirect(Unauthorized policy, const RequestFacts& facts) noexcept {
+    switch (policy) {
+        case Unauthorized::automatic:
+            return is_navigation(facts);
+        case Unauthorized::redirect:
+            return (facts.get || facts.head) && !is_speculative_or_upgrade(facts);
+        case Unauthorized::status_401:
+            break;
+    }
+    return false;
+}
+
+bool is_own_navigation(std::string_view sec_fetch_site, std::string_view origin_header,
+                       std::string_view referer, std::string_view origin) noexcept {
+    if (!sec_fetch_site.empty()) {
+        return equal_ignoring_case(sec_fetch_site, "same-origin") ||
+               equal_ignoring_case(sec_fetch_site, "none");
+    }
+    if (!origin_header.empty()) {
+        return equal_ignoring_case(origin_header, origin);
+    }
+    if (!referer.empty()) {
+        return !origin.empty() && is_url_of(referer, origin);
+    }
+    return true;
+}
+
+}  // namespace oidc

@@ -1,0 +1,230 @@
+#include "oidc/claims.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+#include <utility>
+
+#include "oidc/encode.hpp"
+
+namespace oidc {
+
+namespace {
+
+constexpr char kPathSeparator = '\x1f';
+
+// Statements about the login itself, which only the ID token can make (U-06).
+constexpr std::array<std::string_view, 16> kProtocolClaims{
+    "iss", "aud", "exp",       "nbf", "iat", "jti",     "nonce",  "azp",
+    "sid", "acr", "auth_time", "amr", "cnf", "at_hash", "c_hash", "events",
+};
+
+// Top-level members by name; the map gives the sorted, stable order.
+using Members = std::map<std::string_view, const json_t*>;
+
+std::string_view string_of(const json_t* value) {
+    return {json_string_value(value), json_string_length(value)};
+}
+
+std::string quoted(std::string_view text) {
+    return "\"" + std::string(text) + "\"";
+}
+
+// UserInfo can hold what claims exist elsewhere (OIDC Core 5.6.2). They are never fetched.
+void note_distributed(const json_t* object, Log& log) {
+    const json_t* names = json_object_get(object, "_claim_names");
+    if (names == nullptr) {
+        return;
+    }
+    std::string list;
+    const char* name = nullptr;
+    json_t* value = nullptr;
+    json_object_foreach(const_cast<json_t*>(names), name, value) {
+        list += list.empty() ? "" : ", ";
+        list += quoted(name);
+    }
+    log.write(LogLevel::notice,
+              "distributed or aggregated claims are left out: " + (list.empty() ? "none" : list));
+}
+
+void add_members(const json_t* object, bool is_userinfo, Members& members, Log& log) {
+    if (!json_is_object(object)) {
+        return;
+    }
+    note_distributed(object, log);
+    const char* key = nullptr;
+    json_t* value = nullptr;
+    json_object_foreach(const_cast<json_t*>(object), key, value) {
+        const std::string_view name = key;
+        if (json_is_null(value) || name == "_claim_names" || name == "_claim_sources") {
+            continue;
+        }
+        if (is_userinfo && std::find(kProtocolClaims.begin(), kProtocolClaims.end(), name) !=
+                               kProtocolClaims.end()) {
+            continue;
+        }
+        // Such a name could pass for a path.
+        if (has_control_bytes(name)) {
+            log.write(LogLevel::warn,
+                      "claim " + quoted(name) + " is left out, its name has control bytes");
+            continue;
+        }
+        members.emplace(name, value);
+    }
+}
+
+// A comma divides elements, so it is escaped inside them, and so is the escape.
+void append_element(std::string& text, std::string_view element) {
+    for (const char c : element) {
+        if (c == '%') {
+            text += "%25";
+        } else if (c == ',') {
+            text += "%2C";
+        } else {
+            text += c;
+        }
+    }
+}
+
+bool is_scalar(const json_t* value) {
+    return json_is_string(value) || json_is_number(value) || json_is_boolean(value);
+}
+
+std::string scalar_text(const json_t* value) {
+    if (json_is_string(value)) {
+        return std::string(string_of(value));
+    }
+    if (json_is_real(value)) {
+        // The shortest text that reads back as the same number.
+        std::array<char, 32> buffer{};
+        const auto end =
+            std::to_chars(buffer.data(), buffer.data() + buffer.size(), json_real_value(value));
+        return {buffer.data(), end.ptr};
+    }
+    return json_text(value);
+}
+
+std::string array_text(const json_t* value) {
+    std::string text;
+    const std::size_t count = json_array_size(value);
+    for (std::size_t i = 0; i < count; ++i) {
+        const json_t* element = json_array_get(value, i);
+        if (!is_scalar(element)) {
+            return json_text(value);
+        }
+        if (i > 0) {
+            text += ',';
+        }
+        append_element(text, scalar_text(element));
+    }
+    return text;
+}
+
+Claim make_claim(std::string name, const json_t* value, Log& log) {
+    Claim claim;
+    bool safe = true;
+    claim.text = claim_text(value, safe);
+    if (!safe || !json_is_string(value)) {
+        claim.json = json_text(value);
+    }
+    if (!safe) {
+        std::string shown = name;
+        std::replace(shown.begin(), shown.end(), kPathSeparator, '.');
+        log.write(LogLevel::warn,
+                  "claim " + quoted(shown) + " has control bytes, it is left out of headers");
+    }
+    claim.name = std::move(name);
+    return claim;
+}
+
+const json_t* follow(const Members& members, const std::vector<std::string>& path) {
+    const auto top = members.find(path.front());
+    const json_t* value = top == members.end() ? nullptr : top->second;
+    for (std::size_t i = 1; i < path.size() && value != nullptr; ++i) {
+        value = json_object_get(value, path[i].c_str());
+    }
+    return json_is_null(value) ? nullptr : value;
+}
+
+std::string path_name(const std::vector<std::string>& path) {
+    std::string name = path.front();
+    for (std::size_t i = 1; i < path.size(); ++i) {
+        name += kPathSeparator;
+        name += path[i];
+    }
+    return name;
+}
+
+}  // namespace
+
+std::vector<Claim> collect_claims(const json_t* id_token, const json_t* userinfo,
+                                  const std::vector<std::vector<std::string>>& paths, Log& log) {
+    Members members;
+    add_members(id_token, false, members, log);
+    add_members(userinfo, true, members, log);  // emplace: what is there stays
+    std::vector<Claim> claims;
+    claims.reserve(members.size() + paths.size());
+    for (const auto& [name, value] : members) {
+        claims.push_back(make_claim(std::string(name), value, log));
+    }
+    std::map<std::string, const json_t*> nested;
+    for (const auto& path : paths) {
+        if (path.size() < 2) {
+            continue;  // a claim of the top level is there already
+        }
+        if (const json_t* value = follow(members, path)) {
+            nested.emplace(path_name(path), value);
+        }
+    }
+    for (const auto& [name, value] : nested) {
+        claims.push_back(make_claim(name, value, log));
+    }
+    std::sort(claims.begin(), claims.end(),
+              [](const Claim& a, const Claim& b) { return a.name < b.name; });
+    return claims;
+}
+
+Result<std::string> username(const std::vector<Claim>& claims,
+                             const std::vector<std::string>& names) {
+    std::string list;
+    for (const std::string& name : names) {
+        const auto claim = std::find_if(claims.begin(), claims.end(), [&](const Claim& c) {
+            return c.name == name && !c.text.empty();
+        });
+        if (claim == claims.end()) {
+            list += list.empty() ? "" : ", ";
+            list += quoted(name);
+            continue;
+        }
+        // A header loses its surrounding blanks on the way, and "admin " would become "admin".
+        if (claim->text.front() == ' ' || claim->text.back() == ' ') {
+            return fail(Reason::username_missing,
+                        "claim " + quoted(name) + " is " + quoted(claim->text) +
+                            ", a user name must not have surrounding blanks",
+                        "username_claim");
+        }
+        return claim->text;
+    }
+    return fail(Reason::username_missing,
+                "neither the id token nor userinfo has one of the claims " + list,
+                "username_claim");
+}
+
+std::string claim_text(const json_t* value, bool& ok) {
+    std::string text;
+    if (json_is_array(value)) {
+        text = array_text(value);
+    } else if (is_scalar(value)) {
+        text = scalar_text(value);
+    } else if (!json_is_null(value) && value != nullptr) {
+        text = json_text(value);
+    }
+    ok = !has_control_bytes(text);
+    if (!ok) {
+        text.clear();
+    }
+    return text;
+}
+
+}  // namespace oidc

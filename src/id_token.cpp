@@ -1,0 +1,382 @@
+#include "oidc/id_token.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+#include "oidc/encode.hpp"
+
+namespace oidc {
+
+namespace {
+
+constexpr std::size_t kMaxSubBytes = 255;
+constexpr const char* kLogoutEvent = "http://schemas.openid.net/event/backchannel-logout";
+
+std::string quoted(std::string_view text) {
+    return "\"" + std::string(text) + "\"";
+}
+
+std::string quoted(std::span<const std::string> texts) {
+    std::string list;
+    for (const std::string& text : texts) {
+        list += list.empty() ? "" : ", ";
+        list += quoted(text);
+    }
+    return "[" + list + "]";
+}
+
+bool contains(std::span<const std::string> list, std::string_view wanted) {
+    return std::find(list.begin(), list.end(), wanted) != list.end();
+}
+
+// The claims of one verified token against what is expected of it.
+class Checks {
+  public:
+    Checks(const json_t* claims, Alg alg, const IdTokenExpectation& expected)
+        : claims_(claims), alg_(alg), expected_(expected), provider_(*expected.provider) {}
+
+    Status run() {
+        using Check = Status (Checks::*)();
+        // The order of OIDC Core 3.1.3.7, so that the first mismatch is the telling one.
+        constexpr std::array<Check, 13> kAll{
+            &Checks::kind,    &Checks::issuer,     &Checks::audience,  &Checks::azp,
+            &Checks::expiry,  &Checks::not_before, &Checks::issued,    &Checks::nonce,
+            &Checks::subject, &Checks::hashes,     &Checks::auth_time, &Checks::acr,
+            &Checks::session,
+        };
+        for (const Check check : kAll) {
+            if (auto verdict = (this->*check)(); !verdict.ok()) {
+                return verdict;
+            }
+        }
+        return Unit{};
+    }
+
+    [[nodiscard]] std::string_view sub() const { return sub_; }
+    [[nodiscard]] std::string_view sid() const { return sid_; }
+    [[nodiscard]] Seconds exp() const { return exp_; }
+
+  private:
+    static Status ok() { return Unit{}; }
+
+    // For the claims that must be there; null counts as absent.
+    static Error missing(Reason reason, const char* name) {
+        return fail(reason, std::string("the token has no ") + name);
+    }
+
+    // RFC 8725 3.12: a logout token must not pass for an ID token.
+    Status kind() {
+        const json_t* events = json_object_get(claims_, "events");
+        if (events == nullptr || json_is_null(events)) {
+            return ok();
+        }
+        if (!json_is_object(events)) {
+            return fail(Reason::id_token_claim, "\"events\" is not an object");
+        }
+        if (json_object_get(events, kLogoutEvent) != nullptr) {
+            return fail(Reason::jwt_typ, "the token is a logout token, not an ID token");
+        }
+        return ok();
+    }
+
+    Status issuer() {
+        const auto iss = json_string(claims_, "iss");
+        if (!iss.ok()) {
+            return fail(Reason::id_token_iss, iss.error().detail);
+        }
+        if (!*iss) {
+            return missing(Reason::id_token_iss, "iss");
+        }
+        const std::string& wanted = provider_.issuer;
+        if (**iss == wanted) {
+            return ok();
+        }
+        std::string detail =
+            "iss " + quoted(**iss) + " is not the configured issuer " + quoted(wanted);
+        if (std::string(**iss) + "/" == wanted || wanted + "/" == **iss) {
+            detail += ", they differ in the final slash only";
+            return fail(Reason::id_token_iss, std::move(detail), "issuer " + std::string(**iss));
+        }
+        return fail(Reason::id_token_iss, std::move(detail), "issuer");
+    }
+
+    Status audience() {
+        const json_t* value = json_object_get(claims_, "aud");
+        if (value == nullptr || json_is_null(value)) {
+            return missing(Reason::id_token_aud, "aud");
+        }
+        if (json_is_string(value)) {
+            audiences_.assign(1, {json_string_value(value), json_string_length(value)});
+        } else {
+            auto list = json_strings(claims_, "aud");
+            if (!list.ok()) {
+                return fail(Reason::id_token_aud, list.error().detail);
+            }
+            audiences_ = **std::move(list);
+        }
+        if (!contains(audiences_, provider_.client_id)) {
+            return fail(Reason::id_token_aud,
+                        "aud " + quoted(audiences_) + " does not contain the client_id " +
+                            quoted(provider_.client_id),
+                        "client_id");
+        }
+        return ok();
+    }
+
+    // 3.1.3.7 (3) to (5): the authorized party is us, and further audiences are trusted because it
+    // is, or by configuration.
+    Status azp() {
+        const auto azp = json_string(claims_, "azp");
+        if (!azp.ok()) {
+            return fail(Reason::id_token_azp, azp.error().detail);
+        }
+        if (*azp && **azp != provider_.client_id) {
+            return fail(
+                Reason::id_token_azp,
+                "azp " + quoted(**azp) + " is not the client_id " + quoted(provider_.client_id),
+                "client_id");
+        }
+        for (const std::string& other : audiences_) {
+            if (other == provider_.client_id) {
+                continue;
+            }
+            // 3.1.3.7 (8) leaves open whose secret signs for several audiences.
+            if (alg_is_symmetric(alg_)) {
+                return fail(Reason::id_token_aud,
+                            "aud " + quoted(audiences_) + " has several values under " +
+                                std::string(alg_name(alg_)) + ", which only one client can verify",
+                            "id_token_signed_response_alg");
+            }
+            if (!*azp && !contains(provider_.trusted_audience, other)) {
+                return fail(Reason::id_token_aud,
+                            "aud " + quoted(audiences_) + " names " + quoted(other) +
+                                " besides the client_id, and there is no azp",
+                            "trusted_audience " + other);
+            }
+        }
+        return ok();
+    }
+
+    Status expiry() {
+        const auto exp = json_time(claims_, "exp");
+        if (!exp.ok()) {
+            return fail(Reason::id_token_exp, exp.error().detail);
+        }
+        if (!*exp) {
+            return missing(Reason::id_token_exp, "exp");
+        }
+        exp_ = **exp;
+        if (expected_.now >= exp_ + provider_.clock_skew) {
+            return time_error(Reason::id_token_exp, "exp", exp_, "has passed");
+        }
+        return ok();
+    }
+
+    Status not_before() {
+        const auto nbf = json_time(claims_, "nbf");
+        if (!nbf.ok()) {
+            return fail(Reason::id_token_nbf, nbf.error().detail);
+        }
+        if (*nbf && **nbf > expected_.now + provider_.clock_skew) {
+            return time_error(Reason::id_token_nbf, "nbf", **nbf, "is in the future");
+        }
+        return ok();
+    }
+
+    // How old a token may be is left to exp: it came over TLS from the token endpoint just now,
+    // bound to this login by its nonce.
+    Status issued() {
+        const auto iat = json_time(claims_, "iat");
+        if (!iat.ok()) {
+            return fail(Reason::id_token_iat, iat.error().detail);
+        }
+        if (!*iat) {
+            return missing(Reason::id_token_iat, "iat");
+        }
+        if (**iat > expected_.now + provider_.clock_skew) {
+            return time_error(Reason::id_token_iat, "iat", **iat, "is in the future");
+        }
+        return ok();
+    }
+
+    Status nonce() {
+        const auto nonce = json_string(claims_, "nonce");
+        if (!nonce.ok()) {
+            return fail(Reason::id_token_nonce, nonce.error().detail);
+        }
+        if (!*nonce) {
+            return missing(Reason::id_token_nonce, "nonce");
+        }
+        if (!equal_constant_time(**nonce, expected_.nonce)) {
+            return fail(Reason::id_token_nonce, "nonce is not the one of the pending login");
+        }
+        return ok();
+    }
+
+    Status subject() {
+        const auto sub = json_string(claims_, "sub");
+        if (!sub.ok()) {
+            return fail(Reason::id_token_sub, sub.error().detail);
+        }
+        if (!*sub) {
+            return missing(Reason::id_token_sub, "sub");
+        }
+        sub_ = **sub;
+        if (sub_.empty() || sub_.size() > kMaxSubBytes) {
+            return fail(Reason::id_token_sub,
+                        "sub has " + std::to_string(sub_.size()) + " bytes, 1 to 255 are accepted");
+        }
+        const bool printable = std::all_of(sub_.begin(), sub_.end(),
+                                           [](unsigned char c) { return c >= 0x20 && c < 0x7f; });
+        if (!printable || sub_.front() == ' ' || sub_.back() == ' ') {
+            return fail(
+                Reason::id_token_sub,
+                "sub " + quoted(sub_) + " is not printable ascii without surrounding blanks");
+        }
+        return ok();
+    }
+
+    Status hashes() {
+        auto verdict = hash("at_hash", expected_.access_token, Reason::id_token_at_hash);
+        return verdict.ok() ? hash("c_hash", expected_.code, Reason::id_token_c_hash)
+                            : std::move(verdict);
+    }
+
+    Status hash(const char* name, std::string_view value, Reason reason) {
+        const auto claim = json_string(claims_, name);
+        if (!claim.ok()) {
+            return fail(reason, claim.error().detail);
+        }
+        if (!*claim || value.empty()) {
+            return ok();
+        }
+        const auto wanted = half_hash(alg_, value);
+        if (!wanted.ok()) {
+            return wanted.error();
+        }
+        if (!equal_constant_time(**claim, *wanted)) {
+            return fail(reason, std::string(name) + " " + quoted(**claim) + " is not the hash " +
+                                    quoted(*wanted) + " of what came with the token");
+        }
+        return ok();
+    }
+
+    Status auth_time() {
+        const auto at = json_time(claims_, "auth_time");
+        if (!at.ok()) {
+            return fail(Reason::id_token_auth_time, at.error().detail);
+        }
+        if (!provider_.max_age) {
+            return ok();
+        }
+        if (!*at) {
+            return fail(Reason::id_token_auth_time,
+                        "the token has no auth_time, which max_age needs", "max_age");
+        }
+        if (expected_.now > **at + *provider_.max_age + provider_.clock_skew) {
+            auto error = time_error(Reason::id_token_auth_time, "auth_time", **at, "is too old");
+            error.detail += ", max_age " + std::to_string(*provider_.max_age);
+            error.fix = "max_age";
+            return error;
+        }
+        // Otherwise it would satisfy any max_age for ever.
+        if (**at > expected_.now + provider_.clock_skew) {
+            return time_error(Reason::id_token_auth_time, "auth_time", **at, "is in the future");
+        }
+        return ok();
+    }
+
+    Status acr() {
+        const auto acr = json_string(claims_, "acr");
+        const auto amr = json_strings(claims_, "amr");
+        if (!acr.ok() || !amr.ok()) {
+            return fail(Reason::id_token_acr, acr.ok() ? amr.error().detail : acr.error().detail);
+        }
+        const auto& wanted = provider_.acr_values;
+        if (wanted.empty() || (*acr && contains(wanted, **acr))) {
+            return ok();
+        }
+        const std::vector<std::string> methods = amr->value_or(std::vector<std::string>{});
+        for (const std::string& method : methods) {
+            if (contains(wanted, method)) {
+                return ok();
+            }
+        }
+        return fail(Reason::id_token_acr,
+                    (*acr ? "acr " + quoted(**acr) : std::string("no acr")) + " and amr " +
+                        quoted(methods) + " satisfy none of " + quoted(wanted),
+                    "acr_values");
+    }
+
+    Status session() {
+        const auto sid = json_string(claims_, "sid");
+        const auto jti = json_string(claims_, "jti");
+        if (!sid.ok() || !jti.ok()) {
+            return fail(Reason::id_token_claim, sid.ok() ? jti.error().detail : sid.error().detail);
+        }
+        sid_ = sid->value_or(std::string_view{});
+        return ok();
+    }
+
+    [[nodiscard]] Error time_error(Reason reason, const char* name, Seconds value,
+                                   const char* what) const {
+        return fail(reason,
+                    std::string(name) + " " + std::to_string(value) + " " + what + ", now is " +
+                        std::to_string(expected_.now) + " and clock_skew " +
+                        std::to_string(provider_.clock_skew),
+                    "clock_skew");
+    }
+
+    const json_t* claims_;
+    Alg alg_;
+    const IdTokenExpectation& expected_;
+    const ProviderConfig& provider_;
+    std::vector<std::string> audiences_;
+    std::string_view sub_;
+    std::string_view sid_;
+    Seconds exp_ = 0;
+};
+
+}  // namespace
+
+Result<IdToken> validate_id_token(std::string_view compact, const IdTokenExpectation& expected) {
+    constexpr std::array<std::string_view, 1> kTyp{"jwt"};
+    VerifyOptions options;
+    options.allowed = expected.algs;
+    options.keys = expected.keys;
+    options.shared_secret = &expected.provider->client_secret;
+    options.accepted_typ = kTyp;
+    auto jwt = verify_jws(compact, options);
+    if (!jwt.ok()) {
+        return jwt.error();
+    }
+    Checks checks(jwt->payload.get(), jwt->alg, expected);
+    if (auto verdict = checks.run(); !verdict.ok()) {
+        return verdict.error();
+    }
+    return IdToken{jwt->alg, std::move(jwt->payload), std::string(checks.sub()),
+                   std::string(checks.sid()), checks.exp()};
+}
+
+std::vector<Alg> allowed_algs(const ProviderConfig& provider,
+                              std::span<const std::string> advertised) {
+    if (!provider.id_token_algs.empty()) {
+        return provider.id_token_algs;
+    }
+    std::vector<Alg> algs;
+    for (const std::string& name : advertised) {
+        const auto alg = alg_from_name(name);
+        if (alg && !alg_is_symmetric(*alg) &&
+            std::find(algs.begin(), algs.end(), *alg) == algs.end()) {
+            algs.push_back(*alg);
+        }
+    }
+    if (algs.empty()) {
+        algs.push_back(Alg::RS256);  // OIDC Core 3.1.3.7 (7)
+    }
+    return algs;
+}
+
+}  // namespace oidc

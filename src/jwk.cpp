@@ -1,0 +1,282 @@
+#include "oidc/jwk.hpp"
+
+#include <openssl/core_names.h>
+#include <openssl/params.h>
+
+#include <array>
+#include <bit>
+
+#include "oidc/encode.hpp"
+#include "oidc/json.hpp"
+
+namespace oidc {
+
+namespace {
+
+constexpr std::size_t kMaxKeys = 100;
+constexpr std::size_t kMaxCandidates = 8;
+constexpr std::size_t kMinRsaBits = 2048;
+constexpr std::size_t kMaxRsaBits = 8192;
+// Room for the largest modulus in base64url and for a few needless leading zero bytes.
+constexpr std::size_t kMaxMemberChars = 1400;
+constexpr std::size_t kEd25519Bytes = 32;
+
+struct Curve {
+    std::string_view name;  // "crv"
+    Jwk::Type type;
+    std::size_t bytes;  // of one coordinate
+    cjose_jwk_ec_curve id;
+    const char* group;
+};
+constexpr std::array<Curve, 3> kCurves{{
+    {"P-256", Jwk::Type::ec_p256, 32, CJOSE_JWK_EC_P_256, "P-256"},
+    {"P-384", Jwk::Type::ec_p384, 48, CJOSE_JWK_EC_P_384, "P-384"},
+    {"P-521", Jwk::Type::ec_p521, 66, CJOSE_JWK_EC_P_521, "P-521"},
+}};
+
+// A string member; nullopt when it is absent, null or of another type.
+std::optional<std::string_view> text_member(const json_t* entry, const char* name) {
+    auto value = json_string(entry, name);
+    return value.ok() ? *value : std::nullopt;
+}
+
+std::optional<std::string> bytes_member(const json_t* entry, const char* name) {
+    const auto text = text_member(entry, name);
+    if (!text || text->empty() || text->size() > kMaxMemberChars) {
+        return std::nullopt;
+    }
+    return base64url_decode(*text);
+}
+
+// An unsigned integer without leading zeros. RFC 7518 section 2 asks for the shortest form, but
+// providers exist that put the sign byte of their big-integer type in front.
+std::optional<std::string> integer_member(const json_t* entry, const char* name) {
+    auto bytes = bytes_member(entry, name);
+    if (bytes) {
+        bytes->erase(0, bytes->find_first_not_of('\0'));
+    }
+    return bytes;
+}
+
+std::size_t bit_length(std::string_view integer) {
+    return integer.empty() ? 0
+                           : 8 * (integer.size() - 1) +
+                                 std::bit_width(static_cast<unsigned char>(integer.front()));
+}
+
+bool is_odd(std::string_view integer) {
+    return !integer.empty() && (static_cast<unsigned char>(integer.back()) & 1U) != 0;
+}
+
+std::uint8_t* bytes_of(std::string& text) {
+    return reinterpret_cast<std::uint8_t*>(text.data());
+}
+
+bool load_rsa(const json_t* entry, Jwk& key) {
+    auto n = integer_member(entry, "n");
+    auto e = integer_member(entry, "e");
+    if (!n || !e) {
+        return false;
+    }
+    const std::size_t bits = bit_length(*n);
+    if (bits < kMinRsaBits || bits > kMaxRsaBits || !is_odd(*n)) {
+        return false;
+    }
+    // At most 32 bits: the time of a verification grows with the exponent.
+    if (!is_odd(*e) || bit_length(*e) < 2 || e->size() > 4) {
+        return false;
+    }
+    cjose_jwk_rsa_keyspec spec{};
+    spec.n = bytes_of(*n);
+    spec.nlen = n->size();
+    spec.e = bytes_of(*e);
+    spec.elen = e->size();
+    key.type = Jwk::Type::rsa;
+    key.cjose.reset(cjose_jwk_create_RSA_spec(&spec, nullptr));
+    return key.cjose != nullptr;
+}
+
+// Full public-key validation (SP 800-56A 5.6.2.3): coordinates in range and on the curve.
+bool on_curve(const Curve& curve, std::string_view x, std::string_view y) {
+    std::string point("\x04");  // uncompressed
+    point.append(x).append(y);
+    std::array<OSSL_PARAM, 3> params{
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, const_cast<char*>(curve.group),
+                                         0),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()),
+        OSSL_PARAM_construct_end(),
+    };
+    const PkeyCtxPtr maker(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
+    EVP_PKEY* raw = nullptr;
+    if (!maker || EVP_PKEY_fromdata_init(maker.get()) != 1 ||
+        EVP_PKEY_fromdata(maker.get(), &raw, EVP_PKEY_PUBLIC_KEY, params.data()) != 1) {
+        return false;
+    }
+    const PkeyPtr pkey(raw);
+    const PkeyCtxPtr checker(EVP_PKEY_CTX_new_from_pkey(nullptr, pkey.get(), nullptr));
+    return checker && EVP_PKEY_public_check(checker.get()) == 1;
+}
+
+bool load_ec(const json_t* entry, Jwk& key) {
+    const auto name = text_member(entry, "crv");
+    auto x = bytes_member(entry, "x");
+    auto y = bytes_member(entry, "y");
+    if (!name || !x || !y) {
+        return false;
+    }
+    for (const Curve& curve : kCurves) {
+        if (curve.name != *name) {
+            continue;
+        }
+        if (x->size() != curve.bytes || y->size() != curve.bytes || !on_curve(curve, *x, *y)) {
+            return false;
+        }
+        cjose_jwk_ec_keyspec spec{};
+        spec.crv = curve.id;
+        spec.x = bytes_of(*x);
+        spec.xlen = x->size();
+        spec.y = bytes_of(*y);
+        spec.ylen = y->size();
+        key.type = curve.type;
+        key.cjose.reset(cjose_jwk_create_EC_spec(&spec, nullptr));
+        return key.cjose != nullptr;
+    }
+    return false;
+}
+
+// RFC 8037. cjose does not know these keys.
+bool load_okp(const json_t* entry, Jwk& key) {
+    auto x = bytes_member(entry, "x");
+    if (text_member(entry, "crv") != "Ed25519" || !x || x->size() != kEd25519Bytes) {
+        return false;
+    }
+    key.type = Jwk::Type::ed25519;
+    key.pkey.reset(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_of(*x), x->size()));
+    return key.pkey != nullptr;
+}
+
+// "use" and "key_ops" (RFC 7517 4.2, 4.3) allow verifying.
+bool meant_for_verifying(const json_t* entry) {
+    const auto use = json_string(entry, "use");
+    const auto operations = json_strings(entry, "key_ops");
+    if (!use.ok() || !operations.ok() || (*use && **use != "sig")) {
+        return false;
+    }
+    if (!*operations) {
+        return true;
+    }
+    for (const std::string& operation : **operations) {
+        if (operation == "verify") {
+            return true;
+        }
+    }
+    return false;
+}
+
+// nullopt: this entry cannot verify any signature that we accept. The key is built from its public
+// members alone, so that nothing else of the entry reaches a library.
+std::optional<Jwk> load(const json_t* entry) {
+    if (!json_is_object(entry) || !meant_for_verifying(entry)) {
+        return std::nullopt;
+    }
+    Jwk key;
+    const auto kid = json_string(entry, "kid");
+    const auto alg = json_string(entry, "alg");
+    if (!kid.ok() || !alg.ok()) {
+        return std::nullopt;
+    }
+    if (*kid) {
+        key.kid = **kid;
+    }
+    const auto kty = text_member(entry, "kty");
+    const bool loaded = (kty == "RSA" && load_rsa(entry, key)) ||
+                        (kty == "EC" && load_ec(entry, key)) ||
+                        (kty == "OKP" && load_okp(entry, key));
+    if (!loaded) {
+        return std::nullopt;
+    }
+    if (*alg) {
+        key.alg = alg_from_name(**alg);
+        if (!key.alg || !key.may_verify(*key.alg)) {
+            return std::nullopt;
+        }
+    }
+    return key;
+}
+
+}  // namespace
+
+bool Jwk::may_verify(Alg wanted) const noexcept {
+    if (alg && *alg != wanted) {
+        return false;
+    }
+    switch (wanted) {
+        case Alg::RS256:
+        case Alg::RS384:
+        case Alg::RS512:
+        case Alg::PS256:
+        case Alg::PS384:
+        case Alg::PS512:
+            return type == Type::rsa;
+        case Alg::ES256:
+            return type == Type::ec_p256;
+        case Alg::ES384:
+            return type == Type::ec_p384;
+        case Alg::ES512:
+            return type == Type::ec_p521;
+        case Alg::EdDSA:
+            return type == Type::ed25519;
+        case Alg::HS256:
+        case Alg::HS384:
+        case Alg::HS512:
+            break;  // a published key is no shared secret
+    }
+    return false;
+}
+
+Result<KeySet> KeySet::parse(std::string_view text) {
+    const OpensslErrorGuard guard;
+    auto document = json_parse_object(text);
+    if (!document.ok()) {
+        return fail(Reason::jwks_invalid, "the jwks document: " + document.error().detail,
+                    "jwks_uri");
+    }
+    KeySet set;
+    const json_t* keys = json_object_get(document->get(), "keys");
+    if (keys == nullptr) {
+        return set;
+    }
+    if (!json_is_array(keys)) {
+        return fail(Reason::jwks_invalid, "\"keys\" of the jwks document is not an array",
+                    "jwks_uri");
+    }
+    const std::size_t count = json_array_size(keys);
+    if (count > kMaxKeys) {
+        return fail(Reason::jwks_invalid, "the jwks document has " + std::to_string(count) +
+                                              " keys, at most " + std::to_string(kMaxKeys) +
+                                              " are accepted");
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+        if (auto key = load(json_array_get(keys, i))) {
+            set.keys_.push_back(std::move(*key));
+        } else {
+            ++set.ignored_;
+        }
+    }
+    return set;
+}
+
+std::vector<const Jwk*> KeySet::candidates(Alg alg, std::string_view kid) const {
+    std::vector<const Jwk*> found;
+    for (const Jwk& key : keys_) {
+        if (found.size() == kMaxCandidates) {
+            break;
+        }
+        if (key.may_verify(alg) && (kid.empty() || key.kid == kid)) {
+            found.push_back(&key);
+        }
+    }
+    return found;
+}
+
+}  // namespace oidc

@@ -1,0 +1,305 @@
+#include "oidc/metadata.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "oidc/authz_request.hpp"
+#include "oidc/id_token.hpp"
+#include "oidc/json.hpp"
+#include "oidc/uri.hpp"
+
+namespace oidc {
+namespace {
+
+constexpr std::size_t kMaxDocument = 256 * 1024;
+
+bool contains(const std::vector<std::string>& list, std::string_view wanted) {
+    return std::find(list.begin(), list.end(), wanted) != list.end();
+}
+
+Error invalid(std::string detail, std::string_view fix = "config_url") {
+    return fail(Reason::metadata_invalid, std::move(detail), std::string(fix));
+}
+
+struct Endpoint {
+    const char* name;  // of the directive and of the metadata member
+    std::string Metadata::*target;
+    const std::string ProviderConfig::*configured;
+    bool required;
+};
+
+constexpr std::array<Endpoint, 5> kEndpoints = {{
+    {"authorization_endpoint", &Metadata::authorization_endpoint,
+     &ProviderConfig::authorization_endpoint, true},
+    {"token_endpoint", &Metadata::token_endpoint, &ProviderConfig::token_endpoint, true},
+    {"jwks_uri", &Metadata::jwks_uri, &ProviderConfig::jwks_uri, true},
+    {"userinfo_endpoint", &Metadata::userinfo_endpoint, &ProviderConfig::userinfo_endpoint, false},
+    {"end_session_endpoint", &Metadata::end_session_endpoint, &ProviderConfig::end_session_endpoint,
+     false},
+}};
+
+// The configured value, else the document's; empty: neither has one.
+Result<std::string> endpoint_value(const Endpoint& endpoint, const json_t* document,
+                                   const ProviderConfig& config) {
+    std::string value = config.*endpoint.configured;
+    if (value.empty() && document != nullptr) {
+        Result<std::optional<std::string_view>> member = json_string(document, endpoint.name);
+        if (!member) {
+            return invalid("metadata: " + member.error().detail, endpoint.name);
+        }
+        if (!*member) {
+            return std::string();
+        }
+        value = **member;
+    } else if (value.empty()) {
+        return std::string();
+    }
+    Result<Url> url = parse_endpoint(value, endpoint.name, config.insecure_http);
+    if (!url) {
+        return invalid(std::move(url).error().detail, endpoint.name);
+    }
+    return value;
+}
+
+Status read_endpoints(const json_t* document, const ProviderConfig& config, Metadata& metadata) {
+    for (const Endpoint& endpoint : kEndpoints) {
+        const bool keys_given = endpoint.target == &Metadata::jwks_uri && !config.jwks_text.empty();
+        if (keys_given) {
+            continue;
+        }
+        Result<std::string> value = endpoint_value(endpoint, document, config);
+        if (!value) {
+            return std::move(value).error();
+        }
+        if (value->empty() && endpoint.required) {
+            return invalid(
+                std::string(document != nullptr ? "the metadata has no " : "nothing gives a ") +
+                    endpoint.name,
+                endpoint.name);
+        }
+        metadata.*endpoint.target = *std::move(value);
+    }
+    // A query of its own is kept (RFC 6749 section 3.1), unless it would repeat what we add.
+    const std::string& url = metadata.authorization_endpoint;
+    const std::size_t question = url.find('?');
+    if (question != std::string::npos) {
+        const std::string_view query = std::string_view(url).substr(question + 1);
+        if (Status status = check_extra_auth_args(query); !status) {
+            return invalid("authorization_endpoint \"" + url +
+                               "\" sets an argument of the authorization request itself",
+                           "authorization_endpoint");
+        }
+    }
+    return Unit{};
+}
+
+// Sets `list`, and `said` (which may be null) to whether the member is there at all.
+Status read_list(const json_t* document, const char* name, std::vector<std::string>& list,
+                 bool* said) {
+    Result<std::optional<std::vector<std::string>>> member = json_strings(document, name);
+    if (!member) {
+        return invalid("metadata: " + member.error().detail);
+    }
+    if (said != nullptr) {
+        *said = member->has_value();
+    }
+    list = std::move(*member).value_or(std::vector<std::string>());
+    return Unit{};
+}
+
+Status check_issuer(const json_t* document, const ProviderConfig& config) {
+    Result<std::optional<std::string_view>> issuer = json_string(document, "issuer");
+    if (!issuer) {
+        return invalid("metadata: " + issuer.error().detail);
+    }
+    if (!*issuer) {
+        return fail(Reason::metadata_issuer, "the metadata has no issuer", "config_url");
+    }
+    const std::string said(**issuer);
+    if (said == config.issuer) {
+        return Unit{};
+    }
+    std::string detail =
+        "the metadata is of issuer \"" + said + "\", configured is \"" + config.issuer + "\"";
+    if (said + "/" == config.issuer || said == config.issuer + "/") {
+        detail += ", they differ in the final slash only";
+    }
+    return fail(Reason::metadata_issuer, std::move(detail), "issuer");
+}
+
+Status read_document(const json_t* document, const ProviderConfig& config, Metadata& metadata) {
+    if (Status status = check_issuer(document, config); !status) {
+        return status;
+    }
+    const std::array<Status, 3> lists = {
+        read_list(document, "token_endpoint_auth_methods_supported",
+                  metadata.token_endpoint_auth_methods, nullptr),
+        read_list(document, "id_token_signing_alg_values_supported", metadata.id_token_signing_algs,
+                  nullptr),
+        read_list(document, "code_challenge_methods_supported", metadata.code_challenge_methods,
+                  &metadata.code_challenge_methods_said),
+    };
+    for (const Status& status : lists) {
+        if (!status) {
+            return status;
+        }
+    }
+    Result<std::optional<bool>> iss =
+        json_bool(document, "authorization_response_iss_parameter_supported");
+    if (!iss) {
+        return invalid("metadata: " + iss.error().detail);
+    }
+    metadata.response_iss_supported = iss->value_or(false);
+    return Unit{};
+}
+
+HttpRequest get(std::string url, std::string_view directive) {
+    HttpRequest request;
+    request.url = std::move(url);
+    request.endpoint = directive;
+    request.headers.push_back({"Accept", "application/json"});
+    request.max_response = kMaxDocument;
+    return request;
+}
+
+// A JSON object behind a 200. The media type is not asked for: key sets are often static files
+// whose server knows no better, and what is no JSON is found out anyway.
+Result<std::string> document_text(const HttpRequest& request, HttpOutcome outcome,
+                                  Reason unavailable, Reason unusable) {
+    if (!outcome) {
+        return std::move(outcome).error();
+    }
+    if (Status status = refuse_redirect(request, *outcome); !status) {
+        return std::move(status).error();
+    }
+    const std::string where = std::string(request.endpoint) + " \"" + request.url + "\"";
+    const std::string fix(request.endpoint);
+    if (outcome->status != 200) {
+        std::string detail = where + " answered " + std::to_string(outcome->status);
+        if (!outcome->retry_after.empty()) {
+            detail += ", retry after \"" + outcome->retry_after + "\"";
+        }
+        return fail(unavailable, std::move(detail), fix);
+    }
+    const std::string_view text = outcome->body.view();
+    if (Result<JsonPtr> json = json_parse_object(text, {.max_bytes = kMaxDocument}); !json) {
+        return fail(unusable,
+                    where + " is no JSON object (content type \"" + outcome->content_type +
+                        "\"): " + json.error().detail,
+                    fix);
+    }
+    return std::string(text);
+}
+
+}  // namespace
+
+Result<Metadata> parse_metadata(const std::string_view* document, const ProviderConfig& config) {
+    Metadata metadata;
+    JsonPtr json;
+    if (document != nullptr) {
+        Result<JsonPtr> parsed = json_parse_object(*document, {.max_bytes = kMaxDocument});
+        if (!parsed) {
+            return invalid("metadata: " + parsed.error().detail);
+        }
+        json = *std::move(parsed);
+        if (Status status = read_document(json.get(), config, metadata); !status) {
+            return std::move(status).error();
+        }
+    }
+    if (Status status = read_endpoints(json.get(), config, metadata); !status) {
+        return std::move(status).error();
+    }
+    return metadata;
+}
+
+bool use_pkce(const ProviderConfig& config, const Metadata& metadata) noexcept {
+    switch (config.pkce) {
+        case Toggle::on:
+            return true;
+        case Toggle::off:
+            return false;
+        case Toggle::automatic:
+            break;
+    }
+    // An empty list says nothing that could be relied on.
+    return !metadata.code_challenge_methods_said || metadata.code_challenge_methods.empty() ||
+           contains(metadata.code_challenge_methods, "S256");
+}
+
+Result<ClientAuth> choose_client_auth(const ProviderConfig& config, const Metadata& metadata) {
+    const bool has_secret = !config.client_secret.empty();
+    if (config.client_auth != ClientAuth::automatic) {
+        if (config.client_auth != ClientAuth::none && !has_secret) {
+            return invalid("token_endpoint_auth_method needs a client_secret", "client_secret");
+        }
+        return config.client_auth;
+    }
+    if (!has_secret) {
+        return ClientAuth::none;
+    }
+    const std::vector<std::string>& methods = metadata.token_endpoint_auth_methods;
+    if (contains(methods, "client_secret_basic")) {
+        return ClientAuth::basic;
+    }
+    if (contains(methods, "client_secret_post")) {
+        return ClientAuth::post;
+    }
+    for (const std::string_view with_key : {"private_key_jwt", "client_secret_jwt",
+                                            "tls_client_auth", "self_signed_tls_client_auth"}) {
+        if (contains(methods, with_key)) {
+            return invalid(
+                "the metadata offers neither client_secret_basic nor "
+                "client_secret_post but \"" +
+                    std::string(with_key) + "\"",
+                "token_endpoint_auth_method");
+        }
+    }
+    return ClientAuth::basic;
+}
+
+HttpRequest metadata_request(const ProviderConfig& config) {
+    return get(config.config_url, "config_url");
+}
+
+HttpRequest jwks_request(const std::string& jwks_uri) {
+    return get(jwks_uri, "jwks_uri");
+}
+
+Result<std::string> metadata_text(const HttpRequest& request, HttpOutcome outcome) {
+    return document_text(request, std::move(outcome), Reason::metadata_unavailable,
+                         Reason::metadata_invalid);
+}
+
+Result<std::string> jwks_text(const HttpRequest& request, HttpOutcome outcome) {
+    return document_text(request, std::move(outcome), Reason::jwks_unavailable,
+                         Reason::jwks_invalid);
+}
+
+Result<std::shared_ptr<const ProviderState>> make_provider_state(
+    const ProviderConfig& config, const std::string_view* metadata_document,
+    std::string_view jwks_document, std::uint64_t generation) {
+    auto state = std::make_shared<ProviderState>();
+    Result<Metadata> metadata = parse_metadata(metadata_document, config);
+    if (!metadata) {
+        return std::move(metadata).error();
+    }
+    state->metadata = *std::move(metadata);
+    Result<KeySet> keys =
+        KeySet::parse(config.jwks_text.empty() ? jwks_document : config.jwks_text);
+    if (!keys) {
+        return std::move(keys).error();
+    }
+    state->keys = *std::move(keys);
+    Result<ClientAuth> client_auth = choose_client_auth(config, state->metadata);
+    if (!client_auth) {
+        return std::move(client_auth).error();
+    }
+    state->client_auth = *client_auth;
+    state->algs = allowed_algs(config, state->metadata.id_token_signing_algs);
+    state->pkce = use_pkce(config, state->metadata);
+    state->generation = generation;
+    return std::shared_ptr<const ProviderState>(std::move(state));
+}
+
+}  // namespace oidc

@@ -1,0 +1,246 @@
+#include "oidc/page.hpp"
+
+#include <array>
+
+#include "oidc/crypto.hpp"
+#include "oidc/encode.hpp"
+#include "oidc/uri.hpp"
+
+namespace oidc {
+namespace {
+
+// The whole look of our pages. It is constant, so that the content security policy can name its
+// hash.
+constexpr std::string_view kStyle = R"(
+:root { color-scheme: light dark; --ground: #f3f4f6; --card: #fff; --text: #1c2430; --soft: #566171;
+  --line: #dfe3e8; --link: #1f5fbf; --button: #1f5fbf; --on-button: #fff; }
+@media (prefers-color-scheme: dark) {
+  :root { --ground: #14171c; --card: #1e2229; --text: #e7eaee; --soft: #a3adba; --line: #343b46;
+    --link: #8ab4f8; --button: #8ab4f8; --on-button: #14171c; }
+}
+* { box-sizing: border-box; }
+body { margin: 0; min-height: 100vh; display: flex; align-items: center; justify-content: center;
+  padding: 1.5rem; background: var(--ground); color: var(--text);
+  font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
+main { width: 100%; max-width: 38em; padding: 2rem 2.25rem 2.25rem; background: var(--card);
+  border: 1px solid var(--line); border-radius: .75rem; }
+h1 { margin: 0 0 .75rem; font-size: 1.45rem; line-height: 1.3; font-weight: 650; }
+p { margin: 0 0 .75rem; }
+main > :last-child { margin-bottom: 0; }
+.soft { color: var(--soft); }
+.go { display: inline-block; margin-top: .5rem; padding: .55rem 1.1rem; border-radius: .5rem;
+  background: var(--button); color: var(--on-button); text-decoration: none; font-weight: 600; }
+.go:hover, .go:focus-visible { text-decoration: underline; }
+.go:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
+.reference { margin: 1.5rem 0 0; padding-top: 1rem; border-top: 1px solid var(--line);
+  color: var(--soft); font-size: .875rem; overflow-wrap: anywhere; }
+code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; color: var(--text); }
+@media (max-width: 30em) { main { padding: 1.5rem 1.25rem; } }
+)";
+
+// Constant for the same reason: what varies stands in data attributes. A fragment that is too long
+// is dropped, and so is one that an earlier login left in the cookie.
+constexpr std::string_view kFragmentScript = R"(
+(function () {
+  'use strict';
+  var data = document.currentScript.dataset;
+  var value = encodeURIComponent(location.hash);
+  var keep = location.hash.length > 1 && value.length <= 1024;
+  document.cookie = data.cookie + '=' + (keep ? value : '') + '; Path=/; SameSite=Lax; Max-Age=' +
+    (keep ? '600' : '0') + (data.secure === '1' ? '; Secure' : '');
+  location.replace(data.url);
+})();
+)";
+
+struct Advice {
+    std::string_view happened;
+    std::string_view try_this;
+};
+
+Advice advice_for(Reason reason, Blame blame) {
+    if (reason == Reason::login_required) {
+        return {"You are not signed in, or your last sign-in has ended.",
+                "Sign in and you will get to the page that you asked for."};
+    }
+    if (reason == Reason::logout_cross_site) {
+        return {"A link or a form on another website led here. You are still signed in.",
+                "To sign out, use the menu of this site."};
+    }
+    switch (blame) {
+        case Blame::user:
+            return {"Everything works, but this account was not let in.",
+                    "If you have several accounts, try again with another one. If you should have "
+                    "access, ask your administrator for it."};
+        case Blame::client:
+            return {
+                "This happens when a sign-in is left open for a long time, is continued from a "
+                "bookmark or with the Back button, or when the browser blocks cookies.",
+                "Start again in one tab, with cookies allowed for this site."};
+        case Blame::idp:
+            return {
+                "This site asked your sign-in service who you are, and got no answer that it "
+                "could accept. You have not been signed in here.",
+                "Wait a minute and start again. If it happens again, tell your administrator."};
+        case Blame::config:
+            return {
+                "This site and your sign-in service do not fit together as they are set up. "
+                "You have not done anything wrong.",
+                "Tell your administrator, who can put it right."};
+        case Blame::server:
+            break;
+    }
+    return {"The request could not be finished. You have not done anything wrong.",
+            "Wait a minute and start again. If it happens again, tell your administrator."};
+}
+
+std::string csp_hash(std::string_view text) {
+    const Digest digest = sha256(text);
+    return "'sha256-" + std::string(base64_encode(as_text(digest)).view()) + "'";
+}
+
+std::string content_security_policy(std::string_view script) {
+    std::string policy = "default-src 'none'; style-src " + csp_hash(kStyle);
+    if (!script.empty()) {
+        policy += "; script-src " + csp_hash(script);
+    }
+    return policy + "; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+}
+
+// `head` and `body` are markup.
+void set_html(Respond& respond, std::string_view title, std::string_view head,
+              std::string_view body, std::string_view script = {}) {
+    respond.headers.push_back({"Content-Type", "text/html; charset=utf-8"});
+    respond.headers.push_back({"Content-Security-Policy", content_security_policy(script)});
+    respond.body.append("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
+        .append("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n")
+        .append("<meta name=\"robots\" content=\"noindex\">\n<title>")
+        .append(html_escape(title))
+        .append("</title>\n<style>")
+        .append(kStyle)
+        .append("</style>\n")
+        .append(head)
+        .append("</head>\n<body>\n<main>\n")
+        .append(body)
+        .append("</main>\n</body>\n</html>\n");
+}
+
+void set_json(Respond& respond, std::string body) {
+    respond.headers.push_back({"Content-Type", "application/json"});
+    respond.body = std::move(body);
+}
+
+std::string element(std::string_view name, std::string_view attributes, std::string_view text) {
+    std::string out = "<";
+    out.append(name).append(attributes).append(">").append(html_escape(text)).append("</");
+    return out.append(name).append(">\n");
+}
+
+std::string button(std::string_view url, std::string_view text) {
+    return "<p>" + element("a", " class=\"go\" href=\"" + html_escape(url) + "\"", text) + "</p>\n";
+}
+
+std::string json_refusal(Reason reason, std::string_view reference) {
+    const ReasonInfo& info = reason_info(reason);
+    std::string body =
+        "{\"error\":" + json_quote(info.code) + ",\"message\":" + json_quote(info.title);
+    if (!reference.empty()) {
+        body += ",\"reference\":" + json_quote(reference);
+    }
+    return body;  // the caller closes the object
+}
+
+}  // namespace
+
+void add_common_headers(Respond& respond) {
+    respond.headers.push_back({"Cache-Control", "no-store"});
+    respond.headers.push_back({"X-Content-Type-Options", "nosniff"});
+    respond.headers.push_back({"Referrer-Policy", "no-referrer"});
+}
+
+Respond error_page(Reason reason, std::string_view reference, std::string_view start_again,
+                   PageForm form) {
+    const ReasonInfo& info = reason_info(reason);
+    Respond respond;
+    respond.status = info.status;
+    add_common_headers(respond);
+    if (info.status == 503) {
+        respond.headers.push_back({"Retry-After", "10"});
+    }
+    if (form == PageForm::json) {
+        set_json(respond, json_refusal(reason, reference) + "}\n");
+        return respond;
+    }
+    const Advice advice = advice_for(reason, info.blame);
+    std::string body = element("h1", "", info.title) + element("p", "", advice.happened) +
+                       element("p", " class=\"soft\"", advice.try_this);
+    if (is_safe_return_target(start_again)) {
+        body += button(start_again, reason == Reason::login_required ? "Sign in" : "Start again");
+    }
+    if (!reference.empty()) {
+        body += "<p class=\"reference\">Reference for your administrator: <code>" +
+                html_escape(reference) + "</code></p>\n";
+    }
+    const bool permitted_is_the_question =
+        reason == Reason::not_permitted || reason == Reason::login_required;
+    set_html(respond, permitted_is_the_question ? info.title : "Sign-in problem", {}, body);
+    return respond;
+}
+
+Respond login_required(std::string_view login_url) {
+    Respond respond;
+    respond.status = reason_info(Reason::login_required).status;
+    add_common_headers(respond);
+    std::string body = json_refusal(Reason::login_required, {});
+    if (!login_url.empty()) {
+        body += ",\"login_url\":" + json_quote(login_url);
+    }
+    set_json(respond, body + "}\n");
+    return respond;
+}
+
+Respond signed_out_page(std::string_view login) {
+    Respond respond;
+    respond.status = 200;
+    add_common_headers(respond);
+    std::string body = element("h1", "", "You are signed out.") +
+                       element("p", " class=\"soft\"",
+                               "On a computer that others use as well, close the browser now.");
+    if (is_safe_return_target(login)) {
+        body += button(login, "Sign in again");
+    }
+    set_html(respond, "Signed out", {}, body);
+    return respond;
+}
+
+Respond fragment_page(std::string_view authorization_url, std::string_view cookie_name,
+                      bool secure) {
+    Respond respond;
+    respond.status = 200;
+    add_common_headers(respond);
+    const std::string url = html_escape(authorization_url);
+    std::string head = "<noscript><meta http-equiv=\"refresh\" content=\"0; url=" + url +
+                       "\"></noscript>\n<script data-url=\"" + url + "\" data-cookie=\"" +
+                       html_escape(cookie_name) + "\" data-secure=\"" + (secure ? "1" : "0") +
+                       "\">";
+    head.append(kFragmentScript).append("</script>\n");
+    const std::string body =
+        element("h1", "", "Taking you to the sign-in page") +
+        element("p", " class=\"soft\"", "If nothing happens, use this button.") +
+        button(authorization_url, "Continue");
+    set_html(respond, "Sign in", head, body, kFragmentScript);
+    return respond;
+}
+
+Respond redirect(int status, std::string_view location) {
+    if ((status != 302 && status != 303) || location.empty() || has_control_bytes(location)) {
+        // A bug of the caller. Better no answer of use than a header that was split in two.
+        return error_page(Reason::internal_error, {}, {}, PageForm::html);
+    }
+    Respond respond;
+    respond.status = status;
+    add_common_headers(respond);
+    respond.headers.push_back({"Location", std::string(location)});
+    return respond;
+}
+
+}  // namespace oidc

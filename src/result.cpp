@@ -1,0 +1,211 @@
+#include "oidc/result.hpp"
+
+#include <array>
+#include <cstddef>
+
+namespace oidc {
+namespace {
+
+struct Row {
+    Reason reason;
+    ReasonInfo info;
+};
+
+using enum LogLevel;
+
+// In the order of the enum; the assertions below hold it to that.
+constexpr Row kRows[] = {
+    // This server.
+    {Reason::internal_error,
+     {"internal_error", 500, error, Blame::server, "Something went wrong on this server."}},
+    {Reason::store_full,
+     {"store_full", 503, error, Blame::server, "Too many people are signed in right now."}},
+    {Reason::store_unavailable,
+     {"store_unavailable", 503, error, Blame::server,
+      "This server cannot look up who is signed in right now."}},
+    {Reason::session_too_large,
+     {"session_too_large", 502, error, Blame::config,
+      "Your account carries more information than this server can keep."}},
+    // The request of the browser.
+    {Reason::login_required,
+     {"login_required", 401, info, Blame::user, "Please sign in to see this page."}},
+    {Reason::not_permitted,
+     {"not_permitted", 403, warn, Blame::user, "Your account is not allowed to see this page."}},
+    {Reason::callback_method,
+     {"callback_method", 405, warn, Blame::client, "This page cannot be used in this way."}},
+    {Reason::callback_malformed,
+     {"callback_malformed", 400, warn, Blame::client,
+      "The sign-in reply that your browser brought cannot be read."}},
+    {Reason::callback_not_https,
+     {"callback_not_https", 400, error, Blame::config,
+      "Signing in needs a secure connection (https)."}},
+    {Reason::state_missing,
+     {"state_missing", 400, warn, Blame::client, "This sign-in was not started in this browser."}},
+    {Reason::state_unknown,
+     {"state_unknown", 400, warn, Blame::client, "This sign-in was not started in this browser."}},
+    {Reason::state_expired,
+     {"state_expired", 400, warn, Blame::client, "This sign-in took too long and has expired."}},
+    {Reason::state_replayed,
+     {"state_replayed", 400, warn, Blame::client, "This sign-in has already been used."}},
+    {Reason::issuer_missing,
+     {"issuer_missing", 400, warn, Blame::idp,
+      "The sign-in reply does not say which service it comes from."}},
+    {Reason::issuer_mix_up,
+     {"issuer_mix_up", 400, error, Blame::idp,
+      "The sign-in reply comes from another service than the one that was asked."}},
+    {Reason::logout_cross_site,
+     {"logout_cross_site", 403, warn, Blame::client,
+      "Another website tried to sign you out, so nothing was done."}},
+    // What the provider said.
+    {Reason::access_denied,
+     {"access_denied", 403, info, Blame::user, "The sign-in was cancelled or not allowed."}},
+    {Reason::idp_error,
+     {"idp_error", 400, warn, Blame::idp, "The sign-in service reported an error."}},
+    // Transport to the provider.
+    {Reason::idp_connect,
+     {"idp_connect", 502, error, Blame::idp, "The sign-in service cannot be reached."}},
+    {Reason::idp_timeout,
+     {"idp_timeout", 504, error, Blame::idp, "The sign-in service took too long to answer."}},
+    {Reason::idp_tls,
+     {"idp_tls", 502, error, Blame::config,
+      "The connection to the sign-in service is not secure, so it was not used."}},
+    {Reason::idp_http,
+     {"idp_http", 502, error, Blame::idp,
+      "The sign-in service gave an answer that cannot be read."}},
+    {Reason::idp_too_large,
+     {"idp_too_large", 502, error, Blame::idp, "The sign-in service sent too much data."}},
+    {Reason::idp_redirect,
+     {"idp_redirect", 502, error, Blame::config,
+      "The sign-in service has moved to another address."}},
+    {Reason::idp_busy,
+     {"idp_busy", 503, error, Blame::server, "Too many people are signing in right now."}},
+    // Metadata and keys.
+    {Reason::metadata_unavailable,
+     {"metadata_unavailable", 503, error, Blame::idp,
+      "The settings of the sign-in service cannot be fetched."}},
+    {Reason::metadata_invalid,
+     {"metadata_invalid", 502, error, Blame::config,
+      "The settings of the sign-in service cannot be used."}},
+    {Reason::metadata_issuer,
+     {"metadata_issuer", 502, error, Blame::config,
+      "The sign-in service does not go by the name that this site expects."}},
+    {Reason::jwks_unavailable,
+     {"jwks_unavailable", 503, error, Blame::idp,
+      "The keys of the sign-in service cannot be fetched."}},
+    {Reason::jwks_invalid,
+     {"jwks_invalid", 502, error, Blame::idp, "The keys of the sign-in service cannot be used."}},
+    // Token endpoint.
+    {Reason::token_status,
+     {"token_status", 502, error, Blame::idp, "The sign-in service did not finish the sign-in."}},
+    {Reason::token_malformed,
+     {"token_malformed", 502, error, Blame::idp,
+      "The sign-in service gave an answer that cannot be read."}},
+    {Reason::token_error,
+     {"token_error", 502, error, Blame::idp, "The sign-in service did not finish the sign-in."}},
+    {Reason::token_client_auth,
+     {"token_client_auth", 502, error, Blame::config,
+      "The sign-in service does not recognise this site."}},
+    {Reason::token_type,
+     {"token_type", 502, error, Blame::idp,
+      "The sign-in service sent a kind of token that this site cannot use."}},
+    {Reason::token_no_id_token,
+     {"token_no_id_token", 502, error, Blame::config,
+      "The sign-in service did not say who you are."}},
+    // ID token and other JWTs.
+    {Reason::jwt_malformed,
+     {"jwt_malformed", 502, error, Blame::idp, "The proof of your identity cannot be read."}},
+    {Reason::jwt_encrypted,
+     {"jwt_encrypted", 502, error, Blame::config,
+      "The proof of your identity is encrypted for somebody else."}},
+    {Reason::jwt_alg,
+     {"jwt_alg", 502, error, Blame::config,
+      "The proof of your identity is signed in a way that this site does not accept."}},
+    {Reason::jwt_crit,
+     {"jwt_crit", 502, error, Blame::idp,
+      "The proof of your identity has conditions that this site does not know."}},
+    {Reason::jwt_typ,
+     {"jwt_typ", 502, error, Blame::idp,
+      "The sign-in service sent something else than a proof of your identity."}},
+    {Reason::jwt_key_unknown,
+     {"jwt_key_unknown", 502, error, Blame::idp,
+      "The proof of your identity is signed with an unknown key."}},
+    {Reason::jwt_signature,
+     {"jwt_signature", 502, error, Blame::idp,
+      "The proof of your identity does not have a valid signature."}},
+    {Reason::id_token_iss,
+     {"id_token_iss", 502, error, Blame::config,
+      "The proof of your identity comes from another service than expected."}},
+    {Reason::id_token_aud,
+     {"id_token_aud", 502, error, Blame::config,
+      "The proof of your identity was made for another site."}},
+    {Reason::id_token_azp,
+     {"id_token_azp", 502, error, Blame::config,
+      "The proof of your identity was made for another site."}},
+    {Reason::id_token_exp,
+     {"id_token_exp", 502, error, Blame::idp, "The proof of your identity has expired."}},
+    {Reason::id_token_nbf,
+     {"id_token_nbf", 502, error, Blame::idp, "The proof of your identity is not valid yet."}},
+    {Reason::id_token_iat,
+     {"id_token_iat", 502, error, Blame::idp,
+      "The proof of your identity was not made at a believable time."}},
+    {Reason::id_token_nonce,
+     {"id_token_nonce", 502, error, Blame::idp,
+      "The proof of your identity does not belong to this sign-in."}},
+    {Reason::id_token_sub,
+     {"id_token_sub", 502, error, Blame::idp,
+      "The proof of your identity does not say who you are."}},
+    {Reason::id_token_at_hash,
+     {"id_token_at_hash", 502, error, Blame::idp,
+      "The parts of the sign-in reply do not belong together."}},
+    {Reason::id_token_c_hash,
+     {"id_token_c_hash", 502, error, Blame::idp,
+      "The parts of the sign-in reply do not belong together."}},
+    {Reason::id_token_auth_time,
+     {"id_token_auth_time", 502, error, Blame::idp,
+      "Your last sign-in is too long ago for this site."}},
+    {Reason::id_token_acr,
+     {"id_token_acr", 502, error, Blame::idp,
+      "This site asks for a stronger way of signing in, such as a second factor."}},
+    {Reason::id_token_claim,
+     {"id_token_claim", 502, error, Blame::idp,
+      "The proof of your identity has details that cannot be used."}},
+    // UserInfo.
+    {Reason::userinfo_status,
+     {"userinfo_status", 502, error, Blame::idp,
+      "The sign-in service did not send the details of your account."}},
+    {Reason::userinfo_malformed,
+     {"userinfo_malformed", 502, error, Blame::idp, "The details of your account cannot be read."}},
+    {Reason::userinfo_sub,
+     {"userinfo_sub", 502, error, Blame::idp,
+      "The sign-in service sent the details of another account."}},
+    {Reason::username_missing,
+     {"username_missing", 502, error, Blame::config,
+      "Your account at the sign-in service has no user name for this site."}},
+    // Input that is not what its grammar says.
+    {Reason::malformed,
+     {"malformed", 400, warn, Blame::client, "The request cannot be understood."}},
+    {Reason::too_large, {"too_large", 400, warn, Blame::client, "The request is too large."}},
+};
+
+constexpr std::size_t kCount = static_cast<std::size_t>(Reason::count_);
+static_assert(std::size(kRows) == kCount, "every reason has its row");
+
+constexpr bool rows_are_in_order() {
+    for (std::size_t i = 0; i < std::size(kRows); ++i) {
+        if (static_cast<std::size_t>(kRows[i].reason) != i) {
+            return false;
+        }
+    }
+    return true;
+}
+static_assert(rows_are_in_order(), "rows stand in the order of the enum");
+
+}  // namespace
+
+const ReasonInfo& reason_info(Reason reason) noexcept {
+    const auto index = static_cast<std::size_t>(reason);
+    // A value that is none of ours can only come from a bug: report it as one.
+    return kRows[index < kCount ? index : 0].info;
+}
+
+}  // namespace oidc

@@ -1,0 +1,219 @@
+#include "oidc/session.hpp"
+
+#include <array>
+#include <cstring>
+
+namespace oidc {
+
+namespace {
+
+// A record is
+//
+//   Header | end[0] .. end[pieces-1] | piece 0 | piece 1 | ...
+//
+// The pieces lie without gaps in the order of `Field`, followed by name, text and JSON of each
+// claim; end[i] is the offset behind piece i. So one pass that sees the ends never fall, from the
+// end of the table to the size of the record, proves that every piece lies inside.
+//
+// Numbers are in the byte order of the machine; a record of another order has another magic.
+struct Header {
+    std::uint32_t magic = 0;
+    std::uint32_t claims = 0;
+    Seconds created = 0;
+    Seconds auth_time = 0;
+};
+static_assert(sizeof(Header) == 24);
+
+enum Field : std::uint32_t {
+    kProvider,
+    kSub,
+    kSid,
+    kUsername,
+    kIdToken,
+    kAccessToken,
+    kUserinfo,
+    kFields,
+};
+
+constexpr std::uint32_t kMagic = 0x4f534531;  // "OSE1": a new layout gets a new number
+constexpr std::uint32_t kPiecesPerClaim = 3;
+constexpr std::size_t kEndBytes = sizeof(std::uint32_t);
+constexpr std::uint32_t kMaxClaims = 4096;
+
+// What the pass in open() relies on: it takes the ends as one and then triples, and the sum of all
+// steps, each below the largest record, stays below 2^32.
+static_assert(kFields % kPiecesPerClaim == 1);
+static_assert((kMaxSessionRecord & (kMaxSessionRecord - 1)) == 0);
+static_assert((1 + kFields + std::uint64_t{kPiecesPerClaim} * kMaxClaims) * kMaxSessionRecord <=
+              UINT32_MAX);
+
+template <class T>
+T load(const char* at) noexcept {
+    T value;
+    std::memcpy(&value, at, sizeof value);
+    return value;
+}
+
+Header header_of(std::string_view record) noexcept {
+    return record.empty() ? Header{} : load<Header>(record.data());
+}
+
+std::uint32_t end_of(const char* record, std::uint32_t piece) noexcept {
+    return load<std::uint32_t>(record + sizeof(Header) + piece * kEndBytes);
+}
+
+std::size_t table_end(std::uint32_t claims) noexcept {
+    return sizeof(Header) + (kFields + std::size_t{kPiecesPerClaim} * claims) * kEndBytes;
+}
+
+// Precondition: the record was opened and has the piece.
+std::string_view piece(std::string_view record, std::uint32_t index) noexcept {
+    if (record.empty()) {
+        return {};  // a SessionView that was not made by open()
+    }
+    const char* data = record.data();
+    const std::size_t begin =
+        index == 0 ? table_end(load<Header>(data).claims) : end_of(data, index - 1);
+    return {data + begin, end_of(data, index) - begin};
+}
+
+constexpr std::uint32_t first_piece(std::uint32_t claim) noexcept {
+    return kFields + kPiecesPerClaim * claim;
+}
+
+template <class T>
+void append_bytes(Secret& out, const T& value) {
+    out.append({reinterpret_cast<const char*>(&value), sizeof value});
+}
+
+}  // namespace
+
+Result<Secret> encode_session(const Session& session) {
+    std::vector<std::string_view> pieces{
+        session.provider,
+        session.sub,
+        session.sid,
+        session.username,
+        session.id_token.view(),
+        session.access_token.view(),
+        session.userinfo.view(),
+    };
+    if (session.claims.size() > kMaxClaims) {
+        return fail(Reason::session_too_large,
+                    "the session has " + std::to_string(session.claims.size()) +
+                        " claims, at most " + std::to_string(kMaxClaims) + " are possible");
+    }
+    pieces.reserve(pieces.size() + kPiecesPerClaim * session.claims.size());
+    for (const Claim& claim : session.claims) {
+        pieces.insert(pieces.end(), {claim.name, claim.text, claim.json});
+    }
+    const auto claims = static_cast<std::uint32_t>(session.claims.size());
+    std::size_t size = table_end(claims);
+    for (const std::string_view text : pieces) {
+        size += text.size();
+    }
+    if (size > kMaxSessionRecord) {
+        return fail(Reason::session_too_large,
+                    "the session would take " + std::to_string(size) + " bytes, at most " +
+                        std::to_string(kMaxSessionRecord) + " are possible");
+    }
+    Secret record;
+    record.reserve(size);
+    append_bytes(record, Header{kMagic, claims, session.created, session.auth_time});
+    auto end = static_cast<std::uint32_t>(table_end(claims));
+    for (const std::string_view text : pieces) {
+        end += static_cast<std::uint32_t>(text.size());
+        append_bytes(record, end);
+    }
+    for (const std::string_view text : pieces) {
+        record.append(text);
+    }
+    return record;
+}
+
+std::optional<SessionView> SessionView::open(std::string_view record) noexcept {
+    if (record.size() < table_end(0) || record.size() > kMaxSessionRecord) {
+        return std::nullopt;
+    }
+    const auto header = load<Header>(record.data());
+    // The claims are bounded first, so that table_end cannot overflow.
+    if (header.magic != kMagic || header.claims > kMaxClaims ||
+        table_end(header.claims) > record.size()) {
+        return std::nullopt;
+    }
+    // One pass without a branch, three ends at a time. A falling end makes a step with high bits;
+    // steps without them cannot come round 2^32 (see kMaxClaims).
+    auto last = static_cast<std::uint32_t>(table_end(header.claims));
+    std::uint32_t steps = 0;
+    const char* at = record.data() + sizeof(Header);
+    const auto check = [&at, &last, &steps] {
+        const auto end = load<std::uint32_t>(at);
+        steps |= end - last;
+        last = end;
+        at += kEndBytes;
+    };
+    check();
+    for (std::uint32_t i = kFields / kPiecesPerClaim + header.claims; i > 0; --i) {
+        check();
+        check();
+        check();
+    }
+    if (steps >= kMaxSessionRecord || last != record.size()) {
+        return std::nullopt;
+    }
+    SessionView view;
+    view.record_ = record;
+    return view;
+}
+
+std::string_view SessionView::provider() const noexcept {
+    return piece(record_, kProvider);
+}
+std::string_view SessionView::sub() const noexcept {
+    return piece(record_, kSub);
+}
+std::string_view SessionView::sid() const noexcept {
+    return piece(record_, kSid);
+}
+std::string_view SessionView::username() const noexcept {
+    return piece(record_, kUsername);
+}
+std::string_view SessionView::id_token() const noexcept {
+    return piece(record_, kIdToken);
+}
+std::string_view SessionView::access_token() const noexcept {
+    return piece(record_, kAccessToken);
+}
+std::string_view SessionView::userinfo() const noexcept {
+    return piece(record_, kUserinfo);
+}
+Seconds SessionView::created() const noexcept {
+    return header_of(record_).created;
+}
+Seconds SessionView::auth_time() const noexcept {
+    return header_of(record_).auth_time;
+}
+std::uint32_t SessionView::claim_count() const noexcept {
+    return header_of(record_).claims;
+}
+
+std::optional<std::string_view> SessionView::claim(std::string_view name) const noexcept {
+    const std::uint32_t count = claim_count();
+    const char* data = record_.data();
+    for (std::uint32_t i = 0; i < count; ++i) {
+        // Most names differ in length, which two loads tell.
+        const std::uint32_t first = first_piece(i);
+        const std::uint32_t begin = end_of(data, first - 1);
+        if (std::string_view(data + begin, end_of(data, first) - begin) == name) {
+            return piece(record_, first + 1);
+        }
+    }
+    return std::nullopt;
+}
+
+SessionView::Entry SessionView::claim_at(std::uint32_t index) const noexcept {
+    const std::uint32_t first = first_piece(index);
+    return {piece(record_, first), piece(record_, first + 1), piece(record_, first + 2)};
+}
+
+}  // namespace oidc

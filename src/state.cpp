@@ -1,0 +1,217 @@
+#include "oidc/state.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "oidc/encode.hpp"
+#include "oidc/uri.hpp"
+
+namespace oidc {
+namespace {
+
+constexpr std::string_view kPurpose = "pending login";
+constexpr std::size_t kMaxReturnTarget = 2048;
+constexpr std::size_t kTimeDigits = 8;
+constexpr std::size_t kHashBytes = 16;
+constexpr std::size_t kHashChars = 22;
+constexpr std::size_t kHandleChars = kTimeDigits + kHashChars;
+// Browsers drop a Set-Cookie line above 4096 bytes; the name and the attributes need some too.
+constexpr std::size_t kMaxCookieValue = 3800;
+
+void put_number(Secret& out, std::uint64_t value, int bytes) {
+    for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) {
+        const char byte = static_cast<char>(value >> shift & 0xff);
+        out.append({&byte, 1});
+    }
+}
+
+void put_field(Secret& out, std::string_view text) {
+    put_number(out, text.size(), 2);
+    out.append(text);
+}
+
+class Reader {
+  public:
+    explicit Reader(std::string_view text) : rest_(text) {}
+    std::uint64_t number(std::size_t bytes) {
+        std::uint64_t value = 0;
+        for (const char c : take(bytes)) {
+            value = value << 8 | static_cast<std::uint8_t>(c);
+        }
+        return value;
+    }
+    std::string_view field() { return take(number(2)); }
+    [[nodiscard]] bool complete() const { return ok_ && rest_.empty(); }
+
+  private:
+    std::string_view take(std::size_t n) {
+        if (n > rest_.size()) {
+            ok_ = false;
+            n = rest_.size();
+        }
+        const std::string_view taken = rest_.substr(0, n);
+        rest_.remove_prefix(n);
+        return taken;
+    }
+    std::string_view rest_;
+    bool ok_ = true;
+};
+
+Secret encode(const PendingLogin& login, std::string_view return_to) {
+    Secret out;
+    out.reserve(512 + return_to.size() + login.redirect_uri.size());
+    put_number(out, static_cast<std::uint64_t>(login.created), 8);
+    put_field(out, login.state);
+    put_field(out, login.nonce);
+    put_field(out, login.verifier.view());
+    put_field(out, return_to);
+    put_field(out, login.redirect_uri);
+    put_field(out, login.session_key);
+    return out;
+}
+
+std::string state_hash(std::string_view state) {
+    const Digest digest = sha256(state);
+    return base64url_encode(ByteView(digest).first(kHashBytes));
+}
+
+bool is_lower_hex(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+bool is_base64url(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '_';
+}
+
+// Cookies that only share our prefix are nobody's pending login; they are left alone.
+bool is_handle(std::string_view handle) {
+    return handle.size() == kHandleChars &&
+           std::all_of(handle.begin(), handle.begin() + kTimeDigits, is_lower_hex) &&
+           std::all_of(handle.begin() + kTimeDigits, handle.end(), is_base64url);
+}
+
+}  // namespace
+
+Result<PendingLogin> new_pending_login(std::string_view return_to, bool pkce, Ports& ports) {
+    PendingLogin login;
+    Result<std::string> state = random_token(ports.random);
+    Result<std::string> nonce = random_token(ports.random);
+    if (!state) {
+        return std::move(state).error();
+    }
+    if (!nonce) {
+        return std::move(nonce).error();
+    }
+    login.state.append(kStatePrefix).append(*state);
+    login.nonce = *std::move(nonce);
+    if (pkce) {
+        Result<std::string> verifier = random_token(ports.random);
+        if (!verifier) {
+            return std::move(verifier).error();
+        }
+        login.verifier = Secret(*verifier);
+        cleanse(verifier->data(), verifier->size());
+    }
+    const std::string_view target = return_to.substr(0, return_to.find('#'));
+    const bool usable = target.size() <= kMaxReturnTarget && is_safe_return_target(target);
+    login.return_to = usable ? target : "/";
+    login.created = ports.clock.now();
+    return login;
+}
+
+bool is_our_state(std::string_view state) noexcept {
+    return state.starts_with(kStatePrefix) && state.size() > kStatePrefix.size();
+}
+
+std::string pending_handle(std::string_view state, Seconds created) {
+    std::array<std::uint8_t, 4> time{};
+    for (std::size_t i = 0; i < time.size(); ++i) {
+        time[i] = static_cast<std::uint8_t>(created >> (24 - 8 * i) & 0xff);
+    }
+    return hex_encode(time) + state_hash(state);
+}
+
+Result<std::string> seal_pending(const PendingLogin& login, const Aead& aead, const Digest& binding,
+                                 Random& random) {
+    // A long redirect URI leaves less room: the login then ends at "/" and not in a dropped cookie.
+    for (const std::string_view return_to :
+         {std::string_view(login.return_to), std::string_view("/")}) {
+        const Secret plain = encode(login, return_to);
+        Result<std::string> sealed = aead.seal(plain.view(), {kPurpose, as_text(binding)}, random);
+        if (!sealed) {
+            return sealed;
+        }
+        std::string value = base64url_encode(as_bytes(*sealed));
+        if (value.size() <= kMaxCookieValue) {
+            return value;
+        }
+    }
+    return fail(Reason::internal_error, "the pending login does not fit a cookie", "redirect_uri");
+}
+
+std::optional<PendingLogin> open_pending(std::string_view cookie_value, const Aead& aead,
+                                         const Digest& binding) {
+    if (cookie_value.size() > kMaxCookieValue) {
+        return std::nullopt;
+    }
+    const std::optional<std::string> sealed = base64url_decode(cookie_value);
+    if (!sealed) {
+        return std::nullopt;
+    }
+    const std::optional<Secret> plain = aead.open(*sealed, {kPurpose, as_text(binding)});
+    if (!plain) {
+        return std::nullopt;
+    }
+    Reader reader(plain->view());
+    PendingLogin login;
+    login.created = static_cast<Seconds>(reader.number(8));
+    login.state = reader.field();
+    login.nonce = reader.field();
+    login.verifier = Secret(reader.field());
+    login.return_to = reader.field();
+    login.redirect_uri = reader.field();
+    login.session_key = reader.field();
+    if (!reader.complete() || !is_our_state(login.state) || login.nonce.empty() ||
+        login.created < 0 || !is_safe_return_target(login.return_to)) {
+        return std::nullopt;
+    }
+    return login;
+}
+
+const PendingCookie* find_pending(const std::vector<PendingCookie>& cookies,
+                                  std::string_view state) {
+    const std::string hash = state_hash(state);
+    for (const PendingCookie& cookie : cookies) {
+        if (is_handle(cookie.handle) &&
+            equal_constant_time(cookie.handle.substr(kTimeDigits), hash)) {
+            return &cookie;
+        }
+    }
+    return nullptr;
+}
+
+std::vector<std::string> pending_to_drop(const std::vector<PendingCookie>& cookies) {
+    // Fixed-width hexadecimal: the order of the handles is the order of their times.
+    std::vector<const PendingCookie*> ours;
+    for (const PendingCookie& cookie : cookies) {
+        if (is_handle(cookie.handle)) {
+            ours.push_back(&cookie);
+        }
+    }
+    std::sort(ours.begin(), ours.end(),
+              [](const PendingCookie* a, const PendingCookie* b) { return a->handle < b->handle; });
+    ours.erase(std::unique(ours.begin(), ours.end(),
+                           [](const PendingCookie* a, const PendingCookie* b) {
+                               return a->name == b->name;
+                           }),
+               ours.end());
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i + kMaxPendingLogins - 1 < ours.size(); ++i) {
+        names.emplace_back(ours[i]->name);
+    }
+    return names;
+}
+
+}  // namespace oidc

@@ -1,0 +1,317 @@
+#include "oidc/token.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+#include "oidc/encode.hpp"
+#include "oidc/json.hpp"
+
+namespace oidc {
+namespace {
+
+constexpr Seconds kMaxExpiresIn = 10LL * 365 * 86400;
+
+bool is_unreserved(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+// form_encode without a string on the way: the value may be the client secret.
+void append_form(Secret& out, std::string_view text) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    for (const char c : text) {
+        if (is_unreserved(c)) {
+            out.append({&c, 1});
+        } else if (c == ' ') {
+            out.append("+");
+        } else {
+            const auto byte = static_cast<std::uint8_t>(c);
+            const char escape[3] = {'%', digits[byte >> 4], digits[byte & 15]};
+            out.append({escape, sizeof(escape)});
+        }
+    }
+}
+
+void add(Secret& body, std::string_view name, std::string_view value) {
+    if (!body.empty()) {
+        body.append("&");
+    }
+    body.append(name);
+    body.append("=");
+    append_form(body, value);
+}
+
+Secret basic_credentials(const ProviderConfig& config) {
+    Secret pair;
+    pair.reserve(3 * (config.client_id.size() + config.client_secret.size()) + 1);
+    append_form(pair, config.client_id);
+    pair.append(":");
+    append_form(pair, config.client_secret.view());
+    const Secret encoded = base64_encode(pair.view());
+    Secret value;
+    value.reserve(encoded.size() + 6);
+    value.append("Basic ");
+    value.append(encoded.view());
+    return value;
+}
+
+bool is_json_type(std::string_view type) {
+    return type == "application/json" ||
+           (type.starts_with("application/") && type.ends_with("+json"));
+}
+
+bool equal_without_case(std::string_view a, std::string_view lower) {
+    return std::equal(a.begin(), a.end(), lower.begin(), lower.end(), [](char x, char y) {
+        return (x >= 'A' && x <= 'Z' ? static_cast<char>(x + 32) : x) == y;
+    });
+}
+
+Error malformed(std::string detail) {
+    return fail(Reason::token_malformed, "token response: " + std::move(detail));
+}
+
+std::string where(const HttpRequest& request, const HttpResponse& response) {
+    std::string text = std::string(request.endpoint) + " \"" + request.url + "\" answered " +
+                       std::to_string(response.status);
+    if (!response.retry_after.empty()) {
+        text += ", retry after \"" + response.retry_after + "\"";
+    }
+    return text;
+}
+
+// The "error" member of a JSON answer, with its description for the log; empty: none.
+struct OauthError {
+    std::string code;
+    std::string text;
+};
+OauthError oauth_error(const json_t* object) {
+    OauthError error;
+    const json_t* code = json_object_get(object, "error");
+    if (code == nullptr || json_is_null(code)) {
+        return error;
+    }
+    error.code = json_is_string(code) ? json_string_value(code) : json_text(code);
+    error.text = "error \"" + error.code + "\"";
+    const json_t* description = json_object_get(object, "error_description");
+    if (json_is_string(description)) {
+        error.text += ": \"" + std::string(json_string_value(description)) + "\"";
+    }
+    return error;
+}
+
+bool is_client_error(const std::string& code) {
+    return code == "invalid_client" || code == "unauthorized_client";
+}
+
+Error client_auth_error(std::string detail) {
+    return fail(Reason::token_client_auth, "client authentication failed: " + std::move(detail),
+                "client_id, client_secret or token_endpoint_auth_method");
+}
+
+std::string_view fix_of(const std::string& code) {
+    if (code == "invalid_grant") {
+        return "redirect_uri";
+    }
+    return code == "invalid_scope" ? "scope" : "";
+}
+
+// Every answer that is not a 200. `object` is null without a JSON body.
+Error status_error(const HttpRequest& request, const HttpResponse& response, const json_t* object) {
+    const OauthError error = oauth_error(object);
+    std::string detail = where(request, response);
+    if (!error.text.empty()) {
+        detail += " with " + error.text;
+    }
+    // Too many requests and broken servers say nothing about the client (Authelia's 429 carries an
+    // OAuth error as well).
+    if (response.status == 429 || response.status >= 500) {
+        return fail(Reason::token_status, std::move(detail));
+    }
+    // Some providers refuse a used code with 403, and one is told apart by its code only.
+    if (is_client_error(error.code) || (response.status == 401 && error.code != "invalid_grant") ||
+        (response.status == 403 && error.code.empty())) {
+        return client_auth_error(std::move(detail));
+    }
+    if (!error.code.empty()) {
+        return fail(Reason::token_error, std::move(detail), std::string(fix_of(error.code)));
+    }
+    return fail(Reason::token_status, std::move(detail), std::string(request.endpoint));
+}
+
+// A token as the provider gave it. What jansson holds of it is wiped: its memory is freed as it is.
+Result<Secret> take_token(json_t* object, const char* name) {
+    const json_t* member = json_object_get(object, name);
+    if (member == nullptr || json_is_null(member)) {
+        return Secret();
+    }
+    if (!json_is_string(member)) {
+        return malformed(std::string(name) + " is no string");
+    }
+    const std::string_view text(json_string_value(member), json_string_length(member));
+    Secret token(text);
+    cleanse(const_cast<char*>(text.data()), text.size());
+    return token;
+}
+
+// Visible ASCII without quotation marks: it goes into an Authorization header.
+bool is_token_text(std::string_view text) {
+    return std::all_of(text.begin(), text.end(),
+                       [](char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '\\'; });
+}
+
+Seconds clamp_seconds(double value) {
+    if (!(value > 0)) {
+        return 0;
+    }
+    return value >= static_cast<double>(kMaxExpiresIn) ? kMaxExpiresIn
+                                                       : static_cast<Seconds>(value);
+}
+
+// A number, or one in a string (Entra's older endpoints); clamped to what can be added to a time.
+Result<std::optional<Seconds>> read_expires_in(const json_t* object) {
+    const json_t* member = json_object_get(object, "expires_in");
+    if (member == nullptr || json_is_null(member)) {
+        return std::optional<Seconds>();
+    }
+    if (json_is_number(member)) {
+        return std::optional<Seconds>(clamp_seconds(json_number_value(member)));
+    }
+    if (json_is_string(member)) {
+        const std::string_view text(json_string_value(member), json_string_length(member));
+        std::int64_t value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (error == std::errc() && end == text.data() + text.size()) {
+            return std::optional<Seconds>(clamp_seconds(static_cast<double>(value)));
+        }
+    }
+    return malformed("expires_in is no number");
+}
+
+// Text, or a list of words as some providers send it; anything else is of no use and ignored.
+std::string read_scope(const json_t* object) {
+    const json_t* member = json_object_get(object, "scope");
+    if (json_is_string(member)) {
+        return {json_string_value(member), json_string_length(member)};
+    }
+    std::string text;
+    std::size_t index = 0;
+    const json_t* word = nullptr;
+    json_array_foreach(member, index, word) {
+        if (json_is_string(word)) {
+            text.append(text.empty() ? "" : " ").append(json_string_value(word));
+        }
+    }
+    return text;
+}
+
+Status check_token_type(const json_t* object) {
+    const json_t* member = json_object_get(object, "token_type");
+    if (!json_is_string(member)) {
+        return fail(Reason::token_type, "the token response has no token_type");
+    }
+    const std::string type(json_string_value(member), json_string_length(member));
+    if (!equal_without_case(type, "bearer")) {
+        return fail(Reason::token_type, "token_type is \"" + type + "\", expected \"Bearer\"");
+    }
+    return Unit{};
+}
+
+Result<TokenResponse> read_tokens(json_t* object) {
+    if (Status status = check_token_type(object); !status) {
+        return std::move(status).error();
+    }
+    TokenResponse tokens;
+    for (const auto& [name, target] :
+         {std::pair{"id_token", &tokens.id_token}, std::pair{"access_token", &tokens.access_token},
+          std::pair{"refresh_token", &tokens.refresh_token}}) {
+        Result<Secret> token = take_token(object, name);
+        if (!token) {
+            return std::move(token).error();
+        }
+        if (!is_token_text(token->view())) {
+            return malformed(std::string(name) + " has characters that no token may have");
+        }
+        *target = *std::move(token);
+    }
+    Result<std::optional<Seconds>> expires_in = read_expires_in(object);
+    if (!expires_in) {
+        return std::move(expires_in).error();
+    }
+    tokens.expires_in = *expires_in;
+    tokens.scope = read_scope(object);
+    if (tokens.id_token.empty()) {
+        return fail(Reason::token_no_id_token, "the token response has no id_token", "scope");
+    }
+    if (tokens.access_token.empty()) {
+        return malformed("there is no access_token");
+    }
+    return tokens;
+}
+
+}  // namespace
+
+HttpRequest token_request(const ProviderConfig& config, const ProviderState& provider,
+                          std::string_view code, std::string_view redirect_uri,
+                          std::string_view verifier) {
+    HttpRequest request;
+    request.method = HttpRequest::Method::post;
+    request.url = provider.metadata.token_endpoint;
+    request.endpoint = "token_endpoint";
+    request.headers.push_back({"Accept", "application/json"});
+    request.headers.push_back({"Content-Type", "application/x-www-form-urlencoded"});
+    request.body.reserve(256 + 3 * (code.size() + redirect_uri.size() + config.client_id.size() +
+                                    config.client_secret.size()));
+    add(request.body, "grant_type", "authorization_code");
+    add(request.body, "code", code);
+    add(request.body, "redirect_uri", redirect_uri);
+    if (!verifier.empty()) {
+        add(request.body, "code_verifier", verifier);
+    }
+    switch (provider.client_auth) {
+        case ClientAuth::basic:
+        case ClientAuth::automatic:  // resolved long ago; the default of OIDC Core 9
+            request.authorization = basic_credentials(config);
+            break;
+        case ClientAuth::post:
+            add(request.body, "client_id", config.client_id);
+            add(request.body, "client_secret", config.client_secret.view());
+            break;
+        case ClientAuth::none:
+            add(request.body, "client_id", config.client_id);
+            break;
+    }
+    return request;
+}
+
+Result<TokenResponse> parse_token_response(const HttpRequest& request, HttpOutcome outcome) {
+    if (!outcome) {
+        return std::move(outcome).error();
+    }
+    const HttpResponse& response = *outcome;
+    if (Status status = refuse_redirect(request, response); !status) {
+        return std::move(status).error();
+    }
+    Result<JsonPtr> json = fail(Reason::malformed, "content type \"" + response.content_type +
+                                                       "\" is not application/json");
+    if (is_json_type(response.content_type)) {
+        json = json_parse_object(response.body.view());
+    }
+    if (response.status != 200) {
+        return status_error(request, response, json ? json->get() : nullptr);
+    }
+    if (!json) {
+        return malformed(json.error().detail);
+    }
+    if (const OauthError error = oauth_error(json->get()); !error.text.empty()) {
+        std::string detail = where(request, response) + " with " + error.text;
+        if (is_client_error(error.code)) {
+            return client_auth_error(std::move(detail));
+        }
+        return fail(Reason::token_error, std::move(detail), std::string(fix_of(error.code)));
+    }
+    return read_tokens(json->get());
+}
+
+}  // namespace oidc

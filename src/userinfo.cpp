@@ -1,0 +1,157 @@
+#include "oidc/userinfo.hpp"
+
+#include <array>
+#include <utility>
+
+#include "oidc/json.hpp"
+#include "oidc/jws.hpp"
+
+namespace oidc {
+namespace {
+
+Error malformed(std::string detail) {
+    return fail(Reason::userinfo_malformed, "userinfo: " + std::move(detail));
+}
+
+bool is_json_type(std::string_view type) {
+    return type == "application/json" ||
+           (type.starts_with("application/") && type.ends_with("+json"));
+}
+
+// A string or a list of strings, one of which is `wanted`.
+bool names(const json_t* value, std::string_view wanted) {
+    if (json_is_string(value)) {
+        return wanted == std::string_view(json_string_value(value), json_string_length(value));
+    }
+    std::size_t index = 0;
+    const json_t* entry = nullptr;
+    json_array_foreach(value, index, entry) {
+        if (json_is_string(entry) && names(entry, wanted)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// iss, aud and times of a signed response, each when it is there (OIDC Core 5.3.2).
+Status check_signed(const json_t* claims, const ProviderConfig& config, Seconds now) {
+    const json_t* iss = json_object_get(claims, "iss");
+    if (iss != nullptr && !names(iss, config.issuer)) {
+        return malformed("iss is " + json_text(iss) + ", expected \"" + config.issuer + "\"");
+    }
+    const json_t* aud = json_object_get(claims, "aud");
+    if (aud != nullptr && !names(aud, config.client_id)) {
+        return malformed("aud is " + json_text(aud) + ", expected \"" + config.client_id + "\"");
+    }
+    Result<std::optional<std::int64_t>> exp = json_time(claims, "exp");
+    Result<std::optional<std::int64_t>> nbf = json_time(claims, "nbf");
+    if (!exp || !nbf) {
+        return malformed(!exp ? exp.error().detail : nbf.error().detail);
+    }
+    if (*exp && **exp + config.clock_skew <= now) {
+        return malformed("expired at " + std::to_string(**exp) + ", now is " + std::to_string(now));
+    }
+    if (*nbf && **nbf - config.clock_skew > now) {
+        return malformed("not valid before " + std::to_string(**nbf) + ", now is " +
+                         std::to_string(now));
+    }
+    return Unit{};
+}
+
+Result<JsonPtr> read_jwt(std::string_view text, const ProviderConfig& config,
+                         const ProviderState& provider, Seconds now) {
+    static constexpr std::array<std::string_view, 1> kTypes = {"jwt"};
+    VerifyOptions options;
+    options.allowed = provider.algs;
+    options.keys = &provider.keys;
+    options.shared_secret = &config.client_secret;
+    options.accepted_typ = kTypes;
+    options.max_bytes = 256 * 1024;
+    Result<VerifiedJwt> jwt = verify_jws(text, options);
+    if (!jwt) {
+        Error error = std::move(jwt).error();
+        error.detail.insert(0, "userinfo: ");
+        return error;
+    }
+    if (Status status = check_signed(jwt->payload.get(), config, now); !status) {
+        return std::move(status).error();
+    }
+    return std::move(jwt->payload);
+}
+
+Result<JsonPtr> read_claims(const HttpResponse& response, const ProviderConfig& config,
+                            const ProviderState& provider, Seconds now) {
+    if (response.content_type == "application/jwt") {
+        return read_jwt(response.body.view(), config, provider, now);
+    }
+    if (!is_json_type(response.content_type)) {
+        return malformed("content type \"" + response.content_type +
+                         "\" is neither application/json nor application/jwt");
+    }
+    Result<JsonPtr> json = json_parse_object(response.body.view());
+    if (!json) {
+        return malformed(json.error().detail);
+    }
+    return json;
+}
+
+Status check_sub(const json_t* claims, std::string_view expected) {
+    Result<std::optional<std::string_view>> sub = json_string(claims, "sub");
+    if (!sub || !*sub) {
+        return fail(Reason::userinfo_sub,
+                    "userinfo has no sub, expected \"" + std::string(expected) + "\"");
+    }
+    if (expected.empty() || **sub != expected) {
+        return fail(Reason::userinfo_sub, "sub of userinfo is \"" + std::string(**sub) +
+                                              "\", that of the id token \"" +
+                                              std::string(expected) + "\"");
+    }
+    return Unit{};
+}
+
+}  // namespace
+
+HttpRequest userinfo_request(const ProviderState& provider, std::string_view access_token) {
+    HttpRequest request;
+    request.url = provider.metadata.userinfo_endpoint;
+    request.endpoint = "userinfo_endpoint";
+    request.headers.push_back({"Accept", "application/json, application/jwt"});
+    request.authorization.reserve(access_token.size() + 7);
+    request.authorization.append("Bearer ");
+    request.authorization.append(access_token);
+    return request;
+}
+
+Result<UserInfo> parse_userinfo(const HttpRequest& request, HttpOutcome outcome,
+                                const ProviderConfig& config, const ProviderState& provider,
+                                std::string_view expected_sub, Seconds now) {
+    if (!outcome) {
+        return std::move(outcome).error();
+    }
+    const HttpResponse& response = *outcome;
+    if (Status status = refuse_redirect(request, response); !status) {
+        return std::move(status).error();
+    }
+    if (response.status != 200) {
+        std::string detail = std::string(request.endpoint) + " \"" + request.url + "\" answered " +
+                             std::to_string(response.status);
+        if (!response.retry_after.empty()) {
+            detail += ", retry after \"" + response.retry_after + "\"";
+        }
+        return fail(Reason::userinfo_status, std::move(detail),
+                    response.status == 404 ? "userinfo_endpoint" : "");
+    }
+    Result<JsonPtr> claims = read_claims(response, config, provider, now);
+    if (!claims) {
+        return std::move(claims).error();
+    }
+    if (Status status = check_sub(claims->get(), expected_sub); !status) {
+        return std::move(status).error();
+    }
+    UserInfo info;
+    info.text = json_text(claims->get());
+    info.claims = *std::move(claims);
+    return info;
+}
+
+}  // namespace oidc
