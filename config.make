@@ -1,0 +1,26 @@
+# Read by nginx's auto/make when the Makefile is written.
+#
+# nginx has one CFLAGS for everything, and -std=c++20 would break its C files: so each object of
+# ours gets its flags by a target-specific variable. nginx's own directories are named as system
+# directories, which keeps our warnings to our files. OIDC_CXXFLAGS is free for whoever calls make.
+
+oidc_objs=
+for oidc_src in $oidc_srcs; do
+    oidc_obj=`basename \`dirname $oidc_src\``/`basename $oidc_src .cpp`.$ngx_objext
+    oidc_objs="$oidc_objs $NGX_OBJS/addon/$oidc_obj"
+done
+
+oidc_system=
+for oidc_inc in $CORE_INCS $HTTP_INCS $NGX_OBJS; do
+    case "$oidc_inc" in
+        $oidc_dir/*) ;;
+        *) oidc_system="$oidc_system -isystem $oidc_inc" ;;
+    esac
+done
+
+cat << END                                                    >> $NGX_MAKEFILE
+
+$oidc_objs: CFLAGS += -std=c++20 -O2 -fvisibility=hidden -Wall -Wextra -Wunused-parameter -Werror \\
+	$oidc_cflags $oidc_system \$(OIDC_CXXFLAGS)
+
+END

@@ -1,0 +1,45 @@
+// The decision about a request; access.cpp says who may pass, endpoints.cpp handles callback and
+// logout.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "request_ctx.hpp"
+
+namespace oidc::ngx {
+
+// Looks for a live session of this provider and keeps the answer in the context; a second call for
+// the same provider costs nothing. NGX_ERROR: the caller denies.
+ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) noexcept;
+
+// The key of a session cookie's value in the store. False: not a session id, or OpenSSL failed
+// (`failed`).
+bool session_key(std::string_view cookie_value, Digest& key, bool& failed) noexcept;
+
+// The session cookie's name where browsers reach this location, and the only one that counts.
+const std::string& session_cookie_name(ngx_http_request_t* r, const Provider& provider) noexcept;
+
+// Lets an authenticated request through when auth_oidc_require agrees, with the identity that the
+// location forwards (a foreign callback: without any).
+ngx_int_t admit(ngx_http_request_t* r, RequestContext& ctx);
+
+// Nobody is signed in: to the provider, or 401.
+ngx_int_t challenge(ngx_http_request_t* r, RequestContext& ctx, Provider& provider);
+
+// A URL on our origin that starts a login.
+std::string login_url(ngx_http_request_t* r, const Provider& provider);
+
+// Where a login that starts now will end: this request's target, or "/".
+std::string return_target(ngx_http_request_t* r, const Provider& provider);
+
+// The endpoint at this exact path; internal redirects never reach one.
+const Endpoint* find_endpoint(ngx_http_request_t* r) noexcept;
+
+// NGX_DECLINED: an ordinary request, judged as any other.
+ngx_int_t handle_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider);
+ngx_int_t handle_logout(ngx_http_request_t* r, RequestContext& ctx, Provider& provider);
+// `outcome` answers whether the provider has an end-session endpoint.
+ngx_int_t finish_logout(ngx_http_request_t* r, RequestContext& ctx, Event outcome);
+
+}  // namespace oidc::ngx

@@ -1,0 +1,428 @@
+// Directives outside the oidc_provider block, and the command table.
+#include <algorithm>
+#include <array>
+#include <memory>
+
+#include "commands.hpp"
+#include "oidc/uri.hpp"
+#include "request_ctx.hpp"
+
+namespace oidc::ngx {
+
+namespace {
+
+std::span<ngx_str_t> arguments(ngx_conf_t* cf) noexcept {
+    auto* values = static_cast<ngx_str_t*>(cf->args->elts);
+    return {values + 1, cf->args->nelts - 1};
+}
+
+char* is_duplicate() noexcept {
+    static char text[] = "is duplicate";
+    return text;
+}
+
+// The location's configuration as C sees it is its POD base.
+LocConf& location(void* conf) noexcept {
+    return *static_cast<LocConf*>(static_cast<LocConfPod*>(conf));
+}
+
+// ---- auth_oidc and its companions ------------------------------------------------------------
+
+char* set_auth_oidc(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
+    LocConf& loc = location(conf);
+    if (loc.provider_set != NGX_CONF_UNSET) {
+        return is_duplicate();
+    }
+    const ngx_str_t value = arguments(cf)[0];
+    const Place place = place_of(cf);
+    loc.file = place.file;
+    loc.line = place.line;
+    loc.provider_set = 1;
+    loc.provider_off = view(value) == "off" ? 1 : 0;
+    if (loc.provider_off == 1) {
+        return conf_ok();
+    }
+    if (value.len == 0) {
+        return conf_error(cf, "\"auth_oidc\" must not be empty, \"off\" switches it off");
+    }
+    loc.provider = compile_value(cf, value);
+    return loc.provider == nullptr ? conf_fail() : conf_ok();
+} catch (...) {
+    return conf_exception(cf);
+}
+
+char* set_require(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
+    LocConf& loc = location(conf);
+    LocConf::Require require;
+    std::span<ngx_str_t> values = arguments(cf);
+    if (view(values.back()).starts_with("error=")) {
+        const std::string_view status = view(values.back()).substr(6);
+        if (status != "401" && status != "403") {
+            return conf_error(cf, "invalid value " + quoted(view(values.back())) +
+                                      " in \"auth_oidc_require\" directive, it must be "
+                                      "\"error=401\" or \"error=403\"");
+        }
+        require.status = status == "401" ? NGX_HTTP_UNAUTHORIZED : NGX_HTTP_FORBIDDEN;
+        values = values.first(values.size() - 1);
+    }
+    if (values.empty()) {
+        return conf_error(cf, "\"auth_oidc_require\" needs at least one variable");
+    }
+    for (const ngx_str_t& value : values) {
+        ngx_http_complex_value_t* compiled = compile_value(cf, value);
+        if (compiled == nullptr) {
+            return conf_fail();
+        }
+        if (compiled->lengths == nullptr) {
+            return conf_error(
+                cf, quoted(view(value)) + " in \"auth_oidc_require\" directive holds no variable");
+        }
+        require.values.push_back(compiled);
+    }
+    loc.require.push_back(std::move(require));
+    loc.require_set = true;
+    return conf_ok();
+} catch (...) {
+    return conf_exception(cf);
+}
+
+// Headers that frame or steer the request itself: the module decides or nginx relies on them.
+constexpr std::array<std::string_view, 34> kForbiddenHeaders{"accept",
+                                                             "accept-encoding",
+                                                             "connection",
+                                                             "content-encoding",
+                                                             "content-length",
+                                                             "content-type",
+                                                             "cookie",
+                                                             "date",
+                                                             "expect",
+                                                             "host",
+                                                             "http2-settings",
+                                                             "if-match",
+                                                             "if-modified-since",
+                                                             "if-none-match",
+                                                             "if-range",
+                                                             "if-unmodified-since",
+                                                             "keep-alive",
+                                                             "origin",
+                                                             "proxy-connection",
+                                                             "purpose",
+                                                             "range",
+                                                             "referer",
+                                                             "sec-fetch-dest",
+                                                             "sec-fetch-mode",
+                                                             "sec-fetch-site",
+                                                             "sec-fetch-user",
+                                                             "sec-purpose",
+                                                             "te",
+                                                             "trailer",
+                                                             "transfer-encoding",
+                                                             "upgrade",
+                                                             "via",
+                                                             "x-moz",
+                                                             "x-requested-with"};
+
+char* set_header(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
+    LocConf& loc = location(conf);
+    const std::span<ngx_str_t> values = arguments(cf);
+    const std::string_view name = view(values[0]);
+    if (!is_token(name)) {
+        return conf_error(
+            cf, "invalid header name " + quoted(name) + " in \"auth_oidc_header\" directive");
+    }
+    const std::string folded = fold_header(name);
+    if (std::find(kForbiddenHeaders.begin(), kForbiddenHeaders.end(), folded) !=
+        kForbiddenHeaders.end()) {
+        return conf_error(
+            cf, "header " + quoted(name) + " cannot be set by \"auth_oidc_header\" directive");
+    }
+    if (folded == "x-oidc-assertion" || folded == "x-oidc-return-to") {
+        return conf_error(cf, "header " + quoted(name) + " is set by the module itself");
+    }
+    for (const HeaderRule& rule : loc.header_rules) {
+        if (rule.folded == folded) {
+            return conf_error(
+                cf, "duplicate header " + quoted(name) + " in \"auth_oidc_header\" directive");
+        }
+    }
+    HeaderRule rule;
+    if (!make_header_rule(cf, values[0], values[1], rule)) {
+        return conf_fail();
+    }
+    reserve_header(conf_main(cf), rule.folded);
+    loc.header_rules.push_back(std::move(rule));
+    loc.header_rules_set = true;
+    return conf_ok();
+} catch (...) {
+    return conf_exception(cf);
+}
+
+char* set_base_url(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
+    LocConf& loc = location(conf);
+    if (!loc.base_url.empty()) {
+        return is_duplicate();
+    }
+    const std::string_view value = view(arguments(cf)[0]);
+    const Result<Url> url = parse_url(value);
+    if (!url || url->path != "/" || !url->query.empty() ||
+        value.find('?') != std::string_view::npos) {
+        return conf_error(cf, "invalid value " + quoted(value) +
+                                  " in \"oidc_base_url\" directive, it must be an origin, as in "
+                                  "https://crm.example or https://crm.example:8443");
+    }
+    loc.base_url = url->origin();
+    return conf_ok();
+} catch (...) {
+    return conf_exception(cf);
+}
+
+template <auto Handler>
+char* set_handler(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* /*conf*/) noexcept {
+    auto* clcf = static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    if (clcf->handler == Handler) {
+        return is_duplicate();
+    }
+    clcf->handler = Handler;
+    return conf_ok();
+}
+
+// ---- oidc_claim_set --------------------------------------------------------------------------
+
+char* set_claim_set(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
+    auto& main = *static_cast<MainConf*>(conf);
+    const std::span<ngx_str_t> values = arguments(cf);
+    const std::string_view variable = view(values[0]);
+    if (variable.size() < 2 || variable.front() != '$') {
+        return conf_error(
+            cf, "invalid variable name " + quoted(variable) + " in \"oidc_claim_set\" directive");
+    }
+    ClaimSet set;
+    set.variable = ascii_lower(variable.substr(1));
+    for (const ngx_str_t& name : values.subspan(1)) {
+        if (name.len == 0 || view(name).find('\x1f') != std::string_view::npos) {
+            return conf_error(cf, "invalid claim name " + quoted(view(name)) +
+                                      " in \"oidc_claim_set\" directive");
+        }
+        if (!set.key.empty()) {
+            set.key += '\x1f';
+        }
+        set.key += view(name);
+        set.path.emplace_back(view(name));
+    }
+    for (const ClaimSet& other : main.claim_sets) {
+        if (other.variable == set.variable) {
+            return conf_error(
+                cf, "duplicate variable " + quoted(variable) + " in \"oidc_claim_set\" directive");
+        }
+    }
+    if (!add_claim_set_variable(cf, set)) {
+        return conf_fail();
+    }
+    main.claim_sets.push_back(std::move(set));
+    return conf_ok();
+} catch (...) {
+    return conf_exception(cf);
+}
+
+// ---- oidc_session_store ----------------------------------------------------------------------
+
+constexpr std::size_t kMinStore = 128 * 1024;
+
+char* set_store_type(Block& b) {
+    if (b.arg() == "memory") {
+        return conf_ok();
+    }
+    return b.error(quoted(b.arg()) + " is not supported by this version, only \"memory\" is");
+}
+
+char* set_store_size(Block& b) {
+    const ssize_t size = ngx_parse_size(&b.raw());
+    if (size == NGX_ERROR) {
+        return b.invalid(b.arg(), "a size");
+    }
+    if (static_cast<std::size_t>(size) < kMinStore) {
+        return b.error("of " + std::string(b.arg()) + " is too small, at least 128k is needed");
+    }
+    b.target<Store>().size = static_cast<std::size_t>(size);
+    return conf_ok();
+}
+
+template <auto& Name>
+char* without_effect(Block& b) {
+    conf_warn(b.cf(), quoted(Name) + " in oidc_session_store has no effect");
+    return conf_ok();
+}
+constexpr char kTtl[] = "ttl";
+constexpr char kPrefix[] = "prefix";
+constexpr char kMemoryMaxSize[] = "memory_max_size";
+
+constexpr BlockDirective kStoreDirectives[] = {
+    {"type", {}, 1, 1, set_store_type},
+    {"size", {}, 1, 1, set_store_size},
+    {kTtl, {}, 1, 1, without_effect<kTtl>},
+    {kPrefix, {}, 1, 1, without_effect<kPrefix>},
+    {kMemoryMaxSize, {}, 1, 1, without_effect<kMemoryMaxSize>},
+};
+
+char* set_session_store(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
+    auto& main = *static_cast<MainConf*>(conf);
+    auto store = std::make_unique<Store>();
+    store->name = view(arguments(cf)[0]);
+    if (!is_simple_name(store->name)) {
+        return conf_error(cf, "invalid session store name " + quoted(store->name));
+    }
+    for (const auto& other : main.stores) {
+        if (other->name == store->name) {
+            return conf_error(cf, "duplicate oidc_session_store " + quoted(store->name) +
+                                      ", first defined in " + std::string(view(other->file)) + ":" +
+                                      std::to_string(other->line));
+        }
+    }
+    const Place place = place_of(cf);
+    store->file = place.file;
+    store->line = place.line;
+
+    Block block("oidc_session_store", kStoreDirectives, store.get());
+    if (char* rv = block.parse(cf); rv != conf_ok()) {
+        return rv;
+    }
+    main.stores.push_back(std::move(store));
+    return conf_ok();
+} catch (...) {
+    return conf_exception(cf);
+}
+
+// ---- oidc_assertion --------------------------------------------------------------------------
+
+struct AssertionBlock {
+    Assertion assertion;
+    Alg alg = Alg::HS256;
+    Secret key_text;
+};
+
+char* set_assertion_alg(Block& b) {
+    const std::optional<Alg> alg = alg_from_name(b.arg());
+    if (alg != Alg::HS256 && alg != Alg::ES256 && alg != Alg::EdDSA) {
+        return b.invalid(b.arg(), "\"HS256\", \"ES256\" or \"EdDSA\"");
+    }
+    b.target<AssertionBlock>().alg = *alg;
+    return conf_ok();
+}
+
+constexpr BlockDirective kAssertionDirectives[] = {
+    {"key_file",
+     {},
+     1,
+     1,
+     [](Block& b) { return b.secret_file(b.target<AssertionBlock>().key_text, 16 * 1024); }},
+    {"alg", {}, 1, 1, set_assertion_alg},
+    {"audience",
+     {},
+     1,
+     1,
+     [](Block& b) { return b.complex(b.target<AssertionBlock>().assertion.audience); }},
+    {"lifetime",
+     {},
+     1,
+     1,
+     [](Block& b) { return b.seconds(b.target<AssertionBlock>().assertion.lifetime, 1, 60); }},
+    {"claims",
+     {},
+     1,
+     64,
+     [](Block& b) { return b.words(b.target<AssertionBlock>().assertion.claims); }},
+};
+
+char* set_assertion_block(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
+    auto& main = *static_cast<MainConf*>(conf);
+    if (main.assertion != nullptr) {
+        return is_duplicate();
+    }
+    const Place place = place_of(cf);
+    AssertionBlock content;
+    Block block("oidc_assertion", kAssertionDirectives, &content);
+    if (char* rv = block.parse(cf); rv != conf_ok()) {
+        return rv;
+    }
+    if (!block.given("key_file")) {
+        return conf_error(cf, place, "\"key_file\" is missing in oidc_assertion");
+    }
+    Result<AssertionSigner> signer = AssertionSigner::create(content.alg, content.key_text.view());
+    if (!signer) {
+        return conf_error(cf, block.where("key_file"),
+                          "\"key_file\" is no key for " + std::string(alg_name(content.alg)) +
+                              ": " + signer.error().detail);
+    }
+    content.assertion.signer = std::make_unique<AssertionSigner>(*std::move(signer));
+    main.assertion = std::make_unique<Assertion>(std::move(content.assertion));
+    return conf_ok();
+} catch (...) {
+    return conf_exception(cf);
+}
+
+ngx_conf_enum_t modes[] = {
+    {ngx_string("require"), static_cast<ngx_uint_t>(Mode::require)},
+    {ngx_string("verify"), static_cast<ngx_uint_t>(Mode::verify)},
+    {ngx_string("off"), static_cast<ngx_uint_t>(Mode::off)},
+    {ngx_null_string, 0},
+};
+
+ngx_conf_enum_t unauthorized_policies[] = {
+    {ngx_string("auto"), static_cast<ngx_uint_t>(Unauthorized::automatic)},
+    {ngx_string("redirect"), static_cast<ngx_uint_t>(Unauthorized::redirect)},
+    {ngx_string("401"), static_cast<ngx_uint_t>(Unauthorized::status_401)},
+    {ngx_null_string, 0},
+};
+
+constexpr ngx_uint_t kAnyLevel = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
+
+}  // namespace
+
+ngx_command_t oidc_commands[] = {
+    {ngx_string("oidc_provider"), NGX_HTTP_MAIN_CONF | NGX_CONF_BLOCK | NGX_CONF_TAKE1,
+     set_provider, NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
+
+    {ngx_string("oidc_session_store"), NGX_HTTP_MAIN_CONF | NGX_CONF_BLOCK | NGX_CONF_TAKE1,
+     set_session_store, NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
+
+    {ngx_string("oidc_assertion"), NGX_HTTP_MAIN_CONF | NGX_CONF_BLOCK | NGX_CONF_NOARGS,
+     set_assertion_block, NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
+
+    {ngx_string("oidc_claim_set"), NGX_HTTP_MAIN_CONF | NGX_CONF_2MORE, set_claim_set,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
+
+    {ngx_string("auth_oidc"), kAnyLevel | NGX_CONF_TAKE1, set_auth_oidc, NGX_HTTP_LOC_CONF_OFFSET,
+     0, nullptr},
+
+    {ngx_string("auth_oidc_mode"), kAnyLevel | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfPod, mode), &modes},
+
+    {ngx_string("auth_oidc_unauthorized"), kAnyLevel | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfPod, unauthorized), &unauthorized_policies},
+
+    {ngx_string("auth_oidc_require"), kAnyLevel | NGX_CONF_1MORE, set_require,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+
+    {ngx_string("auth_oidc_header"), kAnyLevel | NGX_CONF_TAKE2, set_header,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+
+    {ngx_string("auth_oidc_headers"), kAnyLevel | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfPod, headers), nullptr},
+
+    {ngx_string("auth_oidc_assertion"), kAnyLevel | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfPod, assertion), nullptr},
+
+    {ngx_string("oidc_base_url"), kAnyLevel | NGX_CONF_TAKE1, set_base_url,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+
+    {ngx_string("oidc_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_handler<status_handler>,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+
+    {ngx_string("oidc_jwks"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_handler<jwks_handler>,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+
+    {ngx_null_string, 0, nullptr, 0, 0, nullptr},
+};
+
+}  // namespace oidc::ngx

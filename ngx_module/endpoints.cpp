@@ -1,0 +1,317 @@
+// The callback and logout paths of a provider.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "access.hpp"
+#include "cookies_in.hpp"
+#include "login.hpp"
+#include "oidc/encode.hpp"
+#include "oidc/logout.hpp"
+#include "oidc/page.hpp"
+#include "oidc/uri.hpp"
+#include "request_view.hpp"
+#include "respond.hpp"
+#include "session_zone.hpp"
+
+namespace oidc::ngx {
+namespace {
+
+constexpr Seconds kFutureTolerance = 60;
+
+bool set_text(ngx_http_request_t* r, ngx_str_t& target, std::string_view text) noexcept {
+    target = copy_to_pool(r->pool, text);
+    return target.data != nullptr;
+}
+
+// Takes the response's arguments out of the request: a backend that sees them would start a login
+// of its own, and a code has no business in a log.
+bool hide_response(ngx_http_request_t* r) {
+    const std::string kept = strip_response_arguments(view(r->args));
+    const std::string_view unparsed = view(r->unparsed_uri);
+    std::string target(unparsed.substr(0, unparsed.find('?')));
+    if (!kept.empty()) {
+        target.append("?").append(kept);
+    }
+    std::string line = std::string(view(r->method_name)) + " " + target;
+    const std::string_view old_line = view(r->request_line);
+    const std::size_t blank = old_line.rfind(' ');
+    if (blank != std::string_view::npos && old_line.substr(blank + 1).starts_with("HTTP/")) {
+        line.append(old_line.substr(blank));
+    }
+    r->valid_unparsed_uri = 0;
+    return set_text(r, r->args, kept) && set_text(r, r->unparsed_uri, target) &&
+           set_text(r, r->request_line, line);
+}
+
+ngx_int_t refuse_callback(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
+                          const Error& error) {
+    return refuse(r, ctx, &provider, error,
+                  ctx.start_again.empty() ? std::string_view("/")
+                                          : std::string_view(ctx.start_again));
+}
+
+// A login that cannot be finished any more. Whoever has a session is sent on; without one the page
+// says why, and never starts over by itself: a browser that keeps no cookies would go round for ever.
+ngx_int_t stale(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
+                const Error& error) {
+    if (!ctx.authenticated) {
+        return refuse_callback(r, ctx, provider, error);
+    }
+    return send_redirect(r, NGX_HTTP_SEE_OTHER,
+                         own_url(r, provider, ctx.start_again.empty() ? "/" : ctx.start_again));
+}
+
+// Cookies of the spelling that counts here; the other one may have been planted over plain http.
+std::vector<PendingCookie> usable_pending(const RequestContext& ctx, bool https) {
+    std::vector<PendingCookie> usable;
+    std::copy_if(ctx.pending.begin(), ctx.pending.end(), std::back_inserter(usable),
+                 [https](const PendingCookie& cookie) {
+                     return cookie.name.starts_with(kHostPrefix) == https;
+                 });
+    return usable;
+}
+
+// "#..." as the browser stored it before the login, or empty.
+std::string read_fragment(const RequestContext& ctx, std::string_view cookie_name,
+                          std::string_view return_to) {
+    for (const RequestContext::FoundCookie& cookie : ctx.fragments) {
+        if (cookie.name != cookie_name) {
+            continue;
+        }
+        std::optional<std::string> fragment = percent_decode(cookie.value, false);
+        if (!fragment || fragment->empty()) {
+            return {};
+        }
+        if (fragment->front() != '#') {
+            fragment->insert(0, 1, '#');
+        }
+        std::string target(return_to);
+        target.append(*fragment);
+        return is_safe_return_target(target) ? *std::move(fragment) : std::string();
+    }
+    return {};
+}
+
+void expire_login_cookie(RequestContext& ctx, std::string_view name, bool https) {
+    ctx.set_cookies.push_back(delete_cookie(name, login_cookie_attributes(https)));
+}
+
+// A response to a login of ours.
+ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
+                   AuthzResponse response) {
+    const Digest* binding = binding_of(r, provider);
+    const MetadataCache* cache = MetadataCache::worker();
+    if (binding == nullptr || cache == nullptr || decide(r, ctx, provider) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    const bool https = public_https(r, &provider);
+    const std::vector<PendingCookie> pending = usable_pending(ctx, https);
+    const PendingCookie* cookie = find_pending(pending, response.state);
+    if (cookie == nullptr) {
+        return stale(r, ctx, provider,
+                     fail(Reason::state_unknown,
+                          pending.empty() ? "the browser sent no cookie of a login under way; it "
+                                            "refuses cookies, or the login began at another host"
+                                          : "no cookie of a login under way belongs to this state"));
+    }
+    expire_login_cookie(ctx, cookie->name, https);
+    const std::string fragment_name = login_cookie_name(
+        std::string(kFragmentCookie).append(cookie->handle), https);
+    if (provider.config.preserve_fragment) {
+        expire_login_cookie(ctx, fragment_name, https);
+    }
+    std::optional<PendingLogin> login =
+        open_pending(cookie->value, cache->pending_aead(), *binding);
+    if (!login || !equal_constant_time(login->state, response.state)) {
+        return stale(r, ctx, provider,
+                     fail(Reason::state_unknown,
+                          "the cookie of the login does not open here, or is of another login"));
+    }
+    ctx.start_again = login->return_to;
+    const Seconds now = ngx_time();
+    const Seconds expires = login->created + provider.config.pre_auth_timeout;
+    if (now >= expires || login->created > now + kFutureTolerance) {
+        return stale(r, ctx, provider,
+                     fail(Reason::state_expired,
+                          "the login began " + std::to_string(now - login->created) +
+                              " seconds ago",
+                          "pre_auth_timeout"));
+    }
+    if (!metadata_zone(r).use_state(login->state, expires, now)) {
+        return stale(r, ctx, provider,
+                     fail(Reason::state_replayed, "the state has been used before"));
+    }
+    ctx.fragment = read_fragment(ctx, fragment_name, login->return_to);
+    return begin_callback(r, ctx, provider, *std::move(login), std::move(response));
+}
+
+// Neither code nor error, on a path that is only there for responses.
+ngx_int_t empty_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+    if (decide(r, ctx, provider) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return stale(r, ctx, provider,
+                 fail(Reason::callback_malformed, "the callback has neither code nor error"));
+}
+
+// A response to somebody else's request: the backend's business, for users only, without identity.
+ngx_int_t foreign_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+    if (decide(r, ctx, provider) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    ctx.foreign_callback = true;
+    return ctx.authenticated ? admit(r, ctx) : challenge(r, ctx, provider);
+}
+
+// Ends every session of this provider whose cookie the browser presented.
+void end_sessions(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider) {
+    const std::string_view name = session_cookie_name(r, provider);
+    for (std::size_t i = 0; i < ctx.session_cookie_count; ++i) {
+        Digest key;
+        bool failed = false;
+        if (ctx.session_cookies[i].name == name &&
+            session_key(ctx.session_cookies[i].value, key, failed)) {
+            provider.store->sessions().erase(key);
+        }
+    }
+    ctx.authenticated = false;
+    ctx.session = {};
+    ctx.assertion = {0, nullptr};
+}
+
+void expire_cookies(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider) {
+    const bool https = public_https(r, &provider);
+    ctx.set_cookies.push_back(delete_cookie(session_cookie_name(r, provider),
+                                            session_cookie_attributes(provider, https)));
+    CookieAttributes attributes;
+    attributes.secure = https;
+    for (const std::string& name : provider.config.clear_cookies) {
+        ctx.set_cookies.push_back(delete_cookie(name, attributes));
+    }
+}
+
+// Empty: the request may end the session.
+std::string why_not_logout(ngx_http_request_t* r, const Provider& provider) {
+    const ngx_str_t origin = public_origin(r, &provider);
+    if (origin.data == nullptr ||
+        !is_own_navigation(request_header(r, "sec-fetch-site"), request_header(r, "origin"),
+                           request_header(r, "referer"), view(origin))) {
+        return "the request comes from another site";
+    }
+    return request_facts(r).sec_purpose.empty() ? "" : "the request is a prefetch";
+}
+
+ngx_int_t leave(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
+                std::string_view end_session_endpoint) {
+    const ProviderConfig& config = provider.config;
+    const int status =
+        r->method == NGX_HTTP_POST ? NGX_HTTP_SEE_OTHER : NGX_HTTP_MOVED_TEMPORARILY;
+    const std::string landing = config.post_logout_uri.starts_with('/')
+                                    ? own_url(r, provider, config.post_logout_uri)
+                                    : config.post_logout_uri;
+    if (!end_session_endpoint.empty()) {
+        OpensslRandom random;
+        const Result<std::string> state = random_token(random);
+        if (!state) {
+            return refuse(r, ctx, &provider, state.error(), {});
+        }
+        return send_redirect(r, status,
+                             end_session_url({end_session_endpoint, config.client_id, landing,
+                                              ctx.logout_hint.view(), *state}));
+    }
+    if (!landing.empty()) {
+        return send_redirect(r, status, landing);
+    }
+    return send_respond(r, signed_out_page("/"));
+}
+
+}  // namespace
+
+ngx_int_t handle_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+    const bool forward = provider.config.callback_forward;
+    Result<AuthzResponse> response = parse_authz_response(view(r->args));
+    if (!response) {
+        return hide_response(r) ? refuse_callback(r, ctx, provider, response.error())
+                                : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    const bool ours = is_our_state(response->state);
+    if (!ours && !response->is_response()) {
+        return forward ? NGX_DECLINED : empty_callback(r, ctx, provider);
+    }
+    if (!ours && forward) {
+        return foreign_callback(r, ctx, provider);
+    }
+    if (!hide_response(r)) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (!ours) {
+        return refuse_callback(r, ctx, provider,
+                               response->state.empty()
+                                   ? fail(Reason::state_missing, "the response has no state")
+                                   : fail(Reason::state_unknown, "the state is not one of ours"));
+    }
+    if (r->method != NGX_HTTP_GET) {
+        return refuse_callback(r, ctx, provider,
+                               fail(Reason::callback_method, "a response must come with GET"));
+    }
+    if (is_insecure_detour(r, provider)) {
+        return refuse_callback(
+            r, ctx, provider,
+            fail(Reason::callback_not_https, "the response came over plain http", "redirect_uri"));
+    }
+    if (is_early_data(r)) {
+        return send_too_early(r);
+    }
+    if (!response->is_response()) {
+        return refuse_callback(r, ctx, provider,
+                               fail(Reason::callback_malformed, "a state without code or error"));
+    }
+    return complete(r, ctx, provider, *std::move(response));
+}
+
+ngx_int_t handle_logout(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+    ctx.task = RequestContext::Task::logout;
+    if (r->method != NGX_HTTP_GET && r->method != NGX_HTTP_HEAD && r->method != NGX_HTTP_POST) {
+        return refuse(r, ctx, &provider,
+                      fail(Reason::callback_method, "logout takes GET and POST"),
+                      provider.logout_path);
+    }
+    if (is_early_data(r)) {
+        return send_too_early(r);
+    }
+    const std::string why_not = why_not_logout(r, provider);
+    if (!why_not.empty()) {
+        return refuse(r, ctx, &provider, fail(Reason::logout_cross_site, why_not),
+                      provider.logout_path);
+    }
+    if (decide(r, ctx, provider) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (ctx.authenticated) {
+        metadata_zone(r).count_logout();
+        if (provider.config.logout_token_hint) {
+            ctx.logout_hint = Secret(ctx.session.id_token());
+        }
+    }
+    end_sessions(r, ctx, provider);
+    expire_cookies(r, ctx, provider);
+    if (!provider.config.end_session_endpoint.empty() || !provider.config.needs_discovery()) {
+        return leave(r, ctx, provider, provider.config.end_session_endpoint);
+    }
+    return begin_end_session(r, ctx, provider);
+}
+
+ngx_int_t finish_logout(ngx_http_request_t* r, RequestContext& ctx, Event outcome) {
+    const Provider& provider = *ctx.provider;
+    if (const auto* ready = std::get_if<ProviderReady>(&outcome)) {
+        return leave(r, ctx, provider, (*ready)->metadata.end_session_endpoint);
+    }
+    if (const auto* error = std::get_if<Error>(&outcome)) {
+        // The session here has ended all the same; the provider's lasts until it times out.
+        log_refusal(r->connection->log, provider.config.name, *error, {});
+    }
+    return leave(r, ctx, provider, {});
+}
+
+}  // namespace oidc::ngx

@@ -1,0 +1,40 @@
+// Carries out the steps of a login: waits for the provider, stores the session, answers.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "oidc/cookie.hpp"
+#include "request_ctx.hpp"
+
+namespace oidc::ngx {
+
+// Cancels whatever the request waits for. Nothing is called back afterwards.
+void abandon(RequestContext& ctx) noexcept;
+
+// No session: to the provider, and back to `return_to` one day.
+ngx_int_t begin_login(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
+                      std::string return_to);
+// The same as a finished answer, if the provider's metadata is at hand; for `satisfy any`.
+bool login_answer_at_once(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
+                          Respond& out);
+
+// The browser is back with a response to a login of ours, which has been consumed.
+ngx_int_t begin_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
+                         PendingLogin login, AuthzResponse response);
+
+// For logout: calls finish_logout, at once or later.
+ngx_int_t begin_end_session(ngx_http_request_t* r, RequestContext& ctx, Provider& provider);
+
+// The outcome that was waited for has come.
+ngx_int_t continue_task(ngx_http_request_t* r, RequestContext& ctx);
+
+// Cookies of a login: host-only, for the whole site, with "__Host-" on https.
+CookieAttributes login_cookie_attributes(bool https);
+std::string login_cookie_name(std::string_view name, bool https);
+CookieAttributes session_cookie_attributes(const Provider& provider, bool https);
+
+// An absolute URL on our own origin; empty: no memory.
+std::string own_url(ngx_http_request_t* r, const Provider& provider, std::string_view target);
+
+}  // namespace oidc::ngx

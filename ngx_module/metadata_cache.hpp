@@ -1,0 +1,80 @@
+// What the workers know of the providers: documents in shared memory, fetched by one worker for
+// all, kept while stale. Also the shared key of pending logins and the table of used states.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "conf.hpp"
+#include "ngx.hpp"
+#include "oidc/crypto.hpp"
+#include "oidc/flow.hpp"
+#include "oidc/record_table.hpp"
+
+namespace oidc::ngx {
+
+class ProviderSlot;  // metadata_slot.hpp
+
+class MetadataZone {
+  public:
+    // Registers the zone; conf.providers must be complete. Keeps a reference to `conf`.
+    static ngx_shm_zone_t* add(ngx_conf_t* cf, MainConf& conf) noexcept;
+    // Counts a reason or event for oidc_status; any worker, no lock held by the caller.
+    void count_login() noexcept;
+    void count_logout() noexcept;
+    void count_challenge() noexcept;
+    void count_refusal(Reason reason) noexcept;
+    struct Counters {
+        std::uint64_t logins = 0;
+        std::uint64_t logouts = 0;
+        std::uint64_t challenges = 0;
+        std::uint64_t refusals[static_cast<std::size_t>(Reason::count_)]{};
+    };
+    void read_counters(Counters& out) noexcept;
+    // True the first time a state is used.
+    bool use_state(std::string_view state, Seconds expires, Seconds now) noexcept;
+
+    // The provider's place in shared memory.
+    ProviderSlot slot(const Provider& provider) noexcept;
+    // Copies the random key that all workers share.
+    void read_key(AeadKey& out) noexcept;
+
+    struct Shared;  // in shared memory
+    Shared* shared_ = nullptr;
+    ngx_slab_pool_t* shpool_ = nullptr;
+    MainConf* conf_ = nullptr;
+};
+
+// Per worker; made in init_process.
+class MetadataCache {
+  public:
+    using Ticket = std::uint64_t;  // 0: answered at once
+    using Done = std::function<void(Result<std::shared_ptr<const ProviderState>>)>;
+
+    static MetadataCache* worker() noexcept;
+    static ngx_int_t init_process(ngx_cycle_t* cycle) noexcept;
+    static void exit_process() noexcept;
+
+    virtual ~MetadataCache() = default;
+    // Calls `done` with a usable state, at once when there is one (also a stale one: a refresh then
+    // runs behind it). newer_than > 0: with a generation above it, or, when the refetch is
+    // throttled or fails, with what there is. `done` is called exactly once unless cancelled; every
+    // wait ends within the provider's timeouts.
+    virtual Ticket want(Provider& provider, std::uint64_t newer_than, Done done) = 0;
+    virtual void cancel(Ticket ticket) noexcept = 0;
+    // Seals and opens pending logins; the key lives in shared memory and survives reloads.
+    [[nodiscard]] virtual const Aead& pending_aead() const noexcept = 0;
+
+    struct Status {
+        std::uint64_t generation = 0;
+        Seconds metadata_age = -1;  // -1: never fetched
+        Seconds keys_age = -1;
+        std::size_t keys = 0;
+        std::uint64_t fetches = 0;
+        std::uint64_t failures = 0;
+        std::string last_error;  // reason code
+    };
+    virtual Status status(const Provider& provider) = 0;
+};
+
+}  // namespace oidc::ngx

@@ -1,0 +1,104 @@
+// The module record and nginx's life-cycle hooks.
+#include "commands.hpp"
+#include "curl_loop.hpp"
+#include "metadata_cache.hpp"
+#include "ports_ngx.hpp"
+#include "request_ctx.hpp"
+#include "session_zone.hpp"
+
+#if !(NGX_PCRE)
+#error "nginx must be built with PCRE (session_idle_ignore needs regular expressions)"
+#endif
+
+namespace oidc::ngx {
+
+namespace {
+
+ngx_int_t preconfiguration(ngx_conf_t* cf) noexcept {
+    // First: another module's variables of the same names would give a less helpful message.
+    if (lint_foreign_module(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    return add_variables(cf);
+}
+
+ngx_int_t add_phase_handler(ngx_conf_t* cf, ngx_uint_t phase,
+                            ngx_http_handler_pt handler) noexcept {
+    auto* core = static_cast<ngx_http_core_main_conf_t*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    auto* slot = static_cast<ngx_http_handler_pt*>(ngx_array_push(&core->phases[phase].handlers));
+    if (slot == nullptr) {
+        return NGX_ERROR;
+    }
+    *slot = handler;
+    return NGX_OK;
+}
+
+ngx_int_t postconfiguration(ngx_conf_t* cf) noexcept try {
+    if (finish_configuration(cf) != conf_ok()) {
+        return NGX_ERROR;
+    }
+    if (!conf_main(cf).used) {
+        return NGX_OK;  // loaded but not used: not one instruction per request
+    }
+    if (add_phase_handler(cf, NGX_HTTP_POST_READ_PHASE, sanitize_handler) != NGX_OK ||
+        add_phase_handler(cf, NGX_HTTP_ACCESS_PHASE, access_handler) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    return header_filter_init();
+} catch (...) {
+    conf_exception(cf);
+    return NGX_ERROR;
+}
+
+// nginx also calls the hooks in the cache manager and loader, which serve no requests.
+bool serves_requests() noexcept {
+    return ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE;
+}
+
+ngx_int_t init_process(ngx_cycle_t* cycle) noexcept {
+    if (!serves_requests() || cycle_main_conf(cycle) == nullptr) {
+        return NGX_OK;
+    }
+    if (init_worker_ports() != NGX_OK || CurlLoop::init_process(cycle) != NGX_OK ||
+        SessionZone::init_process(cycle) != NGX_OK ||
+        MetadataCache::init_process(cycle) != NGX_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "oidc: the worker cannot be initialised");
+        return NGX_ERROR;
+    }
+    return NGX_OK;
+}
+
+void exit_process(ngx_cycle_t* cycle) noexcept {
+    if (!serves_requests() || cycle_main_conf(cycle) == nullptr) {
+        return;
+    }
+    MetadataCache::exit_process();
+    CurlLoop::exit_process();
+    exit_worker_ports();
+}
+
+ngx_http_module_t module_context = {
+    preconfiguration, postconfiguration, create_main_conf, init_main_conf, create_srv_conf,
+    nullptr,  // merge_srv_conf: nothing is configured per server alone
+    create_loc_conf,  merge_loc_conf,
+};
+
+}  // namespace
+
+}  // namespace oidc::ngx
+
+ngx_module_t ngx_http_auth_oidc_module = {
+    NGX_MODULE_V1,
+    &oidc::ngx::module_context,
+    oidc::ngx::oidc_commands,
+    NGX_HTTP_MODULE,
+    nullptr,  // init_master
+    nullptr,  // init_module
+    oidc::ngx::init_process,
+    nullptr,  // init_thread
+    nullptr,  // exit_thread
+    oidc::ngx::exit_process,
+    nullptr,  // exit_master
+    NGX_MODULE_V1_PADDING,
+};

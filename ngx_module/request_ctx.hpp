@@ -1,0 +1,120 @@
+// RequestContext: what the module knows of one request. Lives in the main request's pool, found by
+// walking the pool's cleanups, because internal redirects clear r->ctx.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "conf.hpp"
+#include "curl_loop.hpp"
+#include "metadata_cache.hpp"
+#include "oidc/flow.hpp"
+#include "oidc/session.hpp"
+#include "oidc/state.hpp"
+#include "ports_ngx.hpp"
+
+namespace oidc::ngx {
+
+// The core's ports for one request.
+struct FlowPorts {
+    explicit FlowPorts(ngx_log_t* request_log) noexcept : log(request_log) {}
+    [[nodiscard]] Ports ports() noexcept { return {clock, random, log}; }
+    NgxClock clock;
+    OpensslRandom random;
+    NgxLog log;
+};
+
+struct RequestContext {
+    // From sanitising, at the first phase of the request.
+    bool sanitized = false;
+    struct FoundCookie {
+        std::string_view name;
+        std::string_view value;
+    };
+    static constexpr std::size_t kMaxSessionCookies = 4;
+    FoundCookie session_cookies[kMaxSessionCookies];
+    std::size_t session_cookie_count = 0;
+    std::vector<PendingCookie> pending;            // names are full names
+    std::vector<FoundCookie> fragments;
+    // Set while headers of ours stand in the request (identity_headers.cpp).
+    ngx_list_part_t* identity_part = nullptr;
+
+    // The decision for this provider, taken once.
+    bool decided = false;
+    Provider* provider = nullptr;
+    bool authenticated = false;
+    SessionView session;
+    Digest session_key{};
+    Seconds session_expires = 0;
+
+    // A login or logout under way. `outcome` answers the step that was waited for.
+    enum class Task : unsigned char { none, login, callback, logout };
+    Task task = Task::none;
+    std::unique_ptr<FlowPorts> flow_ports;  // outlives the flow
+    std::unique_ptr<Flow> flow;
+    bool waiting = false;
+    bool asking = false;  // inside a call that may answer at once
+    bool cleanup_added = false;
+    std::optional<Event> outcome;
+    CurlLoop::Handle fetch = 0;
+    MetadataCache::Ticket ticket = 0;
+    std::string start_again;   // where the link of an error page leads
+    std::string fragment;      // "#..." of the deep link, from its cookie
+    Secret logout_hint;
+
+    // Answer to add to by the header filter (callback forward), and late challenges.
+    std::vector<std::string> set_cookies;
+    bool forwarded_callback = false;
+    bool foreign_callback = false;  // of another application: no identity, whatever follows
+    bool late_challenge = false;  // satisfy any
+    ngx_str_t return_to{};
+    ngx_str_t assertion{};  // made once per request
+    const char* error_code = nullptr;  // $oidc_error, a reason code
+    ngx_str_t reference{};
+};
+
+// The main request's context; null when there is none yet.
+RequestContext* find_context(ngx_http_request_t* r) noexcept;
+// The same, made when missing. Null: no memory.
+RequestContext* get_context(ngx_http_request_t* r) noexcept;
+
+// ---- entry points, registered by module.cpp --------------------------------------------------
+
+// POST_READ: removes identity headers and own cookies from the request, in every server that uses
+// the module.
+ngx_int_t sanitize_handler(ngx_http_request_t* r) noexcept;
+// ACCESS: decides.
+ngx_int_t access_handler(ngx_http_request_t* r) noexcept;
+// PREACCESS: nginx skips the access phase for subrequests (SSI, auth_request, mirror), so one to a
+// protected location is refused here unless its main request has a session of that provider.
+ngx_int_t subrequest_handler(ngx_http_request_t* r) noexcept;
+// Folds the reserved names once; postconfiguration calls it after reserved_headers and
+// session_cookies are complete.
+void prepare_sanitizer(MainConf& conf);
+// Keeps the server's names for public_origin; postconfiguration calls it for every server that uses
+// the module. Without it the first name stands for all.
+void remember_server_names(SrvConf& server, const ngx_http_core_srv_conf_t& core);
+// Header filter: cookies and no-store on forwarded callbacks, late challenges.
+ngx_int_t header_filter_init() noexcept;
+
+// Public origin of the request (scheme://host[:port]) in the pool; see "public origin" in the
+// architecture. data is null on error.
+ngx_str_t public_origin(ngx_http_request_t* r, const Provider* provider) noexcept;
+
+// Content handlers of oidc_status and oidc_jwks.
+ngx_int_t status_handler(ngx_http_request_t* r) noexcept;
+ngx_int_t jwks_handler(ngx_http_request_t* r) noexcept;
+
+// Makes (once per request) the signed assertion; empty when there is no session or no
+// oidc_assertion. NGX_ERROR: signing failed, the caller denies.
+ngx_int_t request_assertion(ngx_http_request_t* r, RequestContext& ctx, ngx_str_t& out) noexcept;
+
+// Sends an answer of the core and ends the request's phases: the return value of the handler.
+ngx_int_t send_respond(ngx_http_request_t* r, const Respond& respond) noexcept;
+
+// Variables; registered in preconfiguration.
+ngx_int_t add_variables(ngx_conf_t* cf) noexcept;
+
+}  // namespace oidc::ngx

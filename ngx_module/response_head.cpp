@@ -1,0 +1,158 @@
+#include "response_head.hpp"
+
+#include <algorithm>
+
+namespace oidc::ngx {
+
+namespace {
+
+bool is_digit(char c) noexcept {
+    return c >= '0' && c <= '9';
+}
+
+char lower(char c) noexcept {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+
+std::string lower_case(std::string_view text) {
+    std::string out(text);
+    std::transform(out.begin(), out.end(), out.begin(), lower);
+    return out;
+}
+
+std::string_view trim(std::string_view text) noexcept {
+    const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
+    while (!text.empty() && is_space(text.front())) {
+        text.remove_prefix(1);
+    }
+    while (!text.empty() && is_space(text.back())) {
+        text.remove_suffix(1);
+    }
+    return text;
+}
+
+// RFC 9110 section 5.6.2.
+bool is_token(std::string_view text) noexcept {
+    constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
+    return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+        const char l = lower(c);
+        return is_digit(c) || (l >= 'a' && l <= 'z') || kMarks.find(c) != std::string_view::npos;
+    });
+}
+
+}  // namespace
+
+bool ResponseHead::refuse(const char* problem) noexcept {
+    if (problem_ == nullptr) {
+        problem_ = problem;
+    }
+    return false;
+}
+
+bool ResponseHead::accept(std::string_view line) {
+    bytes_ += line.size();
+    ++lines_;
+    if (problem_ != nullptr) {
+        return false;
+    }
+    if (bytes_ > kMaxBytes || lines_ > kMaxLines) {
+        return refuse("response header is too large");
+    }
+    if (!line.ends_with("\r\n")) {
+        return refuse("response header line without CRLF");
+    }
+    line.remove_suffix(2);
+    if (std::any_of(line.begin(), line.end(), [](char c) {
+            const auto byte = static_cast<unsigned char>(c);
+            return (byte < 0x20 && c != '\t') || byte == 0x7f;
+        })) {
+        return refuse("control byte in response header");
+    }
+    if (part_ == Part::status_line) {
+        return status_line(line);
+    }
+    return line.empty() ? end_of_head() : field(line);
+}
+
+bool ResponseHead::status_line(std::string_view line) {
+    if (!line.starts_with("HTTP/1.1 ") && !line.starts_with("HTTP/1.0 ")) {
+        return refuse("malformed status line");
+    }
+    line.remove_prefix(9);
+    if (line.size() < 3 || !std::all_of(line.begin(), line.begin() + 3, is_digit) ||
+        (line.size() > 3 && line[3] != ' ')) {
+        return refuse("malformed status line");
+    }
+    status_ = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
+    if (status_ < 100 || status_ > 599) {
+        return refuse("response status out of range");
+    }
+    if (status_ == 101) {
+        return refuse("unasked switch of protocols");
+    }
+    if (status_ < 200 && ++interim_ > kMaxInterim) {
+        return refuse("too many interim responses");
+    }
+    part_ = Part::fields;
+    return true;
+}
+
+bool ResponseHead::field(std::string_view line) {
+    const std::size_t colon = line.find(':');
+    // The name must touch the colon, and a line must not continue the one above (RFC
+    // 9112 5.1, 5.2).
+    if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
+        return refuse("malformed response header line");
+    }
+    if (part_ == Part::trailers || status_ < 200) {
+        return true;
+    }
+    const std::string name = lower_case(line.substr(0, colon));
+    const std::string_view value = trim(line.substr(colon + 1));
+    if (name == "content-length") {
+        if (content_length_ || value.empty() || value.size() > 18 ||
+            !std::all_of(value.begin(), value.end(), is_digit)) {
+            return refuse("malformed or repeated Content-Length");
+        }
+        content_length_ = std::stoull(std::string(value));
+    } else if (name == "transfer-encoding") {
+        if (chunked_ || lower_case(value) != "chunked") {
+            return refuse("unsupported Transfer-Encoding");
+        }
+        chunked_ = true;
+    } else if (name == "content-encoding") {
+        if (lower_case(value) != "identity") {
+            return refuse("unasked Content-Encoding");
+        }
+    } else if (name == "content-type") {
+        std::string type = lower_case(trim(value.substr(0, value.find(';'))));
+        if (!content_type_.empty() && content_type_ != type) {
+            return refuse("two different Content-Type");
+        }
+        content_type_ = std::move(type);
+    } else if (name == "location") {
+        location_ = value;
+    } else if (name == "retry-after") {
+        retry_after_ = value;
+    }
+    return true;
+}
+
+bool ResponseHead::end_of_head() {
+    if (part_ == Part::trailers) {
+        return true;
+    }
+    if (status_ < 200) {
+        part_ = Part::status_line;
+        status_ = 0;
+        return true;
+    }
+    // One of the two is a lie: request smuggling in the other direction (RFC 9112 section 6.3).
+    if (chunked_ && content_length_) {
+        return refuse("both Content-Length and Transfer-Encoding");
+    }
+    part_ = Part::trailers;
+    return true;
+}
+
+}  // namespace oidc::ngx

@@ -1,0 +1,203 @@
+#include "session_zone.hpp"
+
+#include <algorithm>
+#include <new>
+
+#include "shared_zone.hpp"
+#include "worker_event.hpp"
+
+namespace oidc::ngx {
+
+namespace {
+
+constexpr std::uint64_t kMagic = 0x315453534344494fULL;  // "OIDCSST1"
+
+// A full pass over a zone takes about this long, so an expired session leaves memory within it
+// (the look-up ignores it from the second it expires).
+constexpr ngx_msec_t kSweepPass = 60 * 1000;
+// Buckets under one hold of the lock: some ten microseconds.
+constexpr std::size_t kSweepHold = 64;
+
+void on_sweep(ngx_event_t* event) noexcept;
+
+// Lives in the cycle's pool, as long as the worker.
+struct Sweeper {
+    Sweeper(ngx_slab_pool_t* shpool, std::span<std::byte> region, ngx_log_t* log) noexcept
+        : event(this, on_sweep, log), shpool(shpool), region(region) {}
+    WorkerEvent event;
+    ngx_slab_pool_t* shpool;
+    std::span<std::byte> region;
+    ngx_msec_t interval = 0;
+    std::size_t slice = 0;  // buckets of one turn
+};
+
+void on_sweep(ngx_event_t* event) noexcept {
+    auto& sweeper = WorkerEvent::of<Sweeper>(event);
+    const Seconds now = ngx_time();
+    std::size_t left = sweeper.slice;
+    // A busy zone is left alone until the next turn.
+    while (left > 0 && ngx_shmtx_trylock(&sweeper.shpool->mutex) != 0) {
+        const std::size_t buckets = std::min(left, kSweepHold);
+        RecordTable::attach(sweeper.region).sweep(buckets, now);
+        ngx_shmtx_unlock(&sweeper.shpool->mutex);
+        left -= buckets;
+    }
+    sweeper.event.set(sweeper.interval);
+}
+
+}  // namespace
+
+struct SessionZoneInit {
+    static ngx_int_t init(ngx_shm_zone_t* zone, void* data) noexcept;
+    static ngx_int_t start_sweeper(ngx_cycle_t* cycle, const SessionZone& zone) noexcept;
+};
+
+// The three ways a zone comes to a configuration: taken over by a reload, found in memory that
+// outlived the process (Windows), or new.
+ngx_int_t SessionZoneInit::init(ngx_shm_zone_t* zone, void* data) noexcept {
+    auto& self = *static_cast<SessionZone*>(zone->data);
+    self.shpool_ = reinterpret_cast<ngx_slab_pool_t*>(zone->shm.addr);
+
+    if (data != nullptr || zone->shm.exists) {
+        self.region_ = find_region(zone, kMagic);
+        if (self.region_.empty()) {
+            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                          "oidc: session store \"%V\" holds foreign data", &zone->shm.name);
+            return NGX_ERROR;
+        }
+        // Workers of the running configuration may be writing.
+        ZoneLock lock(self.shpool_);
+        if (!RecordTable::is_table(self.region_)) {
+            ngx_log_error(NGX_LOG_ERR, zone->shm.log, 0,
+                          "oidc: session store \"%V\" has another layout, it starts empty",
+                          &zone->shm.name);
+            RecordTable::create(self.region_);
+        }
+        return NGX_OK;
+    }
+
+    self.region_ = take_region(zone, kMagic);
+    if (self.region_.size() < RecordTable::min_size()) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                      "oidc: session store \"%V\" is too small, %uz bytes", &zone->shm.name,
+                      zone->shm.size);
+        return NGX_ERROR;
+    }
+    RecordTable::create(self.region_);
+
+    const ngx_shm_zone_t* old = running_zone(zone);
+    if (old != nullptr && old->tag == zone->tag) {
+        ngx_log_error(NGX_LOG_NOTICE, zone->shm.log, 0,
+                      "oidc: size of session store \"%V\" changed from %uz to %uz bytes, "
+                      "its sessions are dropped",
+                      &zone->shm.name, old->shm.size, zone->shm.size);
+    } else if (old != nullptr) {
+        ngx_log_error(NGX_LOG_NOTICE, zone->shm.log, 0,
+                      "oidc: the module was replaced, sessions of store \"%V\" are dropped",
+                      &zone->shm.name);
+    }
+    return NGX_OK;
+}
+
+ngx_shm_zone_t* SessionZone::add(ngx_conf_t* cf, const std::string& name,
+                                 std::size_t size) noexcept {
+    ngx_str_t zone_name = copy_to_pool(cf->pool, name);
+    void* memory = ngx_palloc(cf->pool, sizeof(SessionZone));
+    if (zone_name.data == nullptr || memory == nullptr) {
+        return nullptr;
+    }
+    ngx_shm_zone_t* zone = ngx_shared_memory_add(cf, &zone_name, size, &ngx_http_auth_oidc_module);
+    if (zone == nullptr) {
+        return nullptr;
+    }
+    if (zone->data != nullptr) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "duplicate session store \"%V\"", &zone_name);
+        return nullptr;
+    }
+    zone->init = SessionZoneInit::init;
+    zone->noreuse = 0;
+    zone->data = new (memory) SessionZone();
+    return zone;
+}
+
+ngx_int_t SessionZone::find(const Digest& key, const Digest& binding, Seconds now, bool touch,
+                            ngx_pool_t* pool, Lookup& out) noexcept {
+    out = Lookup{};
+    u_char* copy = nullptr;
+    RecordTable::Found found;
+    {
+        ZoneLock lock(shpool_);
+        RecordTable table = RecordTable::attach(region_);
+        if (table.find(key, binding, now, touch, found) != RecordTable::Find::found) {
+            return NGX_OK;
+        }
+        copy = static_cast<u_char*>(ngx_pnalloc(pool, found.size));
+        if (copy == nullptr) {
+            return NGX_ERROR;
+        }
+        table.copy(found, {copy, found.size});
+    }
+    auto view = SessionView::open({reinterpret_cast<const char*>(copy), found.size});
+    if (!view) {
+        // A record that another version wrote: nobody's session.
+        return NGX_OK;
+    }
+    out.found = true;
+    out.view = *view;
+    out.expires = found.expires;
+    return NGX_OK;
+}
+
+RecordTable::Insert SessionZone::insert(const Digest& key, const RecordTable::Meta& meta,
+                                        ByteView record, Seconds now) noexcept {
+    ZoneLock lock(shpool_);
+    return RecordTable::attach(region_).insert(key, meta, record, now);
+}
+
+bool SessionZone::erase(const Digest& key) noexcept {
+    ZoneLock lock(shpool_);
+    return RecordTable::attach(region_).erase(key);
+}
+
+RecordTable::Stats SessionZone::stats() noexcept {
+    ZoneLock lock(shpool_);
+    return RecordTable::attach(region_).stats();
+}
+
+ngx_int_t SessionZoneInit::start_sweeper(ngx_cycle_t* cycle, const SessionZone& zone) noexcept {
+    void* memory = ngx_palloc(cycle->pool, sizeof(Sweeper));
+    if (memory == nullptr) {
+        return NGX_ERROR;
+    }
+    auto* sweeper = new (memory) Sweeper(zone.shpool_, zone.region_, cycle->log);
+    std::size_t buckets = 0;
+    {
+        ZoneLock lock(zone.shpool_);
+        buckets = std::max<std::size_t>(RecordTable::attach(zone.region_).bucket_count(), 1);
+    }
+    // Small zones wake the worker once a second, large ones more often with as short turns.
+    sweeper->interval = std::clamp<ngx_msec_t>(kSweepPass * 4 * kSweepHold / buckets, 50, 1000);
+    sweeper->slice = buckets * sweeper->interval / kSweepPass + 1;
+    sweeper->event.set(sweeper->interval);
+    return NGX_OK;
+}
+
+ngx_int_t SessionZone::init_process(ngx_cycle_t* cycle) noexcept {
+    // One worker sweeps for all.
+    if (!is_worker() || ngx_worker != 0) {
+        return NGX_OK;
+    }
+    for (ngx_list_part_t* part = &cycle->shared_memory.part; part != nullptr; part = part->next) {
+        auto* zones = static_cast<ngx_shm_zone_t*>(part->elts);
+        for (ngx_uint_t i = 0; i < part->nelts; ++i) {
+            if (zones[i].init == SessionZoneInit::init &&
+                SessionZoneInit::start_sweeper(
+                    cycle, *static_cast<const SessionZone*>(zones[i].data)) != NGX_OK) {
+                return NGX_ERROR;
+            }
+        }
+    }
+    return NGX_OK;
+}
+
+}  // namespace oidc::ngx

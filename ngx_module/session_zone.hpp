@@ -1,0 +1,41 @@
+// SessionZone: a RecordTable in nginx's shared memory, under the slab mutex.
+#pragma once
+
+#include "ngx.hpp"
+#include "oidc/bytes.hpp"
+#include "oidc/record_table.hpp"
+#include "oidc/session.hpp"
+
+namespace oidc::ngx {
+
+class SessionZone {
+  public:
+    // Registers the zone `name` with `size` bytes; the zone's data is a SessionZone in cf->pool. A
+    // reload with the same name and size adopts the sessions; another size starts empty (logged).
+    // Null: an error was logged.
+    static ngx_shm_zone_t* add(ngx_conf_t* cf, const std::string& name, std::size_t size) noexcept;
+
+    // Looks up by the SHA-256 of the session id and copies the record into `pool`.
+    // found=false with NGX_OK: no such session. NGX_ERROR: no memory; the caller denies.
+    struct Lookup {
+        bool found = false;
+        SessionView view;
+        Seconds expires = 0;
+    };
+    ngx_int_t find(const Digest& key, const Digest& binding, Seconds now, bool touch,
+                   ngx_pool_t* pool, Lookup& out) noexcept;
+    RecordTable::Insert insert(const Digest& key, const RecordTable::Meta& meta, ByteView record,
+                               Seconds now) noexcept;
+    bool erase(const Digest& key) noexcept;
+    RecordTable::Stats stats() noexcept;
+
+    // Starts the cancelable timers that drop expired sessions, one zone slice at a time.
+    static ngx_int_t init_process(ngx_cycle_t* cycle) noexcept;
+
+  private:
+    friend struct SessionZoneInit;
+    ngx_slab_pool_t* shpool_ = nullptr;
+    std::span<std::byte> region_;
+};
+
+}  // namespace oidc::ngx
