@@ -1,0 +1,233 @@
+#!/usr/bin/env bash
+# Builds, tests and shows ngx_http_auth_oidc_module; `./build.sh help` says how.
+set -euo pipefail
+root=$(dirname "$(readlink -f "$0")")
+cd "$root"
+
+usage() {
+    cat <<'END'
+Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
+
+  build             the module alone (default): build/ngx_http_auth_oidc_module.so
+  demo [--check]    a whole sign-in on this machine; --check does it by itself and exits 0 or 1
+  test [ARGS]       everything that is checked; with ARGS (for pytest) the integration tests only
+  lint              clang-format and clang-tidy
+  coverage          unit tests with line and branch coverage of src/
+  fuzz SECONDS      every fuzz target for so long
+  install           copies the module to nginx's module folder
+  clean             removes what was built
+
+  --no-install      never install packages; say what is missing and stop
+  NGINX_SRC=dir     build for this nginx source tree instead of Debian's nginx
+  NGINX_BIN=file    the nginx to test with
+  SANITIZE=1        AddressSanitizer and UndefinedBehaviorSanitizer (build, test)
+  CC=clang          another compiler
+END
+}
+
+BUILD_PACKAGES="g++ make pkg-config libssl-dev libjansson-dev libcjose-dev libcurl4-openssl-dev"
+DEMO_PACKAGES="ca-certificates openssl python3"
+TEST_PACKAGES="cmake check clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev glewlwyd
+    python3-cryptography python3-pytest"
+MODULE=ngx_http_auth_oidc_module.so
+OP=t/integration/op
+
+say() { printf '\n[%4d s] %s\n' "$SECONDS" "$*"; }
+die() { printf 'build.sh: %s\n' "$*" >&2; exit 1; }
+
+# ---- packages --------------------------------------------------------------------------------
+
+missing_packages() {
+    local package
+    for package; do
+        dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
+            printf '%s ' "$package"
+    done
+}
+
+# need PACKAGE...: installs the Debian packages of the list that are not there.
+need() {
+    local missing as_root=()
+    if ! command -v dpkg-query >/dev/null; then
+        echo "not a Debian system; make sure that you have what these packages hold: $*"
+        return
+    fi
+    missing=$(missing_packages "$@")
+    [ -n "$missing" ] || return 0
+    [ -z "$no_install" ] || die "missing Debian packages (and --no-install was given): $missing"
+    say "installing Debian packages: $missing"
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || die "not root, and there is no sudo; install them yourself"
+        as_root=(sudo)
+    fi
+    "${as_root[@]}" apt-get -q update
+    # shellcheck disable=SC2086 # a list of words
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get -q install -y --no-install-recommends $missing
+}
+
+need_build() {
+    # shellcheck disable=SC2086
+    if [ -n "$NGINX_SRC" ]; then
+        need $BUILD_PACKAGES libpcre2-dev zlib1g-dev
+    else
+        need $BUILD_PACKAGES nginx nginx-dev
+    fi
+}
+
+# Node and the OpenID provider that the demo and the tests use.
+need_provider() {
+    if ! command -v npm >/dev/null || ! command -v node >/dev/null; then need nodejs npm; fi
+    [ "$(node -p 'parseInt(process.versions.node)')" -ge 18 ] || die "node 18 or later is needed"
+    [ $OP/node_modules/.package-lock.json -nt $OP/package-lock.json ] && return
+    [ -z "$no_install" ] || die "missing npm packages of $OP (and --no-install was given)"
+    say "installing npm packages of $OP/package-lock.json:" \
+        "$(node -p "Object.entries(require('./$OP/package.json').dependencies).join(' ')")" \
+        "and what they need"
+    npm ci --prefix $OP --no-audit --no-fund --loglevel=error
+    touch $OP/node_modules/.package-lock.json
+}
+
+# ---- the module ------------------------------------------------------------------------------
+
+# logged FILE COMMAND...: the output goes to the file, its end is shown when the command fails.
+logged() {
+    local log=$1
+    shift
+    mkdir -p "$(dirname "$log")"
+    "$@" >"$log" 2>&1 || { tail -n 40 "$log" >&2; die "failed: see $log"; }
+}
+
+configure_nginx() {
+    local obj=$1 cc=$2 script=./configure source=/usr/share/nginx/src
+    local flags="-g -O2 -fPIC -fstack-protector-strong -Wformat -Werror=format-security"
+    local ldflags="-Wl,-z,relro -Wl,-z,now"
+    local NGX_CONF_FLAGS=(--with-compat --with-debug --with-threads --with-pcre-jit
+        --with-http_ssl_module --with-http_v2_module --with-http_realip_module
+        --with-http_auth_request_module --with-http_stub_status_module)
+    if [ -n "$SANITIZE" ]; then
+        flags="-g -O1 -fPIC -fno-omit-frame-pointer -fsanitize=address,undefined"
+        ldflags=-fsanitize=address,undefined
+    else
+        flags="$flags -D_FORTIFY_SOURCE=2"
+    fi
+    if [ -n "$NGINX_SRC" ]; then
+        source=$NGINX_SRC
+        [ -x "$source/configure" ] || script=auto/configure
+        [ -x "$source/$script" ] || die "NGINX_SRC=$source is no nginx source tree"
+    else
+        # shellcheck disable=SC1091 # sets NGX_CONF_FLAGS
+        . $source/conf_flags
+    fi
+    cd "$source"
+    $script --with-cc="$cc" --builddir="$obj" --add-dynamic-module="$root" \
+        "${NGX_CONF_FLAGS[@]}" --with-cc-opt="$flags" --with-ld-opt="$ldflags"
+}
+
+# build_module OUT CC: objects in OUT/nginx (or OUT/nginx-src-...), the module in OUT.
+build_module() {
+    local out=$root/$1 cc=$2 obj=$root/$1/nginx source=/usr/share/nginx/src targets=modules stamp
+    if [ -n "$NGINX_SRC" ]; then
+        source=$NGINX_SRC
+        obj=$out/nginx-src-$(printf %s "$NGINX_SRC" | cksum | cut -d' ' -f1)
+        targets="binary modules"
+        NGINX_BIN=${NGINX_BIN:-$obj/nginx}
+    fi
+    mkdir -p "$out"
+    # Configured again only when something changed that the Makefile does not follow.
+    stamp=$({ cat build.sh config config.make sources.mk "$source/src/core/nginx.h"
+              echo "$root" include/oidc/*.hpp ngx_module/*.hpp; $cc --version; } | cksum)
+    if [ "$(cat "$obj/.stamp" 2>/dev/null)" != "$stamp" ]; then
+        say "configuring nginx for the module ($cc${SANITIZE:+, sanitizers})"
+        rm -rf "$obj"
+        ( logged "$obj.configure.log" configure_nginx "$obj" "$cc" )
+        echo "$stamp" >"$obj/.stamp"
+    fi
+    say "compiling the module ($cc${SANITIZE:+, sanitizers})"
+    # shellcheck disable=SC2086
+    logged "$obj.make.log" make -s -j"$(nproc)" -f "$obj/Makefile" -C "$source" $targets
+    cmp -s "$obj/$MODULE" "$out/$MODULE" || cp "$obj/$MODULE" "$out/$MODULE"
+    load_test "$out/$MODULE"
+    echo "$out/$MODULE"
+}
+
+sanitizer_libraries() { "$cc" -print-file-name=libasan.so; "$cc" -print-file-name=libubsan.so; }
+
+# What links without a word and fails only when nginx loads it is found here.
+load_test() {
+    local dir status=0 preload=
+    dir=$(mktemp -d)
+    [ -z "$SANITIZE" ] || preload=$(sanitizer_libraries | paste -sd:)
+    cat >"$dir/nginx.conf" <<END
+load_module $1;
+pid $dir/nginx.pid;
+events {}
+http {
+    access_log off;
+    client_body_temp_path $dir/body;
+    proxy_temp_path $dir/proxy;
+    fastcgi_temp_path $dir/fastcgi;
+    uwsgi_temp_path $dir/uwsgi;
+    scgi_temp_path $dir/scgi;
+    server { listen unix:$dir/socket; auth_oidc off; }
+}
+END
+    LD_PRELOAD=$preload ASAN_OPTIONS=detect_leaks=0 \
+        "$NGINX_BIN" -t -q -e stderr -p "$dir" -c "$dir/nginx.conf" || status=1
+    rm -rf "$dir"
+    [ $status = 0 ] || die "nginx does not load $1"
+}
+
+build_default() {
+    need_build
+    build_module "$out" "$cc"
+}
+
+# ---- commands --------------------------------------------------------------------------------
+
+run_demo() {
+    # shellcheck disable=SC2086
+    need $DEMO_PACKAGES
+    build_default
+    need_provider
+    say "demo"
+    exec /usr/bin/python3 demo/run.py --nginx "$NGINX_BIN" --module "$root/$out/$MODULE" "$@"
+}
+
+run_install() {
+    local folder as_root=()
+    build_default
+    folder=$("$NGINX_BIN" -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
+    folder=${DESTDIR:-}${folder:-/usr/lib/nginx/modules}
+    if [ "$(id -u)" != 0 ] && [ -z "${DESTDIR:-}" ]; then as_root=(sudo); fi
+    "${as_root[@]}" install -D -m 644 "$out/$MODULE" "$folder/$MODULE"
+    echo "installed $folder/$MODULE; at the top of nginx.conf write: load_module modules/$MODULE;"
+}
+
+no_install= command= args=()
+for argument; do
+    case $argument in
+        --no-install) no_install=1 ;;
+        NGINX_SRC=* | NGINX_BIN=* | SANITIZE=* | CC=* | DESTDIR=*) export "${argument?}" ;;
+        *) if [ -z "$command" ]; then command=$argument; else args+=("$argument"); fi ;;
+    esac
+done
+NGINX_SRC=${NGINX_SRC:+$(readlink -f "$NGINX_SRC")}
+[ "${SANITIZE:-0}" != 0 ] || SANITIZE=
+cc=${CC:-gcc}
+if [ "$cc" = clang ] && ! command -v clang >/dev/null; then cc=clang-14; fi
+out=build${SANITIZE:+/sanitize}
+[ -n "$NGINX_SRC" ] || NGINX_BIN=${NGINX_BIN:-/usr/sbin/nginx}
+
+case ${command:-build} in
+    build) build_default ;;
+    demo) run_demo "${args[@]}" ;;
+    test | lint | coverage | fuzz)
+        . tools/checks.sh
+        "run_$command" "${args[@]}"
+        ;;
+    install) run_install ;;
+    clean) rm -rf build $OP/node_modules ;;
+    help | -h | --help) usage ;;
+    *) usage >&2; exit 2 ;;
+esac

@@ -1,0 +1,183 @@
+# What `./build.sh test`, `lint`, `coverage` and `fuzz` do; read by build.sh.
+# shellcheck shell=bash disable=SC2154,SC2086
+
+passed=0 failed=0 skipped=0 failures=() status=0
+
+# attempt TEXT COMMAND...: runs it in a shell of its own, so that its failure does not hide what
+# comes later, and leaves the outcome in `status`. Never call it in a condition: bash switches
+# `set -e` off below one.
+attempt() {
+    local text=$1
+    shift
+    say "$text"
+    set +e
+    ( set -e; "$@" )
+    status=$?
+    set -e
+    [ $status = 0 ] || { failures+=("$text"); echo "FAILED: $text"; }
+}
+
+count() { passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + ${3:-0})); }
+
+# step TEXT COMMAND...: an attempt that counts as one.
+step() {
+    attempt "$@"
+    if [ $status = 0 ]; then count 1 0; else count 0 1; fi
+}
+
+finish() {
+    say "done"
+    [ ${#failures[@]} = 0 ] || printf 'failed: %s\n' "${failures[@]}"
+    printf '%d passed, %d failed' $passed $failed
+    if [ $skipped -gt 0 ]; then printf ', %d skipped\n' $skipped; else echo; fi
+    [ $failed = 0 ] && [ ${#failures[@]} = 0 ]
+}
+
+# ---- lint ------------------------------------------------------------------------------------
+
+check_format() {
+    find include src ngx_module t -name '*.[ch]pp' -not -path '*/node_modules/*' -print0 |
+        xargs -0 clang-format-14 --dry-run -Werror
+}
+
+# tidy_one FILE: skipped while neither the file nor a header is newer than the last clean run.
+tidy_one() {
+    local file=$1 mark=build/lint/${1//\//_}.clean flags=(-std=c++20 -Wall -Wextra -Iinclude) part
+    if [ -e "$mark" ] && [ -z "$(find .clang-tidy "$file" include ngx_module -newer "$mark" \
+        \( -name '*.hpp' -o -path "$file" -o -name .clang-tidy \))" ]; then
+        return 0
+    fi
+    if [[ $file == ngx_module/* ]]; then
+        for part in core event event/modules event/quic os/unix http http/modules http/v2; do
+            flags+=(-isystem "$lint_source/src/$part")
+        done
+        flags+=(-isystem "$lint_objects")
+    fi
+    if clang-tidy-14 --quiet "$file" -- "${flags[@]}" >"$mark.out" 2>&1; then
+        touch "$mark"
+    else
+        cat "$mark.out"
+        return 1
+    fi
+}
+
+# After build_module: the adapter's files need the headers that nginx's configure writes.
+check_tidy() {
+    local generated
+    mkdir -p build/lint
+    generated=$(find build -name ngx_auto_config.h -not -path '*clang*' | head -n 1)
+    export lint_objects=${generated%/*} lint_source=${NGINX_SRC:-/usr/share/nginx/src}
+    export -f tidy_one
+    find src ngx_module -name '*.cpp' -print0 |
+        xargs -0 -n 1 -P "$(nproc)" bash -c 'set -euo pipefail; tidy_one "$1"' tidy_one
+}
+
+run_lint() {
+    need clang-format-14 clang-tidy-14
+    build_default
+    step "clang-format" check_format
+    step "clang-tidy" check_tidy
+    finish
+}
+
+# ---- the core --------------------------------------------------------------------------------
+
+compile_core() {
+    local folder=$1
+    shift
+    logged "$folder.configure.log" cmake -S t/unit -B "$folder" "$@"
+    logged "$folder.make.log" cmake --build "$folder" -j"$(nproc)"
+}
+
+run_units() { build/unit/unit_tests 2>&1 | tee build/unit/result; }
+
+# Check prints "100%: Checks: 812, Failures: 0, Errors: 0".
+count_units() {
+    local line
+    line=$(sed -n 's/.*Checks: \([0-9]*\), Failures: \([0-9]*\), Errors: \([0-9]*\).*/\1 \2 \3/p' \
+        build/unit/result | tail -n 1)
+    # shellcheck disable=SC2046
+    set -- $line
+    if [ $# = 3 ]; then count $(($1 - $2 - $3)) $(($2 + $3)); else count 0 1; fi
+}
+
+run_corpora() { ctest --test-dir build/unit -E '^unit$' --output-on-failure --no-tests=error; }
+
+run_coverage() {
+    need $BUILD_PACKAGES $TEST_PACKAGES gcovr
+    say "compiling the unit tests with coverage"
+    compile_core build/coverage -DCOVERAGE=ON
+    find build/coverage -name '*.gcda' -delete
+    say "unit tests"
+    build/coverage/unit_tests
+    gcovr --root . --object-directory build/coverage --filter 'src/' \
+        --exclude-throw-branches --exclude-unreachable-branches \
+        --txt --print-summary --fail-under-line 95 --fail-under-branch 85
+}
+
+run_fuzz() {
+    local seconds=${1:-60} target name
+    [[ $seconds =~ ^[0-9]+$ ]] || die "fuzz wants a number of seconds"
+    need $BUILD_PACKAGES $TEST_PACKAGES
+    say "compiling the fuzz targets"
+    CXX=clang++-14 compile_core build/fuzz -DFUZZ=ON
+    for target in build/fuzz/fuzz_*; do
+        [ -f "$target" ] && [ -x "$target" ] || continue
+        name=${target##*/fuzz_}
+        # Inputs that reach new code stay in build/; t/fuzz/corpus is what the repository keeps.
+        mkdir -p "build/fuzz/corpus/$name"
+        step "fuzzing $name for $seconds s" "$target" -max_total_time="$seconds" -timeout=10 \
+            -print_final_stats=1 -artifact_prefix="build/fuzz/$name-" \
+            "build/fuzz/corpus/$name" "t/fuzz/corpus/$name"
+    done
+    finish
+}
+
+# ---- everything ------------------------------------------------------------------------------
+
+run_pytest() {
+    NGINX_BIN=$NGINX_BIN OIDC_MODULE=$root/$out/$MODULE SANITIZE=${SANITIZE:-0} \
+        PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest t/integration "$@"
+}
+
+count_pytest() {
+    local counts
+    counts=$(/usr/bin/python3 - build/pytest.xml <<'END'
+import sys, xml.etree.ElementTree as tree
+suite = tree.parse(sys.argv[1]).getroot().find("testsuite")
+total, failures, errors, skipped = (
+    int(suite.get(name)) for name in ("tests", "failures", "errors", "skipped"))
+print(total - failures - errors - skipped, failures + errors, skipped)
+END
+    ) || counts="0 1"
+    count $counts
+}
+
+run_test() {
+    need_build
+    need $TEST_PACKAGES $DEMO_PACKAGES
+    need_provider
+    build_module "$out" "$cc"
+    if [ $# -gt 0 ]; then
+        say "integration tests: $*"
+        run_pytest "$@"
+        return
+    fi
+    if [ -z "$SANITIZE" ]; then
+        step "clang-format" check_format
+        step "clang-tidy" check_tidy
+        step "the module with clang, warnings are errors" build_module build/clang clang-14
+    fi
+    step "compiling the unit tests, with sanitizers" compile_core build/unit -DSANITIZE=ON
+    rm -f build/unit/result build/pytest.xml
+    attempt "unit tests" run_units
+    count_units
+    step "stored fuzz inputs" run_corpora
+    if [ -z "$SANITIZE" ]; then
+        step "demo: the whole sign-in" /usr/bin/python3 demo/run.py --check --nginx "$NGINX_BIN" \
+            --module "$root/$out/$MODULE"
+    fi
+    attempt "integration tests" run_pytest --junitxml="$root/build/pytest.xml"
+    count_pytest
+    finish
+}
