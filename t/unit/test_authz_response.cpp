@@ -1,0 +1,183 @@
+#include "oidc/authz_response.hpp"
+#include "unit.hpp"
+
+using namespace oidc;
+using namespace oidc::unit;
+
+namespace {
+
+void assert_malformed(const std::string& query, const char* detail) {
+    const Result<AuthzResponse> response = parse_authz_response(query);
+    ck_assert_result_is(response, Reason::callback_malformed);
+    ck_assert_sv_contains(response.error().detail, detail);
+}
+
+AuthzResponse parsed(std::string_view query) {
+    Result<AuthzResponse> response = parse_authz_response(query);
+    ck_assert_result_ok(response);
+    return *std::move(response);
+}
+
+ProviderConfig issuer(const char* text) {
+    ProviderConfig config;
+    config.issuer = text;
+    return config;
+}
+
+}  // namespace
+
+START_TEST(reads_the_five) {
+    const AuthzResponse r = parsed(
+        "code=a%2Fb+c%3D&state=ngxoidc1.x&iss=https%3A%2F%2Fop.example&error=e&"
+        "error_description=why+not");
+    ck_assert_sv_eq(r.code.view(), "a/b c=");
+    ck_assert_sv_eq(r.state, "ngxoidc1.x");
+    ck_assert_sv_eq(r.iss, "https://op.example");
+    ck_assert(r.has_iss);
+    ck_assert_sv_eq(r.error, "e");
+    ck_assert_sv_eq(r.error_description, "why not");
+    ck_assert(r.is_response());
+}
+END_TEST
+
+START_TEST(a_21_neither_code_nor_error_is_no_response) {
+    for (const char* query : {"", "state=x", "code=&state=x", "error=", "&", "code", "Code=x",
+                              "return_to=%2F"}) {
+        ck_assert(!parsed(query).is_response());
+    }
+    ck_assert(!parsed("").has_iss);
+    ck_assert(parsed("iss=").has_iss);
+    ck_assert(parsed("error=x").is_response());
+}
+END_TEST
+
+START_TEST(a_22_tokens_in_the_query_are_ignored) {
+    const AuthzResponse r = parsed("id_token=a.b.c&access_token=x&state=s");
+    ck_assert(!r.is_response());
+}
+END_TEST
+
+START_TEST(a_24_other_arguments_are_ignored_up_to_a_bound) {
+    std::string query = "code=c&state=s&session_state=1&foo=1&foo=2&bad=%zz&%zz=1";
+    for (int i = 0; i < 200; ++i) {
+        query += "&x" + std::to_string(i) + "=1";
+    }
+    const AuthzResponse r = parsed(query);
+    ck_assert_sv_eq(r.code.view(), "c");
+    ck_assert_sv_eq(r.state, "s");
+    for (int i = 0; i < 100; ++i) {
+        query += "&y=1";
+    }
+    assert_malformed(query, "300");
+}
+END_TEST
+
+START_TEST(twice_is_refused_in_any_spelling) {
+    assert_malformed("code=a&code=a", "\"code\"");
+    assert_malformed("state=a&code=b&state=", "\"state\"");
+    assert_malformed("error=a&err%6fr=b", "\"error\"");
+    assert_malformed("iss=a&iss=a", "\"iss\"");
+    assert_malformed("error_description=a&error_description=b", "\"error_description\"");
+}
+END_TEST
+
+START_TEST(q_13_a_30_bad_bytes_and_sizes) {
+    assert_malformed("code=%", "bad escape");
+    assert_malformed("state=%4", "bad escape");
+    assert_malformed("state=%zz", "bad escape");
+    assert_malformed("state=a%00b", "control byte");
+    assert_malformed("error_description=a%0d%0ab", "control byte");
+    assert_malformed(raw("iss=a\0b"), "control byte");
+    assert_malformed("code=%7f", "control byte");
+    ck_assert_uint_eq(parsed("state=" + std::string(512, 's')).state.size(), 512);
+    assert_malformed("state=" + std::string(513, 's'), "too long");
+    assert_malformed("state=" + std::string(65536, 's'), "too long");
+    ck_assert_uint_eq(parsed("code=" + std::string(8192, 'c')).code.size(), 8192);
+    assert_malformed("code=" + std::string(8193, 'c'), "too long");
+    assert_malformed("error=" + std::string(9000, 'c'), "too long");
+}
+END_TEST
+
+START_TEST(s_01_no_value_in_an_error) {
+    const Result<AuthzResponse> r = parse_authz_response("code=canary&code=canary");
+    ck_assert_sv_lacks(r.error().detail, "canary");
+}
+END_TEST
+
+START_TEST(a_13_a_14_issuer_of_the_response) {
+    const ProviderConfig config = issuer("https://op.example/");
+    Metadata silent;
+    Metadata promised;
+    promised.response_iss_supported = true;
+    const auto check = [&](const char* query, const Metadata& metadata) {
+        return check_response_iss(parsed(query), config, metadata);
+    };
+    const char* right = "code=c&iss=https://op.example/";
+    for (const Metadata& metadata : {silent, promised}) {
+        const Status ok = check(right, metadata);
+        ck_assert_result_ok(ok);
+        for (const char* wrong : {"code=c&iss=https://op.example", "code=c&iss=",
+                                  "code=c&iss=HTTPS://op.example/", "error=e&iss=https://evil/"}) {
+            const Status bad = check(wrong, metadata);
+            ck_assert_result_is(bad, Reason::issuer_mix_up);
+            ck_assert_sv_contains(bad.error().detail, "\"https://op.example/\"");
+        }
+    }
+    const Status absent = check("code=c", silent);
+    ck_assert_result_ok(absent);
+    const Status missing = check("code=c", promised);
+    ck_assert_result_is(missing, Reason::issuer_missing);
+    const Status error = check("error=access_denied", promised);
+    ck_assert_result_is(error, Reason::issuer_missing);  // RFC 9207 2.4: errors as well
+    const Status mixed = check("error=e&iss=https://evil/", silent);
+    ck_assert_sv_contains(mixed.error().detail, "\"https://evil/\"");
+}
+END_TEST
+
+START_TEST(a_08_errors_of_the_provider) {
+    const Error denied = response_error(parsed("error=access_denied&error_description=No+way"));
+    ck_assert(denied.reason == Reason::access_denied);
+    ck_assert_sv_contains(denied.detail, "\"access_denied\": \"No way\"");
+    const Error scope = response_error(parsed("error=invalid_scope"));
+    ck_assert(scope.reason == Reason::idp_error);
+    ck_assert_sv_eq(scope.fix, "scope");
+    ck_assert_sv_eq(response_error(parsed("error=unauthorized_client")).fix, "client_id");
+    ck_assert_sv_eq(response_error(parsed("error=invalid_client")).fix, "client_id");
+    const Error other = response_error(parsed("error=server_error"));
+    ck_assert(other.reason == Reason::idp_error);
+    ck_assert_sv_eq(other.fix, "");
+}
+END_TEST
+
+START_TEST(strips_the_response_and_nothing_else) {
+    const auto strip = [](std::string_view query) { return strip_response_arguments(query); };
+    ck_assert_sv_eq(strip("code=a&state=b"), "");
+    ck_assert_sv_eq(strip(""), "");
+    ck_assert_sv_eq(strip("a=1&code=x&b=%2F+&state=y&a=2"), "a=1&b=%2F+&a=2");
+    ck_assert_sv_eq(strip("iss=i&session_state=s&scope=openid+email&x&error=e&error_uri=u&"
+                          "error_description=d&return_to=%2F"),
+                    "x&return_to=%2F");
+    ck_assert_sv_eq(strip("c%6fde=a&statement=1&xcode=2"), "statement=1&xcode=2");
+    ck_assert_sv_eq(strip("%zz=1&code=2"), "%zz=1");
+    ck_assert_sv_eq(strip("a=1&&b=2"), "a=1&&b=2");
+}
+END_TEST
+
+static Suite* authz_response_suite() {
+    Suite* suite = suite_create("authz_response");
+    TCase* tcase = tcase_create("all");
+    tcase_add_test(tcase, reads_the_five);
+    tcase_add_test(tcase, a_21_neither_code_nor_error_is_no_response);
+    tcase_add_test(tcase, a_22_tokens_in_the_query_are_ignored);
+    tcase_add_test(tcase, a_24_other_arguments_are_ignored_up_to_a_bound);
+    tcase_add_test(tcase, twice_is_refused_in_any_spelling);
+    tcase_add_test(tcase, q_13_a_30_bad_bytes_and_sizes);
+    tcase_add_test(tcase, s_01_no_value_in_an_error);
+    tcase_add_test(tcase, a_13_a_14_issuer_of_the_response);
+    tcase_add_test(tcase, a_08_errors_of_the_provider);
+    tcase_add_test(tcase, strips_the_response_and_nothing_else);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+static const Registration registered("authz_response", authz_response_suite);

@@ -1,0 +1,164 @@
+#include "oidc/challenge.hpp"
+#include "unit.hpp"
+
+using namespace oidc;
+using oidc::unit::Registration;
+
+static constexpr std::string_view kBrowserAccept =
+    "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
+static RequestFacts navigation() {
+    RequestFacts facts;
+    facts.get = true;
+    facts.sec_fetch_mode = "navigate";
+    facts.sec_fetch_dest = "document";
+    facts.accept = kBrowserAccept;
+    return facts;
+}
+
+START_TEST(navigations) {
+    ck_assert(is_navigation(navigation()));
+    RequestFacts facts = navigation();
+    facts.sec_fetch_dest = {};
+    ck_assert(is_navigation(facts));
+    facts = navigation();
+    facts.accept = "*/*";  // Sec-Fetch-Mode decides
+    ck_assert(is_navigation(facts));
+    facts = navigation();
+    facts.sec_fetch_mode = "NAVIGATE";
+    ck_assert(is_navigation(facts));
+    facts = {};
+    facts.get = true;
+    facts.accept = kBrowserAccept;  // an old browser
+    ck_assert(is_navigation(facts));
+    facts.accept = "Text/HTML";
+    ck_assert(is_navigation(facts));
+}
+END_TEST
+
+START_TEST(everything_else_is_not) {  // A-27, Q-11
+    RequestFacts facts = navigation();
+    facts.get = false;
+    ck_assert(!is_navigation(facts));
+    facts.head = true;
+    ck_assert(!is_navigation(facts));
+    for (const char* mode :
+         {"cors", "no-cors", "same-origin", "websocket", "nested-navigate", "x"}) {
+        facts = navigation();
+        facts.sec_fetch_mode = mode;
+        ck_assert_msg(!is_navigation(facts), "%s", mode);
+    }
+    for (const char* dest : {"iframe", "frame", "image", "script", "style", "empty", "embed",
+                             "object", "worker", "font"}) {
+        facts = navigation();
+        facts.sec_fetch_dest = dest;
+        ck_assert_msg(!is_navigation(facts), "%s", dest);
+        facts.sec_fetch_mode = {};
+        ck_assert_msg(!is_navigation(facts), "%s", dest);
+    }
+    for (const char* purpose : {"prefetch", "prefetch;prerender", "preview", "PREFETCH"}) {
+        facts = navigation();
+        facts.sec_purpose = purpose;
+        ck_assert_msg(!is_navigation(facts), "%s", purpose);
+    }
+    facts = navigation();
+    facts.upgrade = "websocket";
+    ck_assert(!is_navigation(facts));
+
+    RequestFacts old;
+    old.get = true;
+    ck_assert(!is_navigation(old));  // no Accept
+    for (const char* accept :
+         {"*/*", "application/json", "text/event-stream", "text/htm", "image/png"}) {
+        old.accept = accept;
+        ck_assert_msg(!is_navigation(old), "%s", accept);
+    }
+    old.accept = kBrowserAccept;
+    for (const char* with : {"XMLHttpRequest", "xmlhttprequest"}) {
+        old.requested_with = with;
+        ck_assert(!is_navigation(old));
+    }
+    old.requested_with = "com.example.app";  // what an Android web view sends
+    ck_assert(is_navigation(old));
+}
+END_TEST
+
+START_TEST(policies) {
+    const RequestFacts page = navigation();
+    RequestFacts xhr = navigation();
+    xhr.sec_fetch_mode = "cors";
+    xhr.sec_fetch_dest = "empty";
+    RequestFacts head;
+    head.head = true;
+    head.accept = kBrowserAccept;
+    RequestFacts post;
+    post.accept = kBrowserAccept;
+    RequestFacts prefetch = navigation();
+    prefetch.sec_purpose = "prefetch";
+    RequestFacts socket = navigation();
+    socket.upgrade = "websocket";
+
+    const auto row = [&](Unauthorized policy) {
+        std::string out;
+        const RequestFacts* const all[] = {&page, &xhr, &head, &post, &prefetch, &socket};
+        for (const RequestFacts* facts : all) {
+            out += should_redirect(policy, *facts) ? 'r' : '-';
+        }
+        return out;
+    };
+    ck_assert_sv_eq(row(Unauthorized::automatic), "r-----");
+    ck_assert_sv_eq(row(Unauthorized::redirect), "rrr---");
+    ck_assert_sv_eq(row(Unauthorized::status_401), "------");
+}
+END_TEST
+
+START_TEST(own_navigation_by_fetch_metadata) {
+    const std::string_view origin = "https://app.example";
+    ck_assert(is_own_navigation("same-origin", "", "", origin));
+    ck_assert(is_own_navigation("none", "", "", origin));
+    ck_assert(!is_own_navigation("cross-site", "", "", origin));
+    ck_assert(!is_own_navigation("same-site", "", "", origin));
+    ck_assert(!is_own_navigation("bogus", "", "", origin));
+    // It decides alone.
+    ck_assert(!is_own_navigation("cross-site", origin, "https://app.example/", origin));
+    ck_assert(is_own_navigation("same-origin", "", "https://evil.example/", origin));
+}
+END_TEST
+
+START_TEST(own_navigation_by_origin_and_referer) {
+    const std::string_view origin = "https://app.example";
+    ck_assert(is_own_navigation("", "", "", origin));
+    ck_assert(is_own_navigation("", origin, "", origin));
+    ck_assert(is_own_navigation("", "https://APP.example", "", origin));
+    ck_assert(!is_own_navigation("", "null", "", origin));
+    ck_assert(!is_own_navigation("", "https://evil.example", "https://app.example/", origin));
+    for (const char* referer :
+         {"https://app.example", "https://app.example/", "https://app.example/a?b",
+          "https://app.example?x", "https://app.example#x", "HTTPS://App.Example/"}) {
+        ck_assert_msg(is_own_navigation("", "", referer, origin), "%s", referer);
+    }
+    for (const char* referer :
+         {"https://app.example.evil/", "https://app.example:444/", "https://app.example@evil/",
+          "http://app.example/", "https://app.exampl", "https://evil/https://app.example/",
+          "about:blank", "https://app.example\\evil"}) {
+        ck_assert_msg(!is_own_navigation("", "", referer, origin), "%s", referer);
+    }
+    // Without an origin to compare with, nothing that names one is ours.
+    ck_assert(!is_own_navigation("", "", "/", ""));
+    ck_assert(!is_own_navigation("", "https://app.example", "", ""));
+}
+END_TEST
+
+static Suite* challenge_suite() {
+    Suite* suite = suite_create("challenge");
+    TCase* tcase = tcase_create("all");
+    tcase_add_test(tcase, navigations);
+    tcase_add_test(tcase, everything_else_is_not);
+    tcase_add_test(tcase, policies);
+    tcase_add_test(tcase, own_navigation_by_fetch_metadata);
+    tcase_add_test(tcase, own_navigation_by_origin_and_referer);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+static const Registration registered("challenge", challenge_suite);

@@ -1,0 +1,398 @@
+#include "forge.hpp"
+#include "oidc/metadata.hpp"
+#include "unit.hpp"
+
+using namespace oidc;
+using namespace oidc::unit;
+
+namespace {
+
+constexpr std::string_view kIssuer = "https://op.example/realm";
+
+ProviderConfig basic_config() {
+    ProviderConfig config;
+    config.issuer = kIssuer;
+    config.client_id = "espocrm";
+    config.client_secret = Secret("s3cret");
+    config.config_url = discovery_url(kIssuer);
+    return config;
+}
+
+// A document with the members of `more` (JSON text with a leading comma) and without `left_out`.
+std::string document(std::string_view more = {}, std::string_view left_out = {}) {
+    std::string json = "{\"x\":1";
+    const auto add = [&](std::string_view name, std::string_view value) {
+        if (name != left_out) {
+            json.append(",\"").append(name).append("\":\"").append(value).append("\"");
+        }
+    };
+    add("issuer", kIssuer);
+    add("authorization_endpoint", "https://op.example/auth");
+    add("token_endpoint", "https://op.example/token");
+    add("userinfo_endpoint", "https://op.example/userinfo");
+    add("jwks_uri", "https://keys.example/jwks");
+    add("end_session_endpoint", "https://op.example/logout");
+    return json.append(more).append("}");
+}
+
+Result<Metadata> parse(std::string_view text, const ProviderConfig& config = basic_config()) {
+    return parse_metadata(&text, config);
+}
+
+HttpResponse response(int status, std::string_view body,
+                      std::string_view type = "application/json") {
+    HttpResponse r;
+    r.status = status;
+    r.content_type = type;
+    r.body = Secret(body);
+    return r;
+}
+
+}  // namespace
+
+START_TEST(reads_a_document) {
+    const Result<Metadata> m = parse(document(
+        R"(,"token_endpoint_auth_methods_supported":["client_secret_post","private_key_jwt"],)"
+        R"("id_token_signing_alg_values_supported":["RS256","ES256"],)"
+        R"("code_challenge_methods_supported":["plain","S256"],)"
+        R"("authorization_response_iss_parameter_supported":true)"));
+    ck_assert_result_ok(m);
+    ck_assert_sv_eq(m->authorization_endpoint, "https://op.example/auth");
+    ck_assert_sv_eq(m->token_endpoint, "https://op.example/token");
+    ck_assert_sv_eq(m->userinfo_endpoint, "https://op.example/userinfo");
+    ck_assert_sv_eq(m->jwks_uri, "https://keys.example/jwks");
+    ck_assert_sv_eq(m->end_session_endpoint, "https://op.example/logout");
+    ck_assert_uint_eq(m->token_endpoint_auth_methods.size(), 2);
+    ck_assert_uint_eq(m->id_token_signing_algs.size(), 2);
+    ck_assert(m->code_challenge_methods_said);
+    ck_assert(m->response_iss_supported);
+
+    const Result<Metadata> plain = parse(document());
+    ck_assert_result_ok(plain);
+    ck_assert(!plain->code_challenge_methods_said);
+    ck_assert(!plain->response_iss_supported);
+    ck_assert(plain->token_endpoint_auth_methods.empty());
+}
+END_TEST
+
+START_TEST(d_02_the_issuer_is_compared_byte_for_byte) {
+    for (const char* said : {"https://op.example/realm/", "https://OP.example/realm",
+                             "https://op.example:443/realm", "https://evil.example/realm", ""}) {
+        const Result<Metadata> m =
+            parse(document(std::string(",\"issuer\":\"") + said + "\"", "issuer"));
+        ck_assert_result_is(m, Reason::metadata_issuer);
+        ck_assert_sv_contains(m.error().detail, "\"https://op.example/realm\"");
+        ck_assert_sv_contains(m.error().detail, std::string("\"") + said + "\"");
+        ck_assert_sv_eq(m.error().fix, "issuer");
+    }
+    // authentik's issuer ends with a slash; which of the two is wrong is not ours to say.
+    ProviderConfig slash = basic_config();
+    slash.issuer += "/";
+    const Result<Metadata> less = parse(document(), slash);
+    ck_assert_sv_contains(less.error().detail, "final slash");
+    const Result<Metadata> more =
+        parse(document(",\"issuer\":\"https://op.example/realm/\"", "issuer"));
+    ck_assert_sv_contains(more.error().detail, "final slash");
+    const Result<Metadata> other =
+        parse(document(",\"issuer\":\"https://evil.example\"", "issuer"));
+    ck_assert_sv_lacks(other.error().detail, "slash");
+    const Result<Metadata> none = parse(document("", "issuer"));
+    ck_assert_result_is(none, Reason::metadata_issuer);
+    const Result<Metadata> number = parse(document(",\"issuer\":1", "issuer"));
+    ck_assert_result_is(number, Reason::metadata_invalid);
+}
+END_TEST
+
+START_TEST(d_03_missing_empty_or_mistyped_members) {
+    for (const char* name : {"authorization_endpoint", "token_endpoint", "jwks_uri"}) {
+        for (const char* value : {"", "null", "\"\"", "1", "[]", "{}", "true"}) {
+            const std::string more =
+                *value == '\0' ? "" : std::string(",\"") + name + "\":" + value;
+            const Result<Metadata> m = parse(document(more, name));
+            ck_assert_result_is(m, Reason::metadata_invalid);
+            ck_assert_sv_contains(m.error().detail, name);
+            ck_assert_sv_eq(m.error().fix, name);
+        }
+    }
+    for (const char* name : {"userinfo_endpoint", "end_session_endpoint"}) {
+        for (const char* value : {"1", "[]", "\"ftp://x\""}) {
+            const Result<Metadata> m =
+                parse(document(std::string(",\"") + name + "\":" + value, name));
+            ck_assert_result_is(m, Reason::metadata_invalid);
+        }
+        const Result<Metadata> absent = parse(document("", name));
+        ck_assert_result_ok(absent);
+    }
+    for (const char* member :
+         {",\"token_endpoint_auth_methods_supported\":\"client_secret_basic\"",
+          ",\"token_endpoint_auth_methods_supported\":[1]",
+          ",\"id_token_signing_alg_values_supported\":{}",
+          ",\"code_challenge_methods_supported\":true",
+          ",\"authorization_response_iss_parameter_supported\":\"true\""}) {
+        const Result<Metadata> m = parse(document(member));
+        ck_assert_result_is(m, Reason::metadata_invalid);
+        ck_assert_sv_contains(m.error().detail, "metadata: ");
+    }
+    for (const char* text : {"", "[]", "null", "{", "<html>", "{\"a\":1,\"a\":2}"}) {
+        const Result<Metadata> m = parse(text);
+        ck_assert_result_is(m, Reason::metadata_invalid);
+    }
+}
+END_TEST
+
+START_TEST(d_04_endpoints_that_are_no_good) {
+    const std::string long_url = "https://op.example/" + std::string(65536, 'a');
+    for (const std::string& value :
+         {std::string("http://op.example/x"), std::string("/relative"),
+          std::string("javascript:alert(1)"), std::string("https://op.example/a\\r\\nb"),
+          std::string("https://op.example/a b"), std::string("https://user@op.example/"),
+          std::string("https://op.example/#f"), std::string("https://"), long_url}) {
+        for (const char* name : {"authorization_endpoint", "token_endpoint", "jwks_uri",
+                                 "userinfo_endpoint", "end_session_endpoint"}) {
+            const Result<Metadata> m =
+                parse(document(std::string(",\"") + name + "\":\"" + value + "\"", name));
+            ck_assert_result_is(m, Reason::metadata_invalid);
+            ck_assert_sv_eq(m.error().fix, name);
+        }
+    }
+    const Result<Metadata> nul =
+        parse(document(R"(,"token_endpoint":"https://op.example/\u0000")", "token_endpoint"));
+    ck_assert_result_is(nul, Reason::metadata_invalid);
+}
+END_TEST
+
+START_TEST(insecure_http_means_loopback_only) {
+    ProviderConfig config = basic_config();
+    config.insecure_http = true;
+    const auto token = [&](const char* url) {
+        return parse(document(std::string(",\"token_endpoint\":\"") + url + "\"", "token_endpoint"),
+                     config);
+    };
+    const Result<Metadata> local = token("http://127.0.0.1:9000/token");
+    ck_assert_result_ok(local);
+    const Result<Metadata> remote = token("http://op.example/token");
+    ck_assert_result_is(remote, Reason::metadata_invalid);
+}
+END_TEST
+
+START_TEST(a_query_of_the_authorization_endpoint) {
+    const auto with = [&](const char* url) {
+        return parse(document(std::string(",\"authorization_endpoint\":\"") + url + "\"",
+                              "authorization_endpoint"));
+    };
+    const Result<Metadata> kept = with("https://op.example/auth?p=b2c_1_signin");
+    ck_assert_result_ok(kept);
+    ck_assert_sv_eq(kept->authorization_endpoint, "https://op.example/auth?p=b2c_1_signin");
+    const Result<Metadata> repeats = with("https://op.example/auth?state=1");
+    ck_assert_result_is(repeats, Reason::metadata_invalid);
+    ck_assert_sv_eq(repeats.error().fix, "authorization_endpoint");
+}
+END_TEST
+
+START_TEST(configured_endpoints_win) {
+    ProviderConfig config = basic_config();
+    config.token_endpoint = "https://inside.example/token";
+    config.userinfo_endpoint = "https://inside.example/userinfo";
+    // Not even looked at in the document, then.
+    const Result<Metadata> m = parse(document(",\"userinfo_endpoint\":17", "userinfo_endpoint"),
+                                     config);
+    ck_assert_result_ok(m);
+    ck_assert_sv_eq(m->token_endpoint, "https://inside.example/token");
+    ck_assert_sv_eq(m->userinfo_endpoint, "https://inside.example/userinfo");
+    ck_assert_sv_eq(m->authorization_endpoint, "https://op.example/auth");
+    config.token_endpoint = "http://inside.example/token";
+    const Result<Metadata> bad = parse(document(), config);
+    ck_assert_result_is(bad, Reason::metadata_invalid);
+    ck_assert_sv_eq(bad.error().fix, "token_endpoint");
+}
+END_TEST
+
+START_TEST(without_discovery) {
+    ProviderConfig config = basic_config();
+    config.authorization_endpoint = "https://op.example/a";
+    config.token_endpoint = "https://op.example/t";
+    const Result<Metadata> no_keys = parse_metadata(nullptr, config);
+    ck_assert_result_is(no_keys, Reason::metadata_invalid);
+    ck_assert_sv_eq(no_keys.error().fix, "jwks_uri");
+    config.jwks_text = "{}";
+    const Result<Metadata> file = parse_metadata(nullptr, config);
+    ck_assert_result_ok(file);
+    ck_assert_sv_eq(file->jwks_uri, "");
+    ck_assert_sv_eq(file->userinfo_endpoint, "");
+    config.jwks_text.clear();
+    config.jwks_uri = "https://op.example/jwks";
+    const Result<Metadata> uri = parse_metadata(nullptr, config);
+    ck_assert_result_ok(uri);
+    ck_assert_sv_eq(uri->jwks_uri, "https://op.example/jwks");
+    // A jwks_file makes the document's jwks_uri irrelevant as well.
+    ProviderConfig with_file = basic_config();
+    with_file.jwks_text = "{}";
+    const Result<Metadata> m = parse(document("", "jwks_uri"), with_file);
+    ck_assert_result_ok(m);
+}
+END_TEST
+
+START_TEST(d_11_pkce) {
+    ProviderConfig config = basic_config();
+    Metadata m;
+    ck_assert(use_pkce(config, m));  // nothing said
+    m.code_challenge_methods_said = true;
+    ck_assert(use_pkce(config, m));  // an empty list
+    m.code_challenge_methods = {"plain", "S256"};
+    ck_assert(use_pkce(config, m));
+    m.code_challenge_methods = {"plain"};
+    ck_assert(!use_pkce(config, m));
+    config.pkce = Toggle::on;
+    ck_assert(use_pkce(config, m));
+    config.pkce = Toggle::off;
+    m.code_challenge_methods = {"S256"};
+    ck_assert(!use_pkce(config, m));
+}
+END_TEST
+
+START_TEST(d_10_client_authentication) {
+    ProviderConfig config = basic_config();
+    Metadata m;
+    const auto chosen = [&](std::vector<std::string> methods) {
+        m.token_endpoint_auth_methods = std::move(methods);
+        Result<ClientAuth> auth = choose_client_auth(config, m);
+        ck_assert_result_ok(auth);
+        return *auth;
+    };
+    ck_assert(chosen({}) == ClientAuth::basic);
+    ck_assert(chosen({"client_secret_post", "client_secret_basic"}) == ClientAuth::basic);
+    ck_assert(chosen({"private_key_jwt", "client_secret_post"}) == ClientAuth::post);
+    ck_assert(chosen({"something_new"}) == ClientAuth::basic);
+    for (const char* method :
+         {"private_key_jwt", "client_secret_jwt", "tls_client_auth", "self_signed_tls_client_auth"}) {
+        m.token_endpoint_auth_methods = {"unknown", method};
+        const Result<ClientAuth> none = choose_client_auth(config, m);
+        ck_assert_result_is(none, Reason::metadata_invalid);
+        ck_assert_sv_eq(none.error().fix, "token_endpoint_auth_method");
+        ck_assert_sv_contains(none.error().detail, method);
+    }
+    config.client_auth = ClientAuth::post;  // configured: the metadata has no say
+    ck_assert(chosen({"private_key_jwt"}) == ClientAuth::post);
+    config.client_auth = ClientAuth::none;
+    ck_assert(chosen({}) == ClientAuth::none);
+    config.client_secret.clear();
+    config.client_auth = ClientAuth::automatic;
+    ck_assert(chosen({"client_secret_basic"}) == ClientAuth::none);
+    config.client_auth = ClientAuth::basic;
+    const Result<ClientAuth> no_secret = choose_client_auth(config, m);
+    ck_assert_result_is(no_secret, Reason::metadata_invalid);
+    ck_assert_sv_eq(no_secret.error().fix, "client_secret");
+}
+END_TEST
+
+START_TEST(requests) {
+    const HttpRequest metadata = metadata_request(basic_config());
+    ck_assert_sv_eq(metadata.url, "https://op.example/realm/.well-known/openid-configuration");
+    ck_assert_sv_eq(metadata.endpoint, "config_url");
+    ck_assert(metadata.method == HttpRequest::Method::get);
+    ck_assert(metadata.authorization.empty() && metadata.body.empty());
+    ck_assert_uint_le(metadata.max_response, 1024 * 1024);  // D-08
+    const HttpRequest jwks = jwks_request("https://op.example/jwks");
+    ck_assert_sv_eq(jwks.url, "https://op.example/jwks");
+    ck_assert_sv_eq(jwks.endpoint, "jwks_uri");
+}
+END_TEST
+
+START_TEST(documents) {
+    const HttpRequest request = metadata_request(basic_config());
+    Result<std::string> good = metadata_text(request, response(200, "{\"a\":1}", "text/plain"));
+    ck_assert_result_ok(good);
+    ck_assert_sv_eq(*good, "{\"a\":1}");
+    Result<std::string> down = metadata_text(request, fail(Reason::idp_timeout, "t"));
+    ck_assert_result_is(down, Reason::idp_timeout);
+    HttpResponse busy = response(503, "");
+    busy.retry_after = "120";
+    Result<std::string> later = metadata_text(request, std::move(busy));
+    ck_assert_result_is(later, Reason::metadata_unavailable);
+    ck_assert_sv_contains(later.error().detail, "503");
+    ck_assert_sv_contains(later.error().detail, "\"120\"");
+    ck_assert_sv_eq(later.error().fix, "config_url");
+    for (const char* body : {"", "<html>", "[]", "{"}) {
+        Result<std::string> bad = metadata_text(request, response(200, body, "text/html"));
+        ck_assert_result_is(bad, Reason::metadata_invalid);
+        ck_assert_sv_contains(bad.error().detail, "\"text/html\"");
+        Result<std::string> keys = jwks_text(jwks_request("https://a/b"), response(200, body));
+        ck_assert_result_is(keys, Reason::jwks_invalid);
+        ck_assert_sv_eq(keys.error().fix, "jwks_uri");
+    }
+    Result<std::string> missing = jwks_text(jwks_request("https://a/b"), response(404, "{}"));
+    ck_assert_result_is(missing, Reason::jwks_unavailable);
+}
+END_TEST
+
+START_TEST(d_07_redirects_are_told_and_not_followed) {
+    HttpResponse moved = response(301, "");
+    moved.location = "https://op.example/realm/.well-known/openid-configuration/";
+    Result<std::string> text = metadata_text(metadata_request(basic_config()), std::move(moved));
+    ck_assert_result_is(text, Reason::idp_redirect);
+    ck_assert_sv_eq(text.error().fix,
+                    "configure config_url "
+                    "https://op.example/realm/.well-known/openid-configuration/");
+}
+END_TEST
+
+START_TEST(the_whole_state) {
+    ProviderConfig config = basic_config();
+    const std::string text =
+        document(R"(,"id_token_signing_alg_values_supported":["none","HS256","ES256"],)"
+                 R"("code_challenge_methods_supported":["plain"])");
+    const std::string_view view = text;
+    const std::string jwks = forge_jwks({ForgeKey::for_alg(Alg::ES256).jwk("k1")});
+    const auto state = make_provider_state(config, &view, jwks, 7);
+    ck_assert_result_ok(state);
+    ck_assert_uint_eq((*state)->keys.size(), 1);
+    ck_assert_uint_eq((*state)->generation, 7);
+    ck_assert(!(*state)->pkce);
+    ck_assert((*state)->client_auth == ClientAuth::basic);
+    // D-12: what the provider offers does not let "none" or a shared secret in.
+    ck_assert_uint_eq((*state)->algs.size(), 1);
+    ck_assert((*state)->algs[0] == Alg::ES256);
+
+    const auto bad_keys = make_provider_state(config, &view, "[]");
+    ck_assert_result_is(bad_keys, Reason::jwks_invalid);
+    const std::string_view nothing = "{}";
+    const auto bad_metadata = make_provider_state(config, &nothing, jwks);
+    ck_assert_result_is(bad_metadata, Reason::metadata_issuer);
+    config.client_auth = ClientAuth::post;
+    config.client_secret.clear();
+    const auto bad_auth = make_provider_state(config, &view, jwks);
+    ck_assert_result_is(bad_auth, Reason::metadata_invalid);
+    ProviderConfig file = basic_config();
+    file.jwks_text = jwks;
+    const auto from_file = make_provider_state(file, &view, "");
+    ck_assert_result_ok(from_file);
+    ck_assert_uint_eq((*from_file)->keys.size(), 1);
+    // authentik without a signing key: an empty set is a state, no token will pass it.
+    const auto no_keys = make_provider_state(basic_config(), &view, "{}");
+    ck_assert_result_ok(no_keys);
+}
+END_TEST
+
+static Suite* metadata_suite() {
+    Suite* suite = suite_create("metadata");
+    TCase* tcase = tcase_create("all");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, reads_a_document);
+    tcase_add_test(tcase, d_02_the_issuer_is_compared_byte_for_byte);
+    tcase_add_test(tcase, d_03_missing_empty_or_mistyped_members);
+    tcase_add_test(tcase, d_04_endpoints_that_are_no_good);
+    tcase_add_test(tcase, insecure_http_means_loopback_only);
+    tcase_add_test(tcase, a_query_of_the_authorization_endpoint);
+    tcase_add_test(tcase, configured_endpoints_win);
+    tcase_add_test(tcase, without_discovery);
+    tcase_add_test(tcase, d_11_pkce);
+    tcase_add_test(tcase, d_10_client_authentication);
+    tcase_add_test(tcase, requests);
+    tcase_add_test(tcase, documents);
+    tcase_add_test(tcase, d_07_redirects_are_told_and_not_followed);
+    tcase_add_test(tcase, the_whole_state);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+static const Registration registered("metadata", metadata_suite);

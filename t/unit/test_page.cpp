@@ -1,0 +1,234 @@
+#include <set>
+
+#include "oidc/crypto.hpp"
+#include "oidc/encode.hpp"
+#include "oidc/json.hpp"
+#include "oidc/page.hpp"
+#include "unit.hpp"
+
+using namespace oidc;
+using oidc::unit::Registration;
+
+static std::string header(const Respond& respond, std::string_view name) {
+    std::string found = "(none)";
+    int count = 0;
+    for (const Header& header : respond.headers) {
+        if (header.name == name) {
+            found = header.value;
+            ++count;
+        }
+    }
+    ck_assert_int_le(count, 1);
+    return found;
+}
+
+static void assert_common_headers(const Respond& respond) {
+    ck_assert_sv_eq(header(respond, "Cache-Control"), "no-store");
+    ck_assert_sv_eq(header(respond, "X-Content-Type-Options"), "nosniff");
+    ck_assert_sv_eq(header(respond, "Referrer-Policy"), "no-referrer");
+    ck_assert_sv_eq(header(respond, "WWW-Authenticate"), "(none)");
+}
+
+// The text between two marks, both of which must exist.
+static std::string between(std::string_view text, std::string_view from, std::string_view to) {
+    const std::size_t start = text.find(from);
+    ck_assert(start != std::string_view::npos);
+    const std::size_t end = text.find(to, start + from.size());
+    ck_assert(end != std::string_view::npos);
+    return std::string(text.substr(start + from.size(), end - start - from.size()));
+}
+
+static std::string hash_of(std::string_view text) {
+    const Digest digest = sha256(text);
+    return "'sha256-" + std::string(base64_encode(as_text(digest)).view()) + "'";
+}
+
+// The policy allows exactly what the page has inline, and nothing else.
+static void assert_html(const Respond& respond) {
+    assert_common_headers(respond);
+    ck_assert_sv_eq(header(respond, "Content-Type"), "text/html; charset=utf-8");
+    const std::string policy = header(respond, "Content-Security-Policy");
+    ck_assert_sv_contains(policy, "default-src 'none'; ");
+    ck_assert_sv_contains(policy, "; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
+    ck_assert_sv_contains(
+        policy, "style-src " + hash_of(between(respond.body, "<style>", "</style>")) + ";");
+    ck_assert_sv_lacks(policy, "unsafe");
+    ck_assert_sv_contains(respond.body, "<html lang=\"en\">");
+    ck_assert_sv_contains(respond.body, "</html>\n");
+    ck_assert_sv_lacks(respond.body, " style=");
+    ck_assert_sv_lacks(respond.body, " onclick=");
+    ck_assert_sv_lacks(respond.body, "src=");
+}
+
+START_TEST(error_pages_for_people) {
+    for (unsigned i = 0; i < static_cast<unsigned>(Reason::count_); ++i) {
+        const auto reason = static_cast<Reason>(i);
+        const ReasonInfo& info = reason_info(reason);
+        const Respond page = error_page(reason, "ab12-34", "/?x=1&y=2", PageForm::html);
+        ck_assert_int_eq(page.status, info.status);
+        assert_html(page);
+        ck_assert_sv_contains(page.body, "<h1>" + std::string(info.title) + "</h1>");
+        ck_assert_sv_contains(page.body, "<code>ab12-34</code>");
+        ck_assert_sv_contains(page.body, "href=\"/?x=1&amp;y=2\"");
+        ck_assert_sv_lacks(page.body, "<script");
+        ck_assert_sv_lacks(header(page, "Content-Security-Policy"), "script-src");
+        ck_assert_sv_eq(header(page, "Retry-After"), info.status == 503 ? "10" : "(none)");
+        ck_assert(!between(page.body, "<title>", "</title>").empty());
+    }
+}
+END_TEST
+
+START_TEST(advice_follows_blame) {
+    std::set<std::string> advice;
+    for (const Reason reason :
+         {Reason::access_denied, Reason::state_unknown, Reason::idp_timeout, Reason::idp_redirect,
+          Reason::store_full, Reason::login_required, Reason::logout_cross_site}) {
+        const Respond page = error_page(reason, {}, {}, PageForm::html);
+        advice.insert(between(page.body, "</h1>", "</main>"));
+    }
+    ck_assert_uint_eq(advice.size(), 7);
+    const Respond sign_in = error_page(Reason::login_required, {}, "/", PageForm::html);
+    ck_assert_sv_contains(sign_in.body, ">Sign in</a>");
+    const Respond again = error_page(Reason::idp_error, {}, "/", PageForm::html);
+    ck_assert_sv_contains(again.body, ">Start again</a>");
+}
+END_TEST
+
+START_TEST(optional_parts_are_left_out) {
+    const Respond bare = error_page(Reason::idp_error, {}, {}, PageForm::html);
+    ck_assert_sv_lacks(bare.body, "<a ");
+    ck_assert_sv_lacks(bare.body, "<code>");
+    // Only a path on our own origin is offered.
+    for (const char* target :
+         {"//evil.example", "https://evil.example", "javascript:alert(1)", "x"}) {
+        const Respond page = error_page(Reason::idp_error, {}, target, PageForm::html);
+        ck_assert_sv_lacks(page.body, "<a ");
+        const Respond out = signed_out_page(target);
+        ck_assert_sv_lacks(out.body, "<a ");
+    }
+}
+END_TEST
+
+START_TEST(markup_is_escaped) {  // A-09, Q-24
+    const Respond page = error_page(Reason::idp_error, "<script>x</script>\"'",
+                                    "/\"><script>y</script>", PageForm::html);
+    ck_assert_sv_lacks(page.body, "<script");
+    ck_assert_sv_contains(page.body, "&lt;script&gt;x&lt;/script&gt;&quot;&#39;");
+    ck_assert_sv_contains(page.body, "href=\"/&quot;&gt;&lt;script&gt;y&lt;/script&gt;\"");
+}
+END_TEST
+
+static JsonPtr json_body(const Respond& respond) {
+    ck_assert_sv_eq(header(respond, "Content-Type"), "application/json");
+    assert_common_headers(respond);
+    auto parsed = json_parse_object(respond.body);
+    ck_assert_result_ok(parsed);
+    return *std::move(parsed);
+}
+
+static std::string member(const JsonPtr& object, const char* name) {
+    auto value = json_string(object.get(), name);
+    ck_assert_result_ok(value);
+    return value->has_value() ? std::string(**value) : "(none)";
+}
+
+START_TEST(error_pages_for_scripts) {
+    for (unsigned i = 0; i < static_cast<unsigned>(Reason::count_); ++i) {
+        const auto reason = static_cast<Reason>(i);
+        const Respond respond = error_page(reason, "r\"1", "/x", PageForm::json);
+        ck_assert_int_eq(respond.status, reason_info(reason).status);
+        const JsonPtr body = json_body(respond);
+        ck_assert_sv_eq(member(body, "error"), reason_info(reason).code);
+        ck_assert_sv_eq(member(body, "message"), reason_info(reason).title);
+        ck_assert_sv_eq(member(body, "reference"), "r\"1");
+    }
+    const JsonPtr bare = json_body(error_page(Reason::idp_error, {}, {}, PageForm::json));
+    ck_assert_sv_eq(member(bare, "reference"), "(none)");
+}
+END_TEST
+
+START_TEST(login_required_answer) {
+    const Respond respond = login_required("/oidc/login?return_to=\"x\"");
+    ck_assert_int_eq(respond.status, 401);
+    const JsonPtr body = json_body(respond);
+    ck_assert_sv_eq(member(body, "error"), "login_required");
+    ck_assert_sv_eq(member(body, "login_url"), "/oidc/login?return_to=\"x\"");
+    const JsonPtr bare = json_body(login_required({}));
+    ck_assert_sv_eq(member(bare, "login_url"), "(none)");
+}
+END_TEST
+
+START_TEST(signed_out) {
+    const Respond page = signed_out_page("/?a=1&b=2");
+    ck_assert_int_eq(page.status, 200);
+    assert_html(page);
+    ck_assert_sv_contains(page.body, "<title>Signed out</title>");
+    ck_assert_sv_contains(page.body, "href=\"/?a=1&amp;b=2\"");
+}
+END_TEST
+
+START_TEST(fragments_are_kept_by_script) {
+    const Respond page =
+        fragment_page("https://op.example/auth?a=1&b=\"'><script>", "__Host-f", true);
+    ck_assert_int_eq(page.status, 200);
+    assert_html(page);
+    const std::string tag = between(page.body, "<script ", ">");
+    ck_assert_sv_contains(
+        tag, "data-url=\"https://op.example/auth?a=1&amp;b=&quot;&#39;&gt;&lt;script&gt;\"");
+    ck_assert_sv_contains(tag, "data-cookie=\"__Host-f\"");
+    ck_assert_sv_contains(tag, "data-secure=\"1\"");
+    const std::string script = between(page.body, "data-secure=\"1\">", "</script>");
+    ck_assert_sv_lacks(script, "op.example");
+    ck_assert_sv_lacks(script, "__Host-f");
+    ck_assert_sv_contains(script, "Max-Age=");
+    ck_assert_sv_contains(script, "SameSite=Lax");
+    ck_assert_sv_contains(header(page, "Content-Security-Policy"),
+                          "; script-src " + hash_of(script) + ";");
+    // Without script: a refresh inside noscript, and a link.
+    const std::string noscript = between(page.body, "<noscript>", "</noscript>");
+    ck_assert_sv_contains(noscript,
+                          "http-equiv=\"refresh\" content=\"0; url=https://op.example/auth?");
+    ck_assert_sv_contains(page.body, "<a class=\"go\" href=\"https://op.example/auth?a=1&amp;b=");
+
+    const Respond plain = fragment_page("http://localhost/auth", "f", false);
+    ck_assert_sv_contains(plain.body, "data-secure=\"0\"");
+    ck_assert_sv_eq(header(plain, "Content-Security-Policy"),
+                    header(page, "Content-Security-Policy"));  // the script is constant
+}
+END_TEST
+
+START_TEST(redirects) {
+    for (const int status : {302, 303}) {
+        const Respond respond = redirect(status, "https://op.example/auth?x=1");
+        ck_assert_int_eq(respond.status, status);
+        ck_assert_sv_eq(header(respond, "Location"), "https://op.example/auth?x=1");
+        assert_common_headers(respond);
+        ck_assert_sv_eq(respond.body, "");
+    }
+    for (const char* bad : {"", "/x\r\nSet-Cookie: a=b", "/x\n", "/\t/x"}) {
+        const Respond respond = redirect(302, bad);
+        ck_assert_int_eq(respond.status, 500);
+        ck_assert_sv_eq(header(respond, "Location"), "(none)");
+    }
+    ck_assert_int_eq(redirect(200, "/x").status, 500);
+    ck_assert_int_eq(redirect(301, "/x").status, 500);
+}
+END_TEST
+
+static Suite* page_suite() {
+    Suite* suite = suite_create("page");
+    TCase* tcase = tcase_create("all");
+    tcase_add_test(tcase, error_pages_for_people);
+    tcase_add_test(tcase, advice_follows_blame);
+    tcase_add_test(tcase, optional_parts_are_left_out);
+    tcase_add_test(tcase, markup_is_escaped);
+    tcase_add_test(tcase, error_pages_for_scripts);
+    tcase_add_test(tcase, login_required_answer);
+    tcase_add_test(tcase, signed_out);
+    tcase_add_test(tcase, fragments_are_kept_by_script);
+    tcase_add_test(tcase, redirects);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+static const Registration registered("page", page_suite);

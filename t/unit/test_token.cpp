@@ -1,0 +1,347 @@
+#include "oidc/encode.hpp"
+#include "oidc/token.hpp"
+#include "oidc/uri.hpp"
+#include "unit.hpp"
+
+using namespace oidc;
+using namespace oidc::unit;
+
+namespace {
+
+HttpRequest sent() {
+    HttpRequest request;
+    request.url = "https://op.example/token";
+    request.endpoint = "token_endpoint";
+    return request;
+}
+
+HttpResponse answer(int status, std::string_view body,
+                    std::string_view type = "application/json") {
+    HttpResponse response;
+    response.status = status;
+    response.content_type = type;
+    response.body = Secret(body);
+    return response;
+}
+
+Result<TokenResponse> parse(int status, std::string_view body,
+                            std::string_view type = "application/json") {
+    return parse_token_response(sent(), answer(status, body, type));
+}
+
+// A good answer with one member set to `json`; empty: left out.
+std::string with(std::string_view name, std::string_view json) {
+    std::string text = "{\"other\":[1]";
+    const auto add = [&](std::string_view member, std::string_view value) {
+        const std::string_view used = member == name ? json : value;
+        if (!used.empty()) {
+            text.append(",\"").append(member).append("\":").append(used);
+        }
+    };
+    add("token_type", "\"Bearer\"");
+    add("id_token", "\"a.b.c\"");
+    add("access_token", "\"at\"");
+    add("refresh_token", "\"rt\"");
+    add("expires_in", "3600");
+    add("scope", "\"openid email\"");
+    return text + "}";
+}
+
+void assert_reason(const std::string& body, Reason reason) {
+    const Result<TokenResponse> tokens = parse(200, body);
+    ck_assert_result_is(tokens, reason);
+}
+
+ProviderConfig client() {
+    ProviderConfig config;
+    config.client_id = "espo crm";
+    config.client_secret = Secret("p:w&+/=\xc3\xa9");
+    return config;
+}
+
+ProviderState provider(ClientAuth auth) {
+    ProviderState state;
+    state.metadata.token_endpoint = "https://op.example/token";
+    state.client_auth = auth;
+    return state;
+}
+
+std::string argument(const HttpRequest& request, std::string_view name) {
+    int count = 0;
+    const auto value = query_argument(request.body.view(), name, &count);
+    ck_assert_int_eq(count, value ? 1 : 0);
+    return value ? percent_decode(*value, true).value_or("?") : "-";
+}
+
+}  // namespace
+
+START_TEST(t_18_shape_of_the_request) {
+    const HttpRequest r =
+        token_request(client(), provider(ClientAuth::basic), "co/de=", "https://a/cb?x=1", "ver");
+    ck_assert(r.method == HttpRequest::Method::post);
+    ck_assert_sv_eq(r.url, "https://op.example/token");
+    ck_assert_sv_eq(r.endpoint, "token_endpoint");
+    ck_assert_uint_eq(r.headers.size(), 2);
+    ck_assert_sv_eq(r.headers[0].name, "Accept");
+    ck_assert_sv_eq(r.headers[0].value, "application/json");
+    ck_assert_sv_eq(r.headers[1].value, "application/x-www-form-urlencoded");
+    ck_assert_sv_eq(r.body.view(),
+                    "grant_type=authorization_code&code=co%2Fde%3D&"
+                    "redirect_uri=https%3A%2F%2Fa%2Fcb%3Fx%3D1&code_verifier=ver");
+}
+END_TEST
+
+START_TEST(r_67_01_basic_encodes_before_base64) {
+    const HttpRequest r = token_request(client(), provider(ClientAuth::basic), "c", "u", "v");
+    const Secret pair = base64_encode("espo+crm:p%3Aw%26%2B%2F%3D%C3%A9");
+    ck_assert_sv_eq(r.authorization.view(), "Basic " + std::string(pair.view()));
+    ck_assert_sv_eq(argument(r, "client_id"), "-");
+    ck_assert_sv_eq(argument(r, "client_secret"), "-");
+    const HttpRequest same = token_request(client(), provider(ClientAuth::automatic), "c", "u", "v");
+    ck_assert_sv_eq(same.authorization.view(), r.authorization.view());
+}
+END_TEST
+
+START_TEST(post_and_none) {
+    const HttpRequest post = token_request(client(), provider(ClientAuth::post), "c", "u", "v");
+    ck_assert(post.authorization.empty());
+    ck_assert_sv_eq(argument(post, "client_id"), "espo crm");
+    ck_assert_sv_eq(argument(post, "client_secret"), "p:w&+/=\xc3\xa9");
+    const HttpRequest none = token_request(client(), provider(ClientAuth::none), "c", "u", "");
+    ck_assert(none.authorization.empty());
+    ck_assert_sv_eq(argument(none, "client_id"), "espo crm");
+    ck_assert_sv_eq(argument(none, "client_secret"), "-");
+    ck_assert_sv_eq(argument(none, "code_verifier"), "-");
+}
+END_TEST
+
+START_TEST(t_01_legal_answers) {
+    const Result<TokenResponse> full = parse(200, with("", ""));
+    ck_assert_result_ok(full);
+    ck_assert_sv_eq(full->id_token.view(), "a.b.c");
+    ck_assert_sv_eq(full->access_token.view(), "at");
+    ck_assert_sv_eq(full->refresh_token.view(), "rt");
+    ck_assert_sv_eq(full->scope, "openid email");
+    ck_assert_int_eq(full->expires_in.value_or(-1), 3600);
+    const Result<TokenResponse> minimal = parse(
+        200, R"({"id_token":"\u0061.b.c","token_type":"Bearer","access_token":"at"})",
+        "application/hal+json");
+    ck_assert_result_ok(minimal);
+    ck_assert_sv_eq(minimal->id_token.view(), "a.b.c");
+    ck_assert(minimal->refresh_token.empty());
+    ck_assert(!minimal->expires_in.has_value());
+}
+END_TEST
+
+START_TEST(t_02_token_type) {
+    for (const char* type : {"\"bearer\"", "\"BEARER\"", "\"Bearer\""}) {
+        const Result<TokenResponse> tokens = parse(200, with("token_type", type));
+        ck_assert_result_ok(tokens);
+    }
+    for (const char* type : {"", "null", "1", "\"mac\"", "\"DPoP\"", "\"bearer \"", "\"Bearerx\"",
+                             "\"\"", "[\"Bearer\"]"}) {
+        assert_reason(with("token_type", type), Reason::token_type);
+    }
+    const Result<TokenResponse> mac = parse(200, with("token_type", "\"mac\""));
+    ck_assert_sv_contains(mac.error().detail, "\"mac\"");
+}
+END_TEST
+
+START_TEST(t_03_no_id_token) {
+    assert_reason(with("id_token", ""), Reason::token_no_id_token);
+    assert_reason(with("id_token", "null"), Reason::token_no_id_token);
+    assert_reason(with("id_token", "\"\""), Reason::token_no_id_token);
+    const Result<TokenResponse> tokens = parse(200, with("id_token", ""));
+    ck_assert_sv_eq(tokens.error().fix, "scope");
+}
+END_TEST
+
+START_TEST(t_05_statuses) {
+    for (const int status : {429, 500, 502, 503}) {
+        HttpResponse busy = answer(status, "<html>busy</html>", "text/html");
+        busy.retry_after = "30";
+        const Result<TokenResponse> tokens = parse_token_response(sent(), std::move(busy));
+        ck_assert_result_is(tokens, Reason::token_status);
+        ck_assert_sv_contains(tokens.error().detail, std::to_string(status));
+        ck_assert_sv_contains(tokens.error().detail, "retry after \"30\"");
+    }
+    // Authelia's rate limit carries an OAuth error; it says nothing about our secret.
+    const Result<TokenResponse> limited = parse(429, R"({"error":"temporarily_unavailable"})");
+    ck_assert_result_is(limited, Reason::token_status);
+    ck_assert_sv_contains(limited.error().detail, "temporarily_unavailable");
+    for (const int status : {0, 201, 204, 206, 400, 404, 418}) {
+        const Result<TokenResponse> tokens = parse(status, with("", ""));
+        ck_assert_result_is(tokens, Reason::token_status);
+    }
+    const Result<TokenResponse> down =
+        parse_token_response(sent(), fail(Reason::idp_connect, "refused"));
+    ck_assert_result_is(down, Reason::idp_connect);
+}
+END_TEST
+
+START_TEST(t_06_content_types) {
+    for (const char* type : {"text/html", "text/plain", "", "application/jwt", "text/x+json",
+                             "application/jsonp"}) {
+        const Result<TokenResponse> tokens = parse(200, with("", ""), type);
+        ck_assert_result_is(tokens, Reason::token_malformed);
+        ck_assert_sv_contains(tokens.error().detail, std::string("\"") + type + "\"");
+    }
+}
+END_TEST
+
+START_TEST(t_07_t_08_t_10_t_11_no_object) {
+    for (const char* body :
+         {"", "[]", "\"x\"", "1", "null", "true", "{", "{}{}", "{} x", "\xef\xbb\xbf{}",
+          R"({"id_token":"GOOD","id_token":"EVIL"})"}) {
+        assert_reason(body, Reason::token_malformed);
+    }
+    assert_reason(raw("{\"a\":\"\0\"}"), Reason::token_malformed);
+}
+END_TEST
+
+START_TEST(t_09_types) {
+    for (const char* name : {"id_token", "access_token", "refresh_token"}) {
+        for (const char* value : {"1", "{}", "[\"x\"]", "true"}) {
+            assert_reason(with(name, value), Reason::token_malformed);
+        }
+    }
+    assert_reason(with("access_token", ""), Reason::token_malformed);
+    assert_reason(with("access_token", "null"), Reason::token_malformed);
+    const Result<TokenResponse> scope = parse(200, with("scope", "17"));
+    ck_assert_result_ok(scope);  // of no use to us
+    ck_assert_sv_eq(scope->scope, "");
+    const Result<TokenResponse> list = parse(200, with("scope", "[\"openid\",1,\"email\"]"));
+    ck_assert_result_ok(list);
+    ck_assert_sv_eq(list->scope, "openid email");
+}
+END_TEST
+
+START_TEST(t_12_t_14_characters) {
+    for (const char* value :
+         {"\"a\\u0000b\"", "\"\\ud800\"", "\"a\\r\\nX: y\"", "\"a b\"", "\"\xc3\xa9\"", "\"a\\\"b\"",
+          "\"a\\\\b\"", "\"\\u007f\""}) {
+        for (const char* name : {"access_token", "id_token", "refresh_token"}) {
+            assert_reason(with(name, value), Reason::token_malformed);
+        }
+    }
+    const Result<TokenResponse> odd = parse(200, with("access_token", "\"a|b.c~d+e/f=_-:\""));
+    ck_assert_result_ok(odd);
+}
+END_TEST
+
+START_TEST(t_13_expires_in) {
+    const auto seconds = [](const char* value) {
+        Result<TokenResponse> tokens = parse(200, with("expires_in", value));
+        ck_assert_result_ok(tokens);
+        return tokens->expires_in.value_or(-1);
+    };
+    ck_assert_int_eq(seconds(""), -1);
+    ck_assert_int_eq(seconds("null"), -1);
+    ck_assert_int_eq(seconds("0"), 0);
+    ck_assert_int_eq(seconds("-1"), 0);
+    ck_assert_int_eq(seconds("1.5"), 1);
+    ck_assert_int_eq(seconds("\"3600\""), 3600);
+    ck_assert_int_eq(seconds("\"-5\""), 0);
+    ck_assert_int_eq(seconds("1e300"), 10LL * 365 * 86400);
+    ck_assert_int_eq(seconds("9223372036854775807"), 10LL * 365 * 86400);
+    for (const char* bad : {"[]", "{}", "true", "\"\"", "\"1h\"", "\"9223372036854775808\"",
+                            "9223372036854775808"}) {
+        assert_reason(with("expires_in", bad), Reason::token_malformed);
+    }
+}
+END_TEST
+
+START_TEST(t_15_large_tokens) {
+    const std::string large = "\"" + std::string(65536, 'x') + "\"";
+    std::string body = "{\"token_type\":\"Bearer\",\"access_token\":" + large +
+                       ",\"id_token\":" + large + ",\"refresh_token\":" + large + "}";
+    const Result<TokenResponse> tokens = parse(200, body);
+    ck_assert_result_ok(tokens);
+    ck_assert_uint_eq(tokens->access_token.size(), 65536);
+}
+END_TEST
+
+START_TEST(t_16_t_19_errors_of_the_provider) {
+    struct Case {
+        int status;
+        const char* body;
+        Reason reason;
+        const char* fix;
+    };
+    const char* auth_fix = "client_id, client_secret or token_endpoint_auth_method";
+    for (const Case& c : std::initializer_list<Case>{
+             {200, R"({"error":"x"})", Reason::token_error, ""},
+             {200, R"({"error":17})", Reason::token_error, ""},
+             {200, R"({"error":"invalid_client"})", Reason::token_client_auth, auth_fix},
+             {400, R"({"error":"invalid_client"})", Reason::token_client_auth, auth_fix},
+             {401, R"({"error":"invalid_client"})", Reason::token_client_auth, auth_fix},
+             {401, "{}", Reason::token_client_auth, auth_fix},
+             {401, "<html>", Reason::token_client_auth, auth_fix},
+             {401, R"({"error":"invalid_grant"})", Reason::token_error, "redirect_uri"},
+             {403, "", Reason::token_client_auth, auth_fix},
+             {403, R"({"error":"unauthorized_client"})", Reason::token_client_auth, auth_fix},
+             {403, R"({"error":"invalid_code"})", Reason::token_error, ""},  // glewlwyd
+             {400, R"({"error":"invalid_grant"})", Reason::token_error, "redirect_uri"},
+             {400, R"({"error":"invalid_scope"})", Reason::token_error, "scope"},
+             {400, R"({"error":null})", Reason::token_status, "token_endpoint"},
+             {400, "not json", Reason::token_status, "token_endpoint"},
+             {404, "{}", Reason::token_status, "token_endpoint"},
+         }) {
+        const Result<TokenResponse> tokens = parse(c.status, c.body);
+        ck_assert_msg(!tokens.ok() && tokens.error().reason == c.reason, "%d %s: %s", c.status,
+                      c.body, describe(tokens).c_str());
+        ck_assert_sv_eq(tokens.error().fix, c.fix);
+        ck_assert_sv_contains(tokens.error().detail, std::to_string(c.status));
+    }
+    const Result<TokenResponse> described =
+        parse(400, R"({"error":"invalid_grant","error_description":"Code expired"})");
+    ck_assert_sv_contains(described.error().detail, "\"invalid_grant\": \"Code expired\"");
+}
+END_TEST
+
+START_TEST(redirects_say_what_to_configure) {
+    HttpResponse moved = answer(301, "");
+    moved.location = "https://op.example/token/";
+    const Result<TokenResponse> tokens = parse_token_response(sent(), std::move(moved));
+    ck_assert_result_is(tokens, Reason::idp_redirect);
+    ck_assert_sv_eq(tokens.error().fix, "configure token_endpoint https://op.example/token/");
+}
+END_TEST
+
+START_TEST(s_01_no_token_in_an_error) {
+    for (const std::string& body :
+         {with("token_type", "\"mac\""), with("expires_in", "[]"), with("refresh_token", "1"),
+          std::string(R"({"access_token":"canary","id_token":"canary","x")"),
+          std::string(R"({"token_type":"Bearer","access_token":"canary x","id_token":"a"})")}) {
+        const Result<TokenResponse> tokens = parse(200, body);
+        ck_assert(!tokens.ok());
+        ck_assert_sv_lacks(tokens.error().detail, "canary");
+        ck_assert_sv_lacks(tokens.error().detail, "a.b.c");
+    }
+}
+END_TEST
+
+static Suite* token_suite() {
+    Suite* suite = suite_create("token");
+    TCase* tcase = tcase_create("all");
+    tcase_add_test(tcase, t_18_shape_of_the_request);
+    tcase_add_test(tcase, r_67_01_basic_encodes_before_base64);
+    tcase_add_test(tcase, post_and_none);
+    tcase_add_test(tcase, t_01_legal_answers);
+    tcase_add_test(tcase, t_02_token_type);
+    tcase_add_test(tcase, t_03_no_id_token);
+    tcase_add_test(tcase, t_05_statuses);
+    tcase_add_test(tcase, t_06_content_types);
+    tcase_add_test(tcase, t_07_t_08_t_10_t_11_no_object);
+    tcase_add_test(tcase, t_09_types);
+    tcase_add_test(tcase, t_12_t_14_characters);
+    tcase_add_test(tcase, t_13_expires_in);
+    tcase_add_test(tcase, t_15_large_tokens);
+    tcase_add_test(tcase, t_16_t_19_errors_of_the_provider);
+    tcase_add_test(tcase, redirects_say_what_to_configure);
+    tcase_add_test(tcase, s_01_no_token_in_an_error);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+static const Registration registered("token", token_suite);
