@@ -1,0 +1,455 @@
+"""A scriptable OpenID provider. By default it is correct and strict; every answer can be changed,
+delayed, cut or replaced by raw bytes, per endpoint."""
+
+import base64
+import hashlib
+import json
+import secrets
+import socket
+import ssl
+import threading
+import time
+import urllib.parse
+
+from . import forge
+from .ports import free_port
+from .wire import Headers, Reader, Reply, abort, read_request  # noqa: F401
+
+USER = {"sub": "u-1001", "preferred_username": "jdoe", "email": "jdoe@example.org",
+        "name": "John Doe", "groups": ["staff", "dev"]}
+
+
+class Exchange:
+    """One request to an endpoint, as a hook sees it. A hook returns a Reply, bytes (sent raw, then
+    the connection is closed), or None when it has dealt with the connection itself."""
+
+    def __init__(self, idp, sock, request, endpoint, default):
+        self.idp, self.sock, self.request, self.endpoint = idp, sock, request, endpoint
+        self._default = default
+
+    def default(self):
+        return self._default(self.request)
+
+    def send(self, data):
+        self.sock.sendall(data if isinstance(data, bytes) else data.encode())
+
+    def drip(self, data, interval=0.05, limit=60):
+        """One byte at a time until the peer gives up."""
+        end = time.monotonic() + limit
+        for i in range(len(data)):
+            if time.monotonic() > end or self.idp.stopping:
+                return
+            self.sock.sendall(data[i:i + 1])
+            time.sleep(interval)
+
+    def stall(self, limit=60):
+        """Holds the connection open without a byte until the peer closes it."""
+        self.sock.settimeout(0.1)
+        end = time.monotonic() + limit
+        while time.monotonic() < end and not self.idp.stopping:
+            try:
+                if not self.sock.recv(1024):
+                    return
+            except (TimeoutError, socket.timeout):
+                continue
+            except OSError:
+                return
+
+    def rst(self):
+        abort(self.sock)
+
+
+class Idp:
+    """An issuer on a port of its own. `leaf` (pki) makes it https."""
+
+    def __init__(self, keys, leaf=None, host=None, path="", client_id="client-1",
+                 client_secret=None, bind="127.0.0.1", port=None):
+        self.keys = keys
+        self.leaf = leaf
+        self.bind = bind
+        self.port = port or free_port(bind)
+        host = host or ("localhost" if leaf else "127.0.0.1")
+        self.scheme = "https" if leaf else "http"
+        self.origin = f"{self.scheme}://{host}:{self.port}"
+        self.base = self.origin + path.rstrip("/")
+        self.issuer = self.origin + path
+        self.client_id = client_id
+        self.client_secret = client_secret or "s3cr3t-" + secrets.token_urlsafe(48)
+        self.stopping = False
+        self.lock = threading.RLock()
+        self.canaries = {}
+        self.canary(self.client_secret, "client secret")
+        self.reset()
+        self.listener = None
+        self.listen()
+
+    # ---- state -------------------------------------------------------------------------------
+
+    def reset(self):
+        """Back to a correct provider; counters are kept."""
+        with self.lock:
+            self.user = dict(USER)
+            self.alg = "RS256"
+            self.key = self.keys.rsa
+            self.jwks_keys = None  # None: the public keys of `keys`
+            self.code_format = None  # fn() -> code
+            # Hooks; see default_* below for what they replace or change.
+            self.on = {}
+            self.on_connect = None
+            self.metadata = None
+            self.claims = None
+            self.header = None
+            self.make_token = None
+            self.token_body = None
+            self.userinfo_body = None
+            self.authorize_response = None
+            self.send_iss = True
+            self.refresh_tokens = False
+            self.access_token = None
+            self.endpoints = {}  # overrides of paths in the metadata
+            self.auth_methods = ("client_secret_basic", "client_secret_post")
+            self.codes = {}
+            self.access = {}
+        if not hasattr(self, "requests"):
+            self.requests = []
+            self.complaints = []
+            self.connections = 0
+
+    def canary(self, text, what):
+        if len(text) >= 8:
+            self.canaries[text] = what
+
+    def forget(self, *values):
+        """No longer secret: the test itself has shown them where nginx logs them."""
+        for text in [c for c in self.canaries if any(c in v for v in values)]:
+            del self.canaries[text]
+
+    def count(self, endpoint):
+        with self.lock:
+            return sum(1 for e, _ in self.requests if e == endpoint)
+
+    def last(self, endpoint):
+        with self.lock:
+            found = [r for e, r in self.requests if e == endpoint]
+        assert found, f"no request to the {endpoint} endpoint"
+        return found[-1]
+
+    # ---- sockets -----------------------------------------------------------------------------
+
+    def listen(self):
+        family = socket.AF_INET6 if ":" in self.bind else socket.AF_INET
+        listener = socket.socket(family)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((self.bind, self.port))
+        listener.listen(512)
+        self.listener = listener
+        self.live = set()
+        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+
+    def refuse(self):
+        """Connections are refused from now on, until listen()."""
+        listener, self.listener = self.listener, None
+        if listener is not None:
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+        self.drop_connections()
+
+    def drop_connections(self):
+        with self.lock:
+            live = list(self.live)
+        for sock in live:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def stop(self):
+        self.stopping = True
+        self.refuse()
+
+    def tls_context(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.leaf.cert_file, self.leaf.key_file)
+        return context
+
+    def _accept(self, listener):
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            if self.on_connect is not None and self.on_connect(sock):
+                return
+            if self.leaf is not None:
+                sock.settimeout(20)
+                sock = self.tls_context().wrap_socket(sock, server_side=True)
+            sock.settimeout(120)
+            with self.lock:
+                self.live.add(sock)
+            reader = Reader(sock)
+            while self._exchange(sock, reader):
+                pass
+        except (OSError, EOFError, ValueError, ssl.SSLError):
+            pass
+        finally:
+            with self.lock:
+                self.live.discard(sock)
+            try:
+                sock.close()
+            except OSError:
+                pass
+
+    def _exchange(self, sock, reader):
+        request = read_request(reader)
+        endpoint = self._endpoint(request.path)
+        with self.lock:
+            self.requests.append((endpoint, request))
+        default = getattr(self, "default_" + endpoint, self.default_unknown)
+        hook = self.on.get(endpoint)
+        exchange = Exchange(self, sock, request, endpoint, default)
+        reply = hook(exchange) if hook else default(request)
+        if reply is None:
+            return False
+        if isinstance(reply, bytes):
+            sock.sendall(reply)
+            return False
+        close = (request.headers.get("connection") or "").lower() == "close"
+        sock.sendall(reply.bytes(close=close))
+        return not close
+
+    def _endpoint(self, path):
+        base = urllib.parse.urlsplit(self.base).path
+        name = path[len(base):].strip("/") if path.startswith(base) else path
+        return {".well-known/openid-configuration": "discovery"}.get(name, name) or "root"
+
+    # ---- endpoints ---------------------------------------------------------------------------
+
+    def url(self, name):
+        return self.base + "/" + self.endpoints.get(name, name)
+
+    def default_unknown(self, _):
+        return Reply({"error": "not_found"}, status=404)
+
+    def default_discovery(self, _):
+        document = {
+            "issuer": self.issuer,
+            "authorization_endpoint": self.url("authorize"),
+            "token_endpoint": self.url("token"),
+            "userinfo_endpoint": self.url("userinfo"),
+            "jwks_uri": self.url("jwks"),
+            "end_session_endpoint": self.url("logout"),
+            "scopes_supported": ["openid", "profile", "email", "groups"],
+            "response_types_supported": ["code"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": [
+                "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
+                "EdDSA", "HS256", "none"],
+            "token_endpoint_auth_methods_supported": list(self.auth_methods),
+            "code_challenge_methods_supported": ["S256", "plain"],
+            "authorization_response_iss_parameter_supported": bool(self.send_iss),
+        }
+        if self.metadata is not None:
+            document = self.metadata(document) or document
+        if isinstance(document, dict):
+            document = {k: v for k, v in document.items() if v is not None}
+        return document if isinstance(document, Reply) else Reply(document)
+
+    def default_jwks(self, _):
+        keys = self.jwks_keys
+        if keys is None:
+            k = self.keys
+            keys = [k.rsa.jwk(), k.p256.jwk(), k.p384.jwk(), k.p521.jwk(), k.ed.jwk()]
+        return Reply({"keys": keys})
+
+    def default_authorize(self, request):
+        return Reply(b"", status=302, ctype=None, headers=[
+            ("Location", self.authorize(request.query))])
+
+    def authorize(self, query):
+        """Signs `user` in at once: the URL that the browser is sent to."""
+        if "?" in query:
+            query = query.partition("?")[2]
+        pairs = urllib.parse.parse_qsl(query, keep_blank_values=True)
+        params = dict(pairs)
+        self._check(len(params) == len(pairs), f"repeated parameter in {query}")
+        self._check(params.get("response_type") == "code", "response_type")
+        self._check(params.get("client_id") == self.client_id, "client_id")
+        self._check("openid" in params.get("scope", "").split(" "), "scope without openid")
+        self._check(params.get("redirect_uri", "").startswith("http"), "redirect_uri")
+        code = (self.code_format or (lambda: "code-" + secrets.token_urlsafe(24)))()
+        grant = {"params": params, "user": dict(self.user), "time": time.time(), "used": False}
+        with self.lock:
+            self.codes[code] = grant
+        self.canary(code, "code")
+        if params.get("nonce"):
+            self.canary(params["nonce"], "nonce")
+        answer = [("code", code)]
+        if "state" in params:
+            answer.append(("state", params["state"]))
+        if self.send_iss:
+            answer.append(("iss", self.issuer))
+        if self.authorize_response is not None:
+            answer = self.authorize_response(answer)
+        text = answer if isinstance(answer, str) else urllib.parse.urlencode(answer)
+        uri = params.get("redirect_uri", "")
+        return uri + ("&" if "?" in uri else "?") + text
+
+    def _check(self, good, complaint):
+        if not good:
+            with self.lock:
+                self.complaints.append(complaint)
+
+    def client_credentials(self, request, form):
+        """(id, secret, method); a request that uses two methods is a complaint."""
+        header = request.headers.get("authorization")
+        if header:
+            self._check(header.startswith("Basic "), "authorization scheme")
+            self._check("client_secret" not in form, "two client authentications")
+            pair = base64.b64decode(header[6:]).decode().split(":", 1)
+            return (*[urllib.parse.unquote_plus(p) for p in pair], "client_secret_basic")
+        if "client_secret" in form:
+            return form.get("client_id"), form["client_secret"], "client_secret_post"
+        return form.get("client_id"), None, "none"
+
+    def default_token(self, request):
+        def error(code, status=400):
+            self._check(False, f"token request: {code}")
+            return Reply({"error": code}, status=status)
+        pairs = urllib.parse.parse_qsl(request.body.decode(), keep_blank_values=True)
+        form = dict(pairs)
+        self._check(len(form) == len(pairs), "repeated parameter in the token request")
+        self._check(request.method == "POST", "token request is not a POST")
+        self._check(request.headers.get("content-type") == "application/x-www-form-urlencoded",
+                    "content type of the token request")
+        client_id, secret, method = self.client_credentials(request, form)
+        if client_id != self.client_id or method not in self.auth_methods:
+            return error("invalid_client", 401)
+        if method != "none" and secret != self.client_secret:
+            return error("invalid_client", 401)
+        with self.lock:
+            grant = self.codes.get(form.get("code"))
+            if grant is None or grant["used"]:
+                return error("invalid_grant")
+            grant["used"] = True
+        params = grant["params"]
+        if form.get("grant_type") != "authorization_code":
+            return error("unsupported_grant_type")
+        if form.get("redirect_uri") != params.get("redirect_uri"):
+            return error("invalid_grant")
+        verifier = form.get("code_verifier")
+        if verifier:
+            self.canary(verifier, "verifier")
+        if params.get("code_challenge"):
+            digest = hashlib.sha256((verifier or "").encode()).digest()
+            if forge.b64u(digest) != params["code_challenge"]:
+                return error("invalid_grant")
+        body = self.token_answer(grant, form["code"])
+        if isinstance(body, Reply):
+            return body
+        return Reply(body, headers=[("Cache-Control", "no-store")])
+
+    def token_answer(self, grant, code):
+        access = "at-" + secrets.token_urlsafe(24) if self.access_token is None \
+            else self.access_token
+        self.canary(access, "access token")
+        self.access[access] = grant
+        body = {"access_token": access, "token_type": "Bearer", "expires_in": 300,
+                "id_token": self.id_token(grant, access, code)}
+        if self.refresh_tokens:
+            body["refresh_token"] = "rt-" + secrets.token_urlsafe(24)
+            self.canary(body["refresh_token"], "refresh token")
+        if self.token_body is not None:
+            body = self.token_body(body) or body
+        return body
+
+    def id_token(self, grant, access="", code=""):
+        now = int(time.time())
+        claims = {"iss": self.issuer, "sub": grant["user"]["sub"], "aud": self.client_id,
+                  "exp": now + 300, "iat": now}
+        if grant["params"].get("nonce"):
+            claims["nonce"] = grant["params"]["nonce"]
+        claims |= {k: v for k, v in grant["user"].items() if k != "sub"}
+        header = {"alg": self.alg, "typ": "JWT"}
+        if self.key.kid is not None:
+            header["kid"] = self.key.kid
+        self.access_value, self.code_value = access, code
+        if self.claims is not None:
+            claims = self.claims(claims) or claims
+        if self.header is not None:
+            header = self.header(header) or header
+        with self.lock:
+            grant["claims"] = claims
+        if self.make_token is not None:
+            token = self.make_token(header, claims)
+        else:
+            key = self.client_secret if self.alg.startswith("HS") else self.key
+            token = forge.signed(header, claims, key, self.alg)
+        if isinstance(token, str):
+            self.canary(token, "id token")
+        return token
+
+    def default_userinfo(self, request):
+        header = request.headers.get("authorization") or ""
+        grant = self.access.get(header[7:]) if header.startswith("Bearer ") else None
+        if grant is None:
+            self._check(False, "userinfo request without a valid access token")
+            return Reply({"error": "invalid_token"}, status=401)
+        body = dict(grant["user"])
+        if self.userinfo_body is not None:
+            body = self.userinfo_body(body) or body
+        if isinstance(body, dict):
+            grant["userinfo"] = body
+        return body if isinstance(body, Reply) else Reply(body)
+
+    def default_logout(self, _):
+        return Reply(b"signed out at the provider", ctype="text/plain")
+
+
+class Trap:
+    """A listener to which nothing must ever connect (INV-3)."""
+
+    def __init__(self, bind="127.0.0.1"):
+        self.port = free_port(bind)
+        self.connections = 0
+        self.sock = socket.create_server((bind, self.port))
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.https = f"https://127.0.0.1:{self.port}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self.sock.accept()
+            except OSError:
+                return
+            self.connections += 1
+            sock.close()
+
+
+def blackhole():
+    """A port that never answers a SYN: its backlog is full. Returns (port, sockets to keep)."""
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen(0)
+    port = server.getsockname()[1]
+    keep = [server]
+    for _ in range(4):
+        client = socket.socket()
+        client.setblocking(False)
+        try:
+            client.connect(("127.0.0.1", port))
+        except BlockingIOError:
+            pass
+        keep.append(client)
+    time.sleep(0.05)
+    return port, keep
+
+
+def pretty(value):
+    return json.dumps(value, indent=1, sort_keys=True)

@@ -1,0 +1,308 @@
+"""What must hold after every test, whatever it was about (INV-1 to INV-12 of the catalogue)."""
+
+import re
+import time
+import urllib.parse
+
+from .nginx import SLOW
+
+FORBIDDEN = re.compile(
+    r"\[alert\]|\[emerg\]|exited on signal|open socket #|AddressSanitizer|LeakSanitizer|"
+    r"runtime error:|was locked by|stale global SSL error")
+OURS = ("NGX_OIDC_",)
+RETURN_TO_PATHS = ("/oauth-callback.php", "/oidc_callback")
+
+
+class State:
+    def __init__(self):
+        self.started = False
+        self.log_start = 0
+        self.hits_start = 0
+        self.counts = {}
+        self.pids = []
+        self.exchanges = {}   # X-Test-Id -> (request pairs, response)
+        self.sessions = {}    # session cookie value -> claims as the provider gave them
+        self.ended = set()
+        self.canaries = {}
+        self.allowed_log = []
+        self.check_workers = True
+        self.check_hits = True
+        self.trap = 0
+
+
+# ---- every response --------------------------------------------------------------------------
+
+def observe(site, response, pairs):
+    """INV-6, INV-7 and INV-8 on a response of the browser model; remembers sessions."""
+    state = site.state
+    test_id = next((v for n, v in pairs if n == "X-Test-Id"), None)
+    state.exchanges[test_id] = (pairs, response)
+    ours = [c for c in response.set_cookies() if any(o in c.name for o in OURS)
+            or c.name == site.session_cookie_name]
+    for cookie in ours:
+        if not cookie.deletes:
+            state.canaries[cookie.value] = f"cookie {cookie.name[:24]}"
+        check_cookie(site, cookie)
+    if response.location is not None and not response.from_backend:
+        check_location(site, response)
+    if is_our_answer(site, response, ours):
+        cache = (response.headers.get("cache-control") or "").lower()
+        good = ("no-store",) if not response.from_backend else ("no-store", "private", "no-cache")
+        assert any(g in cache for g in good), f"INV-8: cacheable answer of ours\n{response}"
+    remember_session(site, response, pairs)
+
+
+def check_cookie(site, cookie):
+    attrs = dict(cookie.attrs)
+    attrs.pop("max-age", None)
+    expected = site.cookie_attrs
+    if expected is None:
+        expected = {"path": "/", "httponly": "", "samesite": "Lax"}
+        if site.tls:
+            expected["secure"] = ""
+            assert cookie.name.startswith("__Host-"), f"INV-7: {cookie.text}"
+    if callable(expected):
+        expected = expected(cookie)
+    if "FRAGMENT" in cookie.name:
+        expected = {**expected}
+        expected.pop("httponly", None)
+        attrs.pop("httponly", None)
+    assert attrs == expected, f"INV-7: {cookie.text}"
+
+
+def check_location(site, response):
+    location = response.location
+    allowed = [site.origin(n) + "/" for n in site.names]
+    for idp, directives in site.providers.values():
+        allowed += [idp.url("authorize"), idp.url("logout")]
+        allowed += [directives[k].strip('"') for k in
+                    ("authorization_endpoint", "end_session_endpoint", "post_logout_uri")
+                    if k in directives and directives[k].startswith("http")]
+    parsed = urllib.parse.urlsplit(location)
+    good = any(location == a or location.startswith(a if a.endswith("/") else a + "?")
+               for a in allowed)
+    if not parsed.scheme and not parsed.netloc:
+        good = re.match(r"/(?![/\\])", location) is not None
+    assert good, f"INV-6: foreign Location\n{response}"
+
+
+def is_our_answer(site, response, our_cookies):
+    if our_cookies:
+        return True
+    if response.from_backend or response.by_nginx:
+        return False
+    path = response.request[1].partition("?")[0]
+    if path in site.own_paths:
+        return True
+    return response.status in (302, 303, 401, 403, 502, 503, 504)
+
+
+def remember_session(site, response, pairs):
+    state = site.state
+    for cookie in response.set_cookies():
+        if cookie.name != site.session_cookie_name:
+            continue
+        if cookie.deletes:
+            state.ended |= set(cookie_values(pairs, cookie.name))
+            continue
+        code = urllib.parse.parse_qs(urllib.parse.urlsplit(response.request[1]).query).get("code")
+        claims = {}
+        for idp, _ in site.providers.values():
+            grant = idp.codes.get(code[0]) if code else None
+            if grant is not None:
+                claims = {**grant.get("userinfo", {}), **grant.get("claims", {})}
+        state.sessions[cookie.value] = claims
+
+
+def cookie_values(pairs, name):
+    out = []
+    for n, v in pairs:
+        if n.lower() == "cookie":
+            for part in v.split(";"):
+                key, eq, value = part.strip(" \t").partition("=")
+                if eq and key.rstrip(" \t") == name:
+                    out.append(value.strip(" \t"))
+    return out
+
+
+# ---- claims as text --------------------------------------------------------------------------
+
+def claim_text(value):
+    """The documented rendering of a claim in a header; None: no header."""
+    import json
+
+    def scalar(v):
+        return v if isinstance(v, str) else json.dumps(v)
+    if value is None or value == "":
+        return None
+    if isinstance(value, list) and all(not isinstance(v, (list, dict)) and v is not None
+                                       for v in value):
+        text = ",".join(scalar(v).replace("%", "%25").replace(",", "%2C") for v in value)
+    elif isinstance(value, (list, dict)):
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    else:
+        text = scalar(value)
+    if any(ord(c) < 0x20 or ord(c) == 0x7F for c in text):
+        return None
+    return text or None
+
+
+def default_identity(_path, claims):
+    user = claim_text(claims.get("preferred_username")) or claim_text(claims.get("sub"))
+    return {"remote-user": user, "remote-email": claim_text(claims.get("email")),
+            "remote-name": claim_text(claims.get("name")),
+            "remote-groups": claim_text(claims.get("groups"))}
+
+
+# ---- after every test ------------------------------------------------------------------------
+
+def begin(site, reset=True):
+    state = site.state
+    state.started = True
+    state.log_start = site.nginx.log_size()
+    state.hits_start = len(site.backend.hits)
+    state.pids = site.nginx.worker_pids()
+    state.check_workers = True
+    state.check_hits = True
+    state.allowed_log = []
+    state.trap = site.lab.trap.connections
+    for idp, _ in site.providers.values():
+        if reset:
+            idp.reset()
+        for endpoint in ("discovery", "jwks", "authorize", "token", "userinfo", "logout"):
+            state.counts[(id(idp), endpoint)] = idp.count(endpoint)
+        idp.complaints.clear()
+    if reset:
+        site.backend.reset()
+
+
+def end(site):
+    """Problems found, as texts."""
+    state = site.state
+    problems = []
+    problems += check_log(site, site.nginx.log(state.log_start))
+    if state.check_workers and site.nginx.worker_pids() != state.pids:
+        problems.append(f"INV-4: workers {state.pids} became {site.nginx.worker_pids()}")
+    problems += [f"sanitizer:\n{r}" for r in site.nginx.sanitizer_reports()]
+    if site.lab.trap.connections != state.trap:
+        problems.append("INV-3: a connection to a host that nobody configured")
+        state.trap = site.lab.trap.connections
+    if state.check_hits:
+        problems += check_hits(site)
+    problems += check_control(site)
+    site.close_browsers()
+    problems += check_connections(site)
+    for idp, _ in site.providers.values():
+        idp.reset()
+    return problems
+
+
+def check_log(site, text):
+    problems = []
+    for line in text.splitlines():
+        if FORBIDDEN.search(line) and not any(p.search(line) for p in site.state.allowed_log):
+            problems.append(f"INV-4: {line}")
+    return problems + check_canaries(site, text, "error log")
+
+
+def check_canaries(site, text, where):
+    """INV-5. nginx itself writes the request line into its lines; the module has taken the code out
+    of it by then."""
+    canaries = dict(site.state.canaries)
+    for idp, _ in site.providers.values():
+        canaries.update(idp.canaries)
+    problems = []
+    for secret, what in canaries.items():
+        if secret in text:
+            line = next((li for li in text.splitlines() if secret in li), secret)
+            problems.append(f"INV-5: {what} in the {where}: {line[:600]}")
+    return problems
+
+
+def policy(site, path):
+    if any(path.startswith(p) for p in site.public):
+        return "public"
+    if any(path.startswith(p) for p in site.verify):
+        return "verify"
+    return "protected"
+
+
+def check_hits(site):
+    """INV-1 and INV-2 for everything that reached the application."""
+    state = site.state
+    problems = []
+    for hit in site.hits():
+        rule = policy(site, hit.path)
+        pairs, response = state.exchanges.get(hit.test_id, (None, None))
+        claims = None
+        if pairs is not None:
+            values = cookie_values(pairs, site.session_cookie_name)
+            values += [c.value for c in response.set_cookies()
+                       if c.name == site.session_cookie_name and not c.deletes]
+            live = [v for v in values if v in state.sessions]
+            claims = state.sessions[live[-1]] if live else None
+        if rule == "protected" and claims is None:
+            problems.append(f"INV-1: {hit!r} reached the application without a session")
+            continue
+        expected = {}
+        if claims is not None and rule != "public":
+            expected = (site.identity or default_identity)(hit.path, claims)
+            if expected is None:
+                continue
+        problems += compare_identity(hit, expected)
+    return problems
+
+
+def compare_identity(hit, expected):
+    problems = []
+    found = hit.identity()
+    wanted = {k: [v.encode().decode("latin-1")] for k, v in expected.items() if v is not None}
+    if len(found.get("x-oidc-return-to", [])) == 1 and hit.path in RETURN_TO_PATHS:
+        found.pop("x-oidc-return-to")  # goes with a forwarded callback; tests look at its value
+    for name, values in found.items():
+        if name not in wanted and values != [""]:
+            problems.append(f"INV-2: {hit!r} has {name}: {values}")
+    for name, values in wanted.items():
+        if found.get(name) != values:
+            problems.append(f"INV-2: {hit!r} has {name}: {found.get(name)}, not {values}")
+    return problems
+
+
+def check_control(site):
+    """INV-12: a session from before the test still works."""
+    if site.control is None:
+        return []
+    try:
+        response = site.control.get("/control")
+    except OSError as e:
+        return [f"INV-12: {e!r}"]
+    finally:
+        site.control.close()
+    if not response.from_backend:
+        return [f"INV-12: the control session is gone\n{response}"]
+    return []
+
+
+def check_connections(site):
+    """INV-9: nginx holds no client connection once the clients have gone."""
+    end_time = time.monotonic() + 5 * SLOW
+    active = None
+    while time.monotonic() < end_time:
+        active = site.nginx.stub_status()
+        if active <= 1:
+            return []
+        time.sleep(0.02)
+    return [f"INV-9: {active - 1} client connections left"]
+
+
+def at_exit(site, in_time):
+    problems = []
+    if not in_time:
+        problems.append("nginx did not end after SIGQUIT")
+    text = site.nginx.log()
+    problems += [p for p in check_log(site, text) if "INV-5" in p]
+    tail = site.nginx.log(site.state.log_start)
+    problems += [p for p in check_log(site, tail) if "INV-4" in p]
+    problems += check_canaries(site, site.nginx.access(), "access log")
+    problems += [f"sanitizer:\n{r}" for r in site.nginx.sanitizer_reports()]
+    return problems

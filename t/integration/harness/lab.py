@@ -1,0 +1,25 @@
+"""What all tests of a run share: keys, certificates, the trap, a scratch folder."""
+
+import pathlib
+import shutil
+import tempfile
+
+from .forge import Keys
+from .idp import Trap
+from .pki import Pki
+
+
+class Lab:
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="oidc-it-"))
+        # Workers must reach files below when they do not run as the test's user.
+        self.folder.chmod(0o755)
+        self.keys = Keys()
+        self.pki = Pki(self.folder / "pki")
+        self.trap = Trap()
+
+    def close(self, keep):
+        if keep:
+            print(f"\nkept: {self.folder}")
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,214 @@
+"""Runs the real nginx with the built module."""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+BINARY = os.environ.get("NGINX_BIN", "/usr/sbin/nginx")
+MODULE = os.environ.get("OIDC_MODULE", str(ROOT / "build" / "ngx_http_auth_oidc_module.so"))
+SANITIZE = os.environ.get("SANITIZE", "") not in ("", "0")
+SLOW = 5 if SANITIZE else 1
+
+SUPPRESSIONS = "leak:ngx_event_process_init\nleak:ngx_worker_process_init\n"
+
+BASE = """\
+load_module {module};
+{user}daemon off;
+master_process on;
+worker_processes {workers};
+worker_shutdown_timeout {shutdown_timeout};
+error_log logs/error.log {level};
+pid nginx.pid;
+env LD_PRELOAD;
+env ASAN_OPTIONS;
+env UBSAN_OPTIONS;
+env LSAN_OPTIONS;
+{main}
+events {{ worker_connections 2048; }}
+http {{
+    log_format test '$remote_addr "$request" $status $body_bytes_sent "$http_referer" '
+                    'auth=$oidc_authenticated user=$oidc_user err=$oidc_error id=$http_x_test_id';
+    access_log logs/access.log test;
+    client_body_temp_path temp/body;
+    proxy_temp_path temp/proxy;
+    fastcgi_temp_path temp/fastcgi;
+    uwsgi_temp_path temp/uwsgi;
+    scgi_temp_path temp/scgi;
+    server_tokens on;
+    map_hash_bucket_size 256;
+    server {{
+        listen 127.0.0.1:{status_port};
+        access_log off;
+        location = /stub_status {{ stub_status; }}
+    }}
+{http}
+}}
+"""
+
+
+def environment(folder):
+    env = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD",)}
+    if SANITIZE:
+        def lib(name):
+            return subprocess.run(["gcc", f"-print-file-name={name}"], capture_output=True,
+                                  text=True, check=True).stdout.strip()
+        env["LD_PRELOAD"] = f"{lib('libasan.so')}:{lib('libubsan.so')}"
+        suppress = folder / "lsan.supp"
+        suppress.write_text(SUPPRESSIONS)
+        report = folder / "logs" / "sanitizer"
+        env["ASAN_OPTIONS"] = (f"log_path={report}:detect_leaks=1:abort_on_error=0:"
+                               "detect_odr_violation=0:detect_stack_use_after_return=1")
+        env["UBSAN_OPTIONS"] = f"log_path={report}:print_stacktrace=1"
+        env["LSAN_OPTIONS"] = f"suppressions={suppress}:print_suppressions=0"
+    return env
+
+
+class Nginx:
+    def __init__(self, folder, http, main="", level="info", workers=2, status_port=0,
+                 shutdown_timeout="10s", binary=None, module=None):
+        self.folder = pathlib.Path(folder)
+        for name in ("logs", "temp"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        self.conf = self.folder / "nginx.conf"
+        self.error_log = self.folder / "logs" / "error.log"
+        self.access_log = self.folder / "logs" / "access.log"
+        self.binary = binary or BINARY
+        self.module = module or MODULE
+        self.options = {"main": main, "level": level, "workers": workers,
+                        "status_port": status_port, "shutdown_timeout": shutdown_timeout}
+        self.workers = workers
+        self.status_port = status_port
+        self.process = None
+        self.write(http)
+
+    def write(self, http):
+        user = "user root;\n" if os.getuid() == 0 else ""
+        self.conf.write_text(BASE.format(module=self.module, user=user, http=http, **self.options))
+
+    def command(self, *args):
+        return [self.binary, "-p", str(self.folder), "-e", str(self.error_log), "-c",
+                str(self.conf), *args]
+
+    def test(self, *args):
+        """nginx -t: (exit code, output)."""
+        # A sanitizer would report what nginx itself never frees in a process this short.
+        env = environment(self.folder)
+        if SANITIZE:
+            env["ASAN_OPTIONS"] += ":detect_leaks=0"
+        done = subprocess.run(self.command(*(args or ("-t",))), capture_output=True, text=True,
+                              timeout=60, env=env, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def start(self, ports):
+        self.output = open(self.folder / "logs" / "output", "ab")
+        env = environment(self.folder)
+        self.process = subprocess.Popen(self.command(), stdout=self.output, stderr=self.output,
+                                        env=env)
+        end = time.monotonic() + 20 * SLOW
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                break
+            if len(self.worker_pids()) >= self.workers and all(self._answers(p) for p in ports):
+                return self
+            time.sleep(0.01)
+        output = (self.folder / "logs" / "output").read_text(errors="replace")
+        raise RuntimeError(f"nginx did not start:\n{output}\n{self.log()}")
+
+    @staticmethod
+    def _answers(port):
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1):
+                return True
+        except OSError:
+            return False
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def worker_pids(self):
+        """Workers of the current configuration, without those that are shutting down."""
+        out = []
+        try:
+            children = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        except OSError:
+            return out
+        for pid in children.split():
+            try:
+                title = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+            except OSError:
+                continue
+            if b"worker process" in title and b"shutting down" not in title:
+                out.append(int(pid))
+        return sorted(out)
+
+    def log(self, start=0):
+        try:
+            with open(self.error_log, "rb") as f:
+                f.seek(start)
+                return f.read().decode("utf-8", "backslashreplace")
+        except FileNotFoundError:
+            return ""
+
+    def access(self):
+        try:
+            return self.access_log.read_text(errors="backslashreplace")
+        except FileNotFoundError:
+            return ""
+
+    def log_size(self):
+        return self.error_log.stat().st_size if self.error_log.exists() else 0
+
+    def reload(self, wait=True):
+        """SIGHUP; returns when the new workers run and the old ones have gone."""
+        before = set(self.worker_pids())
+        mark = self.log_size()
+        self.process.send_signal(signal.SIGHUP)
+        if not wait:
+            return True
+        end = time.monotonic() + 20 * SLOW
+        while time.monotonic() < end:
+            now = set(self.worker_pids())
+            if len(now) >= self.workers and not now & before:
+                return True
+            if re.search(r"\[emerg\]", self.log(mark)):
+                return False
+            time.sleep(0.01)
+        raise RuntimeError("no new workers after a reload:\n" + self.log(mark))
+
+    def stop(self, how=signal.SIGQUIT, timeout=15):
+        if self.process is None:
+            return True
+        in_time = True
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(timeout * SLOW)
+            except subprocess.TimeoutExpired:
+                in_time = False
+                self.process.kill()
+                self.process.wait(10)
+        self.output.close()
+        self.process = None
+        return in_time
+
+    def sanitizer_reports(self):
+        return [p.read_text(errors="replace")
+                for p in sorted((self.folder / "logs").glob("sanitizer*"))]
+
+    def stub_status(self):
+        with socket.create_connection(("127.0.0.1", self.status_port), timeout=10) as sock:
+            sock.sendall(b"GET /stub_status HTTP/1.0\r\n\r\n")
+            data = b""
+            while chunk := sock.recv(4096):
+                data += chunk
+        return int(re.search(rb"Active connections: (\d+)", data).group(1))
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
