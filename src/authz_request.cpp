@@ -34,7 +34,7 @@ std::string join(const std::vector<std::string>& words) {
 // "openid" makes the request one of OpenID Connect; without it there is no ID token.
 std::string scope_text(const std::vector<std::string>& scope) {
     const bool present = std::find(scope.begin(), scope.end(), "openid") != scope.end();
-    const std::string text = join(scope);
+    std::string text = join(scope);
     if (present) {
         return text;
     }
@@ -86,22 +86,27 @@ std::string code_challenge(std::string_view verifier) {
 
 std::string authorization_url(const ProviderConfig& config, const ProviderState& provider,
                               const PendingLogin& login, const AuthzParameters& parameters) {
-    std::string url = provider.metadata.authorization_endpoint;
-    url.reserve(url.size() + 1024);
-    append_query(url, "response_type", "code");
-    append_query(url, "client_id", config.client_id);
-    append_query(url, "redirect_uri", login.redirect_uri);
-    append_query(url, "scope", scope_text(config.scope));
-    append_query(url, "state", login.state);
-    append_query(url, "nonce", login.nonce);
+    // parse_endpoint has refused a fragment, so everything is appended at the end.
+    std::string url;
+    url.reserve(provider.metadata.authorization_endpoint.size() + 1024);
+    append_query(url.append(provider.metadata.authorization_endpoint), "response_type", "code");
+    const auto append = [&url](std::string_view name, std::string_view value) {
+        url.append("&").append(name).append("=");
+        append_percent_encoded(url, value);
+    };
+    append("client_id", config.client_id);
+    append("redirect_uri", login.redirect_uri);
+    append("scope", scope_text(config.scope));
+    append("state", login.state);
+    append("nonce", login.nonce);
     if (!login.verifier.empty()) {
-        append_query(url, "code_challenge", code_challenge(login.verifier.view()));
-        append_query(url, "code_challenge_method", "S256");
+        append("code_challenge", code_challenge(login.verifier.view()));
+        append("code_challenge_method", "S256");
     }
     std::vector<std::string> taken;
     const auto optional = [&](std::string_view name, std::string_view value) {
         if (!value.empty()) {
-            append_query(url, name, value);
+            append(name, value);
             taken.emplace_back(name);
         }
     };

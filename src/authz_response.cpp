@@ -21,13 +21,25 @@ constexpr std::array<std::string_view, member_count> kNames = {"code", "state", 
 constexpr std::array<std::string_view, 8> kResponseArguments = {
     "code", "state", "iss", "error", "error_description", "error_uri", "session_state", "scope"};
 
-// The next argument of the query, which is shortened by it.
-std::string_view next_argument(std::string_view& query) {
-    const std::size_t end = std::min(query.find('&'), query.size());
-    const std::string_view argument = query.substr(0, end);
-    query.remove_prefix(std::min(end + 1, query.size()));
-    return argument;
-}
+// The arguments of a query, empty ones included: joined with "&" they are the query again.
+class Arguments {
+  public:
+    explicit Arguments(std::string_view query) : rest_(query), done_(query.empty()) {}
+    bool next(std::string_view& argument) {
+        if (done_) {
+            return false;
+        }
+        const std::size_t end = rest_.find('&');
+        done_ = end == std::string_view::npos;
+        argument = rest_.substr(0, end);
+        rest_.remove_prefix(done_ ? rest_.size() : end + 1);
+        return true;
+    }
+
+  private:
+    std::string_view rest_;
+    bool done_;
+};
 
 // A name that cannot be decoded is none of ours.
 std::string argument_name(std::string_view argument) {
@@ -48,8 +60,8 @@ std::size_t max_size(std::size_t member) {
 Result<AuthzResponse> parse_authz_response(std::string_view query) {
     std::array<std::optional<std::string>, member_count> values;
     std::size_t arguments = 0;
-    while (!query.empty()) {
-        const std::string_view argument = next_argument(query);
+    std::string_view argument;
+    for (Arguments all(query); all.next(argument);) {
         if (++arguments > kMaxArguments) {
             return fail(Reason::callback_malformed, "more than 300 arguments");
         }
@@ -125,8 +137,8 @@ std::string strip_response_arguments(std::string_view query) {
     std::string kept;
     kept.reserve(query.size());
     bool first = true;
-    while (!query.empty()) {
-        const std::string_view argument = next_argument(query);
+    std::string_view argument;
+    for (Arguments all(query); all.next(argument);) {
         const std::string name = argument_name(argument);
         if (std::find(kResponseArguments.begin(), kResponseArguments.end(), name) !=
             kResponseArguments.end()) {

@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 
 namespace oidc {
 namespace {
@@ -38,11 +40,6 @@ int hex_value(char c) noexcept {
     return -1;
 }
 
-bool is_unreserved(unsigned char c) noexcept {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
-}
-
 // Bytes that `chars` base64url characters decode to; the remainder 1 is no length at all.
 constexpr std::size_t decoded_size(std::size_t chars) {
     return chars / 4 * 3 + (chars % 4 == 0 ? 0 : chars % 4 - 1);
@@ -68,21 +65,42 @@ bool decode_url(std::string_view text, std::uint8_t* out) noexcept {
     return bits == 0;  // else two texts would decode to the same bytes
 }
 
+constexpr std::array<bool, 256> make_unreserved() {
+    std::array<bool, 256> table{};
+    for (const char c : kUrl) {
+        table[static_cast<unsigned char>(c)] = true;
+    }
+    table['.'] = true;
+    table['~'] = true;
+    return table;
+}
+constexpr std::array<bool, 256> kUnreserved = make_unreserved();
+
+void append_escaped(std::string& out, std::string_view text, bool space_is_plus) {
+    const char* const end = text.data() + text.size();
+    for (const char* at = text.data(); at != end;) {
+        const char* const run = at;
+        while (at != end && kUnreserved[static_cast<unsigned char>(*at)]) {
+            ++at;
+        }
+        out.append(run, at);
+        if (at == end) {
+            return;
+        }
+        const auto byte = static_cast<unsigned char>(*at++);
+        if (byte == ' ' && space_is_plus) {
+            out.push_back('+');
+        } else {
+            const std::array<char, 3> escape{'%', kHexUpper[byte >> 4], kHexUpper[byte & 15]};
+            out.append(escape.data(), escape.size());
+        }
+    }
+}
+
 std::string escape_bytes(std::string_view text, bool space_is_plus) {
     std::string out;
     out.reserve(text.size() + text.size() / 2);
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (is_unreserved(byte)) {
-            out.push_back(c);
-        } else if (c == ' ' && space_is_plus) {
-            out.push_back('+');
-        } else {
-            out.push_back('%');
-            out.push_back(kHexUpper[byte >> 4]);
-            out.push_back(kHexUpper[byte & 15]);
-        }
-    }
+    append_escaped(out, text, space_is_plus);
     return out;
 }
 
@@ -123,20 +141,25 @@ std::size_t utf8_sequence(std::string_view text) noexcept {
 }  // namespace
 
 std::string base64url_encode(ByteView bytes) {
-    std::string out;
-    out.reserve((bytes.size() * 4 + 2) / 3);
-    std::uint32_t bits = 0;
-    int held = 0;
-    for (const std::uint8_t byte : bytes) {
-        bits = ((bits << 8) | byte) & 0xffff;
-        held += 8;
-        while (held >= 6) {
-            held -= 6;
-            out.push_back(kUrl[(bits >> held) & 63]);
-        }
+    std::string out((bytes.size() * 4 + 2) / 3, '\0');
+    char* to = out.data();
+    const std::uint8_t* at = bytes.data();
+    std::size_t left = bytes.size();
+    for (; left >= 3; left -= 3, at += 3) {
+        const std::uint32_t bits = std::uint32_t{at[0]} << 16 | std::uint32_t{at[1]} << 8 | at[2];
+        *to++ = kUrl[bits >> 18];
+        *to++ = kUrl[bits >> 12 & 63];
+        *to++ = kUrl[bits >> 6 & 63];
+        *to++ = kUrl[bits & 63];
     }
-    if (held > 0) {
-        out.push_back(kUrl[(bits << (6 - held)) & 63]);
+    if (left == 2) {
+        const std::uint32_t bits = std::uint32_t{at[0]} << 16 | std::uint32_t{at[1]} << 8;
+        *to++ = kUrl[bits >> 18];
+        *to++ = kUrl[bits >> 12 & 63];
+        *to++ = kUrl[bits >> 6 & 63];
+    } else if (left == 1) {
+        *to++ = kUrl[at[0] >> 2];
+        *to++ = kUrl[(at[0] & 3) << 4];
     }
     return out;
 }
@@ -188,6 +211,10 @@ std::string hex_encode(ByteView bytes) {
 
 std::string percent_encode(std::string_view text) {
     return escape_bytes(text, false);
+}
+
+void append_percent_encoded(std::string& out, std::string_view text) {
+    append_escaped(out, text, false);
 }
 
 std::string form_encode(std::string_view text) {
@@ -302,8 +329,23 @@ bool is_utf8(std::string_view text) noexcept {
 }
 
 bool has_control_bytes(std::string_view text) noexcept {
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
+    // Eight bytes at a time: this runs over every header value that leaves. Bytes of 0x80 and above
+    // are masked away, so the additions cannot carry from one byte to the next.
+    constexpr std::uint64_t kOnes = 0x0101010101010101;
+    constexpr std::uint64_t kHigh = 0x80 * kOnes;
+    std::size_t i = 0;
+    for (; text.size() - i >= sizeof(std::uint64_t); i += sizeof(std::uint64_t)) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, text.data() + i, sizeof word);
+        const std::uint64_t low = word & ~kHigh;
+        const std::uint64_t at_least_space = low + (0x80 - 0x20) * kOnes;
+        const std::uint64_t is_delete = low + kOnes;
+        if ((~word & (~at_least_space | is_delete) & kHigh) != 0) {
+            return true;
+        }
+    }
+    for (; i < text.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(text[i]);
         if (byte < 0x20 || byte == 0x7f) {
             return true;
         }

@@ -124,6 +124,7 @@ Status check_issuer(const json_t* document, const ProviderConfig& config) {
         "the metadata is of issuer \"" + said + "\", configured is \"" + config.issuer + "\"";
     if (said + "/" == config.issuer || said == config.issuer + "/") {
         detail += ", they differ in the final slash only";
+        return fail(Reason::metadata_issuer, std::move(detail), "issuer " + said);
     }
     return fail(Reason::metadata_issuer, std::move(detail), "issuer");
 }

@@ -22,7 +22,7 @@ namespace oidc {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x6f69646374616231;  // "oidctab1"
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::uint32_t kNone = 0;
 constexpr std::size_t kBlockBytes = 256;
 constexpr std::size_t kMaxBlocks = std::size_t{1} << 30;
@@ -41,6 +41,8 @@ struct Head {
     std::uint32_t records;
     std::uint32_t sweep_cursor;
     std::uint32_t unused;
+    std::uint64_t marks_at;  // offsets in the region
+    std::uint64_t blocks_at;
     Seconds last_full_sweep;
     std::uint64_t recoveries;
 };
@@ -137,6 +139,17 @@ class Checksum {
     std::uint64_t state_ = 0xcbf29ce484222325;
 };
 
+// In constant time, and without a call: this is on the way of every authenticated request.
+bool same_binding(const Digest& a, const std::uint8_t* b) noexcept {
+    std::array<std::uint64_t, 4> left{};
+    std::array<std::uint64_t, 4> right{};
+    std::memcpy(left.data(), a.data(), sizeof left);
+    std::memcpy(right.data(), b, sizeof right);
+    const std::uint64_t difference =
+        (left[0] ^ right[0]) | (left[1] ^ right[1]) | (left[2] ^ right[2]) | (left[3] ^ right[3]);
+    return difference == 0;
+}
+
 std::size_t blocks_for(std::size_t size) noexcept {
     return size <= kFirstPayload ? 1 : 1 + (size - kFirstPayload + kNextPayload - 1) / kNextPayload;
 }
@@ -155,9 +168,8 @@ Seconds end_of(const Record& record) noexcept {
 class Table {
   public:
     explicit Table(std::span<std::byte> region) noexcept : base_(region.data()) {
-        const Layout l = layout_of(head().block_count);
-        marks_ = reinterpret_cast<std::uint64_t*>(base_ + l.marks_at);
-        blocks_ = base_ + l.blocks_at;
+        marks_ = reinterpret_cast<std::uint64_t*>(base_ + head().marks_at);
+        blocks_ = base_ + head().blocks_at;
     }
 
     [[nodiscard]] Head& head() const noexcept { return *reinterpret_cast<Head*>(base_); }
@@ -403,19 +415,18 @@ void Table::recover() const noexcept {
     for (std::size_t i = 0; i < h.bucket_count; ++i) {
         std::uint32_t* slot = &bucket(i);
         while (*slot != kNone) {
-            // A writer's death leaves no broken record in a list. Where one is, by whatever
-            // accident, what it points to cannot be believed either.
-            if (!in_use_range(*slot) || ++steps > h.high_water || marked(*slot)) {
-                publish(*slot, kNone);
-            } else if (repeated(bucket(i), *slot)) {
+            const bool possible = in_use_range(*slot) && !marked(*slot) && ++steps <= h.high_water;
+            if (possible && repeated(bucket(i), *slot)) {
                 // Killed between publishing a record and withdrawing the one that it replaces; the
                 // newer one stands in front.
                 publish(*slot, record(*slot).next_record);
-            } else if (claim(*slot, i)) {
+            } else if (possible && claim(*slot, i)) {
                 ++records;
                 used += static_cast<std::uint32_t>(blocks_for(record(*slot).size));
                 slot = &record(*slot).next_record;
             } else {
+                // A writer's death leaves no broken record in a list. Where one is, by whatever
+                // accident, what it points to cannot be believed either.
                 publish(*slot, kNone);
             }
         }
@@ -473,6 +484,8 @@ RecordTable RecordTable::create(std::span<std::byte> region) noexcept {
     head.version = kVersion;
     head.bucket_count = static_cast<std::uint32_t>(l.buckets);
     head.block_count = static_cast<std::uint32_t>(l.blocks);
+    head.marks_at = l.marks_at;
+    head.blocks_at = l.blocks_at;
     head.last_full_sweep = kNever;
     fence();
     head.magic = kMagic;
@@ -491,7 +504,8 @@ bool RecordTable::is_table(std::span<const std::byte> region) noexcept {
     std::memcpy(&head, region.data(), sizeof(head));
     const Layout l = layout_for(region.size());
     return head.magic == kMagic && head.version == kVersion && head.region_bytes == region.size() &&
-           head.bucket_count == l.buckets && head.block_count == l.blocks;
+           head.bucket_count == l.buckets && head.block_count == l.blocks &&
+           head.marks_at == l.marks_at && head.blocks_at == l.blocks_at;
 }
 
 RecordTable::Insert RecordTable::insert(const Digest& key, const Meta& meta, ByteView record,
@@ -544,7 +558,7 @@ RecordTable::Find RecordTable::find(const Digest& key, const Digest& binding, Se
         table.end();
         return Find::missing;
     }
-    if (!equal_constant_time(as_text(binding), as_text(ByteView(record.binding)))) {
+    if (!same_binding(binding, record.binding)) {
         return Find::missing;
     }
     // Also when the clock went back: a time from the future must not keep a session alive.

@@ -20,10 +20,12 @@ constexpr std::size_t kHandleChars = kTimeDigits + kHashChars;
 constexpr std::size_t kMaxCookieValue = 3800;
 
 void put_number(Secret& out, std::uint64_t value, int bytes) {
-    for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) {
-        const char byte = static_cast<char>(value >> shift & 0xff);
-        out.append({&byte, 1});
+    std::array<char, 8> big_endian{};
+    for (int i = 0; i < bytes; ++i) {
+        big_endian[static_cast<std::size_t>(i)] =
+            static_cast<char>(value >> (8 * (bytes - 1 - i)) & 0xff);
     }
+    out.append({big_endian.data(), static_cast<std::size_t>(bytes)});
 }
 
 void put_field(Secret& out, std::string_view text) {
@@ -96,24 +98,21 @@ bool is_handle(std::string_view handle) {
 
 Result<PendingLogin> new_pending_login(std::string_view return_to, bool pkce, Ports& ports) {
     PendingLogin login;
-    Result<std::string> state = random_token(ports.random);
-    Result<std::string> nonce = random_token(ports.random);
-    if (!state) {
-        return std::move(state).error();
+    // One draw for all three: a draw costs far more than its bytes.
+    constexpr std::size_t kBytes = 32;
+    std::array<std::uint8_t, 3 * kBytes> drawn{};
+    if (!ports.random.fill(drawn)) {
+        return fail(Reason::internal_error, "no randomness for a login");
     }
-    if (!nonce) {
-        return std::move(nonce).error();
-    }
-    login.state.append(kStatePrefix).append(*state);
-    login.nonce = *std::move(nonce);
+    const ByteView bytes(drawn);
+    login.state.append(kStatePrefix).append(base64url_encode(bytes.first(kBytes)));
+    login.nonce = base64url_encode(bytes.subspan(kBytes, kBytes));
     if (pkce) {
-        Result<std::string> verifier = random_token(ports.random);
-        if (!verifier) {
-            return std::move(verifier).error();
-        }
-        login.verifier = Secret(*verifier);
-        cleanse(verifier->data(), verifier->size());
+        std::string verifier = base64url_encode(bytes.last(kBytes));
+        login.verifier = Secret(verifier);
+        cleanse(verifier.data(), verifier.size());
     }
+    cleanse(drawn.data(), drawn.size());
     const std::string_view target = return_to.substr(0, return_to.find('#'));
     const bool usable = target.size() <= kMaxReturnTarget && is_safe_return_target(target);
     login.return_to = usable ? target : "/";

@@ -23,11 +23,11 @@ class AssertionSigner {
     AssertionSigner& operator=(AssertionSigner&&) noexcept = default;
 
     struct Content {
-        std::string_view issuer;           // public origin of the vhost
+        std::string_view issuer;  // public origin of the vhost
         std::string_view audience;
-        std::string_view idp;              // the provider's issuer
+        std::string_view idp;  // the provider's issuer
         Seconds now = 0;
-        Seconds lifetime = 60;             // at most 60
+        Seconds lifetime = 60;                                  // at most 60
         const std::vector<std::string>* claim_names = nullptr;  // null: all of the session's
     };
     // A compact JWS with iss, aud, sub, iat, exp, jti, idp and the user's claims (JSON types kept;

@@ -12,7 +12,19 @@
 namespace oidc {
 
 enum class Alg : std::uint8_t {
-    RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, HS256, HS384, HS512,
+    RS256,
+    RS384,
+    RS512,
+    PS256,
+    PS384,
+    PS512,
+    ES256,
+    ES384,
+    ES512,
+    EdDSA,
+    HS256,
+    HS384,
+    HS512,
 };
 
 std::string_view alg_name(Alg alg) noexcept;
@@ -25,10 +37,10 @@ enum class ClientAuth : std::uint8_t { automatic, basic, post, none };
 enum class Toggle : std::uint8_t { automatic, on, off };
 
 struct ProviderConfig {
-    std::string name;       // of the oidc_provider block
-    std::string issuer;     // byte for byte as configured
+    std::string name;    // of the oidc_provider block
+    std::string issuer;  // byte for byte as configured
     std::string client_id;
-    Secret client_secret;   // empty: a public client
+    Secret client_secret;  // empty: a public client
 
     // Empty: from metadata. With the first two and jwks_uri (or jwks_file) given, no discovery.
     std::string config_url;  // never empty: derived from issuer when not configured
@@ -50,7 +62,7 @@ struct ProviderConfig {
     // Paths of nested claims wanted by oidc_claim_set: member names from the top.
     std::vector<std::vector<std::string>> claim_paths;
 
-    std::optional<Seconds> max_age;      // enforced on auth_time
+    std::optional<Seconds> max_age;       // enforced on auth_time
     std::vector<std::string> acr_values;  // enforced on acr or amr; also sent
 
     Seconds pre_auth_timeout = 600;

@@ -61,6 +61,9 @@ class Aead {
   private:
     std::vector<AeadKey> ring_;
     CipherPtr method_;
+    // Keyed once, because to expand the key costs more than to seal a cookie; so seal() is not for
+    // concurrent use.
+    mutable CipherCtxPtr sealing_;
 };
 
 // `bytes` random bytes as base64url; internal_error when the port fails.

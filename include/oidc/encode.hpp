@@ -25,6 +25,7 @@ std::string hex_encode(ByteView bytes);
 // in form_encode and `%20` in percent_encode.
 std::string percent_encode(std::string_view text);
 std::string form_encode(std::string_view text);
+void append_percent_encoded(std::string& out, std::string_view text);
 // `%xx` and, when plus_is_space, `+`. nullopt on a bad or cut escape.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
 

@@ -34,8 +34,8 @@ struct Fetch {
 // Write the session under the SHA-256 of `id`, and end the one named by `replaces` (hex, may be
 // empty).
 struct StoreSession {
-    Secret id;       // raw 32 bytes
-    Secret record;   // encode_session
+    Secret id;      // raw 32 bytes
+    Secret record;  // encode_session
     std::string replaces;
     Seconds expires = 0;       // absolute
     Seconds idle_timeout = 0;  // 0: off
@@ -43,7 +43,7 @@ struct StoreSession {
 // The browser goes to the provider: 302 there with this cookie, and these ones dropped.
 struct StartLogin {
     std::string authorization_url;
-    std::string cookie_name;   // without "__Host-"
+    std::string cookie_name;  // without "__Host-"
     std::string cookie_value;
     std::string fragment_cookie_name;  // used with preserve_fragment
 };

@@ -18,10 +18,10 @@ namespace oidc {
 struct IdTokenExpectation {
     const ProviderConfig* provider = nullptr;
     const KeySet* keys = nullptr;
-    std::span<const Alg> algs;          // the allow-list, already resolved
-    std::string_view nonce;             // the pending login's; never empty
-    std::string_view access_token;      // for at_hash; empty: not checked
-    std::string_view code;              // for c_hash; empty: not checked
+    std::span<const Alg> algs;      // the allow-list, already resolved
+    std::string_view nonce;         // the pending login's; never empty
+    std::string_view access_token;  // for at_hash; empty: not checked
+    std::string_view code;          // for c_hash; empty: not checked
     Seconds now = 0;
 };
 

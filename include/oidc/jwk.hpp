@@ -16,10 +16,10 @@ namespace oidc {
 struct Jwk {
     enum class Type : std::uint8_t { rsa, ec_p256, ec_p384, ec_p521, ed25519 };
     Type type{};
-    std::string kid;          // empty: the key has none
-    std::optional<Alg> alg;   // the key's own "alg", which then is the only one it verifies
-    JwkPtr cjose;             // RSA and EC
-    PkeyPtr pkey;             // Ed25519
+    std::string kid;         // empty: the key has none
+    std::optional<Alg> alg;  // the key's own "alg", which then is the only one it verifies
+    JwkPtr cjose;            // RSA and EC
+    PkeyPtr pkey;            // Ed25519
     // True when type and alg fit: RSA 2048 to 8192 bits for RS/PS, the curve of the ES algorithm.
     [[nodiscard]] bool may_verify(Alg wanted) const noexcept;
 };

@@ -7,15 +7,15 @@
 
 #include "oidc/bytes.hpp"
 #include "oidc/config.hpp"
-#include "oidc/jwk.hpp"
 #include "oidc/json.hpp"
+#include "oidc/jwk.hpp"
 #include "oidc/result.hpp"
 
 namespace oidc {
 
 struct VerifyOptions {
-    std::span<const Alg> allowed;       // anything else is jwt_alg
-    const KeySet* keys = nullptr;       // asymmetric algorithms
+    std::span<const Alg> allowed;           // anything else is jwt_alg
+    const KeySet* keys = nullptr;           // asymmetric algorithms
     const Secret* shared_secret = nullptr;  // HS*: the client secret, when allowed names one
     // Values of "typ" (lower case, without "application/") that are accepted; absent typ always is.
     std::span<const std::string_view> accepted_typ;

@@ -16,9 +16,9 @@ namespace oidc {
 struct Metadata {
     std::string authorization_endpoint;
     std::string token_endpoint;
-    std::string userinfo_endpoint;     // empty: none
-    std::string jwks_uri;              // empty with jwks_file
-    std::string end_session_endpoint;  // empty: none
+    std::string userinfo_endpoint;                         // empty: none
+    std::string jwks_uri;                                  // empty with jwks_file
+    std::string end_session_endpoint;                      // empty: none
     std::vector<std::string> token_endpoint_auth_methods;  // empty: not said
     std::vector<std::string> id_token_signing_algs;
     std::vector<std::string> code_challenge_methods;
@@ -50,7 +50,7 @@ Result<std::string> jwks_text(const HttpRequest& request, HttpOutcome outcome);
 struct ProviderState {
     Metadata metadata;
     KeySet keys;
-    std::vector<Alg> algs;         // resolved allow-list
+    std::vector<Alg> algs;  // resolved allow-list
     ClientAuth client_auth = ClientAuth::basic;
     bool pkce = true;
     std::uint64_t generation = 0;  // from 1, grows with every change of the documents

@@ -2,9 +2,9 @@
 // killed at any instruction.
 //
 // The region is an array of small blocks. A record is a chain of blocks, published by one aligned
-// store into its bucket's list and withdrawn by one; so a reader under the lock sees it whole or not
-// at all. Whoever changes the table marks it dirty first and clean last. Who finds the mark of a
-// dead writer rebuilds the free list from the records that are reachable and intact: nothing but
+// store into its bucket's list and withdrawn by one; so a reader under the lock sees it whole or
+// not at all. Whoever changes the table marks it dirty first and clean last. Who finds the mark of
+// a dead writer rebuilds the free list from the records that are reachable and intact: nothing but
 // the writer's unfinished change is lost.
 //
 // No locking of its own: every call is made under the caller's lock (nginx force-unlocks the slab

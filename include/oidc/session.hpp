@@ -16,19 +16,20 @@ namespace oidc {
 struct Session {
     std::string provider;  // name
     std::string sub;
-    std::string sid;       // the provider's session, empty: unknown
+    std::string sid;  // the provider's session, empty: unknown
     std::string username;
     Seconds created = 0;
     Seconds auth_time = 0;  // 0: unknown
     std::vector<Claim> claims;
-    Secret id_token;      // each empty when not kept
+    Secret id_token;  // each empty when not kept
     Secret access_token;
     Secret userinfo;
 };
 
 inline constexpr std::size_t kMaxSessionRecord = 256 * 1024;
 
-// A versioned flat record of at most 256 KiB and 4096 claims. Errors: session_too_large. The text is as secret as the tokens in it.
+// A versioned flat record of at most 256 KiB and 4096 claims. Errors: session_too_large. The text
+// is as secret as the tokens in it.
 Result<Secret> encode_session(const Session& session);
 
 // Reads a record in place. All views borrow the record. Every offset is checked once in `open`, so

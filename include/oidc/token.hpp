@@ -28,8 +28,8 @@ HttpRequest token_request(const ProviderConfig& config, const ProviderState& pro
 
 // Errors: idp_redirect, token_client_auth (error=invalid_client or unauthorized_client, 401 without
 // invalid_grant, 403 without an OAuth error), token_error (another OAuth error; detail has its
-// code), token_status (429 and 5xx whatever their body; detail has Retry-After), token_malformed (no
-// JSON object by RFC 6749 5.1; the content type must be application/json or a +json type, so
+// code), token_status (429 and 5xx whatever their body; detail has Retry-After), token_malformed
+// (no JSON object by RFC 6749 5.1; the content type must be application/json or a +json type, so
 // text/plain is refused), token_type (not Bearer, compared without case), token_no_id_token. Tokens
 // are visible ASCII without space, quotation mark and backslash: a bit less than 1*VSCHAR (RFC 6749
 // A.12), so that none of them can break out of a header. expires_in is clamped to 0..10 years.
