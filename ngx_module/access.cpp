@@ -2,7 +2,6 @@
 #include "access.hpp"
 
 #include <algorithm>
-#include <array>
 #include <exception>
 
 #include "cookies_in.hpp"
@@ -29,10 +28,9 @@ bool keeps_alive(ngx_http_request_t* r, const Provider& provider) noexcept {
             return false;
         }
     }
-    return std::none_of(provider.idle_ignore_regexes.begin(), provider.idle_ignore_regexes.end(),
-                        [r](ngx_regex_t* regex) {
-                            return ngx_regex_exec(regex, &r->uri, nullptr, 0) >= 0;
-                        });
+    return std::none_of(
+        provider.idle_ignore_regexes.begin(), provider.idle_ignore_regexes.end(),
+        [r](ngx_regex_t* regex) { return ngx_regex_exec(regex, &r->uri, nullptr, 0) >= 0; });
 }
 
 bool is_off(const LocConf& location) noexcept {
@@ -59,8 +57,8 @@ ngx_int_t select_provider(ngx_http_request_t* r, const LocConf& location, Provid
     out = main_conf(r).find_provider(view(name));
     if (out == nullptr) {
         NgxLog(r->connection->log)
-            .write(LogLevel::error, "auth_oidc names the unknown provider \"" +
-                                        std::string(view(name)) + "\"");
+            .write(LogLevel::error,
+                   "auth_oidc names the unknown provider \"" + std::string(view(name)) + "\"");
         return NGX_ERROR;
     }
     return NGX_OK;
@@ -93,11 +91,11 @@ ngx_int_t enforce_requirements(ngx_http_request_t* r, RequestContext& ctx,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     const std::string_view user = ctx.authenticated ? ctx.session.username() : "nobody";
-    return refuse(r, ctx, ctx.provider,
-                  fail(Reason::not_permitted,
-                       "auth_oidc_require is not met for \"" + std::string(user) + "\"",
-                       "auth_oidc_require"),
-                  {}, static_cast<int>(rc));
+    return refuse(
+        r, ctx, ctx.provider,
+        fail(Reason::not_permitted,
+             "auth_oidc_require is not met for \"" + std::string(user) + "\"", "auth_oidc_require"),
+        {}, static_cast<int>(rc));
 }
 
 // Our own refusal is being answered by an error_page that is protected itself: neither a login nor
@@ -189,12 +187,11 @@ const std::string& session_cookie_name(ngx_http_request_t* r, const Provider& pr
 }
 
 bool session_key(std::string_view cookie_value, Digest& key, bool& failed) noexcept {
-    std::array<std::uint8_t, kSessionIdBytes> id;
-    if (cookie_value.size() != kSessionCookieChars || !base64url_decode_exact(cookie_value, id)) {
+    if (cookie_value.size() != kSessionCookieChars) {
         return false;
     }
     Sha256* sha256 = worker_sha256();
-    if (sha256 == nullptr || !sha256->digest(id, key)) {
+    if (sha256 == nullptr || !sha256->digest(as_bytes(cookie_value), key)) {
         failed = true;
         return false;
     }
@@ -291,9 +288,9 @@ ngx_int_t challenge(ngx_http_request_t* r, RequestContext& ctx, Provider& provid
 }
 
 std::string login_url(ngx_http_request_t* r, const Provider& provider) {
-    return own_url(r, provider,
-                   provider.config.callback_forward ? std::string_view(provider.callback_path)
-                                                    : "/");
+    return own_url(
+        r, provider,
+        provider.config.callback_forward ? std::string_view(provider.callback_path) : "/");
 }
 
 std::string return_target(ngx_http_request_t* r, const Provider& provider) {
@@ -337,7 +334,8 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
         ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0, "oidc: access denied after \"%s\"",
                       e.what());
     } catch (...) {
-        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0, "oidc: access denied after an exception");
+        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
+                      "oidc: access denied after an exception");
     }
     if (ctx != nullptr) {
         abandon(*ctx);
@@ -358,8 +356,7 @@ ngx_int_t subrequest_handler(ngx_http_request_t* r) noexcept try {
         return NGX_DECLINED;
     }
     RequestContext* ctx = find_context(r);
-    if (ctx != nullptr && ctx->sanitized && !ctx->decided &&
-        decide(r, *ctx, *provider) != NGX_OK) {
+    if (ctx != nullptr && ctx->sanitized && !ctx->decided && decide(r, *ctx, *provider) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     if (ctx != nullptr && ctx->decided && ctx->authenticated && ctx->provider == provider) {

@@ -13,8 +13,8 @@ namespace oidc::ngx {
 // the same provider costs nothing. NGX_ERROR: the caller denies.
 ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) noexcept;
 
-// The key of a session cookie's value in the store. False: not a session id, or OpenSSL failed
-// (`failed`).
+// The key of a session in the store: SHA-256 of the cookie's value as it is written, which saves
+// decoding it for each request. False: not a session id, or OpenSSL failed (`failed`).
 bool session_key(std::string_view cookie_value, Digest& key, bool& failed) noexcept;
 
 // The session cookie's name where browsers reach this location, and the only one that counts.

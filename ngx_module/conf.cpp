@@ -1,7 +1,9 @@
 // Configuration structures: made, merged, completed and found again.
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <new>
+#include <span>
 
 #include "commands.hpp"
 #include "metadata_cache.hpp"
@@ -124,6 +126,14 @@ void reserve_header(MainConf& main, const std::string& folded) {
     }
 }
 
+// "$name" and nothing else.
+static bool is_one_variable(std::string_view value) noexcept {
+    return value.size() > 1 && value.front() == '$' &&
+           std::all_of(value.begin() + 1, value.end(), [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+           });
+}
+
 bool make_header_rule(ngx_conf_t* cf, ngx_str_t name, ngx_str_t value, HeaderRule& out) {
     out.name = copy_to_pool(cf->pool, view(name));
     out.lowcase = copy_to_pool(cf->pool, ascii_lower(view(name)));
@@ -134,7 +144,14 @@ bool make_header_rule(ngx_conf_t* cf, ngx_str_t name, ngx_str_t value, HeaderRul
     out.folded = fold_header(view(name));
     if (value.len > 0) {
         out.value = compile_value(cf, value);
-        return out.value != nullptr;
+        if (out.value == nullptr) {
+            return false;
+        }
+    }
+    if (is_one_variable(view(value))) {
+        ngx_str_t variable = borrow(view(value).substr(1));
+        out.variable = ngx_http_get_variable_index(cf, &variable);
+        return out.variable != NGX_ERROR;
     }
     return true;
 }
@@ -348,6 +365,7 @@ char* finish_server(ngx_conf_t* cf, MainConf& main, const ngx_http_core_srv_conf
         return conf_ok();
     }
     main.used = true;
+    remember_server_names(server, core);
     const LocConf& root = *as_loc_conf(core.ctx->loc_conf[ngx_http_auth_oidc_module.ctx_index]);
     for (const auto& p : main.providers) {
         const bool used_here = server.dynamic_provider ||

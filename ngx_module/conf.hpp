@@ -49,10 +49,10 @@ struct Provider {
     Store* store = nullptr;
     std::string store_name;  // as configured; empty: own default store
 
-    std::string redirect_uri;   // path or absolute
-    std::string callback_path;  // path part of redirect_uri
+    std::string redirect_uri;     // path or absolute
+    std::string callback_path;    // path part of redirect_uri
     std::string redirect_origin;  // of an absolute redirect_uri, else empty
-    std::string logout_path;    // empty: none
+    std::string logout_path;      // empty: none
     std::string cookie_name{"NGX_OIDC_SESSION"};
     std::string cookie_domain;
     std::string cookie_path{"/"};
@@ -94,11 +94,12 @@ struct ClaimSet {
 
 // A request header that the module sets, or only keeps clean.
 struct HeaderRule {
-    ngx_str_t name{};    // as written
+    ngx_str_t name{};  // as written
     ngx_str_t lowcase{};
-    ngx_uint_t hash = 0;  // of lowcase
-    std::string folded;  // lower case, "_" and "." turned to "-"
+    ngx_uint_t hash = 0;                        // of lowcase
+    std::string folded;                         // lower case, "_" and "." turned to "-"
     ngx_http_complex_value_t* value = nullptr;  // null: blank
+    ngx_int_t variable = NGX_ERROR;  // its index when the value is one variable and nothing else
 };
 
 struct MainConf {
@@ -115,10 +116,11 @@ struct MainConf {
     std::vector<std::string> reserved_headers;
     // Exact names of every session cookie in either spelling.
     std::vector<std::string> session_cookies;
-    // Made of the two above by prepare_sanitizer: first bytes that a name can have, so that most
-    // headers and cookies of a request are passed over at the cost of one look.
+    // Made of the two above by prepare_sanitizer. A header is looked at more closely only when it
+    // is as long as the shortest reserved name with its first byte, a cookie when one of ours
+    // starts with its first byte.
     std::vector<std::string> folded_headers;
-    bool header_first[256]{};
+    unsigned char header_min[256]{};
     bool cookie_first[256]{};
     bool sanitizer_ready = false;
     bool used = false;  // some server uses the module
@@ -150,8 +152,8 @@ struct SrvConf {
 };
 
 struct LocConfPod {
-    ngx_http_complex_value_t* provider = nullptr;  // auth_oidc; null: off
-    Provider* static_provider = nullptr;           // when the value holds no variable
+    ngx_http_complex_value_t* provider = nullptr;   // auth_oidc; null: off
+    Provider* static_provider = nullptr;            // when the value holds no variable
     ngx_uint_t mode = NGX_CONF_UNSET_UINT;          // Mode
     ngx_uint_t unauthorized = NGX_CONF_UNSET_UINT;  // Unauthorized
     ngx_flag_t headers = NGX_CONF_UNSET;            // auth_oidc_headers

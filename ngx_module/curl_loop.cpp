@@ -50,6 +50,7 @@ class Loop final : public CurlLoop {
     struct Live {
         Live(HttpRequest request, const Transport& transport)
             : transfer(std::move(request), transport) {}
+        Handle handle = 0;
         CurlTransfer transfer;
         EasyPtr easy;
         Done done;
@@ -161,6 +162,7 @@ CurlLoop::Handle Loop::start(HttpRequest request, const Transport& transport, Do
     OpensslErrorGuard guard;
     const Handle handle = ++last_;
     auto live = std::make_unique<Live>(std::move(request), transport);
+    live->handle = handle;
     live->done = std::move(done);
     live->background = background;
     ++counters_.requests;
@@ -178,7 +180,7 @@ CurlLoop::Handle Loop::start(HttpRequest request, const Transport& transport, Do
         if (auto ready = live->transfer.prepare(live->easy.get()); !ready) {
             live->refused = ready.error();
         }
-        curl_easy_setopt(live->easy.get(), CURLOPT_PRIVATE, reinterpret_cast<void*>(handle));
+        curl_easy_setopt(live->easy.get(), CURLOPT_PRIVATE, live.get());
     }
     auto [it, inserted] = live_.emplace(handle, std::move(live));
     Live& started = *it->second;
@@ -245,9 +247,9 @@ void Loop::update_timers() noexcept {
 }
 
 Loop::LiveMap::iterator Loop::find(CURL* easy) noexcept {
-    char* handle = nullptr;
-    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &handle);
-    return live_.find(reinterpret_cast<std::uintptr_t>(handle));
+    void* live = nullptr;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &live);
+    return live == nullptr ? live_.end() : live_.find(static_cast<Live*>(live)->handle);
 }
 
 void Loop::act(curl_socket_t fd, int mask) noexcept {
@@ -343,9 +345,13 @@ bool Loop::watch(ngx_connection_t* connection, int what) noexcept {
 
 void Loop::release(ngx_connection_t* connection) noexcept {
     connections_.erase(connection);
+    // libcurl closes a socket whose connect timed out without telling, and tells afterwards; the
+    // kernel has then forgotten the events by itself.
+    const bool closed = fcntl(connection->fd, F_GETFD) == -1;
     for (ngx_event_t* event : {connection->read, connection->write}) {
         if (event->active) {
-            ngx_del_event(event, event->write ? NGX_WRITE_EVENT : NGX_READ_EVENT, 0);
+            ngx_del_event(event, event->write ? NGX_WRITE_EVENT : NGX_READ_EVENT,
+                          closed ? NGX_CLOSE_EVENT : 0);
         }
         if (event->posted) {
             ngx_delete_posted_event(event);

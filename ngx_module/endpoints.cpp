@@ -46,13 +46,14 @@ bool hide_response(ngx_http_request_t* r) {
 
 ngx_int_t refuse_callback(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
                           const Error& error) {
-    return refuse(r, ctx, &provider, error,
-                  ctx.start_again.empty() ? std::string_view("/")
-                                          : std::string_view(ctx.start_again));
+    return refuse(
+        r, ctx, &provider, error,
+        ctx.start_again.empty() ? std::string_view("/") : std::string_view(ctx.start_again));
 }
 
 // A login that cannot be finished any more. Whoever has a session is sent on; without one the page
-// says why, and never starts over by itself: a browser that keeps no cookies would go round for ever.
+// says why, and never starts over by itself: a browser that keeps no cookies would go round for
+// ever.
 ngx_int_t stale(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
                 const Error& error) {
     if (!ctx.authenticated) {
@@ -109,15 +110,16 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
     const std::vector<PendingCookie> pending = usable_pending(ctx, https);
     const PendingCookie* cookie = find_pending(pending, response.state);
     if (cookie == nullptr) {
-        return stale(r, ctx, provider,
-                     fail(Reason::state_unknown,
-                          pending.empty() ? "the browser sent no cookie of a login under way; it "
-                                            "refuses cookies, or the login began at another host"
-                                          : "no cookie of a login under way belongs to this state"));
+        return stale(
+            r, ctx, provider,
+            fail(Reason::state_unknown,
+                 pending.empty() ? "the browser sent no cookie of a login under way; it "
+                                   "refuses cookies, or the login began at another host"
+                                 : "no cookie of a login under way belongs to this state"));
     }
     expire_login_cookie(ctx, cookie->name, https);
-    const std::string fragment_name = login_cookie_name(
-        std::string(kFragmentCookie).append(cookie->handle), https);
+    const std::string fragment_name =
+        login_cookie_name(std::string(kFragmentCookie).append(cookie->handle), https);
     if (provider.config.preserve_fragment) {
         expire_login_cookie(ctx, fragment_name, https);
     }
@@ -132,11 +134,11 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
     const Seconds now = ngx_time();
     const Seconds expires = login->created + provider.config.pre_auth_timeout;
     if (now >= expires || login->created > now + kFutureTolerance) {
-        return stale(r, ctx, provider,
-                     fail(Reason::state_expired,
-                          "the login began " + std::to_string(now - login->created) +
-                              " seconds ago",
-                          "pre_auth_timeout"));
+        return stale(
+            r, ctx, provider,
+            fail(Reason::state_expired,
+                 "the login began " + std::to_string(now - login->created) + " seconds ago",
+                 "pre_auth_timeout"));
     }
     if (!metadata_zone(r).use_state(login->state, expires, now)) {
         return stale(r, ctx, provider,
@@ -205,8 +207,7 @@ std::string why_not_logout(ngx_http_request_t* r, const Provider& provider) {
 ngx_int_t leave(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
                 std::string_view end_session_endpoint) {
     const ProviderConfig& config = provider.config;
-    const int status =
-        r->method == NGX_HTTP_POST ? NGX_HTTP_SEE_OTHER : NGX_HTTP_MOVED_TEMPORARILY;
+    const int status = r->method == NGX_HTTP_POST ? NGX_HTTP_SEE_OTHER : NGX_HTTP_MOVED_TEMPORARILY;
     const std::string landing = config.post_logout_uri.starts_with('/')
                                     ? own_url(r, provider, config.post_logout_uri)
                                     : config.post_logout_uri;
@@ -273,8 +274,7 @@ ngx_int_t handle_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& 
 ngx_int_t handle_logout(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
     ctx.task = RequestContext::Task::logout;
     if (r->method != NGX_HTTP_GET && r->method != NGX_HTTP_HEAD && r->method != NGX_HTTP_POST) {
-        return refuse(r, ctx, &provider,
-                      fail(Reason::callback_method, "logout takes GET and POST"),
+        return refuse(r, ctx, &provider, fail(Reason::callback_method, "logout takes GET and POST"),
                       provider.logout_path);
     }
     if (is_early_data(r)) {
@@ -309,7 +309,10 @@ ngx_int_t finish_logout(ngx_http_request_t* r, RequestContext& ctx, Event outcom
     }
     if (const auto* error = std::get_if<Error>(&outcome)) {
         // The session here has ended all the same; the provider's lasts until it times out.
-        log_refusal(r->connection->log, provider.config.name, *error, {});
+        NgxLog(r->connection->log)
+            .write(LogLevel::warn,
+                   "logout at provider \"" + provider.config.name + "\" is local only: " +
+                       std::string(reason_info(error->reason).code) + ": " + error->detail);
     }
     return leave(r, ctx, provider, {});
 }

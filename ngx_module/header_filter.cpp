@@ -100,8 +100,7 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept try {
         ctx->provider != nullptr) {
         return answer_late(r, *ctx);
     }
-    if (needs_no_store(r, *ctx) &&
-        (!set_cache_control(r, "no-store") || !add_cookies(r, *ctx))) {
+    if (needs_no_store(r, *ctx) && (!set_cache_control(r, "no-store") || !add_cookies(r, *ctx))) {
         return NGX_ERROR;
     }
     return next_header_filter(r);

@@ -41,8 +41,12 @@ class HeaderBlock {
         add(header.name, header.lowcase, ngx_hash_key(header.lowcase.data, header.lowcase.len),
             value);
     }
-    [[nodiscard]] ngx_table_elt_t* elements() const noexcept { return elements_; }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] ngx_table_elt_t* elements() const noexcept {
+        return elements_;
+    }
+    [[nodiscard]] std::size_t size() const noexcept {
+        return size_;
+    }
 
   private:
     ngx_table_elt_t* elements_ = nullptr;
@@ -101,20 +105,23 @@ ngx_int_t build_assertion(ngx_http_request_t* r, RequestContext& ctx, const Asse
     OpensslRandom random;
     const Result<std::string> token = assertion.signer->sign(ctx.session, content, random);
     if (!token) {
-        log_refusal(r->connection->log, provider.config.name, token.error(), {});
+        NgxLog(r->connection->log)
+            .write(LogLevel::error, "the assertion cannot be signed: " + token.error().detail);
         return NGX_ERROR;
     }
     ctx.assertion = copy_to_pool(r->pool, *token);
     return ctx.assertion.data != nullptr ? NGX_OK : NGX_ERROR;
 }
 
-ngx_int_t add_rules(ngx_http_request_t* r, const LocConf& location, HeaderBlock& block) {
+ngx_int_t add_rules(ngx_http_request_t* r, const RequestContext& ctx, const LocConf& location,
+                    HeaderBlock& block) {
     for (const HeaderRule& rule : location.header_rules) {
         ngx_str_t value{};
         if (rule.value == nullptr) {
             continue;
         }
-        if (ngx_http_complex_value(r, rule.value, &value) != NGX_OK) {
+        if (!identity_variable(r, ctx, rule.variable, value) &&
+            ngx_http_complex_value(r, rule.value, &value) != NGX_OK) {
             return NGX_ERROR;
         }
         if (value.len == 0) {
@@ -134,7 +141,7 @@ ngx_int_t add_rules(ngx_http_request_t* r, const LocConf& location, HeaderBlock&
 }  // namespace
 
 ngx_int_t request_assertion(ngx_http_request_t* r, RequestContext& ctx, ngx_str_t& out) noexcept
-try {
+    try {
     const Assertion* assertion = main_conf(r).assertion.get();
     if (assertion == nullptr || assertion->signer == nullptr || !ctx.authenticated ||
         ctx.provider == nullptr) {
@@ -178,7 +185,7 @@ ngx_int_t set_identity(ngx_http_request_t* r, RequestContext& ctx, const LocConf
     if (!block.reserve(r->pool, location.header_rules.size() + kOwnHeaders)) {
         return NGX_ERROR;
     }
-    if (headers && add_rules(r, location, block) != NGX_OK) {
+    if (headers && add_rules(r, ctx, location, block) != NGX_OK) {
         return NGX_ERROR;
     }
     if (assertion) {

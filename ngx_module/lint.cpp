@@ -271,13 +271,17 @@ Match find_location(const Location& parent, std::string_view uri) noexcept {
     return match;
 }
 
-char* check_callback_location(ngx_conf_t* cf, const Location& root, const Endpoint& endpoint,
-                              const Place& server) {
+char* check_callback_location(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server,
+                              const Endpoint& endpoint) {
     const Provider& p = *endpoint.provider;
+    const auto& root =
+        *static_cast<const Location*>(server.ctx->loc_conf[ngx_http_core_module.ctx_index]);
     const Match match = find_location(root, endpoint.path);
     const Location& location = match.location != nullptr ? *match.location : root;
+    // The server's own level does not know its loc_conf in older nginx.
+    void** confs = match.location != nullptr ? location.loc_conf : server.ctx->loc_conf;
     const auto& conf = *static_cast<const LocConf*>(
-        static_cast<const LocConfPod*>(location.loc_conf[ngx_http_auth_oidc_module.ctx_index]));
+        static_cast<const LocConfPod*>(confs[ngx_http_auth_oidc_module.ctx_index]));
     const std::string path = "callback path " + quoted(endpoint.path) + " of " + label(p);
 
     if (conf.provider_set == 1 && conf.provider_off == 1) {

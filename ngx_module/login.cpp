@@ -13,7 +13,9 @@
 namespace oidc::ngx {
 namespace {
 
-void on_cleanup(void* data) noexcept { abandon(*static_cast<RequestContext*>(data)); }
+void on_cleanup(void* data) noexcept {
+    abandon(*static_cast<RequestContext*>(data));
+}
 
 // The outcome of a step. It never runs the request's phases from here, inside somebody else's
 // callback: the posted write event does.
@@ -45,8 +47,7 @@ bool ask_provider(ngx_http_request_t* r, RequestContext& ctx, std::uint64_t newe
     }
     ctx.asking = true;
     const MetadataCache::Ticket ticket = cache->want(
-        *ctx.provider, newer_than,
-        [r, &ctx](Result<std::shared_ptr<const ProviderState>> result) {
+        *ctx.provider, newer_than, [r, &ctx](Result<std::shared_ptr<const ProviderState>> result) {
             if (result) {
                 deliver(r, ctx, ProviderReady(*std::move(result)));
             } else {
@@ -130,12 +131,24 @@ void erase_former(RequestContext& ctx, const Digest& fresh, std::string_view rep
     sessions.erase(former);
 }
 
+// A session id as its cookie carries it, wiped when it goes.
+Secret cookie_value(const Secret& id) {
+    std::string text = base64url_encode(as_bytes(id.view()));
+    Secret value(text);
+    cleanse(text.data(), text.size());
+    return value;
+}
+
 Event store(ngx_http_request_t* r, RequestContext& ctx, const StoreSession& step) {
     const Digest* binding = binding_of(r, *ctx.provider);
     if (binding == nullptr) {
         return fail(Reason::internal_error, "the server has no binding for this provider");
     }
-    const Digest key = sha256(step.id.view());
+    Digest key;
+    bool failed = false;
+    if (!session_key(cookie_value(step.id).view(), key, failed)) {
+        return fail(Reason::internal_error, "the session has no key");
+    }
     const RecordTable::Meta meta{*binding, step.expires, step.idle_timeout};
     const std::string_view record = step.record.view();
     switch (ctx.provider->store->sessions().insert(key, meta, as_bytes(record), ngx_time())) {
@@ -187,12 +200,11 @@ void set_session_cookie(ngx_http_request_t* r, RequestContext& ctx, const Logged
     if (!same_user) {
         expire_clear_cookies(ctx, https);
     }
-    std::string id = base64url_encode(as_bytes(done.id.view()));
+    const Secret id = cookie_value(done.id);
     const Seconds lifetime = done.expires - ngx_time();
-    ctx.set_cookies.push_back(set_cookie(session_cookie_name(r, provider), id,
+    ctx.set_cookies.push_back(set_cookie(session_cookie_name(r, provider), id.view(),
                                          session_cookie_attributes(provider, https),
                                          static_cast<long>(lifetime)));
-    cleanse(id.data(), id.size());
 }
 
 // `callback forward`: the very request goes on to the backend, now with its session.
@@ -204,13 +216,13 @@ ngx_int_t forward_callback(ngx_http_request_t* r, RequestContext& ctx, const Log
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     const std::optional<SessionView> session = SessionView::open(view(record));
-    if (!session) {
+    bool failed = false;
+    if (!session || !session_key(cookie_value(done.id).view(), ctx.session_key, failed)) {
         return refuse(r, ctx, ctx.provider,
                       fail(Reason::internal_error, "the new session cannot be read"),
                       ctx.start_again);
     }
     ctx.session = *session;
-    ctx.session_key = sha256(done.id.view());
     ctx.session_expires = done.expires;
     ctx.authenticated = true;
     ctx.decided = true;
@@ -291,8 +303,7 @@ Status make_login(ngx_http_request_t* r, RequestContext& ctx, Provider& provider
     const Digest* binding = binding_of(r, provider);
     const MetadataCache* cache = MetadataCache::worker();
     LoginFlow::Input input;
-    if (binding == nullptr || cache == nullptr ||
-        !read_parameters(r, provider, input.parameters)) {
+    if (binding == nullptr || cache == nullptr || !read_parameters(r, provider, input.parameters)) {
         return fail(Reason::internal_error, "the parameters of the login cannot be computed");
     }
     if (has_control_bytes(input.parameters.extra_auth_args)) {
@@ -302,9 +313,9 @@ Status make_login(ngx_http_request_t* r, RequestContext& ctx, Provider& provider
     if (!extra) {
         return extra;
     }
-    input.redirect_uri = provider.redirect_origin.empty() ? own_url(r, provider,
-                                                                    provider.callback_path)
-                                                          : provider.redirect_uri;
+    input.redirect_uri = provider.redirect_origin.empty()
+                             ? own_url(r, provider, provider.callback_path)
+                             : provider.redirect_uri;
     if (input.redirect_uri.empty()) {
         return fail(Reason::internal_error, "the public origin cannot be computed");
     }

@@ -18,8 +18,7 @@ void destroy_context(void* data) noexcept {
 
 RequestContext* find_context(ngx_http_request_t* r) noexcept {
     r = r->main;
-    auto* ctx =
-        static_cast<RequestContext*>(ngx_http_get_module_ctx(r, ngx_http_auth_oidc_module));
+    auto* ctx = static_cast<RequestContext*>(ngx_http_get_module_ctx(r, ngx_http_auth_oidc_module));
     if (ctx != nullptr || (!r->internal && !r->filter_finalize)) {
         return ctx;
     }

@@ -27,8 +27,20 @@ struct FlowPorts {
 };
 
 struct RequestContext {
-    // From sanitising, at the first phase of the request.
+    enum class Task : unsigned char { none, login, callback, logout };
+
     bool sanitized = false;
+    bool decided = false;  // the decision below is taken, once per request and provider
+    bool authenticated = false;
+    Task task = Task::none;  // under way
+    bool waiting = false;    // for `outcome`, which answers the step that was returned last
+    bool asking = false;     // inside a call that may answer at once
+    bool cleanup_added = false;
+    bool forwarded_callback = false;  // the header filter adds to the backend's answer
+    bool foreign_callback = false;    // of another application: no identity, whatever follows
+    bool late_challenge = false;      // satisfy any
+
+    // From sanitising, at the first phase of the request.
     struct FoundCookie {
         std::string_view name;
         std::string_view value;
@@ -36,41 +48,31 @@ struct RequestContext {
     static constexpr std::size_t kMaxSessionCookies = 4;
     FoundCookie session_cookies[kMaxSessionCookies];
     std::size_t session_cookie_count = 0;
-    std::vector<PendingCookie> pending;            // names are full names
+    std::vector<PendingCookie> pending;  // names are full names
     std::vector<FoundCookie> fragments;
     // Set while headers of ours stand in the request (identity_headers.cpp).
     ngx_list_part_t* identity_part = nullptr;
 
-    // The decision for this provider, taken once.
-    bool decided = false;
+    // The decision.
     Provider* provider = nullptr;
-    bool authenticated = false;
     SessionView session;
     Digest session_key{};
     Seconds session_expires = 0;
 
-    // A login or logout under way. `outcome` answers the step that was waited for.
-    enum class Task : unsigned char { none, login, callback, logout };
-    Task task = Task::none;
+    // A login or logout under way.
     std::unique_ptr<FlowPorts> flow_ports;  // outlives the flow
     std::unique_ptr<Flow> flow;
-    bool waiting = false;
-    bool asking = false;  // inside a call that may answer at once
-    bool cleanup_added = false;
     std::optional<Event> outcome;
     CurlLoop::Handle fetch = 0;
     MetadataCache::Ticket ticket = 0;
-    std::string start_again;   // where the link of an error page leads
-    std::string fragment;      // "#..." of the deep link, from its cookie
+    std::string start_again;  // where the link of an error page leads
+    std::string fragment;     // "#..." of the deep link, from its cookie
     Secret logout_hint;
 
-    // Answer to add to by the header filter (callback forward), and late challenges.
+    // For the answer.
     std::vector<std::string> set_cookies;
-    bool forwarded_callback = false;
-    bool foreign_callback = false;  // of another application: no identity, whatever follows
-    bool late_challenge = false;  // satisfy any
     ngx_str_t return_to{};
-    ngx_str_t assertion{};  // made once per request
+    ngx_str_t assertion{};             // made once per request
     const char* error_code = nullptr;  // $oidc_error, a reason code
     ngx_str_t reference{};
 };
@@ -116,5 +118,10 @@ ngx_int_t send_respond(ngx_http_request_t* r, const Respond& respond) noexcept;
 
 // Variables; registered in preconfiguration.
 ngx_int_t add_variables(ngx_conf_t* cf) noexcept;
+
+// The value of the variable at `index` when it is $oidc_user or a claim of ours: what nginx's
+// script engine would find, at a fraction of its cost. False: another variable, evaluate it.
+bool identity_variable(ngx_http_request_t* r, const RequestContext& ctx, ngx_int_t index,
+                       ngx_str_t& out) noexcept;
 
 }  // namespace oidc::ngx

@@ -118,8 +118,8 @@ bool is_insecure_detour(ngx_http_request_t* r, const Provider& provider) noexcep
         return false;
     }
     const std::string_view forwarded = request_header(r, "x-forwarded-proto");
-    const auto* ssl = static_cast<ngx_http_ssl_srv_conf_t*>(
-        ngx_http_get_module_srv_conf(r, ngx_http_ssl_module));
+    const auto* ssl =
+        static_cast<ngx_http_ssl_srv_conf_t*>(ngx_http_get_module_srv_conf(r, ngx_http_ssl_module));
     if (ssl->certificates != nullptr && !equals_lowcase(forwarded, "https")) {
         return true;
     }
@@ -183,8 +183,8 @@ ngx_str_t public_origin(ngx_http_request_t* r, const Provider* provider) noexcep
         host = inet ? view(address) : std::string_view("localhost");
         literal = host.find(':') != std::string_view::npos && host.front() != '[';
     }
-    auto* out = static_cast<u_char*>(
-        ngx_pnalloc(r->pool, sizeof("https://[]:65535") + host.size()));
+    auto* out =
+        static_cast<u_char*>(ngx_pnalloc(r->pool, sizeof("https://[]:65535") + host.size()));
     if (out == nullptr) {
         return {0, nullptr};
     }

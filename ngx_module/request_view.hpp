@@ -25,7 +25,8 @@ bool is_insecure_detour(ngx_http_request_t* r, const Provider& provider) noexcep
 // Sent as TLS early data, which can be replayed (RFC 8470).
 bool is_early_data(ngx_http_request_t* r) noexcept;
 
-// What sessions and pending logins of this provider are bound to here; null: configuration lacks it.
+// What sessions and pending logins of this provider are bound to here; null: configuration lacks
+// it.
 const Digest* binding_of(ngx_http_request_t* r, const Provider& provider) noexcept;
 
 // The value of a configured expression; false: nginx could not compute it. A null expression is

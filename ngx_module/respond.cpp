@@ -11,8 +11,7 @@ namespace {
 
 bool same_name(const ngx_str_t& name, std::string_view other) noexcept {
     return name.len == other.size() &&
-           ngx_strncasecmp(name.data,
-                           reinterpret_cast<u_char*>(const_cast<char*>(other.data())),
+           ngx_strncasecmp(name.data, reinterpret_cast<u_char*>(const_cast<char*>(other.data())),
                            other.size()) == 0;
 }
 
@@ -72,8 +71,7 @@ bool set_content_type(ngx_http_request_t* r, std::string_view type) noexcept {
     }
     const std::size_t semicolon = type.find(';');
     r->headers_out.content_type = copy;
-    r->headers_out.content_type_len =
-        semicolon == std::string_view::npos ? copy.len : semicolon;
+    r->headers_out.content_type_len = semicolon == std::string_view::npos ? copy.len : semicolon;
     r->headers_out.content_type_lowcase = nullptr;
     return true;
 }
@@ -244,8 +242,8 @@ ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* pro
     Respond page = error_page(error.reason, view(ctx.reference), start_again, form);
     page.status = status;
     if (status == NGX_HTTP_NOT_ALLOWED) {
-        page.headers.push_back({"Allow", ctx.task == RequestContext::Task::logout ? "GET, HEAD, POST"
-                                                                                   : "GET"});
+        page.headers.push_back(
+            {"Allow", ctx.task == RequestContext::Task::logout ? "GET, HEAD, POST" : "GET"});
     }
     return send_respond(r, page);
 }

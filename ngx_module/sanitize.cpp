@@ -60,7 +60,7 @@ bool is_reserved_folded(const MainConf& conf, std::string_view folded) noexcept 
 }
 
 bool is_reserved_name(const MainConf& conf, std::string_view name) noexcept {
-    if (name.empty() || !conf.header_first[static_cast<u_char>(name.front())]) {
+    if (name.empty() || name.size() < conf.header_min[static_cast<u_char>(name.front())]) {
         return false;
     }
     std::array<char, kMaxFolded> buffer;
@@ -104,15 +104,12 @@ void keep_session_cookie(RequestContext& ctx, const RequestContext::FoundCookie&
     }
 }
 
-// True when the cookie is ours, which then stands in the context.
-bool keep_cookie(const MainConf& conf, RequestContext& ctx, std::string_view name,
+// One of our cookies.
+void keep_cookie(const MainConf& conf, RequestContext& ctx, std::string_view name,
                  std::string_view value) {
-    if (name.empty() || !conf.cookie_first[static_cast<u_char>(name.front())]) {
-        return false;
-    }
     if (is_session_cookie(conf, name)) {
         keep_session_cookie(ctx, {name, value});
-        return true;
+        return;
     }
     const std::string_view bare = without_host_prefix(name);
     if (bare.starts_with(kPendingCookie)) {
@@ -120,21 +117,20 @@ bool keep_cookie(const MainConf& conf, RequestContext& ctx, std::string_view nam
         if (is_handle(handle) && ctx.pending.size() < kMaxPendingSeen) {
             ctx.pending.push_back({name, handle, value});
         }
-        return true;
+    } else if (bare.starts_with(kFragmentCookie) &&
+               is_handle(bare.substr(kFragmentCookie.size())) &&
+               ctx.fragments.size() < kMaxPendingSeen) {
+        ctx.fragments.push_back({name, value});
     }
-    if (bare.starts_with(kFragmentCookie)) {
-        if (is_handle(bare.substr(kFragmentCookie.size())) &&
-            ctx.fragments.size() < kMaxPendingSeen) {
-            ctx.fragments.push_back({name, value});
-        }
-        return true;
-    }
-    return false;
 }
 
 // A header whose key is empty is to be dropped; nginx never makes one.
-void mark_dropped(ngx_table_elt_t& header) noexcept { header.key.len = 0; }
-bool is_dropped(const ngx_table_elt_t& header) noexcept { return header.key.len == 0; }
+void mark_dropped(ngx_table_elt_t& header) noexcept {
+    header.key.len = 0;
+}
+bool is_dropped(const ngx_table_elt_t& header) noexcept {
+    return header.key.len == 0;
+}
 
 // nginx's own pointers to a header that goes.
 void forget_pointers(ngx_http_request_t* r, const ngx_table_elt_t& header) noexcept {
@@ -220,24 +216,55 @@ bool mark_reserved(ngx_http_request_t* r, const MainConf& conf) noexcept {
     return found;
 }
 
+// For strip_cookies, which must not see an exception: keeps those of our cookies that it names.
+class Taker {
+  public:
+    Taker(const MainConf& conf, RequestContext& ctx, std::string_view header) noexcept
+        : conf_(conf), ctx_(ctx), header_(header) {}
+    bool operator()(std::string_view name) noexcept {
+        if (!is_own_cookie(conf_, name)) {
+            return false;
+        }
+        any_ = true;
+        try {
+            const auto at = static_cast<std::size_t>(name.data() - header_.data());
+            CookieCursor pair(header_.substr(at));
+            pair.next();
+            keep_cookie(conf_, ctx_, name, pair.value());
+        } catch (...) {
+            failed_ = true;
+        }
+        return true;
+    }
+    [[nodiscard]] bool any() const noexcept { return any_; }
+    [[nodiscard]] bool failed() const noexcept { return failed_; }
+
+  private:
+    const MainConf& conf_;
+    RequestContext& ctx_;
+    std::string_view header_;
+    bool any_ = false;
+    bool failed_ = false;
+};
+
 // Keeps our cookies and takes them out of the header. NGX_DONE: nothing else was in it.
 ngx_int_t take_cookies(ngx_http_request_t* r, const MainConf& conf, RequestContext& ctx,
-                       ngx_table_elt_t& header) {
+                       ngx_table_elt_t& header) noexcept {
     const std::string_view value = view(header.value);
-    bool ours = false;
-    for (CookieCursor cursor(value); cursor.next();) {
-        ours = keep_cookie(conf, ctx, cursor.name(), cursor.value()) || ours;
-    }
-    if (!ours) {
-        return NGX_OK;
-    }
     auto* out = static_cast<u_char*>(ngx_pnalloc(r->pool, value.size() + 1));
     if (out == nullptr) {
         return NGX_ERROR;
     }
+    Taker taker(conf, ctx, value);
     const std::size_t left =
         strip_cookies(value, reinterpret_cast<char*>(out),
-                      [&conf](std::string_view name) { return is_own_cookie(conf, name); });
+                      [&taker](std::string_view name) noexcept { return taker(name); });
+    if (taker.failed()) {
+        return NGX_ERROR;
+    }
+    if (!taker.any()) {
+        return NGX_OK;
+    }
     out[left] = '\0';
     header.value = {left, out};
     return left == 0 ? NGX_DONE : NGX_OK;
@@ -279,27 +306,32 @@ bool is_own_cookie(const MainConf& conf, std::string_view name) noexcept {
     if (name.empty() || !conf.cookie_first[static_cast<u_char>(name.front())]) {
         return false;
     }
+    if (is_session_cookie(conf, name)) {
+        return true;
+    }
     const std::string_view bare = without_host_prefix(name);
-    return is_session_cookie(conf, name) || bare.starts_with(kPendingCookie) ||
-           bare.starts_with(kFragmentCookie);
+    return bare.starts_with(kPendingCookie) || bare.starts_with(kFragmentCookie);
 }
 
 void prepare_sanitizer(MainConf& conf) {
     conf.folded_headers.clear();
     std::array<char, kMaxFolded> buffer;
-    const auto mark = [&conf](char c) {
-        conf.header_first[static_cast<u_char>(c)] = true;
-        conf.header_first[ngx_toupper(static_cast<u_char>(c))] = true;
-    };
     for (int c = 0; c < 256; ++c) {
         // A name that starts with anything else is folded to know what it starts with.
-        conf.header_first[c] = !is_name_char(static_cast<char>(c));
+        conf.header_min[c] = is_name_char(static_cast<char>(c)) ? 255 : 0;
     }
-    mark(kReservedPrefix.front());
+    const auto reserve = [&conf](std::string_view folded) {
+        const auto length = static_cast<unsigned char>(std::min<std::size_t>(folded.size(), 255));
+        const auto first = static_cast<u_char>(folded.front());
+        for (const int c : {static_cast<int>(first), static_cast<int>(ngx_toupper(first))}) {
+            conf.header_min[c] = std::min(conf.header_min[c], length);
+        }
+    };
+    reserve(kReservedPrefix);
     for (const std::string& name : conf.reserved_headers) {
         const std::string_view folded{buffer.data(), fold(name, buffer)};
         if (!folded.empty()) {
-            mark(folded.front());
+            reserve(folded);
             conf.folded_headers.emplace_back(folded);
         }
     }

@@ -4,6 +4,7 @@
 // authenticated yet, and an internal redirect may lead to another provider; a cached value would be
 // wrong after either. Values only change in the access phase, never while nginx computes the length
 // of a text and then copies it.
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -56,6 +57,11 @@ ngx_int_t get_session_text(ngx_http_request_t* r, ngx_http_variable_value_t* v,
     return NGX_ERROR;
 }
 
+// The name that a variable was registered or asked with.
+const ngx_str_t& name_of(uintptr_t data) noexcept {
+    return *reinterpret_cast<const ngx_str_t*>(data);  // NOLINT(performance-no-int-to-ptr)
+}
+
 // nginx lower-cases the names of variables, claims are case-sensitive: the exact name wins.
 std::string_view find_claim(const SessionView& session, std::string_view name) {
     if (const auto text = session.claim(name)) {
@@ -76,7 +82,7 @@ ngx_int_t get_claim(ngx_http_request_t* r, ngx_http_variable_value_t* v, uintptr
     if (ctx == nullptr) {
         return set_value(v, {});
     }
-    std::string_view name = view(*reinterpret_cast<const ngx_str_t*>(data));
+    std::string_view name = view(name_of(data));
     name.remove_prefix(std::min(kClaimPrefix.size(), name.size()));
     return set_value(v, find_claim(ctx->session, name));
 } catch (...) {
@@ -89,7 +95,7 @@ ngx_int_t get_claim_set(ngx_http_request_t* r, ngx_http_variable_value_t* v,
     if (ctx == nullptr) {
         return set_value(v, {});
     }
-    const auto text = ctx->session.claim(view(*reinterpret_cast<const ngx_str_t*>(data)));
+    const auto text = ctx->session.claim(view(name_of(data)));
     return set_value(v, text.value_or(std::string_view()));
 } catch (...) {
     return NGX_ERROR;
@@ -167,6 +173,28 @@ bool add_variable(ngx_conf_t* cf, std::string_view name, ngx_uint_t flags,
 }
 
 }  // namespace
+
+bool identity_variable(ngx_http_request_t* r, const RequestContext& ctx, ngx_int_t index,
+                       ngx_str_t& out) noexcept try {
+    const auto* core = static_cast<const ngx_http_core_main_conf_t*>(
+        ngx_http_get_module_main_conf(r, ngx_http_core_module));
+    if (index < 0 || static_cast<ngx_uint_t>(index) >= core->variables.nelts ||
+        !ctx.authenticated) {
+        return false;
+    }
+    const auto& variable = static_cast<const ngx_http_variable_t*>(core->variables.elts)[index];
+    if (variable.get_handler == get_claim) {
+        out = borrow(find_claim(ctx.session, view(variable.name).substr(kClaimPrefix.size())));
+        return true;
+    }
+    if (variable.get_handler == get_session_text<&SessionView::username>) {
+        out = borrow(ctx.session.username());
+        return true;
+    }
+    return false;
+} catch (...) {
+    return false;
+}
 
 ngx_int_t add_variables(ngx_conf_t* cf) noexcept {
     struct Entry {
