@@ -55,7 +55,7 @@ need() {
     missing=$(missing_packages "$@")
     [ -n "$missing" ] || return 0
     [ -z "$no_install" ] || die "missing Debian packages (and --no-install was given): $missing"
-    say "installing Debian packages: $missing"
+    say "Debian packages to install: $missing"
     if [ "$(id -u)" != 0 ]; then
         command -v sudo >/dev/null || die "not root, and there is no sudo; install them yourself"
         as_root=(sudo)
@@ -66,24 +66,30 @@ need() {
         apt-get -q install -y --no-install-recommends $missing
 }
 
-need_build() {
-    # shellcheck disable=SC2086
+build_packages() {
     if [ -n "$NGINX_SRC" ]; then
-        need $BUILD_PACKAGES libpcre2-dev zlib1g-dev
+        echo $BUILD_PACKAGES libpcre2-dev zlib1g-dev
     else
-        need $BUILD_PACKAGES nginx nginx-dev
+        echo $BUILD_PACKAGES nginx nginx-dev
     fi
 }
 
-# Node and the OpenID provider that the demo and the tests use.
+# Node, which may well come from elsewhere than Debian.
+node_packages() {
+    if ! command -v npm >/dev/null || ! command -v node >/dev/null; then echo nodejs npm; fi
+}
+
+provider_installed() { [ $OP/node_modules/.package-lock.json -nt $OP/package-lock.json ]; }
+
+# The OpenID provider that the demo and the tests use, at the versions of its lock file.
 need_provider() {
-    if ! command -v npm >/dev/null || ! command -v node >/dev/null; then need nodejs npm; fi
+    local names
+    names=$(sed -n '/"dependencies"/,/}/s/^ *"\(.*\)": "\([0-9.]*\)".*/\1 \2,/p' $OP/package.json |
+        paste -sd' ')
+    provider_installed && return
+    [ -z "$no_install" ] || die "missing npm packages in $OP (and --no-install was given): $names"
+    say "npm packages to install in $OP: $names with what they need"
     [ "$(node -p 'parseInt(process.versions.node)')" -ge 18 ] || die "node 18 or later is needed"
-    [ $OP/node_modules/.package-lock.json -nt $OP/package-lock.json ] && return
-    [ -z "$no_install" ] || die "missing npm packages of $OP (and --no-install was given)"
-    say "installing npm packages of $OP/package-lock.json:" \
-        "$(node -p "Object.entries(require('./$OP/package.json').dependencies).join(' ')")" \
-        "and what they need"
     npm ci --prefix $OP --no-audit --no-fund --loglevel=error
     touch $OP/node_modules/.package-lock.json
 }
@@ -178,18 +184,19 @@ END
     [ $status = 0 ] || die "nginx does not load $1"
 }
 
+# shellcheck disable=SC2046,SC2086 # lists of words
 build_default() {
-    need_build
+    need $(build_packages)
     build_module "$out" "$cc"
 }
 
 # ---- commands --------------------------------------------------------------------------------
 
+# shellcheck disable=SC2046,SC2086
 run_demo() {
-    # shellcheck disable=SC2086
-    need $DEMO_PACKAGES
-    build_default
+    need $(build_packages) $DEMO_PACKAGES $(node_packages)
     need_provider
+    build_default
     say "demo"
     exec /usr/bin/python3 demo/run.py --nginx "$NGINX_BIN" --module "$root/$out/$MODULE" "$@"
 }

@@ -60,7 +60,8 @@ table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; vertical-align: top; padding: .4rem .75rem .4rem 0;
   border-top: 1px solid #e3e8ef; font-weight: normal; overflow-wrap: anywhere }
 th { width: 11rem; color: #5a6675 } code { font-size: .92em }
-.mark { display: inline-block; padding: .1rem .6rem; border-radius: 1rem; font-size: .9rem }
+.mark { display: inline-block; padding: .1rem .6rem; border-radius: 1rem; font-size: .9rem;
+  margin-bottom: .6rem }
 .good { background: #d9f2e1; color: #14572b } .bad { background: #fbe0e3; color: #8c1525 }
 a { color: #2257bf } nav { margin-top: 2rem } nav a { margin-right: 1.5rem }
 """

@@ -1,5 +1,5 @@
 # What `./build.sh test`, `lint`, `coverage` and `fuzz` do; read by build.sh.
-# shellcheck shell=bash disable=SC2154,SC2086
+# shellcheck shell=bash disable=SC2154,SC2046,SC2086
 
 passed=0 failed=0 skipped=0 failures=() status=0
 
@@ -73,8 +73,8 @@ check_tidy() {
 }
 
 run_lint() {
-    need clang-format-14 clang-tidy-14
-    build_default
+    need $(build_packages) clang-format-14 clang-tidy-14
+    build_module "$out" "$cc"
     step "clang-format" check_format
     step "clang-tidy" check_tidy
     finish
@@ -96,7 +96,6 @@ count_units() {
     local line
     line=$(sed -n 's/.*Checks: \([0-9]*\), Failures: \([0-9]*\), Errors: \([0-9]*\).*/\1 \2 \3/p' \
         build/unit/result | tail -n 1)
-    # shellcheck disable=SC2046
     set -- $line
     if [ $# = 3 ]; then count $(($1 - $2 - $3)) $(($2 + $3)); else count 0 1; fi
 }
@@ -154,8 +153,7 @@ END
 }
 
 run_test() {
-    need_build
-    need $TEST_PACKAGES $DEMO_PACKAGES
+    need $(build_packages) $TEST_PACKAGES $DEMO_PACKAGES $(node_packages)
     need_provider
     build_module "$out" "$cc"
     if [ $# -gt 0 ]; then

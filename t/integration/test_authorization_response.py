@@ -362,7 +362,9 @@ def test_tokens_in_the_query(site, with_code):
     browser, first = started(site)
     target = browser.callback_url(first)
     grant = next(reversed(site.idp.codes.values()))
+    site.idp.claims = lambda c: {**c, "x": "front"}
     genuine = site.idp.id_token(grant, "at-front")
+    site.idp.claims = None
     # Without a code it is an ordinary request, which nginx logs like any other.
     site.idp.forget(genuine)
     tokens = f"&id_token={genuine}&access_token=at-front&token_type=Bearer"

@@ -1,6 +1,8 @@
 """Group Q, second half, N-29 and N-30: nobody but us says who the user is."""
 
+import json
 import subprocess
+from urllib.parse import unquote
 
 import pytest
 
@@ -42,9 +44,8 @@ def site(lab):
 
 def spellings(name):
     under, dots = name.replace("-", "_"), name.replace("-", ".")
-    mixed = name.replace("-", "_", 1) + "_x" if False else name.lower()
-    return [name, name.lower(), name.upper(), under, under.upper(), dots, dots.lower(), mixed,
-            name.swapcase(), name.replace("-", "_.")[:len(name)]]
+    return [name, name.lower(), name.upper(), under, under.upper(), dots, dots.lower(),
+            name.swapcase(), under.swapcase(), dots.upper()]
 
 
 def spoofed(value="admin"):
@@ -68,8 +69,6 @@ def clean(site, response):
     k: v for k, v in LOCATIONS.items() if "fastcgi" in k}))
 @pytest.mark.parametrize("signed_in", (True, False), ids=("session", "anonymous"))
 def test_every_spelling_is_removed(site, target, signed_in):
-    for name, value in spoofed():
-        pass
     if signed_in:
         with site.signed_in() as browser:
             clean(site, browser.get(target, extra=spoofed()))
@@ -258,9 +257,8 @@ def test_no_group_can_pretend_to_be_two(site, groups):
             return
         values = hit.headers.all("Remote-Groups")
         assert len(values) == 1
-        from urllib.parse import unquote
         parts = [unquote(p) for p in values[0].split(",")]
-        texts = [g if isinstance(g, str) else {True: "true"}.get(g, str(g)) for g in groups]
+        texts = [g if isinstance(g, str) else json.dumps(g) for g in groups]
         assert [p.strip() for p in parts] == [t.strip() for t in texts]
 
 
@@ -294,7 +292,7 @@ def test_control_bytes_in_the_username(site):
     site.state.check_hits = False
 
 
-@pytest.mark.parametrize("size", rows("Q-15", {"4k": 4096, "60k": 60000, "200k": 200000,
+@pytest.mark.parametrize("size", rows("Q-15", {"4k": 4096, "40k": 40000, "200k": 200000,
                                                "1m": 1 << 20}))
 @pytest.mark.parametrize("target", ("/x", "/fcgi/x"), ids=("http", "fastcgi"))
 def test_large_claims(site, size, target):

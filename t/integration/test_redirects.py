@@ -279,9 +279,10 @@ def test_values_are_never_evaluated(site, text):
 
 @pytest.mark.parametrize("text", rows("Q-25", {
     "ansi": "\u001b[31mred", "newline": "a\nb [alert] fake", "cr": "a\rb", "c1": "a\u0085\u009bb",
-    "64k": "z" * 65536, "backslash": "a\\x0ab",
+    "long": "z" * 12000, "backslash": "a\\x0ab",
 }))
 def test_log_lines_are_escaped_and_bounded(site, text):
+    site.allow_log(r"a\\x0Ab \[alert\] fake")
     browser = site.browser()
     first = browser.start("/x")
     site.idp.authorize_response = lambda pairs: [("error", text), ("error_description", text),

@@ -53,8 +53,7 @@ START_TEST(a_01_each_parameter_once) {
     ck_assert_sv_eq(r.url().substr(0, 24), "https://op.example/auth?");
     ck_assert_sv_eq(r.argument("response_type"), "code");
     ck_assert_sv_eq(r.argument("client_id"), "espocrm");
-    ck_assert_sv_eq(r.argument("redirect_uri"),
-                    "https%3A%2F%2Fapp.example%2Foidc_callback");
+    ck_assert_sv_eq(r.argument("redirect_uri"), "https%3A%2F%2Fapp.example%2Foidc_callback");
     ck_assert_sv_eq(r.argument("scope"), "openid%20email%20profile");
     ck_assert_sv_eq(r.argument("state"), "ngxoidc1.abc");
     ck_assert_sv_eq(r.argument("nonce"), "the%20nonce");
@@ -98,8 +97,7 @@ START_TEST(optional_parameters) {
     ck_assert_sv_eq(r.argument("prompt"), "login");
     ck_assert_sv_eq(r.argument("login_hint"), "john%40example.com");
     ck_assert_sv_eq(r.argument("ui_locales"), "de%20en");
-    ck_assert_sv_eq(r.argument("claims"),
-                    "%7B%22userinfo%22%3A%7B%22x%22%3Anull%7D%7D");
+    ck_assert_sv_eq(r.argument("claims"), "%7B%22userinfo%22%3A%7B%22x%22%3Anull%7D%7D");
 }
 END_TEST
 

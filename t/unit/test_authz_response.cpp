@@ -41,8 +41,8 @@ START_TEST(reads_the_five) {
 END_TEST
 
 START_TEST(a_21_neither_code_nor_error_is_no_response) {
-    for (const char* query : {"", "state=x", "code=&state=x", "error=", "&", "code", "Code=x",
-                              "return_to=%2F"}) {
+    for (const char* query :
+         {"", "state=x", "code=&state=x", "error=", "&", "code", "Code=x", "return_to=%2F"}) {
         ck_assert(!parsed(query).is_response());
     }
     ck_assert(!parsed("").has_iss);
@@ -159,7 +159,9 @@ START_TEST(strips_the_response_and_nothing_else) {
                     "x&return_to=%2F");
     ck_assert_sv_eq(strip("c%6fde=a&statement=1&xcode=2"), "statement=1&xcode=2");
     ck_assert_sv_eq(strip("%zz=1&code=2"), "%zz=1");
-    ck_assert_sv_eq(strip("a=1&&b=2"), "a=1&&b=2");
+    ck_assert_sv_eq(strip("a=1&&b=2&"), "a=1&&b=2&");
+    ck_assert_sv_eq(strip("code=x&&"), "&");
+    ck_assert_sv_eq(strip("&&"), "&&");
 }
 END_TEST
 

@@ -114,7 +114,7 @@ START_TEST(every_changed_bit_is_noticed) {  // C-05
     FakeRandom random;
     const auto result = aead.seal("hello", {"a", "b"}, random);
     ck_assert_result_ok(result);
-    const std::string sealed = *result;
+    const std::string& sealed = *result;
     for (std::size_t i = 0; i < sealed.size() * 8; ++i) {
         std::string bad = sealed;
         bad[i / 8] = static_cast<char>(bad[i / 8] ^ (1 << (i % 8)));

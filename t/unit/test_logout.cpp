@@ -5,8 +5,8 @@ using namespace oidc;
 using namespace oidc::unit;
 
 START_TEST(l_01_all_parameters) {
-    const std::string url = end_session_url({"https://op.example/logout", "espocrm",
-                                             "https://app.example/bye?x=1", "a.b.c", "st"});
+    const std::string url = end_session_url(
+        {"https://op.example/logout", "espocrm", "https://app.example/bye?x=1", "a.b.c", "st"});
     ck_assert_sv_eq(url,
                     "https://op.example/logout?client_id=espocrm&post_logout_redirect_uri="
                     "https%3A%2F%2Fapp.example%2Fbye%3Fx%3D1&state=st&id_token_hint=a.b.c");
@@ -14,7 +14,8 @@ START_TEST(l_01_all_parameters) {
 END_TEST
 
 START_TEST(empty_parameters_are_not_sent) {
-    const std::string url = end_session_url({"https://op.example/logout?a=1", "espocrm", "", "", ""});
+    const std::string url =
+        end_session_url({"https://op.example/logout?a=1", "espocrm", "", "", ""});
     ck_assert_sv_eq(url, "https://op.example/logout?a=1&client_id=espocrm");
 }
 END_TEST
@@ -25,7 +26,8 @@ START_TEST(l_08_a_hint_that_is_too_long_is_left_out) {
     ck_assert_sv_contains(with, "&id_token_hint=" + fits);
     ck_assert_uint_le(with.size(), 8192);
     const std::string long_hint(9000, 'h');
-    const std::string without = end_session_url({"https://op.example/l", "c", "/x", long_hint, "s"});
+    const std::string without =
+        end_session_url({"https://op.example/l", "c", "/x", long_hint, "s"});
     ck_assert_sv_eq(without,
                     "https://op.example/l?client_id=c&post_logout_redirect_uri=%2Fx&state=s");
 }

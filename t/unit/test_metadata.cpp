@@ -83,7 +83,7 @@ START_TEST(d_02_the_issuer_is_compared_byte_for_byte) {
         ck_assert_result_is(m, Reason::metadata_issuer);
         ck_assert_sv_contains(m.error().detail, "\"https://op.example/realm\"");
         ck_assert_sv_contains(m.error().detail, std::string("\"") + said + "\"");
-        ck_assert_sv_eq(m.error().fix, "issuer");
+        ck_assert_sv_contains(m.error().fix, "issuer");
     }
     // authentik's issuer ends with a slash; which of the two is wrong is not ours to say.
     ProviderConfig slash = basic_config();
@@ -93,9 +93,11 @@ START_TEST(d_02_the_issuer_is_compared_byte_for_byte) {
     const Result<Metadata> more =
         parse(document(",\"issuer\":\"https://op.example/realm/\"", "issuer"));
     ck_assert_sv_contains(more.error().detail, "final slash");
+    ck_assert_sv_eq(more.error().fix, "issuer https://op.example/realm/");
     const Result<Metadata> other =
         parse(document(",\"issuer\":\"https://evil.example\"", "issuer"));
     ck_assert_sv_lacks(other.error().detail, "slash");
+    ck_assert_sv_eq(other.error().fix, "issuer");
     const Result<Metadata> none = parse(document("", "issuer"));
     ck_assert_result_is(none, Reason::metadata_issuer);
     const Result<Metadata> number = parse(document(",\"issuer\":1", "issuer"));
@@ -123,12 +125,11 @@ START_TEST(d_03_missing_empty_or_mistyped_members) {
         const Result<Metadata> absent = parse(document("", name));
         ck_assert_result_ok(absent);
     }
-    for (const char* member :
-         {",\"token_endpoint_auth_methods_supported\":\"client_secret_basic\"",
-          ",\"token_endpoint_auth_methods_supported\":[1]",
-          ",\"id_token_signing_alg_values_supported\":{}",
-          ",\"code_challenge_methods_supported\":true",
-          ",\"authorization_response_iss_parameter_supported\":\"true\""}) {
+    for (const char* member : {",\"token_endpoint_auth_methods_supported\":\"client_secret_basic\"",
+                               ",\"token_endpoint_auth_methods_supported\":[1]",
+                               ",\"id_token_signing_alg_values_supported\":{}",
+                               ",\"code_challenge_methods_supported\":true",
+                               ",\"authorization_response_iss_parameter_supported\":\"true\""}) {
         const Result<Metadata> m = parse(document(member));
         ck_assert_result_is(m, Reason::metadata_invalid);
         ck_assert_sv_contains(m.error().detail, "metadata: ");
@@ -194,8 +195,8 @@ START_TEST(configured_endpoints_win) {
     config.token_endpoint = "https://inside.example/token";
     config.userinfo_endpoint = "https://inside.example/userinfo";
     // Not even looked at in the document, then.
-    const Result<Metadata> m = parse(document(",\"userinfo_endpoint\":17", "userinfo_endpoint"),
-                                     config);
+    const Result<Metadata> m =
+        parse(document(",\"userinfo_endpoint\":17", "userinfo_endpoint"), config);
     ck_assert_result_ok(m);
     ck_assert_sv_eq(m->token_endpoint, "https://inside.example/token");
     ck_assert_sv_eq(m->userinfo_endpoint, "https://inside.example/userinfo");
@@ -263,8 +264,8 @@ START_TEST(d_10_client_authentication) {
     ck_assert(chosen({"client_secret_post", "client_secret_basic"}) == ClientAuth::basic);
     ck_assert(chosen({"private_key_jwt", "client_secret_post"}) == ClientAuth::post);
     ck_assert(chosen({"something_new"}) == ClientAuth::basic);
-    for (const char* method :
-         {"private_key_jwt", "client_secret_jwt", "tls_client_auth", "self_signed_tls_client_auth"}) {
+    for (const char* method : {"private_key_jwt", "client_secret_jwt", "tls_client_auth",
+                               "self_signed_tls_client_auth"}) {
         m.token_endpoint_auth_methods = {"unknown", method};
         const Result<ClientAuth> none = choose_client_auth(config, m);
         ck_assert_result_is(none, Reason::metadata_invalid);

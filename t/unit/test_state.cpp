@@ -64,12 +64,9 @@ START_TEST(new_login_has_fresh_values) {
     ck_assert_uint_eq(a.verifier.size(), 43);
     ck_assert_int_eq(a.created, s.fake.clock.now());
     ck_assert_sv_eq(a.return_to, "/a?b=1");
-    const std::set<std::string> all = {a.state.substr(kStatePrefix.size()),
-                                       a.nonce,
-                                       std::string(a.verifier.view()),
-                                       b.state.substr(kStatePrefix.size()),
-                                       b.nonce,
-                                       std::string(b.verifier.view())};
+    const std::set<std::string> all = {
+        a.state.substr(kStatePrefix.size()), a.nonce, std::string(a.verifier.view()),
+        b.state.substr(kStatePrefix.size()), b.nonce, std::string(b.verifier.view())};
     ck_assert_uint_eq(all.size(), 6);
     Result<PendingLogin> plain = new_pending_login("/", false, s.ports);
     ck_assert_result_ok(plain);
@@ -190,8 +187,8 @@ START_TEST(q_09_the_cookie_stays_below_4096_bytes) {
     Sealer s;
     PendingLogin login = s.login("/" + std::string(2047, 'a'));
     const std::string value = s.seal(login);
-    const std::string name = "__Host-" + std::string(kPendingCookie) +
-                             pending_handle(login.state, login.created);
+    const std::string name =
+        "__Host-" + std::string(kPendingCookie) + pending_handle(login.state, login.created);
     const std::string line =
         set_cookie(name, value, CookieAttributes{.domain = std::string(63, 'd')}, 600);
     ck_assert_uint_lt(line.size(), 4096);
@@ -252,10 +249,10 @@ START_TEST(the_oldest_pending_logins_are_dropped) {
     }
     // Not of our shape: neither counted nor deleted.
     cookies.push_back({"NGX_OIDC_LOGIN_x", "x", "v"});
-    cookies.push_back({"NGX_OIDC_LOGIN_Z5000000aaaaaaaaaaaaaaaaaaaaaa",
-                       "Z5000000aaaaaaaaaaaaaaaaaaaaaa", "v"});
-    cookies.push_back({"NGX_OIDC_LOGIN_65000000aaaaaaaaaaaaaaaaaaaa\"a",
-                       "65000000aaaaaaaaaaaaaaaaaaaa\"a", "v"});
+    cookies.push_back(
+        {"NGX_OIDC_LOGIN_Z5000000aaaaaaaaaaaaaaaaaaaaaa", "Z5000000aaaaaaaaaaaaaaaaaaaaaa", "v"});
+    cookies.push_back(
+        {"NGX_OIDC_LOGIN_65000000aaaaaaaaaaaaaaaaaaaa\"a", "65000000aaaaaaaaaaaaaaaaaaaa\"a", "v"});
     const std::vector<std::string> dropped = pending_to_drop(cookies);
     ck_assert_uint_eq(dropped.size(), 3);
     ck_assert_sv_eq(dropped[0], names[0]);  // times 0, 5, 2, 7, 4, 1, 6, 3

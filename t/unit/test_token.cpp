@@ -15,8 +15,7 @@ HttpRequest sent() {
     return request;
 }
 
-HttpResponse answer(int status, std::string_view body,
-                    std::string_view type = "application/json") {
+HttpResponse answer(int status, std::string_view body, std::string_view type = "application/json") {
     HttpResponse response;
     response.status = status;
     response.content_type = type;
@@ -97,7 +96,8 @@ START_TEST(r_67_01_basic_encodes_before_base64) {
     ck_assert_sv_eq(r.authorization.view(), "Basic " + std::string(pair.view()));
     ck_assert_sv_eq(argument(r, "client_id"), "-");
     ck_assert_sv_eq(argument(r, "client_secret"), "-");
-    const HttpRequest same = token_request(client(), provider(ClientAuth::automatic), "c", "u", "v");
+    const HttpRequest same =
+        token_request(client(), provider(ClientAuth::automatic), "c", "u", "v");
     ck_assert_sv_eq(same.authorization.view(), r.authorization.view());
 }
 END_TEST
@@ -123,9 +123,9 @@ START_TEST(t_01_legal_answers) {
     ck_assert_sv_eq(full->refresh_token.view(), "rt");
     ck_assert_sv_eq(full->scope, "openid email");
     ck_assert_int_eq(full->expires_in.value_or(-1), 3600);
-    const Result<TokenResponse> minimal = parse(
-        200, R"({"id_token":"\u0061.b.c","token_type":"Bearer","access_token":"at"})",
-        "application/hal+json");
+    const Result<TokenResponse> minimal =
+        parse(200, R"({"id_token":"\u0061.b.c","token_type":"Bearer","access_token":"at"})",
+              "application/hal+json");
     ck_assert_result_ok(minimal);
     ck_assert_sv_eq(minimal->id_token.view(), "a.b.c");
     ck_assert(minimal->refresh_token.empty());
@@ -180,8 +180,8 @@ START_TEST(t_05_statuses) {
 END_TEST
 
 START_TEST(t_06_content_types) {
-    for (const char* type : {"text/html", "text/plain", "", "application/jwt", "text/x+json",
-                             "application/jsonp"}) {
+    for (const char* type :
+         {"text/html", "text/plain", "", "application/jwt", "text/x+json", "application/jsonp"}) {
         const Result<TokenResponse> tokens = parse(200, with("", ""), type);
         ck_assert_result_is(tokens, Reason::token_malformed);
         ck_assert_sv_contains(tokens.error().detail, std::string("\"") + type + "\"");
@@ -190,9 +190,8 @@ START_TEST(t_06_content_types) {
 END_TEST
 
 START_TEST(t_07_t_08_t_10_t_11_no_object) {
-    for (const char* body :
-         {"", "[]", "\"x\"", "1", "null", "true", "{", "{}{}", "{} x", "\xef\xbb\xbf{}",
-          R"({"id_token":"GOOD","id_token":"EVIL"})"}) {
+    for (const char* body : {"", "[]", "\"x\"", "1", "null", "true", "{", "{}{}", "{} x",
+                             "\xef\xbb\xbf{}", R"({"id_token":"GOOD","id_token":"EVIL"})"}) {
         assert_reason(body, Reason::token_malformed);
     }
     assert_reason(raw("{\"a\":\"\0\"}"), Reason::token_malformed);
@@ -217,9 +216,8 @@ START_TEST(t_09_types) {
 END_TEST
 
 START_TEST(t_12_t_14_characters) {
-    for (const char* value :
-         {"\"a\\u0000b\"", "\"\\ud800\"", "\"a\\r\\nX: y\"", "\"a b\"", "\"\xc3\xa9\"", "\"a\\\"b\"",
-          "\"a\\\\b\"", "\"\\u007f\""}) {
+    for (const char* value : {"\"a\\u0000b\"", "\"\\ud800\"", "\"a\\r\\nX: y\"", "\"a b\"",
+                              "\"\xc3\xa9\"", "\"a\\\"b\"", "\"a\\\\b\"", "\"\\u007f\""}) {
         for (const char* name : {"access_token", "id_token", "refresh_token"}) {
             assert_reason(with(name, value), Reason::token_malformed);
         }
@@ -244,8 +242,8 @@ START_TEST(t_13_expires_in) {
     ck_assert_int_eq(seconds("\"-5\""), 0);
     ck_assert_int_eq(seconds("1e300"), 10LL * 365 * 86400);
     ck_assert_int_eq(seconds("9223372036854775807"), 10LL * 365 * 86400);
-    for (const char* bad : {"[]", "{}", "true", "\"\"", "\"1h\"", "\"9223372036854775808\"",
-                            "9223372036854775808"}) {
+    for (const char* bad :
+         {"[]", "{}", "true", "\"\"", "\"1h\"", "\"9223372036854775808\"", "9223372036854775808"}) {
         assert_reason(with("expires_in", bad), Reason::token_malformed);
     }
 }

@@ -92,9 +92,8 @@ START_TEST(u_03_statuses) {
     HttpResponse busy;
     busy.status = 503;
     busy.retry_after = "5";
-    const Result<UserInfo> later =
-        parse_userinfo(userinfo_request(op.provider, "at"), std::move(busy), op.config, op.provider,
-                       "john", kNow);
+    const Result<UserInfo> later = parse_userinfo(
+        userinfo_request(op.provider, "at"), std::move(busy), op.config, op.provider, "john", kNow);
     ck_assert_sv_contains(later.error().detail, "retry after \"5\"");
     const Result<UserInfo> down =
         parse_userinfo(userinfo_request(op.provider, "at"), fail(Reason::idp_timeout, "t"),
@@ -154,8 +153,8 @@ START_TEST(u_05_signed) {
     const std::string typ = forge_token(R"({"alg":"ES256","typ":"logout+jwt","kid":"k1"})",
                                         R"({"sub":"john"})", Alg::ES256, key());
     op.refuses(op.parse(200, typ, "application/jwt"), Reason::jwt_typ);
-    std::string forged = forge_token(forge_header("ES256", "k1"), R"({"sub":"john"})", Alg::ES256,
-                                     key());
+    std::string forged =
+        forge_token(forge_header("ES256", "k1"), R"({"sub":"john"})", Alg::ES256, key());
     forged[forged.size() - 10] = forged[forged.size() - 10] == 'A' ? 'B' : 'A';
     const Result<UserInfo> bad = op.parse(200, forged, "application/jwt");
     ck_assert_result_is(bad, Reason::jwt_signature);

@@ -11,6 +11,7 @@ from .ports import free_port
 from .wire import Headers, Reader, Reply, read_request
 
 MARK = "X-Backend"
+IDENTITY = ("remote-user", "remote-email", "remote-name", "remote-groups")
 
 
 class Hit:
@@ -40,7 +41,7 @@ class Hit:
                 if not folded.startswith("http-"):
                     continue
                 folded = folded[5:]
-            if folded.startswith(("remote-", "x-oidc-")):
+            if folded in IDENTITY or folded.startswith("x-oidc-"):
                 out.setdefault(folded, []).append(value)
         return out
 

@@ -108,6 +108,7 @@ class Idp:
             self.access_token = None
             self.endpoints = {}  # overrides of paths in the metadata
             self.auth_methods = ("client_secret_basic", "client_secret_post")
+            self.offset = 0  # of the provider's clock, in seconds
             self.codes = {}
             self.access = {}
         if not hasattr(self, "requests"):
@@ -369,7 +370,7 @@ class Idp:
         return body
 
     def id_token(self, grant, access="", code=""):
-        now = int(time.time())
+        now = int(time.time()) + self.offset
         claims = {"iss": self.issuer, "sub": grant["user"]["sub"], "aud": self.client_id,
                   "exp": now + 300, "iat": now}
         if grant["params"].get("nonce"):

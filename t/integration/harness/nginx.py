@@ -29,6 +29,10 @@ env LD_PRELOAD;
 env ASAN_OPTIONS;
 env UBSAN_OPTIONS;
 env LSAN_OPTIONS;
+env FAKETIME_TIMESTAMP_FILE;
+env FAKETIME_NO_CACHE;
+env FAKETIME_DONT_FAKE_MONOTONIC;
+env DONT_FAKE_MONOTONIC;
 {main}
 events {{ worker_connections 2048; }}
 http {{
@@ -45,20 +49,30 @@ http {{
     server {{
         listen 127.0.0.1:{status_port};
         access_log off;
-        location = /stub_status {{ stub_status; }}
+        location = /stub_status {{ auth_oidc off; stub_status; }}
     }}
 {http}
 }}
 """
 
 
-def environment(folder):
+FAKETIME = pathlib.Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+
+
+def environment(folder, clock=False):
     env = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD",)}
+    if clock:
+        (folder / "clock").write_text("+0")
+        env |= {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(folder / "clock"),
+                "FAKETIME_NO_CACHE": "1"}
+        if clock == "wall":
+            env |= {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
     if SANITIZE:
         def lib(name):
             return subprocess.run(["gcc", f"-print-file-name={name}"], capture_output=True,
                                   text=True, check=True).stdout.strip()
-        env["LD_PRELOAD"] = f"{lib('libasan.so')}:{lib('libubsan.so')}"
+        preload = f"{lib('libasan.so')}:{lib('libubsan.so')}"
+        env["LD_PRELOAD"] = f"{preload}:{env['LD_PRELOAD']}" if clock else preload
         suppress = folder / "lsan.supp"
         suppress.write_text(SUPPRESSIONS)
         report = folder / "logs" / "sanitizer"
@@ -71,7 +85,7 @@ def environment(folder):
 
 class Nginx:
     def __init__(self, folder, http, main="", level="info", workers=2, status_port=0,
-                 shutdown_timeout="10s", binary=None, module=None):
+                 shutdown_timeout="10s", binary=None, module=None, clock=False):
         self.folder = pathlib.Path(folder)
         for name in ("logs", "temp"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
@@ -84,6 +98,7 @@ class Nginx:
                         "status_port": status_port, "shutdown_timeout": shutdown_timeout}
         self.workers = workers
         self.status_port = status_port
+        self.clock = clock
         self.process = None
         self.write(http)
 
@@ -96,18 +111,20 @@ class Nginx:
                 str(self.conf), *args]
 
     def test(self, *args):
-        """nginx -t: (exit code, output)."""
+        """nginx -t: (exit code, output). Its messages are kept out of the running nginx's log."""
         # A sanitizer would report what nginx itself never frees in a process this short.
         env = environment(self.folder)
         if SANITIZE:
             env["ASAN_OPTIONS"] += ":detect_leaks=0"
-        done = subprocess.run(self.command(*(args or ("-t",))), capture_output=True, text=True,
+        command = [self.binary, "-p", str(self.folder), "-e", "stderr", "-c", str(self.conf),
+                   *(args or ("-t",))]
+        done = subprocess.run(command, capture_output=True, text=True,
                               timeout=60, env=env, check=False)
         return done.returncode, done.stdout + done.stderr
 
     def start(self, ports):
         self.output = open(self.folder / "logs" / "output", "ab")
-        env = environment(self.folder)
+        env = environment(self.folder, self.clock)
         self.process = subprocess.Popen(self.command(), stdout=self.output, stderr=self.output,
                                         env=env)
         end = time.monotonic() + 20 * SLOW

@@ -64,7 +64,7 @@ class Site:
                  auth="auth_oidc idp;", control=True, public=("/public/",), verify=("/verify/",),
                  identity=None, names="app.test alt.test", listen="", level="info", workers=2,
                  default_locations=True, start=True, shutdown_timeout="10s",
-                 session_cookie=None, cookie_attrs=None, own_paths=("/oidc_callback",)):
+                 session_cookie=None, cookie_attrs=None, own_paths=("/oidc_callback",), clock=None):
         self.lab = lab
         self.name = f"site{next(_numbers)}"
         self.folder = pathlib.Path(lab.folder) / self.name
@@ -92,7 +92,8 @@ class Site:
         self.state = invariants.State()
         self.context = ssl.create_default_context(cafile=str(lab.pki.ca.file))
         self.nginx = Nginx(self.folder, self.render(), main=main, level=level, workers=workers,
-                           status_port=self.status_port, shutdown_timeout=shutdown_timeout)
+                           status_port=self.status_port, shutdown_timeout=shutdown_timeout,
+                           clock=clock)
         if start:
             try:
                 self.start()
@@ -168,7 +169,7 @@ class Site:
         problems = []
         if self in Site.live:
             Site.live.remove(self)
-            if check:
+            if check and self.nginx.process is not None:
                 problems = self.end()
         in_time = self.nginx.stop()
         if check and self.state.started:
@@ -190,6 +191,15 @@ class Site:
 
     def end(self):
         return invariants.end(self)
+
+    def set_clock(self, seconds):
+        """Moves the clock of nginx (needs clock="wall" or, with the monotonic one, "all") and of
+        the providers."""
+        (self.folder / "clock").write_text(f"{seconds:+d}")
+        for idp, _ in self.providers.values():
+            idp.offset = seconds
+        # A worker reads the clock when it wakes up.
+        self.nginx.stub_status()
 
     def again(self):
         """Counters and marks start anew inside a test; nothing is left unchecked."""

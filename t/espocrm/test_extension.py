@@ -1,0 +1,524 @@
+"""The EspoCRM extension on a real EspoCRM, see lab.sh.
+
+ESPOCRM_LAB names the directory that lab.sh was started with (LAB), ESPOCRM_PORT its port. Without it: skipped.
+The tests run in the order of the file: installation first, removal last.
+"""
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+LAB = os.environ.get("ESPOCRM_LAB")
+PORT = int(os.environ.get("ESPOCRM_PORT", "8391"))
+PHP = os.environ.get("ESPOCRM_PHP", "php8.2")
+SITE = f"http://127.0.0.1:{PORT}"
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "k" * 8 + "a-secret-of-the-tests-0123456789"
+STOCK_TEXT = "If this window is not closed automatically"
+OPCACHE_PAUSE = 3
+DOORS = ("/oauth-callback.php", "/oauth/callback/", "/portal/oauth-callback.php",
+         "/?entryPoint=oauthCallback", "/?entryPoint=OauthCallback")
+
+pytestmark = pytest.mark.skipif(not LAB, reason="ESPOCRM_LAB is not set: no EspoCRM to test with")
+
+
+# ---- tools -----------------------------------------------------------------------------------
+
+class Answer:
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.text = response.read().decode()
+
+    def json(self):
+        return json.loads(self.text)
+
+    def page_data(self):
+        match = re.search(r"^\}\)\((\{.*\})\);$", self.text, re.M)
+        return json.loads(match.group(1))
+
+    def reason(self):
+        match = re.search(r'<p>[^<]+ <code>([a-z-]+)</code></p>', self.text)
+        return match.group(1) if match else None
+
+    def secret_cookie(self):
+        for value in self.headers.get_all("Set-Cookie") or []:
+            if value.startswith("auth-token-secret="):
+                return value.split(";")[0].split("=", 1)[1]
+        return None
+
+
+def request(path, headers=None, method="GET", body=None):
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
+    connection.request(method, path, body, headers or {})
+    return Answer(connection.getresponse())
+
+
+def basic(user, password):
+    return base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def api(method, path, data=None, user="admin", password="admin"):
+    answer = request("/api/v1/" + path, {"Authorization": "Basic " + basic(user, password),
+                                         "Content-Type": "application/json"},
+                     method, None if data is None else json.dumps(data))
+    assert answer.status == 200, (method, path, answer.status, answer.headers.items(), answer.text)
+    return answer.json()
+
+
+def settings(**values):
+    api("PUT", "Settings/1", values)
+
+
+def encode(data):
+    raw = data if isinstance(data, bytes) else json.dumps(data).encode()
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def assertion(user="alice", secret=SECRET, header=None, **changes):
+    now = int(time.time())
+    claims = {"iss": SITE, "aud": SITE, "sub": "id-of-" + str(user), "iat": now, "exp": now + 60,
+              "jti": secrets.token_urlsafe(16), "idp": "https://idp.example",
+              "preferred_username": user, "email": f"{user}@example.com",
+              "given_name": "Given", "family_name": "Family", "groups": ["sales"]}
+    claims.update(changes)
+    claims = {name: value for name, value in claims.items() if value is not None}
+    text = encode(header or {"alg": "HS256", "typ": "JWT"}) + "." + encode(claims)
+    mac = hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest()
+    return text + "." + encode(mac)
+
+
+def callback(token=None, path="/oauth-callback.php", **headers):
+    if token is not None:
+        headers["X-Oidc-Assertion"] = token
+    return request(path, headers)
+
+
+def whoami(data, secret_cookie):
+    """The user that the state of a signed-in page stands for."""
+    return request("/api/v1/App/user", {
+        "Authorization": "Basic " + data["auth"], "Espo-Authorization": data["auth"],
+        "Espo-Authorization-By-Token": "true",
+        "Cookie": f"auth-token={data['token']}; auth-token-secret={secret_cookie}"})
+
+
+def sign_in(user="alice", **claims):
+    answer = callback(assertion(user, **claims))
+    assert answer.status == 200, answer.text
+    return answer
+
+
+def find_user(name):
+    where = f"where[0][type]=equals&where[0][attribute]=userName&where[0][value]={quote(name)}"
+    found = api("GET", "User?" + quote(where, safe="=&"))["list"]
+    return api("GET", "User/" + found[0]["id"]) if found else None
+
+
+def command(*arguments):
+    return subprocess.run(
+        ["setpriv", "--reuid=www-data", "--regid=www-data", "--init-groups", PHP, "command.php",
+         *arguments], cwd=f"{LAB}/espo", capture_output=True, text=True, check=False).stdout
+
+
+def install(directory, version=None):
+    """Packs the extension, with another version if asked for, and installs it."""
+    source = Path(directory) / "source"
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(ROOT / "espocrm", source)
+    manifest = json.loads((source / "manifest.json").read_text())
+    manifest["version"] = version or manifest["version"]
+    (source / "manifest.json").write_text(json.dumps(manifest))
+    package = subprocess.run(["python3", source / "pack.py", directory], capture_output=True,
+                             text=True, check=True).stdout.strip()
+    os.chmod(package, 0o644)
+    target = f"{LAB}/run/extension.zip"
+    shutil.copy(package, target)
+    os.chmod(target, 0o644)
+    output = command("extension", "--file=" + target)
+    time.sleep(OPCACHE_PAUSE)
+    return output, manifest
+
+
+def log_text():
+    return "".join(path.read_text() for path in sorted(Path(f"{LAB}/espo/data/logs").glob("*.log")))
+
+
+class NewLog:
+    """What EspoCRM logs within a `with`."""
+
+    def __enter__(self):
+        self.before = len(log_text())
+        return self
+
+    def __exit__(self, *_):
+        self.text = log_text()[self.before:]
+
+
+def config_values(kind="config"):
+    code = f"echo json_encode(include 'data/{kind}.php');"
+    return json.loads(subprocess.run([PHP, "-r", code], cwd=f"{LAB}/espo", capture_output=True,
+                                     text=True, check=True).stdout)
+
+
+# ---- installation and settings ---------------------------------------------------------------
+
+def test_installs_and_changes_nothing_before_it_is_switched_on(tmp_path):
+    output, manifest = install(tmp_path)
+    assert f"v{manifest['version']} is installed" in output
+    # what an earlier run may have left
+    settings(oidcProxy=False, oidcProxySecret=None, authenticationMethod="Espo", oidcClientId=None,
+             oidcTokenEndpoint=None)
+    assert STOCK_TEXT in callback(assertion()).text
+    settings(authenticationMethod="Oidc", oidcUsernameClaim="preferred_username", oidcCreateUser=True,
+             oidcSync=True, oidcFallback=True, oidcLogoutUrl="/oidc/logout", oidcGroupClaim="groups",
+             oidcAllowAdminUser=False)
+    assert STOCK_TEXT in callback(assertion()).text
+
+
+def put_settings(**values):
+    return request("/api/v1/Settings/1", {"Authorization": "Basic " + basic("admin", "admin"),
+                                          "Content-Type": "application/json"},
+                   "PUT", json.dumps(values)).status
+
+
+def test_cannot_be_switched_on_without_a_secret_or_a_way_back():
+    assert put_settings(oidcProxy=True) == 400
+    assert put_settings(oidcProxy=True, oidcProxySecret="x" * 31) == 400
+    assert put_settings(oidcProxy=True, oidcProxySecret=SECRET, oidcFallback=False) == 400
+    assert put_settings(oidcProxy=True, oidcProxySecret=SECRET) == 200
+    assert put_settings(oidcFallback=False) == 400
+    assert put_settings(oidcProxySecret="short") == 400
+    assert put_settings(oidcProxySecret=None) == 400
+
+
+def test_the_secret_never_reaches_a_browser():
+    assert config_values("config-internal")["oidcProxySecret"] == SECRET
+    assert "oidcProxySecret" not in config_values()
+    for headers in ({}, {"Authorization": "Basic " + basic("admin", "admin")}):
+        answer = request("/api/v1/Settings", headers)
+        assert answer.status == 200
+        assert SECRET not in answer.text and "oidcProxySecret" not in answer.text
+        assert answer.json()["oidcProxy"] is True
+
+
+# ---- sign-in ---------------------------------------------------------------------------------
+
+def test_first_sign_in_creates_the_user_and_the_token_works():
+    team = api("POST", "Team", {"name": "Sales"})
+    other = api("POST", "Team", {"name": "Support"})
+    settings(oidcTeamsIds=[team["id"], other["id"]],
+             oidcTeamsNames={team["id"]: "Sales", other["id"]: "Support"},
+             oidcTeamsColumns={team["id"]: {"group": "sales"}, other["id"]: {"group": "support"}},
+             oidcSyncTeams=True)
+    answer = sign_in("alice")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    policy = answer.headers["Content-Security-Policy"]
+    nonce = re.search(r"script-src 'nonce-([^']+)'", policy).group(1)
+    assert "default-src 'none'" in policy and f'<script nonce="{nonce}">' in answer.text
+    data = answer.page_data()
+    assert data["target"] == "/"
+    user = whoami(data, answer.secret_cookie())
+    assert user.status == 200 and user.json()["user"]["userName"] == "alice"
+    assert whoami(data, "0" * 32).status == 401
+    record = find_user("alice")
+    assert (record["emailAddress"], record["firstName"], record["lastName"]) == (
+        "alice@example.com", "Given", "Family")
+    assert list(record["teamsNames"].values()) == ["Sales"]
+
+
+def test_next_sign_in_syncs_profile_and_teams():
+    sign_in("alice", email="new@example.com", groups=["support"])
+    record = find_user("alice")
+    assert record["emailAddress"] == "new@example.com"
+    assert list(record["teamsNames"].values()) == ["Support"]
+
+
+def test_missing_claims_keep_the_profile_but_not_the_teams():
+    with NewLog() as log:
+        sign_in("alice", email=None, given_name=None, family_name=None, groups=None)
+    record = find_user("alice")
+    assert (record["emailAddress"], record["firstName"], record["lastName"]) == (
+        "new@example.com", "Given", "Family")
+    assert record["teamsNames"] == {} or record["teamsNames"] == []
+    assert "has no claim 'groups'" in log.text
+
+
+def test_a_new_user_gets_a_last_name_from_name():
+    sign_in("nina", given_name=None, family_name=None, name="Nina van Dijk")
+    record = find_user("nina")
+    assert (record["firstName"], record["lastName"]) == ("Nina van", "Dijk")
+
+
+def test_valid_token_of_the_same_user_is_used_again():
+    first = sign_in("alice")
+    data, secret = first.page_data(), first.secret_cookie()
+    cookies = f"auth-token={data['token']}; auth-token-secret={secret}"
+    again = callback(assertion("alice"), Cookie=cookies)
+    assert again.status == 200
+    assert again.page_data()["token"] == data["token"]
+    assert again.secret_cookie() is None
+    assert whoami(data, secret).status == 200
+    # a wrong secret, and somebody else's browser
+    forged = callback(assertion("alice"), Cookie=f"auth-token={data['token']}; auth-token-secret=x")
+    assert forged.page_data()["token"] != data["token"]
+    bob = callback(assertion("bob"), Cookie=cookies)
+    assert bob.page_data()["token"] != data["token"]
+    assert whoami(bob.page_data(), bob.secret_cookie()).json()["user"]["userName"] == "bob"
+
+
+def test_auth_log_has_one_record_for_each_sign_in():
+    before = api("GET", "AuthLogRecord?maxSize=1")["total"]
+    answer = sign_in("alice")
+    cookies = f"auth-token={answer.page_data()['token']}; auth-token-secret={answer.secret_cookie()}"
+    callback(assertion("alice"), Cookie=cookies)
+    record = api("GET", "AuthLogRecord?maxSize=2&orderBy=requestTime&order=desc&attributeSelect="
+                 "username,isDenied,authenticationMethod")
+    # each API call of these tests with a password leaves one as well
+    mine = [item for item in record["list"] if item["username"] == "alice"]
+    assert mine and mine[0]["authenticationMethod"] == "Oidc" and not mine[0]["isDenied"]
+    assert api("GET", "AuthLogRecord?maxSize=1")["total"] - before <= 5
+
+
+def test_request_credentials_do_not_count():
+    answer = callback(assertion("alice"), **{
+        "X-Another-User": "bob", "Espo-Authorization": basic("admin", "admin"),
+        "Authorization": "Basic " + basic("admin", "admin")})
+    assert whoami(answer.page_data(), answer.secret_cookie()).json()["user"]["userName"] == "alice"
+
+
+# ---- where it goes ---------------------------------------------------------------------------
+
+@pytest.mark.parametrize("header,argument,expected", [
+    ("/#Account/view/1", None, "/#Account/view/1"),
+    (None, "/#Calendar", "/#Calendar"),
+    ("/oauth-callback.php?return_to=" + quote("/#Lead", safe=""), None, "/#Lead"),
+    ("/?entryPoint=download&id=1", "/#Lead", "/?entryPoint=download&id=1"),
+    ("//evil.example/", None, "/"),
+    (None, "https://evil.example/", "/"),
+    (None, "/oidc/logout", "/"),
+    (None, "/oauth-callback.php", "/"),
+])
+def test_target(header, argument, expected):
+    headers = {"X-Oidc-Return-To": header} if header else {}
+    path = "/oauth-callback.php" + (f"?return_to={quote(argument, safe='')}" if argument else "")
+    assert callback(assertion(), path, **headers).page_data()["target"] == expected
+
+
+def test_target_cannot_leave_the_script():
+    answer = callback(assertion(), **{"X-Oidc-Return-To": "/</script><script>alert(1)</script>'\""})
+    assert "alert(1)</script>" not in answer.text
+
+
+# ---- refusals --------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("reason,make", [
+    ("missing", lambda: None),
+    ("malformed", lambda: "nonsense"),
+    ("malformed", lambda: "a.b.c"),
+    ("signature", lambda: assertion(secret="w" * 40)),
+    ("signature", lambda: assertion()[:-3] + "AAA"),
+    ("algorithm", lambda: assertion(header={"alg": "none"})),
+    ("algorithm", lambda: assertion(header={"alg": "HS512"})),
+    ("issuer", lambda: assertion(iss="https://evil.example")),
+    ("audience", lambda: assertion(aud="https://evil.example")),
+    ("subject", lambda: assertion(sub=None)),
+    ("expired", lambda: assertion(iat=int(time.time()) - 100, exp=int(time.time()) - 40)),
+    ("not-yet-valid", lambda: assertion(iat=int(time.time()) + 100, exp=int(time.time()) + 140)),
+    ("lifetime", lambda: assertion(exp=int(time.time()) + 3600)),
+    ("id", lambda: assertion(jti=None)),
+    ("username-claim", lambda: assertion(preferred_username=None)),
+    ("username-claim", lambda: assertion(preferred_username=["alice"])),
+])
+def test_refused_with_a_page_and_a_log_line(reason, make):
+    with NewLog() as log:
+        answer = callback(make())
+    assert (answer.status, answer.reason()) == (403, reason)
+    assert STOCK_TEXT not in answer.text
+    assert "espo-user-auth" not in answer.text and answer.secret_cookie() is None
+    assert f"OidcProxy: Sign-in refused ({reason}):" in log.text
+    assert SECRET not in log.text and SECRET not in answer.text
+
+
+def test_assertion_is_usable_once():
+    token = assertion()
+    assert callback(token).status == 200
+    answer = callback(token)
+    assert (answer.status, answer.reason()) == (403, "replayed")
+
+
+def test_a_log_line_stays_a_line():
+    with NewLog() as log:
+        callback(assertion(iss="https://x\n[2026-01-01] OidcProxy: forged"))
+    assert "\n[2026-01-01] OidcProxy: forged" not in log.text
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_door_wants_an_assertion(door):
+    plain = {"X-Oidc-Sub": "alice", "Remote-User": "admin", "X_Oidc_Sub": "alice"}
+    answer = callback(None, door, **plain)
+    assert (answer.status, answer.reason()) == (403, "missing")
+    assert callback(assertion(secret="w" * 40), door).reason() == "signature"
+    assert callback(assertion("alice"), door).status == 200
+
+
+def test_the_api_takes_no_identity():
+    for name in ("**oidcProxy", "**oidc", "alice"):
+        answer = request("/api/v1/App/user", {
+            "X-Oidc-Assertion": assertion("alice"), "Espo-Authorization": basic(name, "-"),
+            "Espo-Authorization-By-Token": "false"})
+        assert answer.status == 401, name
+    assert request("/api/v1/App/user", {"X-Oidc-Assertion": assertion("alice")}).status == 401
+
+
+@pytest.mark.parametrize("arguments", ["code=abc&state=s1", "error=access_denied", "code="])
+def test_popups_of_external_accounts_get_the_stock_page(arguments):
+    for token in (None, assertion()):
+        for door in DOORS:
+            answer = callback(token, door + ("&" if "?" in door else "?") + arguments)
+            assert answer.status == 200 and STOCK_TEXT in answer.text
+
+
+# ---- EspoCRM's own rules ---------------------------------------------------------------------
+
+def refused(user, reason, status=403):
+    with NewLog() as log:
+        answer = callback(assertion(user))
+    assert (answer.status, answer.reason()) == (status, reason), answer.text
+    assert f"OidcProxy: Sign-in refused ({reason})" in log.text
+
+
+def test_inactive_user():
+    record = find_user("bob")
+    api("PUT", "User/" + record["id"], {"isActive": False})
+    refused("bob", "inactive")
+    api("PUT", "User/" + record["id"], {"isActive": True})
+    sign_in("bob")
+
+
+def test_unknown_user_when_users_are_not_created():
+    settings(oidcCreateUser=False)
+    refused("nobody", "no-user")
+    settings(oidcCreateUser=True)
+
+
+def test_admin_only_where_allowed():
+    refused("admin", "admin")
+    settings(oidcAllowAdminUser=True)
+    answer = sign_in("admin", email=None, given_name=None, family_name=None, groups=None)
+    assert whoami(answer.page_data(), answer.secret_cookie()).json()["user"]["type"] == "admin"
+    assert find_user("admin")["lastName"]
+    settings(oidcAllowAdminUser=False)
+
+
+def test_portal_user():
+    if not find_user("customer"):
+        api("POST", "User", {"userName": "customer", "lastName": "Customer", "type": "portal"})
+    refused("customer", "portal-user")
+
+
+def test_maintenance_mode():
+    settings(maintenanceMode=True)
+    time.sleep(OPCACHE_PAUSE)
+    try:
+        refused("alice", "maintenance", 503)
+    finally:
+        settings(maintenanceMode=False)
+        time.sleep(OPCACHE_PAUSE)
+    sign_in("alice")
+
+
+def test_username_that_does_not_fit():
+    with NewLog() as log:
+        answer = callback(assertion("u" * 300))
+    assert (answer.status, answer.reason()) == (403, "failure")
+    assert "max length" in log.text
+
+
+def test_user_with_second_factor_is_not_asked_again():
+    record = find_user("alice")
+    settings(auth2FA=True, auth2FAMethodList=["Totp"])
+    sql = ("INSERT INTO user_data (id, user_id, auth2_f_a, auth2_f_a_method, auth2_f_a_totp_secret) "
+           f"VALUES ('t2fa', '{record['id']}', 1, 'Totp', 'SECRET') ON DUPLICATE KEY UPDATE auth2_f_a=1")
+    subprocess.run(["mariadb", "--no-defaults", "-uroot", f"-S{LAB}/run/mysqld.sock", "espo", "-e",
+                    sql], check=True)
+    try:
+        sign_in("alice")
+    finally:
+        subprocess.run(["mariadb", "--no-defaults", "-uroot", f"-S{LAB}/run/mysqld.sock", "espo",
+                        "-e", "DELETE FROM user_data WHERE id='t2fa'"], check=True)
+        settings(auth2FA=False)
+
+
+def test_password_of_an_administrator_works_beside_it():
+    assert request("/api/v1/App/user", {"Espo-Authorization": basic("admin", "admin")}).status == 200
+    assert request("/api/v1/App/user", {"Espo-Authorization": basic("admin", "no")}).status == 401
+
+
+def test_used_ids_are_forgotten_in_time():
+    directory = Path(f"{LAB}/espo/data/oidc-proxy/jti")
+    stale = directory / ("0000000001-" + "0" * 64)
+    stale.touch()
+    shutil.chown(stale, "www-data", "www-data")
+    sign_in("alice")
+    assert not stale.exists()
+    assert all(int(path.name.split("-")[0]) >= time.time() - 1 for path in directory.iterdir())
+
+
+def test_no_sign_in_where_ids_cannot_be_stored():
+    directory = Path(f"{LAB}/espo/data/oidc-proxy/jti")
+    shutil.rmtree(directory)
+    directory.touch()
+    try:
+        refused("alice", "storage")
+    finally:
+        directory.unlink()
+    sign_in("alice")
+
+
+# ---- upgrade and removal ---------------------------------------------------------------------
+
+def test_upgrade_keeps_everything(tmp_path):
+    output, _ = install(tmp_path, "99.0.0")
+    assert "v99.0.0 is installed" in output
+    assert config_values()["authenticationMethod"] == "Oidc"
+    sign_in("alice")
+
+
+def test_uninstall_brings_the_stock_method_back_and_locks_nobody_out():
+    output = command("extension", "-u", "--name=OIDC Proxy Sign-in")
+    assert "uninstalled" in output
+    time.sleep(OPCACHE_PAUSE)
+    assert STOCK_TEXT in callback(assertion()).text
+    espo = Path(LAB) / "espo"
+    assert not (espo / "custom/Espo/Modules/OidcProxy").exists()
+    assert not (espo / "client/custom/modules/oidc-proxy").exists()
+    assert not (espo / "data/oidc-proxy").exists()
+    # the stock method has no client here: only passwords are left
+    assert config_values()["authenticationMethod"] == "Espo"
+    assert request("/api/v1/App/user", {"Espo-Authorization": basic("admin", "admin")}).status == 200
+    handler = request("/api/v1/Metadata?key=authenticationMethods.Oidc.login.handler",
+                      {"Authorization": "Basic " + basic("admin", "admin")})
+    assert handler.text == "handlers/login/oidc"
+
+
+def test_uninstall_leaves_a_stock_method_that_is_set_up(tmp_path):
+    install(tmp_path)
+    settings(authenticationMethod="Oidc", oidcClientId="c", oidcTokenEndpoint="https://idp.example/t")
+    sign_in("alice")
+    command("extension", "-u", "--name=OIDC Proxy Sign-in")
+    time.sleep(OPCACHE_PAUSE)
+    assert config_values()["authenticationMethod"] == "Oidc"
+    assert request("/api/v1/App/user", {"Espo-Authorization": basic("admin", "admin")}).status == 200
+    assert STOCK_TEXT in callback(assertion()).text

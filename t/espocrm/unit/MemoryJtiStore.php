@@ -1,0 +1,22 @@
+<?php
+
+namespace tests\OidcProxy;
+
+use Espo\Modules\OidcProxy\Assertion\JtiStore;
+
+class MemoryJtiStore implements JtiStore
+{
+    /** @var array<string, int> */
+    public array $used = [];
+
+    public function use(string $jti, int $expires, int $now): bool
+    {
+        if (isset($this->used[$jti])) {
+            return false;
+        }
+
+        $this->used[$jti] = $expires;
+
+        return true;
+    }
+}

@@ -1,0 +1,52 @@
+// Session records as found in a store: a damaged one is refused or read within its bounds.
+#include "fuzz.hpp"
+#include "oidc/session.hpp"
+
+using namespace oidc;
+using namespace oidc::fuzz;
+
+namespace {
+
+void inside(std::string_view record, std::string_view part) {
+    promise(part.empty() || (part.data() >= record.data() &&
+                             part.data() + part.size() <= record.data() + record.size()),
+            "views stay inside the record");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string record(text_of(data, size));
+    const std::optional<SessionView> view = SessionView::open(record);
+    if (!view) {
+        return 0;
+    }
+    Session session;
+    for (const auto& [part, copy] :
+         {std::pair{view->provider(), &session.provider}, std::pair{view->sub(), &session.sub},
+          std::pair{view->sid(), &session.sid}, std::pair{view->username(), &session.username}}) {
+        inside(record, part);
+        *copy = part;
+    }
+    session.id_token = Secret(view->id_token());
+    session.access_token = Secret(view->access_token());
+    session.userinfo = Secret(view->userinfo());
+    session.created = view->created();
+    session.auth_time = view->auth_time();
+    for (std::uint32_t i = 0; i < view->claim_count(); ++i) {
+        const SessionView::Entry entry = view->claim_at(i);
+        inside(record, entry.name);
+        inside(record, entry.text);
+        inside(record, entry.json);
+        promise(view->claim(entry.name).has_value(), "a claim is found by its name");
+        session.claims.push_back(
+            {std::string(entry.name), std::string(entry.text), std::string(entry.json)});
+    }
+    (void)view->claim("no such claim");
+    const Result<Secret> again = encode_session(session);
+    promise(again.ok(), "what was read can be written");
+    const std::optional<SessionView> second = SessionView::open(again->view());
+    promise(second && second->sub() == view->sub() && second->claim_count() == view->claim_count(),
+            "and reads the same");
+    return 0;
+}

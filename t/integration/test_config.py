@@ -1,0 +1,408 @@
+"""N-35 and the rest of the configuration: what `nginx -t` refuses, warns about and accepts."""
+
+import json
+import os
+import re
+import socket
+
+import pytest
+
+from harness.cases import case, rows
+from harness.nginx import Nginx
+
+SECRET = "S3CRET-CANARY-5f1d0c"
+BASE = "issuer https://idp.example; client_id crm;"
+PROTECT = "location / { auth_oidc idp; }"
+
+
+@pytest.fixture(scope="module")
+def files(lab):
+    """A folder with good and bad files, and a runner of nginx -t in it."""
+    folder = lab.folder / "config"
+    folder.mkdir()
+
+    def put(name, data, mode=0o600):
+        path = folder / name
+        path.write_bytes(data if isinstance(data, bytes) else data.encode())
+        path.chmod(mode)
+        return path
+    put("secret", SECRET + "\n")
+    put("secret-world", SECRET, 0o644)
+    put("secret-group", SECRET, 0o640)
+    put("empty", "")
+    put("newline", "\n")
+    put("nul", SECRET + "\0x")
+    put("big", SECRET * 60000)
+    put("hs", "h" * 40 + "\n")
+    put("hs-short", "short\n")
+    put("text", "this is no PEM")
+    put("jwks", json.dumps({"keys": [lab.keys.rsa.jwk()]}))
+    put("jwks-empty", '{"keys":[]}')
+    put("jwks-bad", "{")
+    put("part.conf", "client_id from_include;\n")
+    put("ca", lab.pki.ca.file.read_bytes())
+    put("crl", lab.pki.crl.read_bytes())
+    (folder / "link").symlink_to(folder / "secret")
+    os.mkfifo(folder / "fifo")
+    return Runner(folder, lab)
+
+
+class Runner:
+    def __init__(self, folder, lab):
+        self.folder, self.lab, self.n = folder, lab, 0
+
+    def __call__(self, http, main=""):
+        """(good, output) of nginx -t for the content of an http block."""
+        self.n += 1
+        nginx = Nginx(self.folder / f"run{self.n}", http.replace("@F@", str(self.folder)), main=main,
+                      status_port=2)
+        code, out = nginx.test()
+        assert SECRET not in out, "a secret in the messages of nginx -t"
+        assert "sanitizer" not in out.lower(), out
+        return code == 0, out
+
+
+def provider(extra="", name="idp", base=BASE):
+    return f"oidc_provider {name} {{ {base} {extra} }}\n"
+
+
+def server(body=PROTECT, lab=None, tls=True, name="crm.example"):
+    cert = (f"ssl_certificate {lab.pki.site.cert_file}; ssl_certificate_key {lab.pki.site.key_file};"
+            if tls else "")
+    return (f"server {{ listen 127.0.0.1:1{' ssl' if tls else ''}; server_name {name}; {cert}\n"
+            f"{body} }}\n")
+
+
+P, S = "provider", "server"
+# name: (part, text, what the message says). Parts: provider (inside the block), server (inside the
+# server), http (beside them), or whole (everything).
+REFUSED = {
+    "missing-client-id": ("whole-provider", "issuer https://idp.example;", '"client_id" is missing'),
+    "missing-issuer": ("whole-provider", "client_id x;", '"issuer" is missing'),
+    "issuer-http": ("whole-provider", "issuer http://idp.example; client_id x;", "not https"),
+    "issuer-http-loopback": ("whole-provider", "issuer http://127.0.0.1:9; client_id x;", "insecure_http"),
+    "issuer-http-foreign": ("whole-provider", "issuer http://idp.example; client_id x; insecure_http on;",
+                            "not https"),
+    "issuer-junk": ("whole-provider", "issuer idp; client_id x;", "issuer"),
+    "issuer-query": ("whole-provider", "issuer https://idp.example/?a=b; client_id x;", "query"),
+    "issuer-fragment": ("whole-provider", 'issuer "https://idp.example/#a"; client_id x;', "issuer"),
+    "issuer-userinfo": ("whole-provider", "issuer https://a:b@idp.example; client_id x;", "issuer"),
+    "issuer-empty": ("whole-provider", 'issuer ""; client_id x;', "issuer"),
+    "issuer-javascript": ("whole-provider", "issuer javascript:x; client_id x;", "issuer"),
+    "client-id-empty": ("whole-provider", 'issuer https://idp.example; client_id "";', "client_id"),
+    "two-secrets": (P, f"client_secret {SECRET}; client_secret_file @F@/secret;", "cannot both be given"),
+    "secret-empty": (P, 'client_secret "";', "must not be empty"),
+    "secret-file-missing": (P, "client_secret_file @F@/nothing;", "No such file"),
+    "secret-file-empty": (P, "client_secret_file @F@/empty;", "is empty"),
+    "secret-file-newline": (P, "client_secret_file @F@/newline;", "is empty"),
+    "secret-file-nul": (P, "client_secret_file @F@/nul;", "NUL"),
+    "secret-file-big": (P, "client_secret_file @F@/big;", "too large"),
+    "secret-file-folder": (P, "client_secret_file @F@;", "not a regular file"),
+    "secret-file-fifo": (P, "client_secret_file @F@/fifo;", "not a regular file"),
+    "unknown-directive": (P, "nonsense on;", 'unknown directive "nonsense"'),
+    "duplicate": (P, "scope openid; scope email;", "duplicate"),
+    "alias-duplicate": (P, "scope openid; scopes email;", "duplicate"),
+    "arguments": (P, "pkce on off;", "invalid number of arguments"),
+    "block-inside": (P, "scope { }", 'unexpected "{"'),
+    "not-in-this-version": (P, "frontchannel_logout_uri /x;", "frontchannel_logout_uri"),
+    "endpoint-http": (P, "token_endpoint http://idp.example/t;", "token_endpoint"),
+    "jwks-uri-http": (P, "jwks_uri http://idp.example/t;", "jwks_uri"),
+    "config-url-http": (P, "config_url http://idp.example/t;", "config_url"),
+    "redirect-uri-http": (P, "redirect_uri http://crm.example/cb;", "redirect_uri"),
+    "redirect-uri-relative": (P, "redirect_uri cb;", "redirect_uri"),
+    "redirect-uri-query": (P, "redirect_uri /cb?x=1;", "redirect_uri"),
+    "redirect-uri-slashes": (P, "redirect_uri //evil/cb;", "redirect_uri"),
+    "redirect-uri-dots": (P, "redirect_uri /a/../cb;", "redirect_uri"),
+    "callback-value": (P, "callback pass;", '"redirect" or "forward"'),
+    "auth-method-unsupported": (P, "token_endpoint_auth_method private_key_jwt;", "not supported"),
+    "auth-method-unknown": (P, "token_endpoint_auth_method magic;", "token_endpoint_auth_method"),
+    "auth-none-with-secret": (P, f"client_secret {SECRET}; token_endpoint_auth_method none;", "secret"),
+    "auth-basic-without-secret": (P, "token_endpoint_auth_method client_secret_basic;", "needs"),
+    "challenge-plain": (P, "code_challenge_method plain;", "plain"),
+    "challenge-off": (P, "code_challenge_method S256; pkce off;", "pkce"),
+    "alg-none": (P, "id_token_signed_response_alg none;", "none"),
+    "alg-none-in-list": (P, "id_token_signed_response_alg RS256 none;", "none"),
+    "alg-unknown": (P, "id_token_signed_response_alg RS255;", "RS255"),
+    "alg-case": (P, "id_token_signed_response_alg rs256;", "rs256"),
+    "alg-hs-without-secret": (P, "id_token_signed_response_alg HS256;", "needs"),
+    "skew-too-long": (P, "clock_skew 6m;", "clock_skew"),
+    "skew-negative": (P, "clock_skew -1;", "clock_skew"),
+    "time-junk": (P, "session_timeout soon;", "session_timeout"),
+    "time-overflow": (P, "session_timeout 99999999999999999999s;", "session_timeout"),
+    "time-zero": (P, "pre_auth_timeout 0;", "pre_auth_timeout"),
+    "cookie-name": (P, 'cookie_name "a b";', "cookie_name"),
+    "cookie-name-semicolon": (P, 'cookie_name "a;b";', "cookie_name"),
+    "cookie-name-reserved": (P, "cookie_name NGX_OIDC_LOGIN_x;", "reserved"),
+    "cookie-prefix-domain": (P, "cookie_name __Host-x; cookie_domain crm.example;", "__Host-"),
+    "cookie-samesite": (P, "cookie_samesite Loose;", "cookie_samesite"),
+    "cookie-domain-junk": (P, 'cookie_domain "a;b";', "cookie_domain"),
+    "logout-is-callback": (P, "logout_uri /oidc_callback;", "logout_uri"),
+    "post-logout-junk": (P, "post_logout_uri javascript:x;", "post_logout_uri"),
+    "extra-args-state": (P, "extra_auth_args state=x;", "state"),
+    "extra-args-escaped": (P, "extra_auth_args st%61te=x;", "state"),
+    "prompt-none-and-more": (P, 'prompt "none login";', "prompt"),
+    "claims-no-json": (P, "claims nonsense;", "claims"),
+    "unknown-variable": (P, "login_hint $nosuchvariable;", "nosuchvariable"),
+    "ca-missing": (P, "ssl_trusted_certificate @F@/nothing;", "ssl_trusted_certificate"),
+    "ca-no-pem": (P, "ssl_trusted_certificate @F@/text;", "ssl_trusted_certificate"),
+    "crl-no-pem": (P, "ssl_crl @F@/text;", "ssl_crl"),
+    "proxy-junk": (P, "http_proxy proxy;", "http_proxy"),
+    "jwks-file-empty": (P, "jwks_file @F@/jwks-empty;", "jwks_file"),
+    "jwks-file-bad": (P, "jwks_file @F@/jwks-bad;", "jwks_file"),
+    "explicit-without-userinfo": (P, "authorization_endpoint https://i.example/a; token_endpoint "
+                                  "https://i.example/t; jwks_uri https://i.example/j; userinfo on;",
+                                  "userinfo_endpoint"),
+    "idle-ignore-regex": (P, 'session_idle_ignore "~(";', "session_idle_ignore"),
+    "idle-ignore-text": (P, "session_idle_ignore api;", "session_idle_ignore"),
+    "unknown-store": (P, "session_store nowhere;", "nowhere"),
+    "flag-value": (P, "userinfo yes;", '"on" or "off"'),
+    "duplicate-provider": ("http", provider(), "duplicate oidc_provider"),
+    "provider-named-off": ("http", provider(name="off"), "off"),
+    "provider-name-junk": ("http", provider(name='"a b"'), "invalid provider name"),
+    "store-redis": ("http", "oidc_session_store s { type redis; }", "redis"),
+    "store-cookie-without-key": ("http", "oidc_session_store s { type cookie; }", "cookie"),
+    "store-small": ("http", "oidc_session_store s { type memory; size 64k; }", "too small"),
+    "store-unknown-directive": ("http", "oidc_session_store s { type memory; color red; }", "color"),
+    "store-duplicate": ("http", "oidc_session_store s { type memory; } oidc_session_store s { type memory; }",
+                        "duplicate"),
+    "store-size-junk": ("http", "oidc_session_store s { type memory; size big; }", "size"),
+    "claim-set-core": ("http", "oidc_claim_set $uri a;", "uri"),
+    "claim-set-no-dollar": ("http", "oidc_claim_set roles a;", "roles"),
+    "claim-set-twice": ("http", "oidc_claim_set $r a; oidc_claim_set $r b;", "duplicate"),
+    "assertion-short": ("http", "oidc_assertion { key_file @F@/hs-short; }", "32"),
+    "assertion-wrong-key": ("http", "oidc_assertion { key_file @F@/hs; alg ES256; }", "ES256"),
+    "assertion-no-key": ("http", "oidc_assertion { alg HS256; }", "key_file"),
+    "assertion-alg": ("http", "oidc_assertion { key_file @F@/hs; alg RS256; }", "RS256"),
+    "assertion-lifetime": ("http", "oidc_assertion { key_file @F@/hs; lifetime 5m; }", "lifetime"),
+    "unknown-provider": (S, "location / { auth_oidc nobody; }", "nobody"),
+    "duplicate-auth": (S, "auth_oidc idp; auth_oidc idp;", "duplicate"),
+    "shared-callback": ("whole", "TWO location /a/ { auth_oidc idp; } location /b/ { auth_oidc two; }",
+                        "share the callback path"),
+    "callback-under-off": (S, "auth_oidc idp; location = /oidc_callback { auth_oidc off; }",
+                           'lies under "auth_oidc off"'),
+    "callback-under-off-prefix": (S, "auth_oidc idp; location /oidc { auth_oidc off; }",
+                                  'lies under "auth_oidc off"'),
+    "callback-under-off-regex": (S, "auth_oidc idp; location ~ back$ { auth_oidc off; }",
+                                 'lies under "auth_oidc off"'),
+    "base-url-path": (S, "oidc_base_url https://crm.example/x; auth_oidc idp;", "oidc_base_url"),
+    "base-url-junk": (S, "oidc_base_url crm.example; auth_oidc idp;", "oidc_base_url"),
+    "header-host": (S, "auth_oidc idp; auth_oidc_header Host x;", "Host"),
+    "header-length": (S, "auth_oidc idp; auth_oidc_header content_length x;", "content_length"),
+    "header-cookie": (S, "auth_oidc idp; auth_oidc_header Cookie x;", "Cookie"),
+    "header-own": (S, "auth_oidc idp; auth_oidc_header X-Oidc-Assertion x;", "module itself"),
+    "header-junk": (S, 'auth_oidc idp; auth_oidc_header "X User" x;', "X User"),
+    "header-colon": (S, 'auth_oidc idp; auth_oidc_header "X:Y" x;', "X:Y"),
+    "header-twice": (S, "auth_oidc idp; auth_oidc_header X-User a; auth_oidc_header x_user b;", "duplicate"),
+    "header-variable": (S, "auth_oidc idp; auth_oidc_header X-User $nosuch;", "nosuch"),
+    "require-constant": (S, "auth_oidc idp; auth_oidc_require admin;", "no variable"),
+    "require-status": (S, "auth_oidc idp; auth_oidc_require $uri error=500;", "error=500"),
+    "require-nothing": (S, "auth_oidc idp; auth_oidc_require error=401;", "at least one"),
+    "mode-value": (S, "auth_oidc idp; auth_oidc_mode maybe;", "maybe"),
+    "unauthorized-value": (S, "auth_oidc idp; auth_oidc_unauthorized 403;", "403"),
+    "assertion-without-block": (S, "auth_oidc idp; auth_oidc_assertion on;", "oidc_assertion"),
+    "jwks-without-block": (S, "auth_oidc idp; location = /k { auth_oidc off; oidc_jwks; }", "oidc_assertion"),
+}
+
+
+def assemble(lab, part, text):
+    if part == "whole-provider":
+        return provider(base=text) + server(lab=lab)
+    if part == P:
+        return provider(text) + server(lab=lab)
+    if part == "http":
+        return provider() + text + "\n" + server(lab=lab)
+    if text.startswith("TWO "):
+        return provider() + provider(name="two") + server(text[4:], lab=lab)
+    return provider() + server(text, lab=lab)
+
+
+@pytest.mark.parametrize("part, text, message", rows("N-35", REFUSED))
+def test_refused(files, part, text, message):
+    good, out = files(assemble(files.lab, part, text))
+    assert not good, out
+    (line,) = [li for li in out.splitlines() if "[emerg]" in li][:1]
+    assert message in line, out
+    if "variable" not in message and "nosuch" not in message:
+        assert re.search(r" in \S+nginx\.conf:\d+", line), line
+
+
+WARNED = {
+    "plain-http": ("whole", None, "without TLS"),
+    "world-readable": (P, "client_secret_file @F@/secret-world;", "can be read by other users"),
+    "insecure-http": ("whole-provider", "issuer http://127.0.0.1:9; client_id x; insecure_http on;",
+                      "insecure_http"),
+    "return": (S, "auth_oidc idp; location /r { return 200 x; }", '"return"'),
+    "return-in-if": (S, "auth_oidc idp; location /r { if ($uri) { return 200 x; } }", '"return"'),
+    "satisfy-any": (S, "location / { auth_oidc idp; satisfy any; allow all; }", '"satisfy any"'),
+    "unused-provider": ("http", provider(name="two"), "not used"),
+}
+
+
+@pytest.mark.parametrize("part, text, message", rows("N-35", {f"warn-{k}": v for k, v in WARNED.items()}))
+def test_warned(files, part, text, message):
+    http = provider() + server(tls=False) if part == "whole" else assemble(files.lab, part, text)
+    good, out = files(http)
+    assert good, out
+    warnings = [li for li in out.splitlines() if "[warn]" in li]
+    assert any(message in li and re.search(r" in \S+nginx\.conf:\d+", li) for li in warnings), out
+
+
+ACCEPTED = {
+    "minimal": (P, ""), "include": ("whole-provider", "issuer https://idp.example; include @F@/part.conf;"),
+    "secret-file": (P, "client_secret_file @F@/secret;"), "symlink": (P, "client_secret_file @F@/link;"),
+    "return-under-off": (S, "auth_oidc idp; location /r { auth_oidc off; return 200 x; }"),
+    "redirect-location": (S, "auth_oidc idp; location = /r { auth_oidc off; return 301 /x; }"),
+    "callback-own-location": (S, "auth_oidc idp; location = /oidc_callback { auth_oidc idp; }"),
+    "verify": (S, "auth_oidc idp; auth_oidc_mode verify;"),
+    "everything": (P, "client_secret s; scope openid email; callback forward; prompt login; max_age 1h;"
+                   " acr_values a b; login_hint $arg_x; ui_locales de; pkce on; trusted_audience a b;"
+                   " clock_skew 2m; userinfo on; username_claim email sub; cookie_name C; cookie_samesite Strict;"
+                   " pre_auth_timeout 5m; session_timeout 1h; session_idle_timeout 10m;"
+                   " session_idle_ignore /a ~b; logout_uri /out; post_logout_uri /bye; logout_token_hint on;"
+                   " clear_cookies a b; preserve_fragment on; ssl_trusted_certificate @F@/ca; ssl_crl @F@/crl;"
+                   " http_proxy http://proxy.example:3128; connect_timeout 1s; read_timeout 2s;"
+                   " token_endpoint_auth_method client_secret_post; id_token_signed_response_alg RS256 ES256;"
+                   " metadata_lifetime 30m; jwks_refetch_interval 5s;"
+                   " end_session_endpoint https://idp.example/out; userinfo_endpoint https://idp.example/u;"),
+    "aliases": (P, "scopes openid email; code_challenge_method S256;"),
+    "ipv6": ("whole-provider", "issuer https://[::1]:8443/x; client_id c;"),
+}
+
+
+@pytest.mark.parametrize("part, text", rows("N-35", {f"good-{k}": v for k, v in ACCEPTED.items()}))
+def test_accepted_without_a_word(files, part, text):
+    good, out = files(assemble(files.lab, part, text))
+    assert good, out
+    assert "[warn]" not in out and "[emerg]" not in out, out
+
+
+@case("N-35")
+def test_order_does_not_matter(files):
+    good, out = files(server(lab=files.lab) + provider())
+    assert good and "[warn]" not in out, out
+
+
+@case("N-35")
+def test_no_network_during_a_test(files):
+    """An issuer on a listener of ours: nginx -t never connects to it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.3)
+        port = listener.getsockname()[1]
+        good, out = files(provider(base=f"issuer http://127.0.0.1:{port}; client_id x; insecure_http on;")
+                          + server(lab=files.lab))
+        assert good, out
+        with pytest.raises(TimeoutError):
+            listener.accept()
+
+
+PLUS = {
+    "simple": """
+    resolver 10.0.0.1;
+    oidc_provider my_idp {
+        issuer "https://provider.domain";
+        client_id "unique_id";
+        client_secret "unique_secret";
+    }
+    server {
+        location / { auth_oidc my_idp; proxy_set_header username $oidc_claim_sub;
+                     proxy_pass http://127.0.0.1:1; }
+    }""",
+    "map": """
+    oidc_provider my_idp1 { issuer "https://a.example"; client_id a; client_secret a;
+        session_timeout 1h; cookie_name MY_A; redirect_uri /cb1; logout_uri /out1; }
+    oidc_provider my_idp2 { issuer "https://b.example"; client_id b; client_secret b;
+        config_url https://b.example/x/.well-known/openid-configuration; redirect_uri /cb2;
+        extra_auth_args "display=page&prompt=login"; post_logout_uri https://b.example/bye;
+        logout_token_hint on; pkce on; userinfo on; scope openid profile; }
+    map $arg_tenant $idp { a my_idp1; default my_idp2; }
+    server { location / { auth_oidc $idp; proxy_pass http://127.0.0.1:1; } }""",
+}
+
+
+@pytest.mark.parametrize("http", rows("N-35", {f"nginx-plus-{k}": v for k, v in PLUS.items()}))
+def test_configurations_of_nginx_plus(files, http):
+    """What is published for NGINX Plus is understood as it stands."""
+    good, out = files(http)
+    assert good and "[emerg]" not in out, out
+
+
+@pytest.mark.kills_workers
+@case("N-35")
+def test_failed_start_leaves_nothing(make_site):
+    """A reload with a bad configuration keeps the old one, sessions included."""
+    site = make_site()
+    with site.signed_in() as browser:
+        text = site.nginx.conf.read_text()
+        for bad in ("auth_oidc nobody;", "auth_oidc_header Host x;"):
+            site.nginx.conf.write_text(text.replace("auth_oidc idp;", "auth_oidc idp; " + bad, 1))
+            assert site.nginx.reload() is False
+            assert browser.get("/x").from_backend
+        site.nginx.conf.write_text(text)
+    site.allow_log(r"nobody|Host|duplicate")
+
+
+# ---- inheritance -----------------------------------------------------------------------------
+
+LEVELS = {
+    # directive text at http, server, location -> what the application sees at /x and /loc/x
+    "auth_oidc": ("auth_oidc idp;", "", "auth_oidc off;", "challenge", "open"),
+    "auth_oidc-server": ("auth_oidc off;", "auth_oidc idp;", "auth_oidc off;", "challenge", "open"),
+    "mode": ("auth_oidc idp; auth_oidc_mode verify;", "", "auth_oidc_mode require;", "open", "challenge"),
+    "mode-off": ("auth_oidc idp; auth_oidc_mode off;", "auth_oidc_mode verify;", "auth_oidc_mode off;",
+                 "open", "open"),
+    "unauthorized": ("auth_oidc idp; auth_oidc_unauthorized 401;", "", "auth_oidc_unauthorized redirect;",
+                     "401", "challenge"),
+    "base-url": ("auth_oidc idp; oidc_base_url https://one.example;", "", "oidc_base_url https://two.example;",
+                 "https://one.example/", "https://two.example/"),
+}
+
+
+@pytest.mark.parametrize("http, srv, loc, outer, inner", rows("N-11", LEVELS))
+def test_inheritance_over_levels(make_site, http, srv, loc, outer, inner):
+    site = make_site(http=http, server=srv, auth="", base_url=False, control=False, public=("/",),
+                     default_locations=False, locations="location / { proxy_pass http://@BACKEND@; }\n"
+                     "location /loc/ { " + loc + " proxy_pass http://@BACKEND@; }")
+    for path, expected in (("/x", outer), ("/loc/x", inner)):
+        answer = site.browser().get(path)
+        if expected == "challenge":
+            assert answer.status == 302, answer
+        elif expected == "open":
+            assert answer.from_backend, answer
+        elif expected == "401":
+            assert answer.status == 401, answer
+        else:
+            from urllib.parse import quote
+            assert answer.status == 302 and "redirect_uri=" + quote(expected, safe="") in answer.location
+
+
+@case("N-11")
+def test_header_inheritance_over_levels(make_site):
+    site = make_site(
+        http="auth_oidc_header X-A http-a; auth_oidc_header X-B http-b;",
+        server="auth_oidc_header X-B server-b; auth_oidc_header X-C server-c;", identity=lambda p, c: {},
+        locations="""
+        location /loc/ { auth_oidc_header X-C ""; auth_oidc_header X-D loc-d; proxy_pass http://@BACKEND@; }
+        location /none/ { auth_oidc_headers off; proxy_pass http://@BACKEND@;
+            location /none/again/ { auth_oidc_headers on; proxy_pass http://@BACKEND@; } }
+        """)
+    with site.signed_in() as browser:
+        for path, wanted in (("/x", ("http-a", "server-b", "server-c", None)),
+                             ("/loc/x", ("http-a", "server-b", None, "loc-d")),
+                             ("/none/x", (None, None, None, None)),
+                             ("/none/again/x", ("http-a", "server-b", "server-c", None))):
+            answer = browser.get(path, extra=[(f"X-{n}", "spoofed") for n in "ABCD"])
+            hit = site.backend.last
+            assert answer.from_backend
+            found = tuple((hit.headers.all(f"X-{n}") or [None])[0] or None for n in "ABCD")
+            assert found == wanted, (path, found)
+
+
+@case("N-11")
+def test_require_inheritance(make_site):
+    site = make_site(server="auth_oidc_require $oidc_claim_missing;", control=False,
+                     locations="location /in/ { proxy_pass http://@BACKEND@; }\n"
+                     "location /own/ { auth_oidc_require $oidc_claim_email; proxy_pass http://@BACKEND@; }")
+    browser = site.browser()
+    browser.try_login("/own/x")
+    assert browser.get("/x").status == 403 and browser.get("/in/x").status == 403
+    assert browser.get("/own/x").from_backend

@@ -1,0 +1,166 @@
+"""Every directive and variable of the module is documented, has a default, and is tested."""
+
+import json
+import pathlib
+import re
+
+import pytest
+
+from harness.nginx import ROOT, Nginx
+
+DOCS = ROOT / "docs" / "directives.md"
+SOURCES = ROOT / "ngx_module"
+TESTS = [p for p in pathlib.Path(__file__).parent.glob("test_*.py") if p.name != "test_docs.py"]
+
+
+def read(name):
+    return (SOURCES / name).read_text()
+
+
+def top_level():
+    """{name: context} of the directives that nginx itself knows."""
+    text = read("directives.cpp")
+    found = re.findall(r'\{ngx_string\("(\w+)"\),\s*((?:NGX_|kAny)[^,]*),', text)
+    out = {}
+    for name, flags in found:
+        if "kAnyLevel" in flags:
+            out[name] = "http, server, location"
+        elif "NGX_HTTP_MAIN_CONF" in flags:
+            out[name] = "http"
+        else:
+            out[name] = "location"
+    return out
+
+
+def in_provider():
+    """{name: True when this version has it} of the directives inside oidc_provider."""
+    text = read("provider_directives.cpp")
+    out = {}
+    for name, rest in re.findall(r'^    \{"(\w+)",((?:.|\n)*?)(?=^    \{"|^\};)', text, re.M):
+        out[name] = "not_in_this_version" not in rest
+    return out
+
+
+def in_other_blocks():
+    names = re.findall(r'^    \{"(\w+)",\s*\{\}', read("directives.cpp"), re.M)
+    return names
+
+
+def variables():
+    return re.findall(r'^\s*\{"(oidc_\w+)", get_', read("variables.cpp"), re.M)
+
+
+def sections():
+    """{heading: text} of the reference."""
+    parts = re.split(r"^### +(\S+)\s*$", DOCS.read_text(), flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def names():
+    return sorted(top_level()) + sorted(n for n, here in in_provider().items() if here)
+
+
+def test_the_tables_are_found():
+    """The patterns above still fit the sources."""
+    assert len(top_level()) >= 14 and len(in_provider()) >= 45, (top_level(), in_provider())
+    assert {"type", "size", "key_file", "alg", "audience", "lifetime"} <= set(in_other_blocks())
+    assert len(variables()) >= 10
+    assert in_provider()["frontchannel_logout_uri"] is False
+
+
+@pytest.mark.parametrize("name", names())
+def test_directive_is_documented(name):
+    text = sections().get(name)
+    assert text is not None, f"docs/directives.md has no entry {name}"
+    for field in ("Syntax", "Default", "Context"):
+        assert re.search(rf"\*\*{field}:\*\* *\S", text), f"{name} has no {field}"
+    syntax = re.search(r"\*\*Syntax:\*\* *(.*)", text)[1]
+    assert f"`{name}`" in syntax or syntax.startswith(f"`{name} "), syntax
+    context = re.search(r"\*\*Context:\*\* *(.*)", text)[1].strip()
+    assert context == top_level().get(name, "oidc_provider"), context
+    assert "```nginx" in text, f"{name} has no example"
+    body = re.sub(r"\*\*\w+:\*\*.*|```(.|\n)*?```", "", text)
+    assert len(body.split()) >= 3, f"{name} is not explained"
+
+
+@pytest.mark.parametrize("name", names() + [f"{n}@block" for n in in_other_blocks()] + variables())
+def test_directive_has_a_test(name):
+    pattern = re.compile(r"(?<![\w])" + re.escape(name.partition("@")[0]) + r"(?![\w])")
+    assert any(pattern.search(p.read_text()) for p in TESTS), f"no test uses {name}"
+
+
+@pytest.mark.parametrize("name", in_other_blocks())
+def test_directive_of_other_blocks_is_documented(name):
+    text = sections()["oidc_session_store"] + sections()["oidc_assertion"]
+    assert re.search(rf"`{name}\b", text), name
+
+
+@pytest.mark.parametrize("name", variables() + ["oidc_claim_<name>"])
+def test_variable_is_documented(name):
+    assert f"`${name}`" in DOCS.read_text().partition("## Variables")[2], name
+
+
+def test_nothing_is_documented_that_does_not_exist():
+    known = set(top_level()) | set(in_provider())
+    assert [n for n in sections() if n not in known] == []
+    mentioned = set(re.findall(r"`\$(oidc_\w+)`", DOCS.read_text()))
+    assert {m for m in mentioned if not m.startswith("oidc_claim_")} <= set(variables())
+
+
+def examples():
+    out = []
+    for name, text in sections().items():
+        for i, code in enumerate(re.findall(r"```nginx\n((?:.|\n)*?)```", text)):
+            out.append(pytest.param(name, code, id=f"{name}-{i}"))
+    text = DOCS.read_text()
+    head = text.partition("### ")[0]
+    for i, code in enumerate(re.findall(r"```nginx\n((?:.|\n)*?)```", head)):
+        out.append(pytest.param("", code, id=f"intro-{i}"))
+    return out
+
+
+@pytest.mark.parametrize("name, code", examples())
+def test_example_loads(lab, tmp_path, name, code):
+    """Each example passes nginx -t in the context that its entry names."""
+    folder = lab.folder / "doc-files"
+    folder.mkdir(exist_ok=True)
+    for file, data in (("secret", "s" * 40), ("keys", json.dumps({"keys": [lab.keys.rsa.jwk()]})),
+                       ("ca", lab.pki.ca.file.read_text()), ("crl", lab.pki.crl.read_text())):
+        (folder / file).write_text(data)
+        (folder / file).chmod(0o600)
+
+    def path(match):
+        text = match[0]
+        kind = "keys" if text.endswith(".json") else "crl" if text.endswith(".crl") \
+            else "ca" if text.endswith(".pem") else "secret"
+        return str(folder / kind)
+    code = re.sub(r"/etc/nginx/[\w./-]+", path, code).replace("...", "")
+    tls = (f"ssl_certificate {lab.pki.site.cert_file}; ssl_certificate_key "
+           f"{lab.pki.site.key_file};")
+    code = re.sub(r"listen +443 ssl;", f"listen 127.0.0.1:1 ssl; {tls}", code)
+    context = top_level().get(name, "oidc_provider")
+    store = "oidc_session_store big { type memory; size 1m; }\n"
+    base = {"issuer": "issuer https://idp.example;", "client_id": "client_id x;",
+            "client_secret": "client_secret s;"}
+    if name.startswith("client_secret"):
+        base.pop("client_secret")
+    site = f"server {{ listen 127.0.0.1:1 ssl; {tls} server_name crm.example; auth_oidc main; %s }}\n"
+    if not name:
+        inner = code.partition("http {")[2].rpartition("}")[0] if "http {" in code else code
+        http = inner
+    elif context == "oidc_provider":
+        base.pop(name, None)
+        http = store + f"oidc_provider main {{ {' '.join(base.values())} {code} }}\n" + site % ""
+    elif context == "http":
+        provider = "" if name == "oidc_provider" else f"oidc_provider main {{ {' '.join(base.values())} }}\n"
+        http = provider + code + site % ""
+    else:
+        assertion = f"oidc_assertion {{ key_file {folder / 'secret'}; }}\n"
+        maps = "".join(re.findall(r"^map (?:.|\n)*?^}\n", code, re.M))
+        rest = code.replace(maps, "") if maps else code
+        http = assertion + f"oidc_provider main {{ {' '.join(base.values())} }}\n" + maps
+        http += (f"server {{ listen 127.0.0.1:1 ssl; {tls} server_name crm.example;"
+                 f" {'' if name == 'auth_oidc' else 'auth_oidc main;'} {rest} }}\n")
+    nginx = Nginx(tmp_path, http, status_port=2)
+    status, out = nginx.test()
+    assert status == 0, f"{http}\n{out}"

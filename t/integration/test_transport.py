@@ -1,0 +1,449 @@
+"""Group X: HTTP towards the provider."""
+
+import concurrent.futures
+import gzip
+import socket
+import time
+
+import pytest
+
+from harness.cases import case, rows
+from harness.idp import Idp, blackhole
+from harness.nginx import SLOW
+from harness.outcome import passes, reject, sane
+from harness.site import Site
+from harness.wire import Reply
+
+FAST = {"connect_timeout": "700ms", "read_timeout": "1500ms"}
+TRANSPORT = "idp_[a-z_]+"
+ANY = "idp_[a-z_]+|[a-z]+_malformed|[a-z]+_status|metadata_[a-z]+|jwks_[a-z]+"
+
+
+@pytest.fixture(scope="module")
+def site(lab):
+    with Site(lab, directives={"userinfo": "on", **FAST}) as site:
+        yield site
+
+
+def attempt(site, endpoint, hook):
+    site.idp.on[endpoint] = hook
+    browser = site.browser()
+    answer = browser.try_login("/x")
+    browser.close()
+    return answer
+
+
+def good(site, endpoint, hook):
+    site.idp.on[endpoint] = hook
+    browser = site.browser()
+    answer = browser.try_login("/x")
+    assert answer.status in (302, 303), f"{answer}\n{site.log_since_mark()}"
+    passes(site, browser.get("/x"), remote_user="jdoe")
+
+
+def cold(lab, make_site, endpoint, hook, **directives):
+    """The same for documents that are fetched before the login."""
+    idp = Idp(lab.keys)
+    idp.on[endpoint] = hook
+    site = make_site(idp=idp, directives={**FAST, **directives}, control=False)
+    start = time.monotonic()
+    answer = site.browser().get("/x")
+    return site, answer, time.monotonic() - start
+
+
+def body_of(exchange):
+    return exchange.default().body
+
+
+def raw(head, body=None, close=True):
+    """An answer with this head; CRLF is added. The default body unless given."""
+    def hook(exchange):
+        data = body_of(exchange) if body is None else body
+        return head.replace(b"%LEN%", b"%d" % len(data)) + b"\r\n\r\n" + data
+    return hook
+
+
+JSON = b"\r\nContent-Type: application/json"
+OK = b"HTTP/1.1 200 OK" + JSON
+
+
+def chunked(data, size=None, extension=b""):
+    size = size or max(1, len(data) // 3)
+    out = b""
+    for i in range(0, len(data), size):
+        part = data[i:i + size]
+        out += b"%x" % len(part) + extension + b"\r\n" + part + b"\r\n"
+    return out
+
+
+def flood(exchange, piece, count, head=OK + b"\r\n"):
+    exchange.send(head)
+    try:
+        for _ in range(count):
+            exchange.send(piece)
+    except OSError:
+        pass
+
+
+def cut(where):
+    """RST at a stage of the answer."""
+    def hook(exchange):
+        answer = exchange.default().bytes()
+        head, _, body = answer.partition(b"\r\n\r\n")
+        exchange.send({"request": b"", "status": b"HTTP/1.1 200", "line": b"HTTP/1.1 200 OK\r\n",
+                       "half-headers": head[:len(head) // 2], "headers": head + b"\r\n\r\n",
+                       "half-body": head + b"\r\n\r\n" + body[:len(body) // 2]}[where])
+        time.sleep(0.02)
+        exchange.rst()
+    return hook
+
+
+BAD = {
+    # X-04
+    **{f"X-04-{w}": cut(w) for w in ("request", "status", "line", "half-headers", "headers",
+                                     "half-body")},
+    # X-06
+    "X-06-no-final-chunk": lambda x: OK + b"\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(body_of(x)),
+    "X-06-cut-chunk": lambda x: OK + b"\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(body_of(x))[:-9],
+    # X-07
+    **{f"X-07-size-{n}": raw(OK + b"\r\nTransfer-Encoding: chunked", size + b"\r\n{}\r\n0\r\n\r\n")
+       for n, size in {"huge": b"ffffffffffffffff", "negative": b"-1", "hex": b"0x2", "space": b"1 0",
+                       "empty": b"", "letters": b"zz", "long": b"0" * 5000 + b"2"}.items()},
+    "X-07-no-crlf": raw(OK + b"\r\nTransfer-Encoding: chunked", b"2\r\n{}0\r\n\r\n"),
+    "X-07-trailers": lambda x: flood(x, b"X: " + b"y" * 60000 + b"\r\n", 400, OK +
+                                     b"\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"),
+    # X-08
+    "X-08-one-mb-header": raw(OK + b"\r\nX: " + b"a" * (1 << 20) + b"\r\nContent-Length: %LEN%"),
+    "X-08-endless-headers": lambda x: flood(x, b"X: y\r\n" * 1000, 5000, b"HTTP/1.1 200 OK\r\n"),
+    # X-09
+    "X-09-endless": lambda x: flood(x, b" " * 65536, 2000, OK + b"\r\n\r\n"),
+    "X-09-large-length": raw(OK + b"\r\nContent-Length: 99999999999"),
+    # X-10
+    "X-10-two-lengths": raw(OK + b"\r\nContent-Length: 5\r\nContent-Length: %LEN%"),
+    "X-10-negative": raw(OK + b"\r\nContent-Length: -1"),
+    "X-10-huge": raw(OK + b"\r\nContent-Length: 18446744073709551616"),
+    "X-10-list": raw(OK + b"\r\nContent-Length: 5,5"),
+    "X-10-longer-than-sent": raw(OK + b"\r\nContent-Length: 100000"),
+    # X-11
+    "X-11-101": raw(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade"),
+    "X-11-flood": lambda x: flood(x, b"HTTP/1.1 103 Early\r\n\r\n" * 1000, 4000, b""),
+    # X-13
+    "X-13-gzip-bomb": lambda x: Reply(gzip.compress(b" " * (64 << 20)),
+                                      headers=[("Content-Encoding", "gzip")]),
+    "X-13-unknown": lambda x: Reply(b"\0\1\2", headers=[("Content-Encoding", "zstd-x")]),
+    # X-14
+    "X-14-http-0.9": lambda x: b"{}",
+    "X-14-http-3-line": raw(b"HTTP/3.7 200 OK" + JSON + b"\r\nContent-Length: %LEN%"),
+    "X-14-garbage": lambda x: b"\x16\x03\x01\x00\x05hello",
+    "X-14-empty": lambda x: b"",
+    # X-17
+    **{f"X-17-{s}": (lambda s: raw(b"HTTP/1.1 " + s + b" X" + JSON + b"\r\nContent-Length: %LEN%"))(
+        s.encode()) for s in ("000", "99", "1000", "304", "206", "201", "abc", "-200")},
+}
+# Those that only a parser of ours would have to refuse; libcurl's answer to them is known.
+STALLS = {
+    "X-03-body": lambda x: x.drip(x.default().bytes(), 0.2),
+    "X-03-header": lambda x: x.drip(b"HTTP/1.1 200 OK\r\nX: " + b"a" * 500, 0.2),
+    "X-03-silence": lambda x: x.stall(10),
+    "X-03-silence-after-headers": lambda x: (x.send(OK + b"\r\nContent-Length: 50\r\n\r\n"), x.stall(10))[1],
+}
+
+
+def params(table):
+    return [pytest.param(hook, id=name) for name, hook in table.items()]
+
+
+@pytest.mark.parametrize("endpoint", ("token", "userinfo"))
+@pytest.mark.parametrize("hook", params(BAD))
+def test_hostile_answers(site, endpoint, hook):
+    answer = attempt(site, endpoint, hook)
+    reject(site, answer, ANY, (502, 504))
+    assert site.delta("token") == 1
+
+
+SELECTED = [name for i, name in enumerate(BAD) if i % 3 == 0]
+
+
+@pytest.mark.parametrize("endpoint", ("discovery", "jwks"))
+@pytest.mark.parametrize("hook", params({n: BAD[n] for n in SELECTED}))
+def test_hostile_answers_before_the_login(lab, make_site, endpoint, hook):
+    site, answer, _ = cold(lab, make_site, endpoint, hook)
+    assert answer.status in (502, 503, 504), f"{answer}\n{site.log_since_mark()}"
+    assert len(site.refusals()) == 1 and not answer.set_cookies()
+    sane(site)
+
+
+@pytest.mark.parametrize("endpoint", ("token", "userinfo"))
+@pytest.mark.parametrize("hook", params(STALLS))
+def test_slow_answers(site, endpoint, hook):
+    """The deadline is for the whole request, not for the next byte."""
+    start = time.monotonic()
+    answer = attempt(site, endpoint, hook)
+    reject(site, answer, "idp_timeout", 504)
+    assert time.monotonic() - start < 8 * SLOW
+
+
+@pytest.mark.parametrize("endpoint", ("discovery", "jwks"))
+@pytest.mark.parametrize("hook", params({k: STALLS[k] for k in ("X-03-body", "X-03-silence")}))
+def test_slow_answers_before_the_login(lab, make_site, endpoint, hook):
+    site, answer, took = cold(lab, make_site, endpoint, hook)
+    assert answer.status == 504 and took < 8 * SLOW, answer
+    assert site.refusals()[-1][1] == "idp_timeout"
+
+
+FINE = {
+    "X-06-chunked": lambda x: OK + b"\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(
+        body_of(x)) + b"0\r\n\r\n",
+    "X-07-extension": lambda x: OK + b"\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(
+        body_of(x), extension=b";a=b") + b"0\r\n\r\n",
+    "X-07-trailer": lambda x: OK + b"\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(
+        body_of(x)) + b"0\r\nX-T: y\r\n\r\n",
+    "X-08-fifty-headers": raw(OK + b"".join(b"\r\nX-%d: y" % i for i in range(50))
+                              + b"\r\nContent-Length: %LEN%"),
+    "X-11-100": lambda x: b"HTTP/1.1 100 Continue\r\n\r\n" + x.default().bytes(close=True),
+    "X-11-103": lambda x: b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + x.default().bytes(close=True),
+    "X-14-http-1.0": raw(b"HTTP/1.0 200 OK" + JSON),
+    "X-14-close-delimited": raw(OK + b"\r\nConnection: close"),
+    "X-14-no-reason": raw(b"HTTP/1.1 200" + JSON + b"\r\nContent-Length: %LEN%"),
+    "X-14-lower-reason": raw(b"HTTP/1.1 200 fine" + JSON + b"\r\nContent-Length: %LEN%"),
+    "X-08-bare-lf": lambda x: b"HTTP/1.1 200 OK\nContent-Type: application/json\nContent-Length: %d\n\n"
+    % len(body_of(x)) + b"",
+}
+
+
+@pytest.mark.parametrize("endpoint", ("token", "userinfo"))
+@pytest.mark.parametrize("hook", params({k: v for k, v in FINE.items() if "bare-lf" not in k}))
+def test_unusual_but_legal_answers(site, endpoint, hook):
+    good(site, endpoint, hook)
+
+
+@pytest.mark.parametrize("lines", rows("X-08", {
+    "obs-fold": b"X: a\r\n b\r\n c", "no-colon": b"nonsense", "nul": b"X: a\0b",
+    "ten-thousand": b"\r\n".join(b"X-%d: y" % i for i in range(10000)), "bare-lf": b"X: a\nY: b",
+}) + rows("X-10", {"cl-te": b"Content-Length: 3\r\nTransfer-Encoding: chunked",
+                   "plus": b"Content-Length: +5"}))
+def test_doubtful_headers(site, lines):
+    """Accepted or refused, as the client library has it; never half an answer, never a crash."""
+    def hook(exchange):
+        body = body_of(exchange)
+        if b"chunked" in lines:
+            return OK + b"\r\n" + lines + b"\r\n\r\n" + chunked(body) + b"0\r\n\r\n"
+        return OK + b"\r\n" + lines + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    answer = attempt(site, "token", hook)
+    if answer.status in (302, 303):
+        return
+    reject(site, answer, ANY, 502)
+
+
+@pytest.mark.parametrize("close", rows("X-01", {"token": "token", "userinfo": "userinfo"}))
+def test_connection_refused(lab, make_site, close):
+    dead = Idp(lab.keys)
+    dead.refuse()
+    idp = Idp(lab.keys)
+    idp.metadata = lambda d: {**d, f"{close}_endpoint": dead.url(close)}
+    site = make_site(idp=idp, directives={"userinfo": "on"}, control=False)
+    start = time.monotonic()
+    browser = site.browser()
+    reject(site, browser.try_login("/x"), "idp_connect", 502)
+    assert time.monotonic() - start < 5 * SLOW
+
+
+@case("X-01")
+def test_connection_refused_before_the_login(lab, make_site):
+    idp = Idp(lab.keys)
+    idp.refuse()
+    site = make_site(idp=idp, control=False)
+    answer = site.browser().get("/x")
+    assert answer.status == 502 and site.refusals()[-1][1] in ("idp_connect", "metadata_unavailable")
+    # It comes back without a reload.
+    idp.listen()
+    site.wait(lambda: site.browser().get("/x").status == 302, "recovery", 15)
+
+
+@case("X-01")
+def test_next_address_is_tried(lab, make_site):
+    """`localhost` has two addresses; only one of them listens."""
+    idp = Idp(lab.keys, host="localhost")
+    site = make_site(idp=idp)
+    with site.signed_in():
+        pass
+
+
+@case("X-02")
+def test_blackholed_provider(lab, make_site):
+    port, keep = blackhole()
+    idp = Idp(lab.keys)
+    idp.metadata = lambda d: {**d, "token_endpoint": f"http://127.0.0.1:{port}/token"}
+    site = make_site(idp=idp, directives=FAST, control=False)
+    start = time.monotonic()
+    browser = site.browser()
+    answer = browser.try_login("/x")
+    reject(site, answer, "idp_timeout|idp_connect", (502, 504))
+    assert time.monotonic() - start < 6 * SLOW
+    for sock in keep:
+        sock.close()
+
+
+@pytest.mark.parametrize("stage", rows("X-04", {"accept": "accept", "half-request": "half"}))
+def test_reset_before_an_answer(site, stage):
+    browser = site.browser()
+    first = browser.start("/x")
+    target = browser.callback_url(first)
+    site.idp.drop_connections()
+
+    def on_connect(sock):
+        if stage == "half":
+            sock.recv(16)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        sock.close()
+        return True
+    site.idp.on_connect = on_connect
+    answer = browser.callback(target)
+    reject(site, answer, "idp_connect|idp_http", 502)
+
+
+@case("X-15")
+def test_idle_connection_closed_by_the_peer(site):
+    """A login right after the provider has closed every idle connection."""
+    for _ in range(3):
+        with site.signed_in():
+            pass
+        site.idp.drop_connections()
+    assert site.refusals() == []
+
+
+@case("X-15")
+def test_code_is_sent_once(site):
+    """The request was received, then the connection died: the code is not sent again."""
+    answer = attempt(site, "token", lambda x: x.rst())
+    reject(site, answer, TRANSPORT, 502)
+    assert site.delta("token") == 1
+
+
+@case("X-16")
+def test_response_queue_poisoning(site):
+    """Bytes behind an answer are never taken for the answer to the next request."""
+    evil = b'{"access_token":"evil","token_type":"Bearer","id_token":"evil"}'
+
+    def hook(exchange):
+        return exchange.default().bytes() + Reply(evil).bytes()
+    for endpoint in ("token", "userinfo"):
+        site.idp.on = {endpoint: lambda x: (x.send(hook(x)), time.sleep(0.05), None)[2]}
+        for _ in range(3):
+            browser = site.browser()
+            answer = browser.try_login("/x")
+            if answer.status in (302, 303):
+                passes(site, browser.get("/x"), remote_user="jdoe")
+            browser.close()
+    site.idp.on = {}
+    with site.signed_in():
+        pass
+
+
+@pytest.mark.parametrize("family", rows("X-30", {"ipv6": "::1"}))
+def test_ipv6_literal(lab, make_site, family):
+    try:
+        idp = Idp(lab.keys, bind=family, host="[::1]")
+    except OSError:
+        pytest.skip("no IPv6 on this machine")
+    site = make_site(idp=idp)
+    with site.signed_in():
+        pass
+    assert idp.last("token").headers.get("host") == f"[::1]:{idp.port}"
+
+
+@case("X-18")
+def test_name_that_does_not_resolve(lab, make_site):
+    idp = Idp(lab.keys)
+    site = make_site(idp=idp, directives={"issuer": "https://idp.invalid", "insecure_http": None,
+                                          **FAST}, control=False)
+    start = time.monotonic()
+    answer = site.browser().get("/x")
+    assert answer.status in (502, 504), answer
+    assert site.refusals()[-1][1] in ("idp_connect", "idp_timeout", "metadata_unavailable")
+    assert time.monotonic() - start < 15 * SLOW
+
+
+@pytest.mark.parametrize("endpoint", rows("X-27", {e: e for e in ("token", "userinfo", "discovery",
+                                                                  "jwks")}))
+def test_browser_leaves_during_a_call(lab, make_site, endpoint):
+    """The connection to the provider is given up, nothing is stored, nothing crashes."""
+    idp = Idp(lab.keys)
+    site = make_site(idp=idp, directives={"userinfo": "on"},
+                     control=endpoint in ("token", "userinfo"))
+    arrived = []
+
+    def hook(exchange):
+        arrived.append(time.monotonic())
+        time.sleep(0.4)
+        return exchange.default()
+    connections = []
+    for _ in range(6):
+        if endpoint in ("token", "userinfo"):
+            browser = site.browser()
+            target = browser.callback_url(browser.start("/x"))
+            cookie = browser.jar.header("https", site.host, "/oidc_callback")
+            browser.close()
+        else:
+            target, cookie = "/x", "a=b"
+        idp.on[endpoint] = hook
+        connection = site.connect()
+        connection.send(f"GET {target} HTTP/1.1\r\nHost: {site.host}\r\nAccept: text/html\r\n"
+                        f"Cookie: {cookie}\r\n\r\n")
+        connections.append(connection)
+        if endpoint in ("discovery", "jwks") and len(connections) == 6:
+            break
+    site.wait(lambda: arrived, "request at the provider")
+    for i, connection in enumerate(connections):
+        connection.rst() if i % 2 else connection.close()
+    time.sleep(0.6)
+    idp.on.clear()
+    sane(site)
+    with site.signed_in():
+        pass
+
+
+@case("X-27")
+def test_many_clients_and_a_stalled_provider(site):
+    """Other requests are served while a hundred logins wait."""
+    site.idp.on["token"] = lambda x: x.stall(3)
+    browsers = [site.browser() for _ in range(40)]
+    targets = [b.callback_url(b.start("/x")) for b in browsers]
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        waiting = [pool.submit(b.callback, t) for b, t in zip(browsers, targets)]
+        start = time.monotonic()
+        for _ in range(20):
+            assert site.control.get("/control").from_backend
+        assert not any(w.done() for w in waiting) or time.monotonic() - start > 1
+        for w in waiting:
+            assert w.result().status == 504
+
+
+@case("X-15")
+def test_connections_are_reused(make_site):
+    site = make_site(workers=1)
+    for _ in range(3):
+        with site.signed_in():
+            pass
+    before = site.idp.connections
+    for _ in range(10):
+        with site.signed_in():
+            pass
+    assert site.idp.connections - before <= 1
+
+
+@case("X-13")
+def test_no_compression_is_asked_for(site):
+    with site.signed_in():
+        pass
+    for endpoint in ("token", "userinfo"):
+        assert site.idp.last(endpoint).headers.get("accept-encoding") in (None, "identity")
+
+
+@case("X-18")
+def test_environment_proxies_are_ignored(lab, make_site, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, lab.trap.url)
+    site = make_site(main="env http_proxy; env https_proxy; env HTTPS_PROXY; env ALL_PROXY; env all_proxy;")
+    with site.signed_in():
+        pass

@@ -1,0 +1,133 @@
+// A provider that signs with ES256, for the tests of flows.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "forge.hpp"
+#include "oidc/flow.hpp"
+#include "unit.hpp"
+
+namespace oidc::unit {
+
+inline constexpr Seconds kNow = 1'700'000'000;
+
+template <class T>
+T& expect(Step& step) {
+    const auto* refused = std::get_if<Refuse>(&step);
+    ck_assert_msg(std::holds_alternative<T>(step), "another step (%zu) %s", step.index(),
+                  refused == nullptr ? "" : refused->error.detail.c_str());
+    return std::get<T>(step);
+}
+
+inline HttpResponse json_response(std::string_view body) {
+    HttpResponse response;
+    response.status = 200;
+    response.content_type = "application/json";
+    response.body = Secret(body);
+    return response;
+}
+
+struct World {
+    ProviderConfig config;
+    Metadata metadata;
+    FakePorts fake;
+    std::string kid = "k1";  // of the key in the JWKS
+    std::uint64_t generation = 3;
+    std::string access_token = "access-token";
+
+    World() {
+        config.name = "op";
+        config.issuer = "https://op.example";
+        config.client_id = "espocrm";
+        config.client_secret = Secret("the-client-secret");
+        metadata.authorization_endpoint = "https://op.example/auth";
+        metadata.token_endpoint = "https://op.example/token";
+        metadata.userinfo_endpoint = "https://op.example/userinfo";
+        metadata.jwks_uri = "https://op.example/jwks";
+        metadata.id_token_signing_algs = {"ES256"};
+    }
+    [[nodiscard]] std::shared_ptr<const ProviderState> provider() const {
+        auto state = std::make_shared<ProviderState>();
+        state->metadata = metadata;
+        Result<KeySet> keys = KeySet::parse(forge_jwks({key().jwk(kid)}));
+        ck_assert_result_ok(keys);
+        state->keys = *std::move(keys);
+        state->algs = allowed_algs(config, metadata.id_token_signing_algs);
+        state->pkce = use_pkce(config, metadata);
+        state->generation = generation;
+        return state;
+    }
+    // A good ID token under `with_kid` (empty: the known one, "-": none); `more` are members that
+    // come with a leading comma and, for "nonce", instead of the right one.
+    [[nodiscard]] std::string id_token(std::string_view with_kid = {},
+                                       std::string_view more = {}) const {
+        const std::string_view used = with_kid.empty() ? std::string_view(kid) : with_kid;
+        std::string payload =
+            R"({"iss":"https://op.example","aud":"espocrm","sub":"john-id","sid":"sid-1",)"
+            R"("preferred_username":"john","auth_time":)" +
+            std::to_string(kNow - 50) + R"(,"iat":)" + std::to_string(kNow) + R"(,"exp":)" +
+            std::to_string(kNow + 300);
+        if (more.find("\"nonce\"") == std::string_view::npos) {
+            payload += R"(,"nonce":"the-nonce")";
+        }
+        payload.append(more).append("}");
+        return forge_token(forge_header("ES256", used == "-" ? std::string_view() : used), payload,
+                           Alg::ES256, key());
+    }
+    [[nodiscard]] HttpResponse token_response(std::string_view id_token) const {
+        return json_response(R"({"token_type":"Bearer","expires_in":3600,"access_token":")" +
+                             access_token + R"(","id_token":")" + std::string(id_token) + "\"}");
+    }
+    [[nodiscard]] HttpResponse jwt_response(std::string_view payload,
+                                            std::string_view with_kid) const {
+        HttpResponse response =
+            json_response(forge_token(forge_header("ES256", with_kid), payload, Alg::ES256, key()));
+        response.content_type = "application/jwt";
+        return response;
+    }
+    static const ForgeKey& key() { return ForgeKey::for_alg(Alg::ES256); }
+};
+
+// A callback of the world's provider, for a login that is under way.
+struct Callback {
+    explicit Callback(World& world, std::string_view query = "code=the-code&state=s")
+        : Callback(world, query, world.fake.ports()) {}
+    Callback(World& world, std::string_view query, Ports ports)
+        : world(world), flow(world.config, ports, pending(), response(query)) {}
+
+    Step start() {
+        Step first = flow.start();
+        ck_assert_uint_eq(expect<NeedProvider>(first).newer_than, 0);
+        return flow.resume(ProviderReady(world.provider()));
+    }
+    HttpRequest to_token() {
+        Step step = start();
+        return std::move(expect<Fetch>(step).request);
+    }
+
+    World& world;
+    CallbackFlow flow;
+
+  private:
+    static PendingLogin pending() {
+        PendingLogin login;
+        login.state = "ngxoidc1.s";
+        login.nonce = "the-nonce";
+        login.verifier = Secret("the-verifier");
+        login.return_to = "/a?b=1";
+        login.redirect_uri = "https://app.example/oidc_callback";
+        login.session_key = std::string(64, 'a');
+        login.created = kNow - 30;
+        return login;
+    }
+    static AuthzResponse response(std::string_view query) {
+        Result<AuthzResponse> parsed = parse_authz_response(query);
+        ck_assert_result_ok(parsed);
+        return *std::move(parsed);
+    }
+};
+
+}  // namespace oidc::unit
