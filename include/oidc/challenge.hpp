@@ -20,7 +20,7 @@ struct RequestFacts {
     std::string_view accept;
     std::string_view upgrade;
     std::string_view requested_with;
-    bool head = false;  // HEAD; `get` is false then
+    bool head = false;  // HEAD; `get` is false then. The adapter treats HEAD like GET in both
 };
 
 // A top-level navigation: GET, not a prefetch, no Upgrade, Sec-Fetch-Mode: navigate with
