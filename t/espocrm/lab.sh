@@ -85,6 +85,11 @@ http {
         root $LAB/espo/public;
         index index.php;
         location ^~ /client/ { root $LAB/espo; }
+        location ^~ /api/v1/portal-access/ {
+            $fastcgi
+            fastcgi_param SCRIPT_FILENAME \$document_root/api/v1/portal-access/index.php;
+            fastcgi_param SCRIPT_NAME /api/v1/portal-access/index.php;
+        }
         location ^~ /api/v1/ {
             $fastcgi
             fastcgi_param SCRIPT_FILENAME \$document_root/api/v1/index.php;

@@ -29,6 +29,8 @@ STOCK_TEXT = "If this window is not closed automatically"
 OPCACHE_PAUSE = 3
 DOORS = ("/oauth-callback.php", "/oauth/callback/", "/portal/oauth-callback.php",
          "/?entryPoint=oauthCallback", "/?entryPoint=OauthCallback")
+if LAB and not Path(f"{LAB}/espo/public/oauth/callback/index.php").exists():
+    DOORS = tuple(door for door in DOORS if door != "/oauth/callback/")  # as of EspoCRM 9.1
 
 pytestmark = pytest.mark.skipif(not LAB, reason="ESPOCRM_LAB is not set: no EspoCRM to test with")
 
@@ -177,7 +179,7 @@ def test_installs_and_changes_nothing_before_it_is_switched_on(tmp_path):
     output, manifest = install(tmp_path)
     assert f"v{manifest['version']} is installed" in output
     # what an earlier run may have left
-    settings(oidcProxy=False, oidcProxySecret=None, authenticationMethod="Espo", oidcClientId=None,
+    settings(siteUrl=SITE, oidcProxy=False, oidcProxySecret=None, authenticationMethod="Espo", oidcClientId=None,
              oidcTokenEndpoint=None)
     assert STOCK_TEXT in callback(assertion()).text
     settings(authenticationMethod="Oidc", oidcUsernameClaim="preferred_username", oidcCreateUser=True,
@@ -446,18 +448,24 @@ def test_username_that_does_not_fit():
     assert "max length" in log.text
 
 
+def sql(statement):
+    subprocess.run(["mariadb", "--no-defaults", "-uroot", f"-S{LAB}/run/mysqld.sock", "espo", "-e",
+                    statement], check=True)
+
+
 def test_user_with_second_factor_is_not_asked_again():
+    version = tuple(int(part) for part in config_values()["version"].split(".")[:2])
     record = find_user("alice")
     settings(auth2FA=True, auth2FAMethodList=["Totp"])
-    sql = ("INSERT INTO user_data (id, user_id, auth2_f_a, auth2_f_a_method, auth2_f_a_totp_secret) "
-           f"VALUES ('t2fa', '{record['id']}', 1, 'Totp', 'SECRET') ON DUPLICATE KEY UPDATE auth2_f_a=1")
-    subprocess.run(["mariadb", "--no-defaults", "-uroot", f"-S{LAB}/run/mysqld.sock", "espo", "-e",
-                    sql], check=True)
+    sql("INSERT INTO user_data (id, user_id, auth2_f_a, auth2_f_a_method, auth2_f_a_totp_secret) "
+        f"VALUES ('t2fa', '{record['id']}', 1, 'Totp', 'SECRET')")
     try:
-        sign_in("alice")
+        if version >= (8, 4):
+            sign_in("alice")
+        else:
+            refused("alice", "second-step")
     finally:
-        subprocess.run(["mariadb", "--no-defaults", "-uroot", f"-S{LAB}/run/mysqld.sock", "espo",
-                        "-e", "DELETE FROM user_data WHERE id='t2fa'"], check=True)
+        sql("DELETE FROM user_data WHERE id = 't2fa'")
         settings(auth2FA=False)
 
 

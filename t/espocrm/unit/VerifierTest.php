@@ -59,10 +59,13 @@ class VerifierTest extends TestCase
         $this->assertGreaterThanOrEqual(self::NOW + 60, $this->store->used['id-1']);
     }
 
-    public function testSpacesAroundTheSecretDoNotCount(): void
+    public function testEndOfLineIsNotPartOfTheSecret(): void
     {
         $this->assertSame('subject-1',
-            $this->verify(AssertionFactory::create(), self::NOW, ' ' . AssertionFactory::SECRET . "\n")->get('sub'));
+            $this->verify(AssertionFactory::create(), self::NOW, AssertionFactory::SECRET . "\r\n")->get('sub'));
+
+        $this->expectExceptionMessage('proxy secret');
+        $this->verify(AssertionFactory::create(['jti' => 'b']), self::NOW, AssertionFactory::SECRET . ' ');
     }
 
     public function provideParties(): array
@@ -98,7 +101,7 @@ class VerifierTest extends TestCase
 
     public function testSecretNotUsable(): void
     {
-        foreach (['', '   ', str_repeat('x', 31), str_repeat('x', 31) . ' '] as $secret) {
+        foreach (['', '   ', str_repeat('x', 31), str_repeat('x', 31) . "\n"] as $secret) {
             $assertion = AssertionFactory::create([], secret: $secret);
 
             $this->assertRefused(Reason::SecretNotSet, fn () => $this->verify($assertion, secret: $secret));

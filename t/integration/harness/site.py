@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import pathlib
 import re
 import ssl
@@ -179,6 +180,8 @@ class Site:
             if self.own_idp:
                 idp.stop()
         assert not problems, "\n".join(problems)
+        if check and not os.environ.get("KEEP"):
+            self.nginx.remove()
 
     def __enter__(self):
         return self
