@@ -1,0 +1,21 @@
+<?php
+
+namespace Espo\Modules\OidcProxy\Assertion;
+
+use RuntimeException;
+
+/**
+ * The message is for the log of the administrator. It never holds the secret or the assertion.
+ */
+class Refused extends RuntimeException
+{
+    public function __construct(private Reason $reason, string $message)
+    {
+        parent::__construct($message);
+    }
+
+    public function getReason(): Reason
+    {
+        return $this->reason;
+    }
+}

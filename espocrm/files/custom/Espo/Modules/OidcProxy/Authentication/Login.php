@@ -1,0 +1,40 @@
+<?php
+
+namespace Espo\Modules\OidcProxy\Authentication;
+
+use Espo\Core\Api\Request;
+use Espo\Core\Authentication\Login as LoginInterface;
+use Espo\Core\Authentication\Login\Data;
+use Espo\Core\Authentication\Oidc\Login as OidcLogin;
+use Espo\Core\Authentication\Result;
+use Espo\Core\Authentication\Result\FailReason;
+use Espo\Core\InjectableFactory;
+use Espo\Core\Utils\Log;
+
+/**
+ * The method `Oidc` for everything but the callback: auth tokens and passwords, as EspoCRM does it.
+ * While the proxy does the sign-in, a code of an identity provider is not accepted beside it.
+ */
+class Login implements LoginInterface
+{
+    private const CODE_USERNAME = '**oidc';
+
+    public function __construct(
+        private InjectableFactory $injectableFactory,
+        private Params $params,
+        private Log $log,
+    ) {}
+
+    public function login(Data $data, Request $request): Result
+    {
+        if ($data->getUsername() === self::CODE_USERNAME && $this->params->isEnabled()) {
+            $this->log->warning("OidcProxy: Sign-in with an authorization code refused, the proxy does the sign-in.");
+
+            return Result::fail(FailReason::METHOD_NOT_ALLOWED);
+        }
+
+        return $this->injectableFactory
+            ->create(OidcLogin::class)
+            ->login($data, $request);
+    }
+}

@@ -1,0 +1,54 @@
+<?php
+
+namespace Espo\Modules\OidcProxy\Classes\FieldValidators\Settings;
+
+use Espo\Core\FieldValidation\Validator;
+use Espo\Core\FieldValidation\Validator\Data;
+use Espo\Core\FieldValidation\Validator\Failure;
+use Espo\Core\Utils\Config;
+use Espo\Modules\OidcProxy\Assertion\Verifier;
+use Espo\Modules\OidcProxy\Authentication\Params;
+use Espo\ORM\Entity;
+
+/**
+ * Nobody may be locked out: the sign-in by the proxy needs a usable secret, and a password as a second way in.
+ * Used for each of the three fields, whichever of them is saved.
+ *
+ * @implements Validator<Entity>
+ * @noinspection PhpUnused
+ */
+class ProxySettings implements Validator
+{
+    public function __construct(private Config $config) {}
+
+    public function validate(Entity $entity, string $field, Data $data): ?Failure
+    {
+        if (!$this->getValue(Params::PROXY, $data)) {
+            return null;
+        }
+
+        if ($field === Params::FALLBACK || $field === Params::PROXY) {
+            if (!$this->getValue(Params::FALLBACK, $data)) {
+                return Failure::create();
+            }
+        }
+
+        if ($field === Params::SECRET || $field === Params::PROXY) {
+            $secret = $this->getValue(Params::SECRET, $data);
+
+            if (!is_string($secret) || !Verifier::isUsableSecret($secret)) {
+                return Failure::create();
+            }
+        }
+
+        return null;
+    }
+
+    /**
+     * What will be in the config after saving.
+     */
+    private function getValue(string $name, Data $data): mixed
+    {
+        return $data->has($name) ? $data->get($name) : $this->config->get($name);
+    }
+}

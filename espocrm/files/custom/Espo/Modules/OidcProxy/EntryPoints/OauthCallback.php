@@ -1,0 +1,112 @@
+<?php
+
+namespace Espo\Modules\OidcProxy\EntryPoints;
+
+use Espo\Core\Api\Request;
+use Espo\Core\Api\Response;
+use Espo\Core\EntryPoint\EntryPoint;
+use Espo\Core\EntryPoint\Traits\NoAuth;
+use Espo\Core\Utils\Log;
+use Espo\EntryPoints\OauthCallback as StockOauthCallback;
+use Espo\Modules\OidcProxy\Assertion\FileJtiStore;
+use Espo\Modules\OidcProxy\Assertion\Refused as AssertionRefused;
+use Espo\Modules\OidcProxy\Assertion\SiteUrl;
+use Espo\Modules\OidcProxy\Assertion\Verifier;
+use Espo\Modules\OidcProxy\Authentication\Params;
+use Espo\Modules\OidcProxy\SignIn\Page;
+use Espo\Modules\OidcProxy\SignIn\Reason;
+use Espo\Modules\OidcProxy\SignIn\Refused;
+use Espo\Modules\OidcProxy\SignIn\ReturnTarget;
+use Espo\Modules\OidcProxy\SignIn\Service;
+use Throwable;
+
+/**
+ * The callback of OAuth popups, and the sign-in of the users whom the reverse proxy vouches for.
+ *
+ * @noinspection PhpUnused
+ */
+class OauthCallback implements EntryPoint
+{
+    use NoAuth;
+
+    private const HEADER_ASSERTION = 'X-Oidc-Assertion';
+    private const HEADER_RETURN_TO = 'X-Oidc-Return-To';
+    private const PARAM_RETURN_TO = 'return_to';
+    private const JTI_DIRECTORY = 'data/oidc-proxy/jti';
+
+    public function __construct(
+        private StockOauthCallback $stockOauthCallback,
+        private Params $params,
+        private Service $service,
+        private Page $page,
+        private Log $log,
+    ) {}
+
+    public function run(Request $request, Response $response): void
+    {
+        if (!$this->params->isEnabled() || $this->isPopup($request)) {
+            $this->stockOauthCallback->run($request, $response);
+
+            return;
+        }
+
+        $target = $this->getTarget($request);
+
+        try {
+            $claims = (new Verifier($this->params->getSecret(), $this->params->getSiteUrl(), $this->getJtiStore()))
+                ->verify($request->getHeader(self::HEADER_ASSERTION), time());
+
+            $session = $this->service->signIn($claims, $request, $response);
+        } catch (AssertionRefused|Refused $e) {
+            $this->refuse($response, $e->getReason()->value, $e->getMessage(), $target);
+
+            return;
+        } catch (Throwable $e) {
+            $this->refuse($response, Reason::Failure->value, self::describe($e), $target);
+
+            return;
+        }
+
+        $this->page->writeSignedIn($response, $session, $target);
+    }
+
+    /**
+     * An answer of an external account: the window that opened the popup reads the address.
+     */
+    private function isPopup(Request $request): bool
+    {
+        return $request->hasQueryParam('code') || $request->hasQueryParam('error');
+    }
+
+    private function getTarget(Request $request): string
+    {
+        $basePath = SiteUrl::parse($this->params->getSiteUrl())?->getBasePath() ?? '/';
+
+        return (new ReturnTarget($basePath, $this->params->getLogoutUrl()))->choose(
+            $request->getHeader(self::HEADER_RETURN_TO),
+            $request->getQueryParam(self::PARAM_RETURN_TO)
+        );
+    }
+
+    private function getJtiStore(): FileJtiStore
+    {
+        return new FileJtiStore(self::JTI_DIRECTORY);
+    }
+
+    private function refuse(Response $response, string $reason, string $message, string $target): void
+    {
+        $level = $reason === Reason::Failure->value ? Log::LEVEL_ERROR : Log::LEVEL_WARNING;
+
+        // A claim may hold anything, a log line must stay one.
+        $message = preg_replace('/[\x00-\x1f\x7f]+/', ' ', $message);
+
+        $this->log->log($level, "OidcProxy: Sign-in refused ($reason): $message.");
+
+        $this->page->writeRefused($response, $reason, $target);
+    }
+
+    private static function describe(Throwable $e): string
+    {
+        return get_class($e) . ' ' . rtrim($e->getMessage(), '.') . " at {$e->getFile()}:{$e->getLine()}";
+    }
+}

@@ -1,0 +1,219 @@
+<?php
+
+namespace Espo\Modules\OidcProxy\SignIn;
+
+use Espo\Core\Api\Response;
+use Espo\Core\Utils\Language;
+use Espo\Modules\OidcProxy\Assertion\SiteUrl;
+use Espo\Modules\OidcProxy\Authentication\Params;
+
+/**
+ * The pages of the callback. They load nothing and run only their own script.
+ */
+class Page
+{
+    private const STATUS_REFUSED = 403;
+    private const STATUS_MAINTENANCE = 503;
+    private const SCOPE = 'OidcProxy';
+
+    private const JSON_FLAGS =
+        JSON_HEX_TAG | JSON_HEX_AMP | JSON_HEX_APOS | JSON_HEX_QUOT | JSON_UNESCAPED_SLASHES | JSON_THROW_ON_ERROR;
+
+    /**
+     * Leaves the browser as EspoCRM's own login does, see its app.js.
+     */
+    private const SIGNED_IN_SCRIPT = <<<'JS'
+        var target = data.target;
+
+        if (localStorage.getItem('espo-user-lastUserId') !== data.userId) {
+            Object.keys(localStorage)
+                .filter(function (key) { return /^cache.*-app-(metadata|language)/.test(key); })
+                .forEach(function (key) { localStorage.removeItem(key); });
+        }
+
+        localStorage.setItem('espo-user-auth', data.auth);
+        localStorage.setItem('espo-user-lastUserId', data.userId);
+        localStorage.removeItem('espo-user-anotherUser');
+
+        document.cookie = 'auth-token=' + data.token + '; SameSite=Lax; path=/; expires=' +
+            new Date(Date.now() + 1000 * 24 * 3600 * 1000).toUTCString() +
+            (location.protocol === 'https:' ? '; Secure' : '');
+
+        sessionStorage.removeItem('oidc-proxy-hold');
+
+        if (window.BroadcastChannel) {
+            new BroadcastChannel('app').postMessage('logged-in');
+        }
+
+        if (target.indexOf('#') === -1 && location.hash !== '#logout') {
+            target += location.hash;
+        }
+
+        location.replace(target);
+        JS;
+
+    /**
+     * Keeps the login page from signing in by itself again, in this tab, until somebody asks for it.
+     */
+    private const REFUSED_SCRIPT = <<<'JS'
+        sessionStorage.setItem('oidc-proxy-hold', '1');
+
+        var retry = document.getElementById('retry');
+
+        if (location.hash && retry.search.indexOf('%23') === -1) {
+            retry.search += encodeURIComponent(location.hash);
+            retry.hash = location.hash;
+        }
+        JS;
+
+    private const STYLE = <<<'CSS'
+        body { margin: 0; background: #f1f3f5; color: #27303a; font: 15px/1.5 system-ui, sans-serif; }
+        main { max-width: 38em; margin: 8vh auto; padding: 1.5em 2em; background: #fff; border-radius: 6px;
+            border: 1px solid #d9dee3; }
+        h1 { margin: 0 0 .6em; font-size: 1.35em; }
+        .hint { margin: 1.4em 0; padding: .8em 1em; background: #f6f8fa; border-left: 3px solid #8a97a6; }
+        .hint h2 { margin: 0 0 .3em; font-size: 1em; }
+        .hint p { margin: 0; }
+        code { font-size: .93em; }
+        .links a { display: inline-block; margin-right: 1.4em; color: #2a5d94; }
+        @media (prefers-color-scheme: dark) {
+            body { background: #1d2126; color: #d7dce2; }
+            main { background: #262b31; border-color: #3a424b; }
+            .hint { background: #20252a; }
+            .links a { color: #8db9ea; }
+        }
+        CSS;
+
+    public function __construct(
+        private Params $params,
+        private Language $defaultLanguage,
+    ) {}
+
+    public function writeSignedIn(Response $response, Session $session, string $target): void
+    {
+        $data = [
+            'auth' => base64_encode($session->getUserName() . ':' . $session->getToken()),
+            'token' => $session->getToken(),
+            'userId' => $session->getUserId(),
+            'target' => $target,
+        ];
+
+        $title = $this->text('signingIn');
+        $noScript = $this->text('noScript');
+
+        $this->write($response, $title, "<p>$title</p><noscript><p>$noScript</p></noscript>",
+            self::SIGNED_IN_SCRIPT, $data);
+    }
+
+    public function writeRefused(Response $response, string $reason, string $target): void
+    {
+        $response->setStatus($reason === Reason::Maintenance->value ? self::STATUS_MAINTENANCE : self::STATUS_REFUSED);
+
+        $title = $this->text('title');
+
+        $body =
+            "<h1>$title</h1>" .
+            "<p>{$this->text("$reason-user", 'user')}</p>" .
+            "<div class=\"hint\"><h2>{$this->text('forAdmin')}</h2>" .
+            "<p>{$this->text("$reason-admin", 'admin')}</p></div>" .
+            "<p>{$this->text('reason')} <code>" . self::escape($reason) . "</code></p>" .
+            "<p class=\"links\">" . $this->composeLinks($target) . "</p>";
+
+        $this->write($response, $title, $body, self::REFUSED_SCRIPT);
+    }
+
+    private function composeLinks(string $target): string
+    {
+        $basePath = SiteUrl::parse($this->params->getSiteUrl())?->getBasePath() ?? '/';
+
+        $list = [
+            self::composeLink(
+                // The fragment stands beside it as well: the proxy keeps that one, if it has to sign in first.
+                $basePath . 'oauth-callback.php?return_to=' . rawurlencode($target) . strstr($target, '#'),
+                $this->text('retry'),
+                'retry'
+            ),
+        ];
+
+        if ($this->params->hasFallback()) {
+            $list[] = self::composeLink($basePath . '?signIn=password', $this->text('password'));
+        }
+
+        $logoutUrl = $this->params->getLogoutUrl();
+
+        if ($logoutUrl && preg_match('~^(https?://[^{}\s]+|/[^/\\\\{}\s][^{}\s]*)$~', $logoutUrl)) {
+            $list[] = self::composeLink($logoutUrl, $this->text('signOut'));
+        }
+
+        return implode(' ', $list);
+    }
+
+    private static function composeLink(string $url, string $label, ?string $id = null): string
+    {
+        $idPart = $id ? " id=\"$id\"" : '';
+
+        return "<a href=\"" . self::escape($url) . "\"$idPart>$label</a>";
+    }
+
+    /**
+     * @param array<string, string> $data
+     */
+    private function write(Response $response, string $title, string $body, string $script, array $data = []): void
+    {
+        $nonce = base64_encode(random_bytes(16));
+        $json = json_encode((object) $data, self::JSON_FLAGS);
+        $language = self::escape(strtok($this->defaultLanguage->getLanguage(), '_') ?: 'en');
+        $style = self::STYLE;
+
+        $response
+            ->setHeader('Content-Type', 'text/html; charset=utf-8')
+            ->setHeader('Cache-Control', 'no-store')
+            ->setHeader('Referrer-Policy', 'no-referrer')
+            ->setHeader('X-Content-Type-Options', 'nosniff')
+            ->setHeader('Content-Security-Policy',
+                "default-src 'none'; script-src 'nonce-$nonce'; style-src 'nonce-$nonce'; " .
+                "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+            ->writeBody(<<<HTML
+                <!DOCTYPE html>
+                <html lang="$language">
+                <head>
+                <meta charset="utf-8">
+                <meta name="viewport" content="width=device-width, initial-scale=1">
+                <meta name="robots" content="noindex">
+                <title>$title</title>
+                <style nonce="$nonce">
+                $style
+                </style>
+                </head>
+                <body>
+                <main>$body</main>
+                <script nonce="$nonce">
+                (function (data) {
+                $script
+                })($json);
+                </script>
+                </body>
+                </html>
+
+                HTML);
+    }
+
+    /**
+     * @param string $category A fallback, for reasons without a text of their own.
+     */
+    private function text(string $name, string $category = ''): string
+    {
+        $text = $this->defaultLanguage->translateLabel($name, 'messages', self::SCOPE);
+
+        if ($text === $name && $category !== '') {
+            $text = $this->defaultLanguage->translateLabel("default-$category", 'messages', self::SCOPE);
+        }
+
+        return self::escape($text);
+    }
+
+    private static function escape(string $text): string
+    {
+        return htmlspecialchars($text, ENT_QUOTES | ENT_SUBSTITUTE | ENT_HTML5, 'UTF-8');
+    }
+}
