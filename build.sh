@@ -11,6 +11,7 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
   build             the module alone (default): build/ngx_http_auth_oidc_module.so
   demo [--check]    a whole sign-in on this machine; --check does it by itself and exits 0 or 1
   test [ARGS]       everything that is checked; with ARGS (for pytest) the integration tests only
+  extension         the EspoCRM extension as a zip in build/
   lint              clang-format and clang-tidy
   coverage          unit tests with line and branch coverage of src/
   fuzz SECONDS      every fuzz target for so long
@@ -27,7 +28,7 @@ END
 
 BUILD_PACKAGES="g++ make pkg-config libssl-dev libjansson-dev libcjose-dev libcurl4-openssl-dev"
 DEMO_PACKAGES="ca-certificates openssl python3"
-TEST_PACKAGES="cmake check clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev glewlwyd
+TEST_PACKAGES="cmake check clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev glewlwyd php-cli phpunit
     python3-cryptography python3-pytest"
 MODULE=ngx_http_auth_oidc_module.so
 OP=t/integration/op
@@ -141,7 +142,8 @@ build_module() {
     fi
     mkdir -p "$out"
     # Configured again only when something changed that the Makefile does not follow.
-    stamp=$({ cat build.sh config config.make sources.mk "$source/src/core/nginx.h"
+    stamp=$({ cat config config.make sources.mk "$source/src/core/nginx.h"
+              declare -f configure_nginx
               echo "$root" include/oidc/*.hpp ngx_module/*.hpp; $cc --version; } | cksum)
     if [ "$(cat "$obj/.stamp" 2>/dev/null)" != "$stamp" ]; then
         say "configuring nginx for the module ($cc${SANITIZE:+, sanitizers})"
@@ -151,7 +153,8 @@ build_module() {
     fi
     say "compiling the module ($cc${SANITIZE:+, sanitizers})"
     # shellcheck disable=SC2086
-    logged "$obj.make.log" make -s -j"$(nproc)" -f "$obj/Makefile" -C "$source" $targets
+    logged "$obj.make.log" make -s -j"$(nproc)" -f "$obj/Makefile" -C "$source" $targets \
+        OIDC_CXXFLAGS="${SANITIZE:+-O1}"
     cmp -s "$obj/$MODULE" "$out/$MODULE" || cp "$obj/$MODULE" "$out/$MODULE"
     load_test "$out/$MODULE"
     echo "$out/$MODULE"
@@ -233,6 +236,7 @@ case ${command:-build} in
         . tools/checks.sh
         "run_$command" "${args[@]}"
         ;;
+    extension) need python3 && mkdir -p build && /usr/bin/python3 espocrm/pack.py build ;;
     install) run_install ;;
     clean) rm -rf build $OP/node_modules ;;
     help | -h | --help) usage ;;

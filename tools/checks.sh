@@ -102,6 +102,13 @@ count_units() {
 
 run_corpora() { ctest --test-dir build/unit -E '^unit$' --output-on-failure --no-tests=error; }
 
+# Its parts that need no EspoCRM, and the syntax of all others.
+check_extension() {
+    find espocrm t/espocrm -name '*.php' -print0 | xargs -0 -n 1 php -l >/dev/null
+    phpunit -c t/espocrm
+    /usr/bin/python3 espocrm/pack.py build
+}
+
 run_coverage() {
     need $BUILD_PACKAGES $TEST_PACKAGES gcovr
     say "compiling the unit tests with coverage"
@@ -171,6 +178,9 @@ run_test() {
     attempt "unit tests" run_units
     count_units
     step "stored fuzz inputs" run_corpora
+    if [ -z "$SANITIZE" ]; then
+        step "the EspoCRM extension" check_extension
+    fi
     if [ -z "$SANITIZE" ]; then
         step "demo: the whole sign-in" /usr/bin/python3 demo/run.py --check --nginx "$NGINX_BIN" \
             --module "$root/$out/$MODULE"
