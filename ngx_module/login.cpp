@@ -234,7 +234,9 @@ ngx_int_t logged_in(ngx_http_request_t* r, RequestContext& ctx, const LoggedIn& 
     metadata_zone(r).count_login();
     set_session_cookie(r, ctx, done);
     std::string target = done.return_to;
-    target.append(ctx.fragment);
+    if (target.find('#') == std::string::npos) {
+        target.append(ctx.fragment);
+    }
     if (ctx.provider->config.callback_forward) {
         return forward_callback(r, ctx, done, target);
     }

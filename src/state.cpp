@@ -113,9 +113,8 @@ Result<PendingLogin> new_pending_login(std::string_view return_to, bool pkce, Po
         cleanse(verifier.data(), verifier.size());
     }
     cleanse(drawn.data(), drawn.size());
-    const std::string_view target = return_to.substr(0, return_to.find('#'));
-    const bool usable = target.size() <= kMaxReturnTarget && is_safe_return_target(target);
-    login.return_to = usable ? target : "/";
+    const bool usable = return_to.size() <= kMaxReturnTarget && is_safe_return_target(return_to);
+    login.return_to = usable ? return_to : "/";
     login.created = ports.clock.now();
     return login;
 }

@@ -50,7 +50,7 @@ struct StartLogin {
 struct LoggedIn {
     Secret id;              // raw session id for the cookie
     Secret record;          // for this very request (callback forward)
-    std::string return_to;  // safe target without fragment
+    std::string return_to;  // safe target
     std::string sub;
     Seconds expires = 0;
 };

@@ -25,7 +25,7 @@ struct PendingLogin {
     std::string state;      // kStatePrefix + 256 random bits
     std::string nonce;      // 256 bits
     Secret verifier;        // 256 bits, 43 characters; empty without PKCE
-    std::string return_to;  // path and query on our origin; a safe return target
+    std::string return_to;  // path, query and fragment on our origin; a safe return target
     std::string redirect_uri;
     std::string session_key;  // hex SHA-256 of the session cookie's id at the start, or empty
     Seconds created = 0;

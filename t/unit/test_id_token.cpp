@@ -392,6 +392,17 @@ START_TEST(i_37_at_hash_and_c_hash) {
     accepted(wider);
     wider.with("at_hash", "\"" + at_hash + "\"");
     refused(wider, Reason::id_token_at_hash);
+    // EdDSA: SHA-512, or SHA-256 as glewlwyd has it, and nothing else.
+    Case ed;
+    ed.alg = Alg::EdDSA;
+    ed.algs = {Alg::EdDSA};
+    ed.header = forge_header("EdDSA", "e");
+    for (const Alg hash : {Alg::EdDSA, Alg::ES256}) {
+        ed.with("at_hash", "\"" + *half_hash(hash, kAccessToken) + "\"");
+        accepted(ed);
+    }
+    ed.with("at_hash", "\"" + *half_hash(Alg::ES384, kAccessToken) + "\"");
+    refused(ed, Reason::id_token_at_hash);
 }
 END_TEST
 
