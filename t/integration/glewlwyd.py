@@ -37,6 +37,7 @@ SCOPES = ("profile", "email", "groups")
 CONFIG = """\
 port = {port}
 bind_address = "127.0.0.1"
+# The final slash is Debian's: every endpoint in the metadata then has two slashes after the port.
 external_url = "{origin}/"
 login_url = "login.html"
 api_prefix = "api"
@@ -159,13 +160,14 @@ def _plugin_parameters(issuer):
 
 
 class Glewlwyd:
-    def __init__(self, folder, key_file, cert_file, clients, users=None, ca_file=None, timeout=30):
+    def __init__(self, folder, key_file, cert_file, clients, users=None, ca_file=None, port=None,
+                 timeout=30):
         """`clients`: client_id, client_secret, redirect_uris; optionally post_logout_redirect_uris,
         token_endpoint_auth_method, alg (RS256, ES256, EdDSA), backchannel_logout_uri. `ca_file`
         verifies its certificate, which must be good for "localhost"."""
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
+        self.port = port or free_port()
         self.origin = f"https://localhost:{self.port}"
         self.issuer = f"{self.origin}/api/oidc"
         self.log_file = self.folder / "glewlwyd.log"

@@ -217,7 +217,7 @@ def test_error_statuses(lab, make_site, status):
 
 
 @case("D-06")
-def test_stale_metadata_is_used(lab, make_site):
+def test_stale_metadata_is_used(make_site):
     site = make_site(clock="all")
     before = site.delta("discovery")
     site.idp.on["discovery"] = lambda x: Reply(b"", status=500)

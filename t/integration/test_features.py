@@ -150,7 +150,7 @@ def test_variables_in_the_authorization_request(make_site, text):
 
 
 @case("A-01")
-def test_absolute_redirect_uri(lab, make_site):
+def test_absolute_redirect_uri(make_site):
     """It names the public origin, too."""
     site = make_site(base_url=False, control=False, start=False)
     uri = site.origin_text + "/cb"

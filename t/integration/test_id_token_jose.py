@@ -102,7 +102,7 @@ def test_algorithms_that_the_metadata_lacks(lab, make_site, alg):
 
 
 @pytest.mark.parametrize("alg", rows("I-01", {a: a for a in ("HS256", "HS384", "HS512")}))
-def test_hmac_only_when_named(lab, make_site, alg):
+def test_hmac_only_when_named(make_site, alg):
     site = make_site(directives={"id_token_signed_response_alg": alg}, control=False)
     site.idp.alg = alg
     browser, answer = attempt(site)
@@ -439,7 +439,9 @@ def test_access_token_in_place_of_the_id_token(site):
         return forge.signed({**header, "typ": "at+jwt"}, {**claims, "client_id": "client-1",
                                                           "scope": "openid"}, site.idp.key)
     refused(site, make, code="jwt_typ|id_token_nonce")
-    refused(site, lambda h, c: make({**h}, c).replace("x", "x"), refusals=2)
+    site.again()
+    refused(site, lambda h, c: forge.signed({**h, "typ": "JWT"}, {
+        k: c[k] for k in ("iss", "sub", "aud", "exp", "iat")}, site.idp.key), code="id_token_nonce")
 
 
 @pytest.mark.parametrize("make", rows("I-19", {
@@ -554,7 +556,6 @@ def test_non_canonical_trailing_bits(site):
         # 64 bytes leave four unused bits in the last letter.
         alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
         last = alphabet[alphabet.index(token[-1]) + 1]
-        assert b64u_decode(token[:-1] + last) == b64u_decode(token) or True
         return token[:-1] + last
     refused(site, make, code="jwt_malformed|jwt_signature")
 

@@ -11,7 +11,6 @@ from harness.cases import case, rows
 from harness.forge import Key, b64u, b64u_int
 from harness.idp import Idp
 from harness.outcome import challenge, passes, reject, sane
-from harness.site import Site
 from harness.wire import Reply
 
 

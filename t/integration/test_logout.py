@@ -180,7 +180,7 @@ def test_provider_without_end_session_endpoint(lab, make_site):
 
 
 @case("L-08")
-def test_huge_hint(lab, make_site):
+def test_huge_hint(make_site):
     site = make_site(directives={"logout_uri": "/logout", "logout_token_hint": "on"}, own_paths=OWN)
     site.idp.claims = lambda c: {**c, "pad": "p" * 9000}
     browser = site.browser()

@@ -219,7 +219,7 @@ def test_expires_in(site, value):
     "high": "at\u0080x", "latin": "zoë", "del": "at\x7fx",
     "quote": 'at"x', "backslash": "at\\x", "leading-quote": '"at"',
 }))
-def test_access_token_outside_its_grammar(lab, make_site, value):
+def test_access_token_outside_its_grammar(make_site, value):
     site = make_site(directives={"userinfo": "on"}, control=False)
     _, answer = attempt(site, body=lambda b: {**b, "access_token": value})
     reject(site, answer, "token_malformed", 502)

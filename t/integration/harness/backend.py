@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 import socket
 import struct
 import threading
@@ -197,6 +196,3 @@ def _fcgi_params(data):
                data[at + name:at + name + value].decode("latin-1"))
         at += name + value
 
-
-def describe(hit):
-    return json.dumps({"target": hit.target, "headers": list(hit.headers)}, indent=1)

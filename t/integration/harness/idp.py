@@ -3,7 +3,6 @@ delayed, cut or replaced by raw bytes, per endpoint."""
 
 import base64
 import hashlib
-import json
 import secrets
 import socket
 import ssl
@@ -13,7 +12,7 @@ import urllib.parse
 
 from . import forge
 from .ports import free_port
-from .wire import Headers, Reader, Reply, abort, read_request  # noqa: F401
+from .wire import Reader, Reply, abort, read_request
 
 USER = {"sub": "u-1001", "preferred_username": "jdoe", "email": "jdoe@example.org",
         "name": "John Doe", "groups": ["staff", "dev"]}
@@ -410,47 +409,3 @@ class Idp:
 
     def default_logout(self, _):
         return Reply(b"signed out at the provider", ctype="text/plain")
-
-
-class Trap:
-    """A listener to which nothing must ever connect (INV-3)."""
-
-    def __init__(self, bind="127.0.0.1"):
-        self.port = free_port(bind)
-        self.connections = 0
-        self.sock = socket.create_server((bind, self.port))
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.https = f"https://127.0.0.1:{self.port}"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self.sock.accept()
-            except OSError:
-                return
-            self.connections += 1
-            sock.close()
-
-
-def blackhole():
-    """A port that never answers a SYN: its backlog is full. Returns (port, sockets to keep)."""
-    server = socket.socket()
-    server.bind(("127.0.0.1", 0))
-    server.listen(0)
-    port = server.getsockname()[1]
-    keep = [server]
-    for _ in range(4):
-        client = socket.socket()
-        client.setblocking(False)
-        try:
-            client.connect(("127.0.0.1", port))
-        except BlockingIOError:
-            pass
-        keep.append(client)
-    time.sleep(0.05)
-    return port, keep
-
-
-def pretty(value):
-    return json.dumps(value, indent=1, sort_keys=True)

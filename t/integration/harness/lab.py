@@ -5,8 +5,8 @@ import shutil
 import tempfile
 
 from .forge import Keys
-from .idp import Trap
 from .pki import Pki
+from .trap import Trap
 
 
 class Lab:

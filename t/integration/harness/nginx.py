@@ -15,7 +15,9 @@ MODULE = os.environ.get("OIDC_MODULE", str(ROOT / "build" / "ngx_http_auth_oidc_
 SANITIZE = os.environ.get("SANITIZE", "") not in ("", "0")
 SLOW = 5 if SANITIZE else 1
 
-SUPPRESSIONS = "leak:ngx_event_process_init\nleak:ngx_worker_process_init\n"
+# A worker ends without freeing its arrays of connections and events. Their allocator is all that a
+# stripped nginx shows of it; what the module allocates does not come from there.
+SUPPRESSIONS = "leak:ngx_event_process_init\nleak:ngx_alloc\n"
 
 BASE = """\
 load_module {module};

@@ -4,7 +4,7 @@ import crypto from 'node:crypto';
 import Provider from 'oidc-provider';
 
 import { makeKey } from './keys.mjs';
-import { handleLogin, logoutPage, signedOutPage } from './pages.mjs';
+import { errorPage, handleLogin, logoutPage, signedOutPage } from './pages.mjs';
 import { PERSONAS } from './personas.mjs';
 import { addQuirks } from './quirks.mjs';
 
@@ -71,6 +71,7 @@ function configuration(settings, persona, keys, holder) {
         postLogoutSuccessSource: signedOutPage,
       },
     },
+    renderError: errorPage,
     interactions: { url: (ctx, interaction) => `/login/${interaction.uid}` },
     loadExistingGrant: (ctx) => grantEverything(holder.provider, ctx),
     findAccount(ctx, subject) {

@@ -25,9 +25,10 @@ button.quiet { background: #e3e8ef; color: #1d2733 }
 
 const loginPage = (client, wrong) => page('Sign in', `<h1>Sign in to ${escape(client)}</h1>
 ${wrong ? '<p class="wrong">User name or password is wrong.</p>' : ''}
-<form method="post" autocomplete="off">
-<label>User name <input name="username" autofocus></label>
-<label>Password <input name="password" type="password"></label>
+<form method="post">
+<label>User name <input name="username" autocomplete="username" autofocus></label>
+<label>Password <input name="password" type="password" autocomplete="current-password">
+</label>
 <button>Sign in</button><button class="quiet" name="cancel" value="yes">Cancel</button>
 </form>`);
 
@@ -96,4 +97,11 @@ form.submit();
 
 export function signedOutPage(ctx) {
   ctx.body = page('Signed out', '<h1>You are signed out</h1><p>This window can be closed.</p>');
+}
+
+// For errors that cannot go back to the client.
+export function errorPage(ctx, out) {
+  const text = [out.error, out.error_description].filter(Boolean).map(escape).join(': ');
+  ctx.type = 'html';
+  ctx.body = page('Error', `<h1>This does not work</h1><p>${text}</p>`);
 }
