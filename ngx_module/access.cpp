@@ -299,7 +299,9 @@ std::string return_target(ngx_http_request_t* r, const Provider& provider) {
         provider.config.callback_forward) {
         return asked_return_to(r, provider);
     }
-    const std::string_view target = view(r->unparsed_uri);
+    // No browser sends a fragment; what came after "#" is not part of a request.
+    std::string_view target = view(r->unparsed_uri);
+    target = target.substr(0, target.find('#'));
     if (endpoint != nullptr || is_endpoint_path(r, provider, path_of(target)) ||
         !is_safe_return_target(target)) {
         return "/";

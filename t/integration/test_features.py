@@ -349,6 +349,9 @@ def test_forward_with_assertion_and_return_target(lab, make_site):
     again = browser.get("/oauth-callback.php?return_to=%2Fy")
     hit = passes(site, again, remote_user="jdoe")
     assert hit.headers.all("HTTP_X_OIDC_RETURN_TO") in ([], [""])
+    # The application's own page asks for the sign-in, with the route that only it knows.
+    route = site.browser().try_login("/oauth-callback.php?return_to=%2F%23Calendar")
+    passes(site, route, remote_user="jdoe", x_oidc_return_to="/#Calendar")
 
 
 @case("Q-01")
