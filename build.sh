@@ -28,8 +28,8 @@ END
 
 BUILD_PACKAGES="g++ make pkg-config libssl-dev libjansson-dev libcjose-dev libcurl4-openssl-dev"
 DEMO_PACKAGES="ca-certificates openssl python3"
-TEST_PACKAGES="cmake check clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev glewlwyd php-cli phpunit
-    python3-cryptography python3-pytest"
+TEST_PACKAGES="cmake check clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev curl glewlwyd
+    libfaketime php-cli phpunit python3-cryptography python3-pytest"
 MODULE=ngx_http_auth_oidc_module.so
 OP=t/integration/op
 

@@ -45,7 +45,8 @@ def site(lab):
 def spellings(name):
     under, dots = name.replace("-", "_"), name.replace("-", ".")
     return [name, name.lower(), name.upper(), under, under.upper(), dots, dots.lower(),
-            name.swapcase(), under.swapcase(), dots.upper()]
+            name.swapcase(), under.swapcase(), dots.upper(), name + "[x]", under + "[", name + "_",
+            name.replace("-", "__")]
 
 
 def spoofed(value="admin"):

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 import socket
 import struct
 import threading
@@ -32,10 +33,10 @@ class Hit:
 
     def identity(self):
         """{name: [values]} of everything that an application could take for an identity header,
-        names folded the way that CGI and PHP fold them."""
+        names folded the way that CGI and PHP fold them (`NAME[x]` is an element of NAME there)."""
         out = {}
         for name, value in self.headers:
-            folded = name.lower().replace("_", "-").replace(".", "-").replace(" ", "-")
+            folded = re.sub(r"[_. -]+", "-", name.partition("[")[0].lower()).strip("-")
             if self.kind == "fastcgi":
                 if not folded.startswith("http-"):
                     continue

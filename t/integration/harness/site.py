@@ -9,11 +9,13 @@ import ssl
 import time
 import urllib.parse
 
+import pytest
+
 from . import invariants
 from .backend import Backend
 from .client import Browser, Connection
 from .idp import Idp
-from .nginx import SLOW, Nginx
+from .nginx import FAKETIME, SANITIZE, SLOW, Nginx
 from .ports import free_port
 
 _numbers = itertools.count(1)
@@ -66,6 +68,8 @@ class Site:
                  identity=None, names="app.test alt.test", listen="", level="info", workers=2,
                  default_locations=True, start=True, shutdown_timeout="10s",
                  session_cookie=None, cookie_attrs=None, own_paths=("/oidc_callback",), clock=None):
+        if clock and (SANITIZE or not FAKETIME.exists()):
+            pytest.skip("a false clock needs libfaketime, which AddressSanitizer does not bear")
         self.lab = lab
         self.name = f"site{next(_numbers)}"
         self.folder = pathlib.Path(lab.folder) / self.name
