@@ -6,6 +6,7 @@
 
 #include "metadata_cache.hpp"
 #include "metadata_slot.hpp"
+#include "oidc/once_table.hpp"
 #include "oidc/ptr.hpp"
 #include "ports_ngx.hpp"
 #include "shared_zone.hpp"

@@ -78,19 +78,4 @@ class RecordTable {
     std::span<std::byte> region_;
 };
 
-// Remembers a bounded number of used-once values (states of finished logins) in a fixed region:
-// the same rules of sharing as above. A slot is overwritten when it has expired, else the oldest of
-// its set is.
-class OnceTable {
-  public:
-    static OnceTable create(std::span<std::byte> region) noexcept;
-    static OnceTable attach(std::span<std::byte> region) noexcept;
-    // True the first time a digest is seen before `expires`, false after that.
-    bool use(const Digest& digest, Seconds expires, Seconds now) noexcept;
-
-  private:
-    explicit OnceTable(std::span<std::byte> region) noexcept : region_(region) {}
-    std::span<std::byte> region_;
-};
-
 }  // namespace oidc

@@ -364,44 +364,6 @@ START_TEST(e_15_agrees_with_a_map_over_random_operations) {
 }
 END_TEST
 
-// ---- OnceTable -------------------------------------------------------------------------------
-
-START_TEST(a_07_a_value_is_used_once) {
-    const Region region(4096);
-    OnceTable table = OnceTable::create(region.span());
-    ck_assert(table.use(key_of(1), kNow + 10, kNow));
-    ck_assert(!table.use(key_of(1), kNow + 10, kNow));
-    ck_assert(!OnceTable::attach(region.span()).use(key_of(1), kNow + 10, kNow + 9));
-    ck_assert(table.use(key_of(2), kNow + 10, kNow));
-    // Forgotten when it has expired: whoever calls then refuses it for its age.
-    ck_assert(!table.use(key_of(1), kNow + 10, kNow + 10));
-    ck_assert(table.use(key_of(1), kNow + 20, kNow + 10));
-}
-END_TEST
-
-START_TEST(once_table_forgets_the_expired_and_the_oldest_only) {
-    const Region region(4096);
-    OnceTable table = OnceTable::create(region.span().first(8 * 24));  // one set of eight
-    for (std::uint32_t n = 0; n < 8; ++n) {
-        ck_assert(table.use(key_of(n), kNow + 10 + n, kNow));
-    }
-    ck_assert(table.use(key_of(100), kNow + 50, kNow));  // takes the place of 0
-    for (std::uint32_t n = 1; n < 8; ++n) {
-        ck_assert(!table.use(key_of(n), kNow + 99, kNow));
-    }
-    ck_assert(table.use(key_of(0), kNow + 60, kNow + 11));  // over 1, which has expired
-    ck_assert(!table.use(key_of(2), kNow + 99, kNow + 11));
-    ck_assert(!table.use(key_of(100), kNow + 99, kNow + 11));
-}
-END_TEST
-
-START_TEST(once_table_without_room_denies) {
-    const Region region(4096);
-    OnceTable table = OnceTable::create(region.span().first(64));
-    ck_assert(!table.use(key_of(1), kNow + 10, kNow));
-}
-END_TEST
-
 static Suite* record_table_suite() {
     Suite* suite = suite_create("record_table");
     TCase* basic = tcase_create("records");
@@ -422,11 +384,6 @@ static Suite* record_table_suite() {
     tcase_add_test(basic, four_thousand_sessions_with_eight_claims_fit_8_mb);
     tcase_add_test(basic, e_15_agrees_with_a_map_over_random_operations);
     suite_add_tcase(suite, basic);
-    TCase* once = tcase_create("once");
-    tcase_add_test(once, a_07_a_value_is_used_once);
-    tcase_add_test(once, once_table_forgets_the_expired_and_the_oldest_only);
-    tcase_add_test(once, once_table_without_room_denies);
-    suite_add_tcase(suite, once);
     return suite;
 }
 

@@ -1,0 +1,27 @@
+// OnceTable: values that may be used once, in a flat region shared by processes.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "oidc/bytes.hpp"
+#include "oidc/ports.hpp"
+
+namespace oidc {
+
+// Remembers a bounded number of used-once values (states of finished logins) in a fixed region;
+// the rules of sharing are RecordTable's. A slot is overwritten when it has expired, else the
+// oldest of its set is.
+class OnceTable {
+  public:
+    static OnceTable create(std::span<std::byte> region) noexcept;
+    static OnceTable attach(std::span<std::byte> region) noexcept;
+    // True the first time a digest is seen before `expires`, false after that.
+    bool use(const Digest& digest, Seconds expires, Seconds now) noexcept;
+
+  private:
+    explicit OnceTable(std::span<std::byte> region) noexcept : region_(region) {}
+    std::span<std::byte> region_;
+};
+
+}  // namespace oidc

@@ -1,0 +1,59 @@
+#include "oidc/once_table.hpp"
+
+#include <atomic>
+#include <cstring>
+
+namespace oidc {
+namespace {
+
+void fence() noexcept {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+// Half a SHA-256 tells values apart; the rest of it chooses the set.
+struct Slot {
+    std::uint8_t digest[16];
+    Seconds expires;
+};
+constexpr std::size_t kWays = 8;
+
+}  // namespace
+
+OnceTable OnceTable::create(std::span<std::byte> region) noexcept {
+    std::memset(region.data(), 0, region.size());
+    return OnceTable(region);
+}
+
+OnceTable OnceTable::attach(std::span<std::byte> region) noexcept {
+    return OnceTable(region);
+}
+
+bool OnceTable::use(const Digest& digest, Seconds expires, Seconds now) noexcept {
+    const std::size_t sets = region_.size() / (sizeof(Slot) * kWays);
+    if (sets == 0 || expires <= now) {
+        return false;
+    }
+    std::uint64_t word = 0;
+    std::memcpy(&word, digest.data() + sizeof(Slot::digest), sizeof(word));
+    auto* set = reinterpret_cast<Slot*>(region_.data()) + word % sets * kWays;
+    // The lowest end is an expired slot when there is one, else the oldest.
+    Slot* victim = set;
+    for (Slot* slot = set; slot != set + kWays; ++slot) {
+        if (slot->expires > now &&
+            std::memcmp(slot->digest, digest.data(), sizeof(slot->digest)) == 0) {
+            return false;
+        }
+        if (slot->expires < victim->expires) {
+            victim = slot;
+        }
+    }
+    // An empty slot while the digest is half written: a writer killed here has not used the value.
+    std::atomic_ref<Seconds>(victim->expires).store(0, std::memory_order_release);
+    fence();
+    std::memcpy(victim->digest, digest.data(), sizeof(victim->digest));
+    fence();
+    std::atomic_ref<Seconds>(victim->expires).store(expires, std::memory_order_release);
+    return true;
+}
+
+}  // namespace oidc
