@@ -85,8 +85,8 @@ void NgxLog::write(LogLevel level, std::string_view text) noexcept try {
     ngx_log_error(NGX_LOG_ERR, log_, 0, "oidc: no memory to log a message");
 }
 
-void log_refusal(ngx_log_t* log, std::string_view provider, const Error& error,
-                 std::string_view reference) noexcept try {
+void log_refusal(ngx_log_t* log, std::string_view what, std::string_view provider,
+                 const Error& error, std::string_view reference) noexcept try {
     const ReasonInfo& info = reason_info(error.reason);
     const ngx_uint_t level = ngx_level(info.level);
     if (log == nullptr || log->log_level < level) {
@@ -95,6 +95,7 @@ void log_refusal(ngx_log_t* log, std::string_view provider, const Error& error,
     const std::string name = log_escape(provider, 64);
     const std::string detail = log_escape(error.detail, kMaxLogText);
     const std::string fix = log_escape(error.fix, 256);
+    ngx_str_t v_what = borrow(what);
     ngx_str_t v_name = borrow(name);
     ngx_str_t v_code = borrow(info.code);
     ngx_str_t v_colon = borrow(detail.empty() ? "" : ": ");
@@ -105,8 +106,8 @@ void log_refusal(ngx_log_t* log, std::string_view provider, const Error& error,
                                                                     : "; ");
     ngx_str_t v_fix = borrow(fix);
     ngx_str_t v_reference = borrow(reference);
-    ngx_log_error(level, log, 0, "oidc: login at provider \"%V\" refused: %V%V%V%V%V, reference %V",
-                  &v_name, &v_code, &v_colon, &v_detail, &v_check, &v_fix, &v_reference);
+    ngx_log_error(level, log, 0, "oidc: %V at provider \"%V\" refused: %V%V%V%V%V, reference %V",
+                  &v_what, &v_name, &v_code, &v_colon, &v_detail, &v_check, &v_fix, &v_reference);
 } catch (...) {
     ngx_log_error(NGX_LOG_ERR, log, 0, "oidc: login refused, no memory to log the reason");
 }

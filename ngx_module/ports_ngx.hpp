@@ -27,9 +27,10 @@ class NgxLog final : public Log {
     ngx_log_t* log_;
 };
 
-// One line at the reason's level: `oidc: <what> refused: <code>: <detail>; <fix>, reference <ref>`.
-void log_refusal(ngx_log_t* log, std::string_view provider, const Error& error,
-                 std::string_view reference) noexcept;
+// One line at the reason's level: `oidc: <what> at provider "<name>" refused: <code>: <detail>;
+// <fix>, reference <ref>`. `what` is "login" or "logout".
+void log_refusal(ngx_log_t* log, std::string_view what, std::string_view provider,
+                 const Error& error, std::string_view reference) noexcept;
 
 // Made once per worker; null before.
 Sha256* worker_sha256() noexcept;

@@ -227,8 +227,8 @@ ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* pro
     if (!make_reference(r, ctx)) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-    log_refusal(r->connection->log, provider != nullptr ? provider->config.name : "", error,
-                view(ctx.reference));
+    log_refusal(r->connection->log, ctx.task == RequestContext::Task::logout ? "logout" : "login",
+                provider != nullptr ? provider->config.name : "", error, view(ctx.reference));
     metadata_zone(r).count_refusal(error.reason);
     ctx.error_code = info.code.data();
     const bool others_may_grant =
