@@ -150,6 +150,9 @@ Result<std::string> ProviderDocuments::checked_metadata(HttpOutcome outcome,
         return std::move(metadata).error();
     }
     jwks_uri = metadata->jwks_uri;
+    if (*text != metadata_) {
+        log_internal_endpoints(*metadata);
+    }
     return text;
 }
 
@@ -220,6 +223,15 @@ void ProviderDocuments::finish(const std::optional<Error>& error) noexcept try {
 } catch (...) {
     flight_.reset();
     finished_(*this);
+}
+
+// They are used all the same: many a provider and its users share one private network.
+void ProviderDocuments::log_internal_endpoints(const Metadata& metadata) const {
+    for (const std::string& endpoint : internal_endpoints(metadata, provider_.config)) {
+        NgxLog(log_).write(LogLevel::warn, "the metadata of provider \"" + provider_.config.name +
+                                               "\" names an internal address: " + endpoint +
+                                               "; if that is wrong, configure the URL");
+    }
 }
 
 void ProviderDocuments::log_end(const std::optional<Error>& error, bool recovered) const {

@@ -65,6 +65,7 @@ class ProviderDocuments {
     Result<std::string> checked_metadata(HttpOutcome outcome, std::string& jwks_uri) const;
     std::optional<Error> settle(HttpOutcome outcome);
     void finish(const std::optional<Error>& error) noexcept;
+    void log_internal_endpoints(const Metadata& metadata) const;
     void log_end(const std::optional<Error>& error, bool recovered) const;
 
     Provider& provider_;

@@ -214,6 +214,23 @@ Result<Metadata> parse_metadata(const std::string_view* document, const Provider
     return metadata;
 }
 
+std::vector<std::string> internal_endpoints(const Metadata& metadata,
+                                            const ProviderConfig& config) {
+    std::vector<std::string> found;
+    const Result<Url> issuer = parse_url(config.issuer);
+    for (const Endpoint& endpoint : kEndpoints) {
+        const std::string& value = metadata.*endpoint.target;
+        if (value.empty() || value == config.*endpoint.configured) {
+            continue;
+        }
+        const Result<Url> url = parse_url(value);
+        if (url && is_internal_host(url->host) && (!issuer || url->host != issuer->host)) {
+            found.push_back(std::string(endpoint.name).append(" \"").append(value).append("\""));
+        }
+    }
+    return found;
+}
+
 bool use_pkce(const ProviderConfig& config, const Metadata& metadata) noexcept {
     switch (config.pkce) {
         case Toggle::on:
@@ -286,6 +303,7 @@ Result<std::shared_ptr<const ProviderState>> make_provider_state(
         return std::move(metadata).error();
     }
     state->metadata = *std::move(metadata);
+    state->authorization_prefix = authorization_prefix(config, state->metadata);
     Result<KeySet> keys =
         KeySet::parse(config.jwks_text.empty() ? jwks_document : config.jwks_text);
     if (!keys) {

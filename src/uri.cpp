@@ -2,6 +2,9 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
+#include <array>
+#include <cstdint>
 #include <cstring>
 
 #include "oidc/encode.hpp"
@@ -90,6 +93,34 @@ bool is_loopback(const std::string& host) {
     }
     in_addr address{};
     return inet_pton(AF_INET, host.c_str(), &address) == 1 && (ntohl(address.s_addr) >> 24) == 127;
+}
+
+bool is_internal_ipv4(std::uint32_t address) noexcept {
+    struct Range {
+        std::uint32_t network;
+        int bits;
+    };
+    static constexpr std::array<Range, 7> kRanges = {{{0x00000000, 8},     // 0.0.0.0/8
+                                                      {0x0a000000, 8},     // 10.0.0.0/8
+                                                      {0x64400000, 10},    // 100.64.0.0/10
+                                                      {0x7f000000, 8},     // 127.0.0.0/8
+                                                      {0xa9fe0000, 16},    // 169.254.0.0/16
+                                                      {0xac100000, 12},    // 172.16.0.0/12
+                                                      {0xc0a80000, 16}}};  // 192.168.0.0/16
+    return std::any_of(kRanges.begin(), kRanges.end(), [address](const Range& range) {
+        return (address ^ range.network) >> (32 - range.bits) == 0;
+    });
+}
+
+bool is_internal_ipv6(const in6_addr& address) noexcept {
+    const std::uint8_t* a = address.s6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(&address)) {
+        return is_internal_ipv4(static_cast<std::uint32_t>(a[12]) << 24 |
+                                static_cast<std::uint32_t>(a[13]) << 16 |
+                                static_cast<std::uint32_t>(a[14]) << 8 | a[15]);
+    }
+    return IN6_IS_ADDR_UNSPECIFIED(&address) || IN6_IS_ADDR_LOOPBACK(&address) ||
+           IN6_IS_ADDR_LINKLOCAL(&address) || (a[0] & 0xfe) == 0xfc;  // fc00::/7
 }
 
 // 1 to 65535 in decimal without leading zeros; 0: no port.
@@ -266,6 +297,31 @@ Result<Url> parse_endpoint(std::string_view text, std::string_view what, bool in
                     "insecure_http");
     }
     return url;
+}
+
+bool is_internal_host(std::string_view host) {
+    std::string name = lower(host);
+    if (is_ipv6_literal(name)) {
+        in6_addr address{};
+        const std::string text = name.substr(1, name.size() - 2);
+        return inet_pton(AF_INET6, text.c_str(), &address) == 1 && is_internal_ipv6(address);
+    }
+    if (in_addr address{}; inet_pton(AF_INET, name.c_str(), &address) == 1) {
+        return is_internal_ipv4(ntohl(address.s_addr));
+    }
+    if (name.ends_with('.')) {
+        name.pop_back();
+    }
+    const std::size_t dot = name.rfind('.');
+    // A last label that begins with a digit is an address in an odd spelling ("127.1", "0x7f.1"):
+    // no top-level domain does.
+    if (dot == std::string::npos || dot + 1 == name.size() || is_digit(name[dot + 1])) {
+        return true;
+    }
+    static constexpr std::array<std::string_view, 4> kSuffixes = {".localhost", ".local",
+                                                                  ".internal", ".home.arpa"};
+    return std::any_of(kSuffixes.begin(), kSuffixes.end(),
+                       [&name](std::string_view suffix) { return name.ends_with(suffix); });
 }
 
 bool is_safe_return_target(std::string_view target) noexcept {

@@ -31,6 +31,10 @@ struct Metadata {
 // from `config`. Errors: metadata_invalid, metadata_issuer.
 Result<Metadata> parse_metadata(const std::string_view* document, const ProviderConfig& config);
 
+// The endpoints that the document itself puts on an internal host (is_internal_host) other than the
+// issuer's, as `directive "URL"`: a public provider has no reason to name one.
+std::vector<std::string> internal_endpoints(const Metadata& metadata, const ProviderConfig& config);
+
 // S256 unless switched off, or the metadata lists methods without S256 and pkce is automatic.
 bool use_pkce(const ProviderConfig& config, const Metadata& metadata) noexcept;
 
@@ -49,6 +53,7 @@ Result<std::string> jwks_text(const HttpRequest& request, HttpOutcome outcome);
 // worker.
 struct ProviderState {
     Metadata metadata;
+    std::string authorization_prefix;  // of authorization_url()
     KeySet keys;
     std::vector<Alg> algs;  // resolved allow-list
     ClientAuth client_auth = ClientAuth::basic;

@@ -28,6 +28,11 @@ Result<Url> parse_url(std::string_view text);
 // metadata member named in the error.
 Result<Url> parse_endpoint(std::string_view text, std::string_view what, bool insecure_http);
 
+// True for hosts that cannot be meant for the public: names without a dot, "localhost" and names
+// below .localhost, .local, .internal and .home.arpa; addresses that are loopback, private,
+// link-local, shared (RFC 6598) or unspecified, also IPv4-mapped or in odd spellings. `host` as in Url.
+bool is_internal_host(std::string_view host);
+
 // Where a browser may be sent after login: a path on our own origin. Starts with exactly one "/",
 // followed by neither "/" nor "\"; no control bytes, space, backslash or non-ASCII bytes (raw
 // request targets have none); no "%5c", "%2f" or control escape directly after the first slash; no

@@ -332,6 +332,17 @@ def test_insecure_http_reaches_loopback_only(lab, make_site, url):
     refused(site, "metadata_invalid")
 
 
+@case("D-13")
+def test_internal_addresses_in_the_metadata_are_logged(lab, make_site):
+    site = cold(lab, make_site, lambda d: {**d, "userinfo_endpoint": "https://169.254.169.254/me"})
+    works(site)
+    assert site.log_since_mark().count(
+        'names an internal address: userinfo_endpoint "https://169.254.169.254/me"') == 1
+    plain = cold(lab, make_site, lambda d: d)
+    works(plain)
+    assert "names an internal address" not in plain.log_since_mark()
+
+
 @case("D-03")
 def test_additional_members_are_ignored(lab, make_site):
     site = cold(lab, make_site, lambda d: {**d, "x": {"y": [1]}, "mtls_endpoint_aliases": {

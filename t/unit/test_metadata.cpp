@@ -208,6 +208,32 @@ START_TEST(configured_endpoints_win) {
 }
 END_TEST
 
+START_TEST(d_13_internal_endpoints_are_told) {
+    ProviderConfig config = basic_config();
+    const auto found = [&config](const char* member) {
+        const Result<Metadata> m = parse(document(member, "userinfo_endpoint"), config);
+        ck_assert_result_ok(m);
+        return internal_endpoints(*m, config);
+    };
+    ck_assert(found(",\"userinfo_endpoint\":\"https://api.example/me\"").empty());
+    const auto one = found(",\"userinfo_endpoint\":\"https://169.254.169.254/me\"");
+    ck_assert_uint_eq(one.size(), 1);
+    ck_assert_sv_eq(one[0], "userinfo_endpoint \"https://169.254.169.254/me\"");
+    // What the operator wrote is meant.
+    config.userinfo_endpoint = "https://169.254.169.254/me";
+    ck_assert(found("").empty());
+    // A provider on the inside, with all that it has.
+    config = basic_config();
+    config.issuer = "https://op.internal";
+    Metadata inside;
+    inside.token_endpoint = "https://op.internal/token";
+    inside.jwks_uri = "https://keys.internal/jwks";
+    const auto other = internal_endpoints(inside, config);
+    ck_assert_uint_eq(other.size(), 1);
+    ck_assert_sv_eq(other[0], "jwks_uri \"https://keys.internal/jwks\"");
+}
+END_TEST
+
 START_TEST(without_discovery) {
     ProviderConfig config = basic_config();
     config.authorization_endpoint = "https://op.example/a";
@@ -385,6 +411,7 @@ static Suite* metadata_suite() {
     tcase_add_test(tcase, insecure_http_means_loopback_only);
     tcase_add_test(tcase, a_query_of_the_authorization_endpoint);
     tcase_add_test(tcase, configured_endpoints_win);
+    tcase_add_test(tcase, d_13_internal_endpoints_are_told);
     tcase_add_test(tcase, without_discovery);
     tcase_add_test(tcase, d_11_pkce);
     tcase_add_test(tcase, d_10_client_authentication);

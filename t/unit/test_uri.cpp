@@ -211,6 +211,43 @@ static std::vector<Target> load_targets(const char* name) {
     return targets;
 }
 
+START_TEST(d_13_internal_hosts) {
+    for (const char* host : {"localhost",
+                             "LOCALHOST.",
+                             "intranet",
+                             "op.local",
+                             "a.b.internal",
+                             "x.home.arpa",
+                             "x.localhost",
+                             "0.0.0.0",
+                             "10.255.0.1",
+                             "100.64.0.1",
+                             "100.127.255.255",
+                             "127.1.2.3",
+                             "169.254.169.254",
+                             "172.16.0.1",
+                             "172.31.255.255",
+                             "192.168.1.1",
+                             "127.1",
+                             "0x7f.0.0.1",
+                             "2130706433",
+                             "127.0.0.01",
+                             "[::]",
+                             "[::1]",
+                             "[fe80::1]",
+                             "[fd00::1]",
+                             "[fcff::1]",
+                             "[::ffff:10.0.0.1]"}) {
+        ck_assert_msg(is_internal_host(host), "%s is internal", host);
+    }
+    for (const char* host : {"op.example", "op.example.", "1.1.1.1", "100.63.255.255",
+                             "100.128.0.0", "172.15.0.1", "172.32.0.1", "192.169.0.1", "11.0.0.1",
+                             "local.example", "[2001:db8::1]", "[::ffff:1.1.1.1]", "[fe00::1]"}) {
+        ck_assert_msg(!is_internal_host(host), "%s is not internal", host);
+    }
+}
+END_TEST
+
 START_TEST(hostile_return_targets) {
     const std::vector<Target> targets = load_targets("return_targets.txt");
     ck_assert_uint_ge(targets.size(), 800);
@@ -285,6 +322,7 @@ static Suite* uri_suite() {
     tcase_add_test(tcase, urls_parse);
     tcase_add_test(tcase, bad_urls_are_refused);
     tcase_add_test(tcase, endpoints);
+    tcase_add_test(tcase, d_13_internal_hosts);
     tcase_add_test(tcase, hostile_return_targets);
     tcase_add_test(tcase, good_return_targets);
     tcase_add_test(tcase, queries_grow);
