@@ -117,18 +117,22 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
                                    "refuses cookies, or the login began at another host"
                                  : "no cookie of a login under way belongs to this state"));
     }
+    std::optional<PendingLogin> login =
+        open_pending(cookie->value, cache->pending_aead(), *binding);
+    if (login && !equal_constant_time(login->state, response.state)) {
+        // That login is not the one that this response ends: it goes on.
+        return stale(r, ctx, provider,
+                     fail(Reason::state_unknown, "the cookie of the login is of another state"));
+    }
     expire_login_cookie(ctx, cookie->name, https);
     const std::string fragment_name =
         login_cookie_name(std::string(kFragmentCookie).append(cookie->handle), https);
     if (provider.config.preserve_fragment) {
         expire_login_cookie(ctx, fragment_name, https);
     }
-    std::optional<PendingLogin> login =
-        open_pending(cookie->value, cache->pending_aead(), *binding);
-    if (!login || !equal_constant_time(login->state, response.state)) {
+    if (!login) {
         return stale(r, ctx, provider,
-                     fail(Reason::state_unknown,
-                          "the cookie of the login does not open here, or is of another login"));
+                     fail(Reason::state_unknown, "the cookie of the login does not open here"));
     }
     ctx.start_again = login->return_to;
     const Seconds now = ngx_time();

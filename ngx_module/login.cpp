@@ -178,9 +178,9 @@ void expire_clear_cookies(RequestContext& ctx, bool https) {
 Respond login_answer(ngx_http_request_t* r, RequestContext& ctx, const StartLogin& step) {
     const ProviderConfig& config = ctx.provider->config;
     const bool https = public_https(r, ctx.provider);
-    const std::string fragment_name = login_cookie_name(step.fragment_cookie_name, https);
     Respond answer = config.preserve_fragment && r->method == NGX_HTTP_GET
-                         ? fragment_page(step.authorization_url, fragment_name, https)
+                         ? fragment_page(step.authorization_url,
+                                         login_cookie_name(step.fragment_cookie_name, https), https)
                          : redirect(NGX_HTTP_MOVED_TEMPORARILY, step.authorization_url);
     for (const std::string& name : pending_to_drop(ctx.pending)) {
         answer.headers.push_back(

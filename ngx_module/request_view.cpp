@@ -170,14 +170,16 @@ ngx_str_t public_origin(ngx_http_request_t* r, const Provider* provider) noexcep
         return borrow(provider->redirect_origin);
     }
     const bool https = public_https(r, provider);
+    std::string_view host = own_host_name(r);
+    bool literal = false;
+    // Written out only where it is the name.
     u_char text[NGX_SOCKADDR_STRLEN];
     ngx_str_t address{sizeof(text), text};
-    if (ngx_connection_local_sockaddr(r->connection, &address, 0) != NGX_OK) {
+    if (ngx_connection_local_sockaddr(r->connection, host.empty() ? &address : nullptr, 0) !=
+        NGX_OK) {
         return {0, nullptr};
     }
     const ngx_uint_t port = ngx_inet_get_port(r->connection->local_sockaddr);
-    std::string_view host = own_host_name(r);
-    bool literal = false;
     if (host.empty()) {
         const bool inet = r->connection->local_sockaddr->sa_family != AF_UNIX;
         host = inet ? view(address) : std::string_view("localhost");
@@ -188,9 +190,14 @@ ngx_str_t public_origin(ngx_http_request_t* r, const Provider* provider) noexcep
     if (out == nullptr) {
         return {0, nullptr};
     }
-    ngx_str_t name = borrow(host);
-    u_char* end = ngx_sprintf(out, "http%s://%s%V%s", https ? "s" : "", literal ? "[" : "", &name,
-                              literal ? "]" : "");
+    u_char* end = out;
+    const auto put = [&end](std::string_view part) {
+        end = ngx_cpymem(end, part.data(), part.size());
+    };
+    put(https ? "https://" : "http://");
+    put(literal ? "[" : "");
+    put(host);
+    put(literal ? "]" : "");
     const ngx_uint_t usual = https ? 443 : 80;
     if (port != 0 && port != usual) {
         end = ngx_sprintf(end, ":%ui", port);

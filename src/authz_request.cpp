@@ -62,7 +62,8 @@ bool is_query_byte(char c) {
 
 // Variables in extra_auth_args carry whatever a request carries: what is not a query character is
 // escaped, and an argument that the request has already is left out.
-void append_extra(std::string& url, std::string_view extra, const std::vector<std::string>& taken) {
+void append_extra(std::string& url, std::string_view extra,
+                  const std::vector<std::string_view>& taken) {
     for_each_argument(extra, [&](std::string_view argument, const std::string& name) {
         if (is_reserved(name) || std::find(taken.begin(), taken.end(), name) != taken.end()) {
             return;
@@ -84,39 +85,54 @@ std::string code_challenge(std::string_view verifier) {
     return base64url_encode(sha256(verifier));
 }
 
+std::string authorization_prefix(const ProviderConfig& config, const Metadata& metadata) {
+    // parse_endpoint has refused a fragment, so everything is appended at the end.
+    std::string url = metadata.authorization_endpoint;
+    append_query(url, "response_type", "code");
+    append_query(url, "client_id", config.client_id);
+    append_query(url, "scope", scope_text(config.scope));
+    if (config.max_age) {
+        append_query(url, "max_age", std::to_string(*config.max_age));
+    }
+    if (!config.acr_values.empty()) {
+        append_query(url, "acr_values", join(config.acr_values));
+    }
+    return url;
+}
+
 std::string authorization_url(const ProviderConfig& config, const ProviderState& provider,
                               const PendingLogin& login, const AuthzParameters& parameters) {
-    // parse_endpoint has refused a fragment, so everything is appended at the end.
     std::string url;
-    url.reserve(provider.metadata.authorization_endpoint.size() + 1024);
-    append_query(url.append(provider.metadata.authorization_endpoint), "response_type", "code");
-    const auto append = [&url](std::string_view name, std::string_view value) {
-        url.append("&").append(name).append("=");
-        append_percent_encoded(url, value);
-    };
-    append("client_id", config.client_id);
-    append("redirect_uri", login.redirect_uri);
-    append("scope", scope_text(config.scope));
-    append("state", login.state);
-    append("nonce", login.nonce);
+    url.reserve(provider.authorization_prefix.size() + 1024);
+    url.append(provider.authorization_prefix).append("&redirect_uri=");
+    append_percent_encoded(url, login.redirect_uri);
+    // base64url and our prefix: nothing to escape.
+    url.append("&state=").append(login.state).append("&nonce=").append(login.nonce);
     if (!login.verifier.empty()) {
-        append("code_challenge", code_challenge(login.verifier.view()));
-        append("code_challenge_method", "S256");
+        url.append("&code_challenge=").append(code_challenge(login.verifier.view()));
+        url.append("&code_challenge_method=S256");
     }
-    std::vector<std::string> taken;
+    std::vector<std::string_view> taken;
     const auto optional = [&](std::string_view name, std::string_view value) {
         if (!value.empty()) {
-            append(name, value);
-            taken.emplace_back(name);
+            url.append("&").append(name).append("=");
+            append_percent_encoded(url, value);
+            taken.push_back(name);
         }
     };
-    optional("max_age", config.max_age ? std::to_string(*config.max_age) : std::string());
-    optional("acr_values", join(config.acr_values));
     optional("prompt", parameters.prompt);
     optional("login_hint", parameters.login_hint);
     optional("ui_locales", parameters.ui_locales);
     optional("claims", parameters.claims);
-    append_extra(url, parameters.extra_auth_args, taken);
+    if (!parameters.extra_auth_args.empty()) {
+        if (config.max_age) {
+            taken.emplace_back("max_age");
+        }
+        if (!config.acr_values.empty()) {
+            taken.emplace_back("acr_values");
+        }
+        append_extra(url, parameters.extra_auth_args, taken);
+    }
     return url;
 }
 

@@ -102,7 +102,10 @@ std::string scalar_text(const json_t* value) {
             std::to_chars(buffer.data(), buffer.data() + buffer.size(), json_real_value(value));
         return {buffer.data(), end.ptr};
     }
-    return json_text(value);
+    if (json_is_integer(value)) {
+        return std::to_string(json_integer_value(value));
+    }
+    return json_is_true(value) ? "true" : "false";
 }
 
 std::string array_text(const json_t* value) {

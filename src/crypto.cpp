@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <vector>
 
 #include "oidc/encode.hpp"
 
@@ -36,14 +37,17 @@ using KdfPtr = std::unique_ptr<EVP_KDF, Deleter<EVP_KDF_free>>;
 using KdfCtxPtr = std::unique_ptr<EVP_KDF_CTX, Deleter<EVP_KDF_CTX_free>>;
 
 void append_field(std::string& out, std::string_view field) {
-    for (int shift = 56; shift >= 0; shift -= 8) {
-        out.push_back(static_cast<char>((static_cast<std::uint64_t>(field.size()) >> shift) & 255));
+    std::array<char, 8> big_endian{};
+    auto size = static_cast<std::uint64_t>(field.size());
+    for (std::size_t i = big_endian.size(); i > 0; --i, size >>= 8) {
+        big_endian[i - 1] = static_cast<char>(size & 255);
     }
-    out.append(field);
+    out.append(big_endian.data(), big_endian.size()).append(field);
 }
 
 std::string joined_aad(std::initializer_list<std::string_view> fields) {
     std::string aad;
+    aad.reserve(128);
     append_field(aad, kSealPurpose);
     for (const std::string_view field : fields) {
         append_field(aad, field);

@@ -40,9 +40,11 @@ std::string_view path_of(std::string_view target) {
 // The callback itself with a response in its query, which is used up by now: going back there
 // after the login would only begin another one.
 bool is_old_callback(std::string_view return_to, std::string_view redirect_uri) {
-    Result<Url> callback = parse_url(redirect_uri);
     const std::string_view path = path_of(return_to);
-    if (!callback || path != callback->path) {
+    const std::size_t authority = redirect_uri.find("://");
+    const std::size_t slash = redirect_uri.find('/', authority + 3);
+    if (authority == std::string_view::npos || slash == std::string_view::npos ||
+        path != path_of(redirect_uri.substr(slash))) {
         return false;
     }
     std::string_view query = return_to.substr(path.size());
@@ -108,7 +110,9 @@ Step LoginFlow::resume(Event event) {
     step.authorization_url = authorization_url(config_, provider, *login, input_.parameters);
     step.cookie_name.append(kPendingCookie).append(handle);
     step.cookie_value = *std::move(sealed);
-    step.fragment_cookie_name.append(kFragmentCookie).append(handle);
+    if (config_.preserve_fragment) {
+        step.fragment_cookie_name.append(kFragmentCookie).append(handle);
+    }
     return step;
 }
 

@@ -148,12 +148,14 @@ Result<std::optional<std::vector<std::string>>> json_strings(const json_t* objec
 
 std::string json_text(const json_t* value) {
     constexpr std::size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
-    // Measure, then write: no buffer of the C library in between, which would need its free().
-    const std::size_t size = json_dumpb(value, nullptr, 0, flags);
-    std::string text(size, '\0');
-    if (size == 0 || json_dumpb(value, text.data(), text.size(), flags) != size) {
-        return {};
+    // Into our own buffer: one of the C library's would need its free(). Most values are short.
+    std::string text(64, '\0');
+    std::size_t size = json_dumpb(value, text.data(), text.size(), flags);
+    if (size > text.size()) {
+        text.resize(size);
+        size = json_dumpb(value, text.data(), text.size(), flags);
     }
+    text.resize(size);
     return text;
 }
 

@@ -238,6 +238,7 @@ Respond redirect(int status, std::string_view location) {
     }
     Respond respond;
     respond.status = status;
+    respond.headers.reserve(6);  // with two cookies
     add_common_headers(respond);
     respond.headers.push_back({"Location", std::string(location)});
     return respond;

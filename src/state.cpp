@@ -13,17 +13,17 @@ namespace {
 constexpr std::string_view kPurpose = "pending login";
 constexpr std::size_t kMaxReturnTarget = 2048;
 constexpr std::size_t kTimeDigits = 8;
-constexpr std::size_t kHashBytes = 16;
-constexpr std::size_t kHashChars = 22;
-constexpr std::size_t kHandleChars = kTimeDigits + kHashChars;
+// Of the 43 random characters of a state these name its cookie. The other 21 alone are 126 bits
+// that no name, and so no log of cookie names, shows.
+constexpr std::size_t kTailChars = 22;
+constexpr std::size_t kHandleChars = kTimeDigits + kTailChars;
 // Browsers drop a Set-Cookie line above 4096 bytes; the name and the attributes need some too.
 constexpr std::size_t kMaxCookieValue = 3800;
 
 void put_number(Secret& out, std::uint64_t value, int bytes) {
     std::array<char, 8> big_endian{};
-    for (int i = 0; i < bytes; ++i) {
-        big_endian[static_cast<std::size_t>(i)] =
-            static_cast<char>(value >> (8 * (bytes - 1 - i)) & 0xff);
+    for (int i = bytes; i > 0; --i, value >>= 8) {
+        big_endian[static_cast<std::size_t>(i - 1)] = static_cast<char>(value & 0xff);
     }
     out.append({big_endian.data(), static_cast<std::size_t>(bytes)});
 }
@@ -73,9 +73,11 @@ Secret encode(const PendingLogin& login, std::string_view return_to) {
     return out;
 }
 
-std::string state_hash(std::string_view state) {
-    const Digest digest = sha256(state);
-    return base64url_encode(ByteView(digest).first(kHashBytes));
+// Empty for what is too short to be a state of ours.
+std::string_view state_tail(std::string_view state) {
+    return is_our_state(state) && state.size() >= kStatePrefix.size() + kTailChars
+               ? state.substr(state.size() - kTailChars)
+               : std::string_view{};
 }
 
 bool is_lower_hex(char c) {
@@ -128,7 +130,7 @@ std::string pending_handle(std::string_view state, Seconds created) {
     for (std::size_t i = 0; i < time.size(); ++i) {
         time[i] = static_cast<std::uint8_t>(created >> (24 - 8 * i) & 0xff);
     }
-    return hex_encode(time) + state_hash(state);
+    return hex_encode(time).append(state_tail(state));
 }
 
 Result<std::string> seal_pending(const PendingLogin& login, const Aead& aead, const Digest& binding,
@@ -180,10 +182,10 @@ std::optional<PendingLogin> open_pending(std::string_view cookie_value, const Ae
 
 const PendingCookie* find_pending(const std::vector<PendingCookie>& cookies,
                                   std::string_view state) {
-    const std::string hash = state_hash(state);
+    const std::string_view tail = state_tail(state);
     for (const PendingCookie& cookie : cookies) {
         if (is_handle(cookie.handle) &&
-            equal_constant_time(cookie.handle.substr(kTimeDigits), hash)) {
+            equal_constant_time(cookie.handle.substr(kTimeDigits), tail)) {
             return &cookie;
         }
     }

@@ -149,7 +149,9 @@ Result<UserInfo> parse_userinfo(const HttpRequest& request, HttpOutcome outcome,
         return std::move(status).error();
     }
     UserInfo info;
-    info.text = json_text(claims->get());
+    if (config.keep_userinfo) {
+        info.text = json_text(claims->get());
+    }
     info.claims = *std::move(claims);
     return info;
 }

@@ -19,8 +19,12 @@ struct AuthzParameters {
     std::string extra_auth_args;  // raw query text, appended as it is
 };
 
-// The URL to send the browser to: response_type=code, client_id, redirect_uri, scope, state, nonce,
-// code_challenge and its method, then max_age, acr_values and the parameters; each exactly once.
+// What is the same in every request: the endpoint, response_type=code, client_id, scope, max_age
+// and acr_values, for ProviderState.
+std::string authorization_prefix(const ProviderConfig& config, const Metadata& metadata);
+
+// The URL to send the browser to: the prefix, then redirect_uri, state, nonce, code_challenge and
+// its method, then the parameters; each exactly once.
 std::string authorization_url(const ProviderConfig& config, const ProviderState& provider,
                               const PendingLogin& login, const AuthzParameters& parameters);
 

@@ -8,7 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 namespace oidc {
 
@@ -49,28 +49,40 @@ struct CleansingAllocator {
 };
 
 // Text that must not outlive its use: client secrets, codes, verifiers, tokens, request and
-// response bodies towards the provider. Wiped on destruction, growth and move. A vector and not a
-// string, because a short std::string lives inside its object and survives a move.
+// response bodies towards the provider. Wiped on destruction, growth and move. Not a string,
+// because a short std::string lives inside its object and survives a move; not a vector, because
+// one with an allocator of its own copies byte by byte.
 class Secret {
   public:
     Secret() = default;
-    explicit Secret(std::string_view text) : bytes_(text.begin(), text.end()) {}
-    Secret(Secret&&) noexcept = default;
-    Secret& operator=(Secret&&) noexcept = default;
+    explicit Secret(std::string_view text) { append(text); }
+    Secret(Secret&& other) noexcept { swap(other); }
+    Secret& operator=(Secret&& other) noexcept {
+        Secret moved(std::move(other));
+        swap(moved);
+        return *this;
+    }
     Secret(const Secret&) = delete;
     Secret& operator=(const Secret&) = delete;
-    ~Secret() = default;
+    ~Secret() { clear(); }
 
-    [[nodiscard]] std::string_view view() const noexcept { return {bytes_.data(), bytes_.size()}; }
-    [[nodiscard]] bool empty() const noexcept { return bytes_.empty(); }
-    [[nodiscard]] std::size_t size() const noexcept { return bytes_.size(); }
+    [[nodiscard]] std::string_view view() const noexcept { return {data_, size_}; }
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] Secret clone() const { return Secret(view()); }
-    void append(std::string_view text) { bytes_.insert(bytes_.end(), text.begin(), text.end()); }
-    void reserve(std::size_t n) { bytes_.reserve(n); }
-    void clear() noexcept { bytes_ = {}; }
+    void append(std::string_view text);  // which may be part of this
+    void reserve(std::size_t capacity);
+    void clear() noexcept;
 
   private:
-    std::vector<char, CleansingAllocator<char>> bytes_;
+    void swap(Secret& other) noexcept {
+        std::swap(data_, other.data_);
+        std::swap(size_, other.size_);
+        std::swap(capacity_, other.capacity_);
+    }
+    char* data_ = nullptr;
+    std::size_t size_ = 0;
+    std::size_t capacity_ = 0;
 };
 
 }  // namespace oidc

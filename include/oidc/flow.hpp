@@ -45,7 +45,7 @@ struct StartLogin {
     std::string authorization_url;
     std::string cookie_name;  // without "__Host-"
     std::string cookie_value;
-    std::string fragment_cookie_name;  // used with preserve_fragment
+    std::string fragment_cookie_name;  // with preserve_fragment, else empty
 };
 struct LoggedIn {
     Secret id;              // raw session id for the cookie

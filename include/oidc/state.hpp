@@ -36,9 +36,9 @@ Result<PendingLogin> new_pending_login(std::string_view return_to, bool pkce, Po
 
 bool is_our_state(std::string_view state) noexcept;
 
-// "<NGX_OIDC_LOGIN_><8 hex digits of the time><22 characters of SHA-256(state)>": the handle that
-// follows the prefix is the same for the fragment cookie. The time lets the oldest be dropped
-// without opening any.
+// "<8 hex digits of the time><the last 22 characters of the state>": what follows the prefix in the
+// name of the cookie, and of the fragment cookie. The time lets the oldest be dropped without
+// opening any; the rest of the state stays unknown to whoever sees the name.
 std::string pending_handle(std::string_view state, Seconds created);
 
 // Sealed for a cookie value (base64url). `binding` is the digest of provider, client and vhost: a
@@ -55,7 +55,8 @@ struct PendingCookie {
     std::string_view handle;  // behind kPendingCookie
     std::string_view value;
 };
-// The cookie whose handle belongs to `state`, or null.
+// The cookie whose handle belongs to `state`, or null. The login in it may be of another state with
+// the same end: the caller compares the whole.
 const PendingCookie* find_pending(const std::vector<PendingCookie>& cookies,
                                   std::string_view state);
 // Names to delete so that at most kMaxPendingLogins - 1 are left, oldest first.

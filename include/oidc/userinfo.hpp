@@ -14,7 +14,7 @@ HttpRequest userinfo_request(const ProviderState& provider, std::string_view acc
 
 struct UserInfo {
     JsonPtr claims;
-    std::string text;  // JSON text of the claims, for $oidc_userinfo
+    std::string text;  // JSON text of the claims for $oidc_userinfo, with keep_userinfo only
 };
 
 // application/json, or application/jwt: verified like an ID token, and iss, aud, exp are checked

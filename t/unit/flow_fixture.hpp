@@ -52,6 +52,7 @@ struct World {
     [[nodiscard]] std::shared_ptr<const ProviderState> provider() const {
         auto state = std::make_shared<ProviderState>();
         state->metadata = metadata;
+        state->authorization_prefix = authorization_prefix(config, metadata);
         Result<KeySet> keys = KeySet::parse(forge_jwks({key().jwk(kid)}));
         ck_assert_result_ok(keys);
         state->keys = *std::move(keys);

@@ -9,20 +9,22 @@ namespace {
 
 struct Request {
     ProviderConfig config;
-    ProviderState provider;
+    Metadata metadata;
     PendingLogin login;
     AuthzParameters parameters;
 
     Request() {
         config.client_id = "espocrm";
         config.scope = {"openid", "email", "profile"};
-        provider.metadata.authorization_endpoint = "https://op.example/auth";
+        metadata.authorization_endpoint = "https://op.example/auth";
         login.state = "ngxoidc1.abc";
-        login.nonce = "the nonce";
+        login.nonce = "the-nonce";
         login.redirect_uri = "https://app.example/oidc_callback";
         login.verifier = Secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
     }
     [[nodiscard]] std::string url() const {
+        ProviderState provider;
+        provider.authorization_prefix = authorization_prefix(config, metadata);
         return authorization_url(config, provider, login, parameters);
     }
     // The decoded argument, which must be there exactly once; "-" when absent.
@@ -56,7 +58,7 @@ START_TEST(a_01_each_parameter_once) {
     ck_assert_sv_eq(r.argument("redirect_uri"), "https%3A%2F%2Fapp.example%2Foidc_callback");
     ck_assert_sv_eq(r.argument("scope"), "openid%20email%20profile");
     ck_assert_sv_eq(r.argument("state"), "ngxoidc1.abc");
-    ck_assert_sv_eq(r.argument("nonce"), "the%20nonce");
+    ck_assert_sv_eq(r.argument("nonce"), "the-nonce");
     ck_assert_sv_eq(r.argument("code_challenge"), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
     ck_assert_sv_eq(r.argument("code_challenge_method"), "S256");
     // Empty ones are not sent (OIDC Core 3.1.2.1), and the verifier never is.
@@ -103,7 +105,7 @@ END_TEST
 
 START_TEST(the_endpoints_own_query_is_kept) {
     Request r;
-    r.provider.metadata.authorization_endpoint = "https://op.example/auth?p=signin";
+    r.metadata.authorization_endpoint = "https://op.example/auth?p=signin";
     ck_assert_sv_eq(r.argument("p"), "signin");
     ck_assert_sv_eq(r.argument("client_id"), "espocrm");
     ck_assert_uint_eq(r.url().find('?'), r.url().rfind('?'));

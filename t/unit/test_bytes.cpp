@@ -102,12 +102,43 @@ START_TEST(views) {
 }
 END_TEST
 
+START_TEST(secrets_grow_and_move) {
+    Secret secret;
+    ck_assert(secret.empty());
+    ck_assert_uint_eq(secret.view().size(), 0);
+    secret.append("");
+    std::string expected;
+    for (int i = 0; i < 300; ++i) {
+        const std::string part(static_cast<std::size_t>(i % 7), static_cast<char>('a' + i % 26));
+        secret.append(part);
+        expected += part;
+    }
+    ck_assert(secret.view() == expected);
+    secret.append(secret.view());  // of itself, with and without room
+    secret.reserve(8 * expected.size());
+    secret.append(secret.view());
+    ck_assert(secret.view() == expected + expected + expected + expected);
+    Secret moved(std::move(secret));
+    ck_assert_uint_eq(moved.size(), 4 * expected.size());
+    ck_assert(secret.empty());  // NOLINT: what a move leaves behind is said
+    secret = moved.clone();
+    Secret& same = secret;
+    secret = std::move(same);
+    ck_assert(secret.view() == moved.view());
+    moved.clear();
+    ck_assert(moved.empty());
+    moved.append(raw("a\0b"));
+    ck_assert(moved.view() == raw("a\0b"));
+}
+END_TEST
+
 static Suite* bytes_suite() {
     Suite* suite = suite_create("bytes");
     TCase* tcase = tcase_create("all");
     tcase_add_test(tcase, comparison);
     tcase_add_test(tcase, nothing_never_equals_nothing);
     tcase_add_test(tcase, cleanse_overwrites);
+    tcase_add_test(tcase, secrets_grow_and_move);
     tcase_add_test(tcase, allocator_wipes_before_it_frees);
     tcase_add_test(tcase, secret_moves_and_clears);
     tcase_add_test(tcase, views);

@@ -49,7 +49,13 @@ START_TEST(a_01_login_starts) {
     ck_assert_int_eq(login.created, kNow);
     const std::string handle = pending_handle(login.state, login.created);
     ck_assert_sv_eq(start.cookie_name, "NGX_OIDC_LOGIN_" + handle);
-    ck_assert_sv_eq(start.fragment_cookie_name, "NGX_OIDC_FRAGMENT_" + handle);
+    ck_assert_sv_eq(start.fragment_cookie_name, "");
+    Login keeps;
+    keeps.world.config.preserve_fragment = true;
+    Step kept = keeps.run();
+    const StartLogin& with_fragment = expect<StartLogin>(kept);
+    ck_assert_sv_eq(with_fragment.fragment_cookie_name,
+                    "NGX_OIDC_FRAGMENT_" + with_fragment.cookie_name.substr(15));
     const std::string& url = start.authorization_url;
     ck_assert(url.starts_with("https://op.example/auth?response_type=code&"));
     ck_assert_sv_contains(url, "&state=" + login.state + "&");

@@ -229,6 +229,11 @@ START_TEST(a_06_each_state_finds_its_own_cookie) {
     ck_assert_ptr_eq(find_pending(cookies, a.state), &cookies[1]);
     ck_assert_ptr_eq(find_pending(cookies, b.state), &cookies[2]);
     ck_assert_ptr_null(find_pending(cookies, "ngxoidc1.unknown"));
+    ck_assert_ptr_null(find_pending(cookies, ""));
+    // The end of a state of ours without its beginning is no state of ours.
+    ck_assert_ptr_null(find_pending(cookies, a.state.substr(a.state.size() - 22)));
+    // The name shows half of the state and no more.
+    ck_assert(a.state.ends_with(std::string_view(handle_a).substr(8)));
     ck_assert_ptr_null(find_pending({}, a.state));
 }
 END_TEST
@@ -237,7 +242,10 @@ START_TEST(the_oldest_pending_logins_are_dropped) {
     std::vector<std::string> names;
     std::vector<PendingCookie> cookies;
     const auto add = [&](Seconds created, const char* state) {
-        names.push_back(std::string(kPendingCookie) + pending_handle(state, created));
+        names.push_back(
+            std::string(kPendingCookie) +
+            pending_handle("ngxoidc1.0000000000000000000000000000000000000" + std::string(state),
+                           created));
     };
     for (int i = 0; i < 8; ++i) {
         add(1'700'000'000 + (i * 5) % 8, ("s" + std::to_string(i)).c_str());

@@ -60,8 +60,10 @@ END_TEST
 
 START_TEST(plain_json) {
     Op op;
-    const Result<UserInfo> info =
-        op.parse(200, R"({"sub":"john", "email":"j@x", "groups":["a","b"]})");
+    const char* const body = R"({"sub":"john", "email":"j@x", "groups":["a","b"]})";
+    ck_assert_sv_eq(op.parse(200, body)->text, "");
+    op.config.keep_userinfo = true;
+    const Result<UserInfo> info = op.parse(200, body);
     ck_assert_result_ok(info);
     ck_assert_sv_eq(info->text, R"({"sub":"john","email":"j@x","groups":["a","b"]})");
     ck_assert_sv_eq(json_string_value(json_object_get(info->claims.get(), "email")), "j@x");
