@@ -14,6 +14,13 @@ ngx_http_output_header_filter_pt next_header_filter = nullptr;
 
 constexpr std::string_view kSetCookie = "Set-Cookie";
 
+bool is_set_cookie(const ngx_table_elt_t& header) noexcept {
+    return header.hash != 0 && header.key.len == kSetCookie.size() &&
+           ngx_strncasecmp(header.key.data,
+                           reinterpret_cast<u_char*>(const_cast<char*>(kSetCookie.data())),
+                           kSetCookie.size()) == 0;
+}
+
 // Only this module may set its cookies; a backend that does would end or replace sessions.
 void drop_foreign_cookies(ngx_http_request_t* r) noexcept {
     const MainConf& conf = main_conf(r);
@@ -21,10 +28,7 @@ void drop_foreign_cookies(ngx_http_request_t* r) noexcept {
         auto* headers = static_cast<ngx_table_elt_t*>(part->elts);
         for (ngx_uint_t i = 0; i < part->nelts; ++i) {
             ngx_table_elt_t& header = headers[i];
-            if (header.hash == 0 || header.key.len != kSetCookie.size() ||
-                ngx_strncasecmp(header.key.data,
-                                reinterpret_cast<u_char*>(const_cast<char*>(kSetCookie.data())),
-                                kSetCookie.size()) != 0) {
+            if (!is_set_cookie(header)) {
                 continue;
             }
             CookieCursor cookie(view(header.value));
@@ -39,8 +43,30 @@ void drop_foreign_cookies(ngx_http_request_t* r) noexcept {
     }
 }
 
+std::string_view cookie_name(std::string_view line) noexcept {
+    return line.substr(0, line.find('='));
+}
+
+bool is_set_already(ngx_http_request_t* r, std::string_view name) noexcept {
+    for (const ngx_list_part_t* part = &r->headers_out.headers.part; part != nullptr;
+         part = part->next) {
+        const auto* headers = static_cast<const ngx_table_elt_t*>(part->elts);
+        for (ngx_uint_t i = 0; i < part->nelts; ++i) {
+            if (is_set_cookie(headers[i]) && cookie_name(view(headers[i].value)) == name) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+// The cookies of ctx. One of the application's that clear_cookies ends, and that the application
+// sets anew in this very answer, is the application's to keep: it signs the new user in.
 bool add_cookies(ngx_http_request_t* r, const RequestContext& ctx) noexcept {
     for (const std::string& cookie : ctx.set_cookies) {
+        if (ctx.forwarded_callback && is_set_already(r, cookie_name(cookie))) {
+            continue;
+        }
         if (push_header(r, kSetCookie, cookie) == nullptr) {
             return false;
         }

@@ -7,6 +7,7 @@ import pytest
 from harness.cases import case
 from harness.outcome import notoken, passes
 from harness.site import Site, query_of
+from harness.wire import Reply
 
 
 def started(site, target="/x"):
@@ -52,6 +53,23 @@ def test_forwarded_callback_on_a_keepalive_connection(forward):
     assert answer.from_backend and answer.set_cookies()
     second = browser.get("/two")
     assert second.from_backend and not second.set_cookies()
+
+
+@case("A-01")
+def test_cookies_that_the_application_sets_at_sign_in_stay(lab):
+    """clear_cookies ends what another user left, never what this answer brings."""
+    with Site(lab, directives={"callback": "forward", "redirect_uri": "/oauth-callback.php",
+                               "clear_cookies": "auth-token auth-token-secret"},
+              own_paths=(), locations="location = /oauth-callback.php {\n"
+              "            fastcgi_pass @FCGI@;\n@FCGI_PARAMS@        }\n",
+              control=False) as site:
+        browser, first = started(site, "/x")
+        site.backend.answers["/oauth-callback.php"] = Reply(
+            b"", headers=[("Set-Cookie", "auth-token-secret=fresh; path=/; HttpOnly")])
+        answer = browser.callback(browser.callback_url(first))
+        lines = [line for line in answer.headers.all("Set-Cookie") if line.startswith("auth-token")]
+        assert sorted(line.partition(";")[0] for line in lines) == [
+            "auth-token-secret=fresh", "auth-token="], lines
 
 
 @case("A-02")
