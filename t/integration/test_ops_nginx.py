@@ -1,0 +1,764 @@
+"""ops/nginx and ops/check-vhost, on a stub of EspoCRM over FastCGI and HTTP."""
+
+import base64
+import json
+import socket
+import subprocess
+import time
+
+import pytest
+
+from harness.vhost import OPS, SWITCHES, VhostSite, WEB_SOCKET, substitute
+from harness.wire import Reply
+
+VARIANTS = ("fpm", "proxy")
+OPEN, PROTECTED, CLOSED = "open", "protected", "closed"
+ID = "5f1e0c2ab3d4e5f67"
+KEY = "0123456789abcdef0123456789abcdef"
+PAGE_DATA = {"web-forms", "opt-in", "campaigns", "event-confirmation", "password-recovery"}
+LOGO = PAGE_DATA | {"logo-image"}
+
+# (method, URL, the switches that open it or a verdict that none changes)
+TABLE = [
+    ("GET", "/", PROTECTED), ("GET", "/index.php", PROTECTED),
+    ("GET", "/client/lib/espo.js", OPEN), ("GET", "/client/fonts/a.woff2?r=1", OPEN),
+    ("GET", "/client/.git/config", CLOSED), ("GET", "/client/x.php", CLOSED),
+    ("GET", "/client/%2e/x.php", CLOSED), ("GET", "/.env", CLOSED),
+    ("GET", "/robots.txt", OPEN), ("GET", "/favicon.ico", CLOSED), ("GET", "/signed-out", OPEN),
+    ("GET", "/install/", CLOSED), ("GET", "/install/index.php", CLOSED),
+    ("GET", "/nothing.php", CLOSED), ("GET", "/oauth-callback.php/x", CLOSED),
+    ("GET", "/oauth-callback.php", PROTECTED), ("GET", "/oauth-callback.php?code=1", PROTECTED),
+    ("GET", "/oauth/callback/", PROTECTED), ("GET", "/oauth/callback?code=1", PROTECTED),
+    ("GET", "/?entryPoint=oauthCallback", PROTECTED),
+    ("GET", "/?entryPoint=loginAs&anotherUser=a", PROTECTED),
+    ("GET", f"/?entryPoint=avatar&id={ID}", PROTECTED),
+    ("GET", f"/?entryPoint=download&id={ID}", PROTECTED),
+    ("GET", f"/?entryPoint=attachment&id={ID}", PROTECTED),
+    ("GET", "/api/v1/App/user", PROTECTED), ("GET", "/api/v1/", PROTECTED),
+    ("GET", "/api/v1/Oidc/authorizationData", PROTECTED),
+    ("POST", "/api/v1/Oidc/backchannelLogout", CLOSED),
+    ("POST", "/api/v1/Oidc/%62ackchannelLogout", CLOSED),
+    ("POST", f"/api/v1/portal-access/{ID}/Oidc/backchannelLogout", CLOSED),
+    ("GET", WEB_SOCKET, PROTECTED),
+    ("GET", "/api/v1/Settings", PAGE_DATA), ("GET", "/api/v1/I18n?default=true", PAGE_DATA),
+    ("PUT", "/api/v1/Settings", PROTECTED), ("GET", "/api/v1/Settings/1", PROTECTED),
+    ("POST", f"/api/v1/LeadCapture/{KEY}", {"lead-capture"}),
+    ("OPTIONS", f"/api/v1/LeadCapture/{KEY}", {"lead-capture"}),
+    ("GET", f"/api/v1/LeadCapture/{KEY}", PROTECTED),
+    ("POST", f"/api/v1/LeadCapture/{KEY}/x", PROTECTED),
+    ("GET", f"/?entryPoint=leadCaptureForm&id={ID}", {"web-forms"}),
+    ("POST", f"/api/v1/LeadCapture/form/{ID}", {"web-forms"}),
+    ("GET", f"/?entryPoint=confirmOptIn&id={ID}", {"opt-in"}),
+    ("GET", f"/?entryPoint=campaignUrl&id={ID}&queueItemId={ID}", {"campaigns"}),
+    ("GET", f"/?entryPoint=campaignUrl&id={ID}&uid={ID}&hash={KEY}", {"campaigns"}),
+    ("HEAD", f"/?entryPoint=campaignUrl&id={ID}&uid={ID}", {"campaigns"}),
+    ("GET", f"/?entryPoint=campaignUrl&id={ID}&emailAddress=a%2Bb%40example.com&hash={KEY}",
+     {"campaigns"}),
+    ("GET", f"/?entryPoint=campaignTrackOpened&id={ID}", {"campaigns"}),
+    ("GET", f"/?entryPoint=unsubscribe&id={ID}", {"campaigns"}),
+    ("GET", f"/?entryPoint=unsubscribe&emailAddress=a%40example.com&hash={KEY}", {"campaigns"}),
+    ("POST", f"/api/v1/Campaign/unsubscribe/{ID}", {"campaigns"}),
+    ("DELETE", f"/api/v1/Campaign/unsubscribe/{ID}", {"campaigns"}),
+    ("POST", f"/api/v1/Campaign/unsubscribe/a%40example.com/{KEY}", {"campaigns"}),
+    ("GET", f"/api/v1/Campaign/{ID}", PROTECTED),
+    ("GET", f"/?entryPoint=eventConfirmation&action=accept&uid={ID}", {"event-confirmation"}),
+    ("GET", f"/?entryPoint=changePassword&id={ID}", {"password-recovery"}),
+    ("POST", "/api/v1/User/passwordChangeRequest", {"password-recovery"}),
+    ("POST", "/api/v1/User/changePasswordByRequest", {"password-recovery"}),
+    ("GET", "/?entryPoint=logoImage", LOGO), ("GET", f"/?entryPoint=LogoImage&id={ID}", LOGO),
+    ("GET", "/portal/", {"portal"}), ("GET", f"/portal/{ID}/", {"portal"}),
+    ("GET", f"/portal/{ID}?entryPoint=avatar&id=1", {"portal"}),
+    ("GET", "/portal/oauth-callback.php?code=1", {"portal"}),
+    ("GET", f"/api/v1/portal-access/{ID}/App/user", {"portal"}),
+    ("PUT", f"/api/v1/portal-access/{ID}/Case/1?a[0]=1&a[1]=2", {"portal"}),
+]
+
+# What PHP and nginx would read differently: never open, whichever switches are on.
+MISREAD = [
+    f"/?entryPoint=campaignUrl&id={ID}&entryPoint=avatar", "/?entry%50oint=avatar",
+    "/?entryPoint=logoImage&entry%50oint=avatar", f"/?entryPoint=campaignUrl&id={ID}&id=1",
+    "/?entryPoint=logoImage&entryPoint[]=avatar", "/?entryPoint=logoImage%00",
+    "/?entryPoint=logoImage&entry.Point=avatar", f"/index.php?entryPoint=confirmOptIn&id={ID}",
+    f"/?a=1&entryPoint=confirmOptIn&id={ID}", f"//?entryPoint=confirmOptIn&id={ID}",
+    "/api/v1/LeadCapture/../Account", "/api/v1/LeadCapture/%2e%2e/Account",
+    "/api/v1/LeadCapture/..%2fAccount", "/api/v1//LeadCapture/x", "/portal/../index.php",
+    "/portal/%2e%2e/index.php", "/portal/..%2findex.php", "/api/v1/portal-access/../Account",
+    f"/api/v1/portal-access/{ID}/../../Account", f"/api/v1/portal-access%2f{ID}/Account",
+    "/client/../index.php", "/client/%2e%2e/index.php", "/client/..%2findex.php",
+    "/client/..%5cindex.php", "/client//../index.php", "/client/..;/index.php",
+    "/index.php/api/v1/Account", "/client/x.php/y", "/client/%252e%252e/index.php",
+    "/client\\..\\index.php", "/client/..\\index.php", f"/portal/{ID}\\..\\..\\index.php",
+    "/api/v1/LeadCapture\\..\\Account", f"/api/v1/portal-access/{ID}/;/Account",
+    f"/api/v1/portal-access/{ID}/%0a/Account", f"/api/v1/portal-access/{ID}/a%2Fb",
+    f"/api/v1/portal-access/{ID}/\\a",
+]
+
+
+def verdict(site, response, hits):
+    if hits:
+        return OPEN
+    if response.status == 401 and (response.request[0] == "HEAD"
+                                   or response.json()["error"] == "login_required"):
+        return PROTECTED
+    if response.status in (403, 404, 405) and response.by_nginx:
+        return CLOSED
+    if response.status == 200 and site.variant == "fpm" or b"signed out" in response.body:
+        return OPEN  # a file, or the page of the vhost itself
+    raise AssertionError(response)
+
+
+def ask(site, method, target, headers=None, browser=None, **kw):
+    """(verdict, response, what reached EspoCRM)"""
+    browser = browser or site.browser()
+    before = len(site.hits())
+    body = b"{}" if method in ("POST", "PUT", "DELETE") else None
+    response = browser.request(method, target, headers, body, **{"kind": "plain", **kw})
+    hits = site.hits()[before:]
+    return verdict(site, response, hits), response, hits
+
+
+def header(hit, name):
+    """Values of a request header as EspoCRM sees them, over FastCGI or HTTP."""
+    name = "HTTP_" + name.upper().replace("-", "_") if hit.kind == "fastcgi" else name
+    return hit.headers.all(name)
+
+
+def check_vhost(site, *arguments, switches=None):
+    command = [OPS / "check-vhost", site.origin_text, "--json",
+               "--cacert", site.lab.pki.ca.file, "--http-port", site.port2]
+    for port in (site.port, site.port2):
+        command += ["--resolve", f"{site.host}:{port}:127.0.0.1"]
+    for switch in site.switches if switches is None else switches:
+        command += ["--open", switch]
+    done = subprocess.run([str(c) for c in [*command, *arguments]], capture_output=True, text=True,
+                          timeout=120, check=False)
+    return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
+
+
+def wrong(result):
+    return {(r["method"], r["url"]): r["verdict"] for r in result["urls"] if not r["good"]}
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def closed(request, lab):
+    with VhostSite(lab, request.param) as site:
+        yield site
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def opened(request, lab):
+    with VhostSite(lab, request.param, SWITCHES) as site:
+        yield site
+
+
+# ---- configuration ---------------------------------------------------------------------------
+
+def accepted(lab, variant, switches=(), edit=None):
+    """nginx -t; the messages but for what the laboratory itself causes."""
+    site = VhostSite(lab, variant, switches, edit=edit, start=False)
+    try:
+        code, text = site.nginx.test()
+    finally:
+        site.stop(check=False)
+    messages = [line for line in text.splitlines() if "insecure_http" not in line
+                and "syntax is ok" not in line and "test is successful" not in line]
+    assert code == 0 and not messages, text
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("switch", ["none", "all", *SWITCHES])
+def test_templates_are_accepted(lab, variant, switch):
+    accepted(lab, variant, {"none": (), "all": SWITCHES}.get(switch, (switch,)))
+
+
+def test_every_template_is_used():
+    """Each file below ops/nginx/espocrm is included by another one or by a site file."""
+    folder = OPS / "nginx"
+    text = "".join(p.read_text() for p in folder.rglob("*.conf*"))
+    for path in (folder / "espocrm").rglob("*.conf"):
+        name = f"espocrm/{path.relative_to(folder / 'espocrm')}"
+        assert f"include {name};" in " ".join(text.split()) or f"{name}`" in text, path
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_behind_another_proxy(lab, variant):
+    def edit(text):
+        names = ("set_real_ip_from", "real_ip_header", "oidc_base_url", r"set \$espocrm_scheme",
+                 r"set \$espocrm_port")
+        return substitute(text, [(rf"# (?={name}\b)", "") for name in names])
+    accepted(lab, variant, edit=edit)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_two_sites_of_one_nginx(lab, variant):
+    """A test system beside the real one: each has /oauth-callback.php as its callback."""
+    def edit(text):
+        start = text.index("oidc_provider espocrm {")
+        provider = text[start:text.index("}", start) + 1]
+        server = text[text.rindex("server {"):]
+        second = (provider + "\n" + server).replace("oidc_provider espocrm", "oidc_provider two")
+        second = substitute(second, [("auth_oidc espocrm;", "auth_oidc two;"),
+                                     (r"server_name +\S+;", "server_name alt.test;")])
+        return text + second
+    accepted(lab, variant, edit=edit)
+
+
+# ---- open, protected, closed -----------------------------------------------------------------
+
+@pytest.mark.parametrize("switch", ["none", "all", *SWITCHES])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_switches_open_what_they_say(lab, variant, switch):
+    switches = {"none": (), "all": SWITCHES}.get(switch, (switch,))
+    with VhostSite(lab, variant, switches) as site:
+        for method, target, rule in TABLE:
+            expected = rule
+            if isinstance(rule, set):
+                expected = OPEN if rule & set(switches) else PROTECTED
+            found, response, hits = ask(site, method, target)
+            assert found == expected, f"{method} {target}: {found}, not {expected}\n{response}"
+            for hit in hits:
+                assert hit.method == method and hit.target == target
+        for target in MISREAD:
+            for method in ("GET", "POST"):
+                found, response, _ = ask(site, method, target)
+                assert found != OPEN, f"{method} {target}\n{response}"
+
+        # Seen from outside it is the same.
+        mark = len(site.hits())
+        code, result, problem = check_vhost(site)
+        assert code == 0, (wrong(result), result["other"], problem)
+        reached = {(h.method, h.target) for h in site.hits()[mark:]}
+        said = {(r["method"], r["url"]) for r in result["urls"] if r["verdict"] == OPEN}
+        own = {("GET", "/signed-out")} | ({("GET", "/client/img/favicon.ico"),
+                                           ("GET", "/robots.txt")} if variant == "fpm" else set())
+        assert said - own == reached
+
+
+def test_api_keys_alone_open_the_api(opened):
+    for name in ("X-Api-Key", "X-Hmac-Authorization"):
+        for target in ("/api/v1/Account", "/api/v1/Account?maxSize=1&select=a%2Cb"):
+            found, _, hits = ask(opened, "GET", target, {
+                name: KEY, "Cookie": "auth-token=1; auth-token-secret=2",
+                "Authorization": "Basic YTpi", "Espo-Authorization-By-Token": "true",
+                "Http-Espo-Cgi-Auth": "Basic YTpi", "X-Another-User": "admin",
+                "Redirect-Http-Espo-Cgi-Auth": "Basic YTpi"})
+            assert found == OPEN
+            assert header(hits[0], name) == [KEY]
+            for dropped in ("Cookie", "Authorization", "Espo-Authorization",
+                            "Espo-Authorization-By-Token", "Http-Espo-Cgi-Auth",
+                            "Redirect-Http-Espo-Cgi-Auth", "X-Another-User"):
+                assert header(hits[0], dropped) == [], dropped
+    for target, headers in (
+            ("/api/v1/Account", {"X-Api-Key": KEY, "Espo-Authorization": "YTpi"}),
+            ("/api/v1/Account", {"X-Hmac-Authorization": KEY, "Espo-Authorization": "YTpi"}),
+            ("/api/v1/Account", {"X-Api-Key": ""}), ("/api/v1/Account", {"X_Api_Key": KEY}),
+            ("/", {"X-Api-Key": KEY}), ("/oauth-callback.php", {"X-Api-Key": KEY}),
+            (f"/?entryPoint=download&id={ID}", {"X-Api-Key": KEY}),
+            ("/index.php", {"X-Api-Key": "0 /api/v1/"}),
+            ("/api/v1/../index.php", {"X-Api-Key": KEY}), (WEB_SOCKET, {"X-Api-Key": KEY})):
+        assert ask(opened, "GET", target, headers)[0] != OPEN, (target, headers)
+    # An empty header first does not hide a second one.
+    found, _, hits = ask(opened, "GET", "/api/v1/Account", {"X-Api-Key": KEY},
+                         extra=[("Espo-Authorization", ""), ("Espo-Authorization", "YTpi")])
+    assert found == PROTECTED or header(hits[0], "Espo-Authorization") == []
+    for target in ("/api/v1/Oidc/backchannelLogout", "/install/"):
+        assert ask(opened, "POST", target, {"X-Api-Key": KEY})[0] == CLOSED
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_api_keys_need_their_switch(lab, variant):
+    """Other public features do not let a key through to EspoCRM."""
+    with VhostSite(lab, variant, [s for s in SWITCHES if s != "api-keys"]) as site:
+        found, _, hits = ask(site, "POST", f"/api/v1/LeadCapture/{KEY}", {"X-Api-Key": KEY})
+        assert found == OPEN and header(hits[0], "X-Api-Key") == []
+        assert ask(site, "GET", "/api/v1/Account", {"X-Api-Key": KEY})[0] == PROTECTED
+
+
+def test_public_requests_bring_no_credentials(opened):
+    credentials = {"Cookie": "auth-token=1; auth-token-secret=2", "Authorization": "Basic YTpi",
+                   "Http-Espo-Cgi-Auth": "Basic YTpi", "Redirect-Http-Espo-Cgi-Auth": "Basic YTpi"}
+    for method, target, rule in TABLE:
+        if not isinstance(rule, set) or "portal" in rule:
+            continue
+        found, _, hits = ask(opened, method, target, credentials)
+        assert found == OPEN, target
+        for name in credentials:
+            assert header(hits[0], name) == [], (target, name)
+        # As a page of a signed-in user it is not public.
+        assert ask(opened, method, target, {"Espo-Authorization": "YTpi"})[0] == PROTECTED
+    found, _, hits = ask(opened, "GET", f"/api/v1/portal-access/{ID}/App/user", {
+        **credentials, "Espo-Authorization": "YTpi"})
+    assert found == OPEN and header(hits[0], "Espo-Authorization") == ["YTpi"]
+    assert header(hits[0], "Cookie") == ["auth-token=1; auth-token-secret=2"]
+    assert header(hits[0], "Authorization") == ["Basic YTpi"]
+
+
+# ---- identity --------------------------------------------------------------------------------
+
+def claims_of(token):
+    part = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+SPOOFED = {"X-Oidc-Assertion": "spoofed", "X-Oidc-Return-To": "/spoofed", "Remote-User": "admin",
+           "Remote-Groups": "admins", "X-Oidc-Sub": "admin"}
+
+
+def test_identity_only_at_the_callback(opened):
+    site = opened
+    browser = site.browser()
+    answer = site.sign_in(browser, "/?entryPoint=download&id=1")
+    hit = site.hits()[-1]
+    assert answer.from_backend and hit.path == "/oauth-callback.php"
+    assert set(hit.identity()) == {"x-oidc-assertion", "x-oidc-return-to"}
+    claims = claims_of(hit.identity()["x-oidc-assertion"][0])
+    assert claims["preferred_username"] == "jdoe" and claims["aud"] == site.origin_text
+    assert hit.identity()["x-oidc-return-to"] == ["/?entryPoint=download&id=1"]
+
+    found, _, hits = ask(site, "GET", "/oauth-callback.php?return_to=%2F", SPOOFED, browser)
+    assert found == OPEN and set(hits[0].identity()) == {"x-oidc-assertion"}
+    assert hits[0].identity()["x-oidc-assertion"] != ["spoofed"]
+
+    others = [(m, t) for m, t, rule in TABLE if rule != CLOSED] + [
+        ("POST", "/oauth/callback/"), ("GET", "/portal/oauth-callback.php"),
+        ("GET", "/?entryPoint=OauthCallback"), ("GET", "/index.php?entryPoint=oauthCallback")]
+    for method, target in others:
+        if target.startswith("/oauth-callback.php") and "code=" not in target:
+            continue
+        for headers in ({}, SPOOFED, {"X_Oidc_Assertion": "spoofed"},
+                        {"X-Api-Key": KEY, **SPOOFED}):
+            _, _, hits = ask(site, method, target, headers, browser)
+            for hit in hits:
+                assert hit.identity() == {}, (method, target, hit.identity())
+
+
+def test_callbacks_of_others_pass_without_identity(closed):
+    browser = closed.browser()
+    closed.sign_in(browser)
+    for target in ("/oauth-callback.php?code=theirs", "/oauth-callback.php?error=x&state=theirs",
+                   "/oauth/callback/?code=theirs", "/oauth/callback?code=theirs",
+                   "/portal/oauth-callback.php?code=theirs",
+                   "/?entryPoint=oauthCallback&code=theirs"):
+        found, _, hits = ask(closed, "GET", target, browser=browser, kind="navigate",
+                             cross_site=True)
+        assert found == OPEN and hits[0].target == target and hits[0].identity() == {}
+
+
+def test_own_cookies_never_reach_espocrm(opened):
+    site = opened
+    browser = site.browser()
+    site.sign_in(browser)
+    browser.get("/", jar=browser.jar)
+    browser.jar.set("auth-token", "1")
+    for name in ("__Host-NGX_OIDC_LOGIN_" + "a" * 30, "NGX_OIDC_SESSION"):
+        browser.jar.set(name, "planted")
+    mark = len(site.hits())
+    for method, target, rule in TABLE:
+        if rule != CLOSED:
+            ask(site, method, target, browser=browser)
+    browser.get("/?entryPoint=download&id=1")
+    hits = site.hits()[mark:]
+    assert len(hits) > 30
+    for hit in hits:
+        assert b"NGX_OIDC" not in hit.raw, hit
+        assert header(hit, "Cookie") in ([], ["auth-token=1"]), hit
+    assert any(header(hit, "Cookie") for hit in hits)
+
+
+def test_what_espocrm_sees_of_the_request(closed):
+    site = closed
+    browser = site.browser()
+    site.sign_in(browser)
+    _, _, hits = ask(site, "GET", "/api/v1/App/user?x=1", {
+        "X-Forwarded-Proto": "http", "X-Forwarded-For": "192.0.2.1", "X-Real-IP": "192.0.2.1",
+        "X-Forwarded-Host": "evil.example", "Forwarded": "for=192.0.2.1", "Proxy": "http://evil",
+        "Espo-Authorization": "YTpi", "Authorization": "Basic YTpi",
+        "X-Oidc-Authorization-Nonce": "n"}, browser)
+    hit = hits[0]
+    assert header(hit, "X-Forwarded-Proto") == ["https"]
+    assert header(hit, "X-Forwarded-For") == header(hit, "X-Real-IP") == ["127.0.0.1"]
+    for name in ("X-Forwarded-Host", "Forwarded", "Proxy", "X-Oidc-Authorization-Nonce"):
+        assert header(hit, name) == [], name
+    assert header(hit, "Host") == [site.authority()]
+    assert header(hit, "Espo-Authorization") == ["YTpi"]
+    assert header(hit, "Authorization") == ["Basic YTpi"]
+    if hit.kind == "fastcgi":
+        for name, value in (("HTTPS", "on"), ("REQUEST_SCHEME", "https"), ("QUERY_STRING", "x=1"),
+                            ("SCRIPT_FILENAME", "/srv/php/public/api/v1/index.php"),
+                            ("SCRIPT_NAME", "/api/v1/index.php"), ("REMOTE_ADDR", "127.0.0.1"),
+                            ("REQUEST_URI", "/api/v1/App/user?x=1")):
+            assert hit.headers.all(name) == [value], name
+
+
+@pytest.mark.parametrize("target, script", [
+    ("/", "/index.php"), ("/index.php?a=1", "/index.php"),
+    ("/oauth/callback", "/oauth/callback/index.php"),
+    ("/portal", "/portal/index.php"), (f"/portal/{ID}/", "/portal/index.php"),
+    ("/portal/oauth-callback.php", "/portal/oauth-callback.php"),
+    ("/api/v1/portal-access/x/I18n", "/api/v1/portal-access/index.php")])
+def test_scripts(lab, target, script):
+    with VhostSite(lab, "fpm", ["portal"]) as site:
+        browser = site.browser()
+        site.sign_in(browser)
+        _, _, hits = ask(site, "GET", target, browser=browser)
+        assert hits[0].headers.all("SCRIPT_FILENAME") == ["/srv/php/public" + script]
+        assert hits[0].headers.all("SCRIPT_NAME") == [script]
+
+
+# ---- sign-in, sign-out, sessions -------------------------------------------------------------
+
+def test_page_load_and_script_without_session(closed):
+    browser = closed.browser()
+    page = browser.get("/")
+    assert page.status == 200 and "data-url=" in page.text and not page.from_backend
+    for target in ("/api/v1/App/user", "/api/v1/Account"):
+        assert browser.get(target).status == 401  # also as a page load
+    assert browser.get("/", kind="xhr").json()["login_url"].endswith("/oauth-callback.php")
+
+
+def test_link_to_a_file_in_a_browser_that_espocrm_does_not_know(closed):
+    site = closed
+    browser = site.browser()
+    site.sign_in(browser)
+    site.backend.answers["/"] = lambda hit: Reply(
+        "no", status=401, headers=[("WWW-Authenticate", 'Basic realm=""')])
+    target = "/?entryPoint=download&id=1"
+    mark = len(site.hits())
+    answer = browser.get(target, headers={"X-Oidc-Return-To": "/spoofed"})
+    asked, signed_in = site.hits()[mark:]
+    assert answer.status == 200 and answer.from_backend
+    assert asked.target == target and asked.identity() == {}
+    assert signed_in.target == "/oauth-callback.php" and signed_in.query == ""
+    assert signed_in.identity()["x-oidc-return-to"] == [target]
+    assert claims_of(signed_in.identity()["x-oidc-assertion"][0])["preferred_username"] == "jdoe"
+    # A picture is no place to sign in.
+    mark = len(site.hits())
+    assert browser.get(target, kind="image").status == 401
+    assert len(site.hits()) == mark + 1
+    site.backend.reset()
+
+
+def test_sign_out(closed):
+    site = closed
+    browser = site.browser()
+    site.sign_in(browser)
+    answer = browser.get("/oidc/logout", fetch_site="same-origin")
+    assert answer.status == 302
+    assert "post_logout_redirect_uri=" in answer.location and "signed-out" in answer.location
+    page = browser.get("/signed-out")
+    assert page.status == 200 and "You are signed out." in page.text
+    assert page.headers.all("cache-control") == ["no-store"]
+    assert "default-src 'none'" in page.headers.get("content-security-policy")
+    assert ask(site, "GET", "/api/v1/App/user", browser=browser)[0] == PROTECTED
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_polling_keeps_no_session_alive(lab, variant):
+    def edit(text):
+        return substitute(text, [(r"session_idle_timeout 2h", "session_idle_timeout 2s")])
+    polls = ("/api/v1/Notification/action/notReadCount", "/api/v1/PopupNotification/action/grouped")
+    with VhostSite(lab, variant, edit=edit) as site:
+        browser = site.browser()
+        site.sign_in(browser)
+        end = time.monotonic() + 3.2
+        while time.monotonic() < end:  # work keeps it alive
+            assert ask(site, "GET", "/api/v1/Account", browser=browser)[0] == OPEN
+            time.sleep(0.4)
+        end = time.monotonic() + 20
+        while ask(site, "GET", polls[0], browser=browser)[0] == OPEN:
+            assert time.monotonic() < end, "the session lives on"
+            assert ask(site, "GET", polls[1], browser=browser)[0] != CLOSED
+            time.sleep(0.4)
+
+
+# ---- WebSocket -------------------------------------------------------------------------------
+
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+           "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-Fetch-Mode": "websocket"}
+
+
+def test_websocket(closed):
+    site = closed
+    for kind in ("plain", "navigate"):
+        answer = site.browser().get("/wss?authToken=s3cr3t&userId=1", kind=kind, headers=UPGRADE)
+        assert answer.status == 401 and not answer.from_backend and not answer.set_cookies()
+    browser = site.browser()
+    site.sign_in(browser)
+    answer = browser.get("/wss?authToken=s3cr3t&userId=1", kind="plain", headers=UPGRADE)
+    hit = site.hits()[-1]
+    assert answer.status == 101 and hit.target == "/wss?authToken=s3cr3t&userId=1"
+    assert hit.headers.all("Upgrade") == ["websocket"] and hit.headers.all("Cookie") == []
+    assert "s3cr3t" not in site.nginx.access() and "s3cr3t" not in site.nginx.log()
+
+
+# ---- the rest of the vhost -------------------------------------------------------------------
+
+def test_files(closed):
+    site = closed
+    for target in ("/client/lib/espo.js?r=1", "/client/fonts/a.woff2"):
+        answer = site.browser().get(target, kind="script")
+        assert answer.headers.get("cache-control") == "max-age=315360000"
+        assert "set-cookie" not in [n.lower() for n, _ in answer.headers]
+    assert site.browser().post("/client/lib/espo.js", kind="plain").status == 405
+    if site.variant == "fpm":  # with a web server behind, types and sizes are its own
+        for target, ctype in (("/client/lib/espo.js", "application/javascript; charset=utf-8"),
+                              ("/client/res/templates.tpl", "text/plain; charset=utf-8"),
+                              ("/client/fonts/a.woff2", "font/woff2")):
+            answer = site.browser().get(target, kind="script",
+                                        headers={"Accept-Encoding": "gzip"})
+            assert answer.headers.get("content-type") == ctype
+            if not target.endswith("woff2"):
+                assert answer.headers.get("content-encoding") == "gzip"
+
+
+def test_compression(closed):
+    site = closed
+    browser = site.browser()
+    site.sign_in(browser)
+    site.backend.answers["/api/v1/Metadata"] = Reply({"text": "x" * 5000})
+    answer = browser.get("/api/v1/Metadata", kind="xhr", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers.get("content-encoding") == "gzip" and len(answer.body) < 1000
+    site.backend.reset()
+
+
+def test_response_headers(closed):
+    site = closed
+    browser = site.browser()
+    site.sign_in(browser)
+    site.backend.answers["/"] = Reply("page", ctype="text/html", headers=[
+        ("Strict-Transport-Security", "max-age=1"), ("X-Content-Type-Options", "nosniff"),
+        ("Content-Security-Policy", "script-src 'self'"), ("Referrer-Policy", "no-referrer"),
+        ("X-Powered-By", "PHP")])
+    answer = browser.get("/")
+    assert answer.from_backend
+    for name, value in (("Strict-Transport-Security", ["max-age=31536000"]),
+                        ("X-Content-Type-Options", ["nosniff"]), ("X-Powered-By", []),
+                        ("Content-Security-Policy", ["script-src 'self'"]),
+                        ("Referrer-Policy", ["no-referrer"])):
+        assert answer.headers.all(name) == value, name
+    site.backend.reset()
+    plain = browser.get("/api/v1/App/user", kind="xhr")
+    refused = site.browser().get("/install/")
+    for answer in (plain, refused):
+        assert answer.headers.all("Referrer-Policy") == ["same-origin"]
+        assert answer.headers.all("X-Content-Type-Options") == ["nosniff"]
+
+
+def test_uploads(closed):
+    browser = closed.browser()
+    closed.sign_in(browser)
+    answer = browser.request("POST", "/api/v1/Attachment", kind="xhr", body=b"x" * 3_000_000)
+    assert answer.from_backend and len(closed.hits()[-1].body) == 3_000_000
+    answer = browser.request("POST", "/api/v1/Attachment", {"Content-Length": str(51 << 20)},
+                             kind="xhr")
+    assert answer.status == 413
+    browser.close()
+
+
+def test_http_leads_to_https(closed):
+    with socket.create_connection(("127.0.0.1", closed.port2), 10) as sock:
+        sock.sendall(b"GET /a?b=c HTTP/1.0\r\nHost: evil.example\r\n\r\n")
+        text = sock.recv(4096).decode()
+    assert " 301 " in text.splitlines()[0]
+    assert f"Location: https://{closed.host}/a?b=c" in text
+
+
+# ---- portals behind a provider of their own --------------------------------------------------
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_portal_with_a_provider_of_its_own(lab, variant):
+    def edit(text):
+        start = text.index("oidc_provider espocrm {")
+        provider = text[start:text.index("}", start) + 1]
+        portal = substitute(provider, [
+            ("oidc_provider espocrm", "oidc_provider espocrm_portal"),
+            (r"include +espocrm/provider\.conf", "include espocrm/portal-provider.conf")])
+        text = substitute(text, [(rf"# include espocrm/{variant}/portal-sign-in\.conf;",
+                                  f"include espocrm/{variant}/portal-sign-in.conf;")])
+        return portal + "\n" + text
+    urls = ("/portal/", f"/portal/{ID}/", f"/api/v1/portal-access/{ID}/App/user")
+    accepted(lab, variant, edit=edit)
+    with VhostSite(lab, variant, edit=edit) as site:
+        staff, stranger = site.browser(), site.browser()
+        site.sign_in(staff)
+        for target in urls:
+            assert ask(site, "GET", target)[0] == PROTECTED
+            assert ask(site, "GET", target, browser=staff)[0] == PROTECTED
+        closed_url = f"/api/v1/portal-access/{ID}/Oidc/backchannelLogout"
+        assert ask(site, "POST", closed_url, browser=staff)[0] == CLOSED
+        first = stranger.get("/portal/")
+        answer = stranger.callback(stranger.callback_url(first))
+        assert answer.status in (302, 303) and answer.location.endswith("/portal/")
+        for target in urls:
+            found, _, hits = ask(site, "GET", target, browser=stranger)
+            assert found == OPEN and hits[0].identity() == {}
+            assert b"NGX_OIDC" not in hits[0].raw
+        assert ask(site, "GET", "/api/v1/App/user", browser=stranger)[0] == PROTECTED
+        assert check_vhost(site)[0] == 0
+
+
+# ---- check-vhost on vhosts that are wrong ----------------------------------------------------
+
+def judged(lab, switches=(), variant="fpm", **arguments):
+    """What check-vhost finds wrong: {(method, URL): verdict}; it must find something."""
+    with VhostSite(lab, variant, switches, **arguments) as site:
+        site.state.check_hits = False  # these vhosts let strangers in, that is the point
+        code, result, problem = check_vhost(site)
+    assert code == 1 and not result["good"], problem
+    return wrong(result)
+
+
+def replaced(file, old, new):
+    def change(folder):
+        path = folder / file
+        text = path.read_text()
+        assert old in text, f"{old} is not in {file}"
+        path.write_text(text.replace(old, new))
+    return change
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_check_vhost_sees_an_open_installer(lab, variant):
+    found = judged(lab, variant=variant, templates=replaced(
+        "server.conf", "location ^~ /install { return 404; }",
+        "location ^~ /install { auth_oidc off; include espocrm/%s/pass.conf; }" % variant))
+    assert found == {("GET", "/install/"): OPEN, ("GET", "/install/index.php"): OPEN}
+
+
+def test_check_vhost_sees_an_open_back_channel_logout(lab):
+    found = judged(lab, templates=replaced(
+        "server.conf", "backchannelLogout { return 404; }",
+        "backchannelLogout { auth_oidc off; include espocrm/fpm/pass.conf; }"))
+    assert found[("POST", "/api/v1/Oidc/backchannelLogout")] == OPEN
+
+
+def test_check_vhost_sees_keys_that_cover_passwords(lab):
+    found = judged(lab, ["api-keys"], templates=replaced(
+        "http.conf", r'[^|]*\|1\|1$" public', r'[^|]*\|[01]\|1$" public'))
+    assert found == {("GET", "/api/v1/App/user"): OPEN}
+
+
+def test_check_vhost_sees_half_matched_arguments(lab):
+    """As with $arg_entryPoint, which is the first argument, while PHP takes the last."""
+    found = judged(lab, ["campaigns"], templates=replaced(
+        "http.conf", r'"~^00 (?:GET|HEAD) /\?entryPoint=campaignTrackOpened&id=\w+$"',
+        r'"~^0[01] (?:GET|HEAD) /\?entryPoint=campaignUrl\b"'))
+    assert any("&entryPoint=avatar" in url for (_, url), v in found.items() if v == OPEN)
+    assert ("GET", "/?entryPoint=campaignTrackOpened&id=0123456789checkvhost") in found
+
+
+def test_check_vhost_sees_paths_that_climb(lab):
+    found = judged(lab, ["portal", "lead-capture"], templates=replaced(
+        "http.conf", r'"~^0[01] [A-Z]+ /api/v1/portal-access/[\w-]+/"',
+        r'"~^[01][01] [A-Z]+ /api/v1/portal-access/"'))
+    assert found[("GET", "/api/v1/portal-access/../Account")] == OPEN
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_check_vhost_sees_a_vhost_without_sign_in(lab, variant):
+    found = judged(lab, variant=variant, edit=lambda text: substitute(
+        text, [(r"^ +auth_oidc espocrm;", "    auth_oidc off;"),
+               (r"include +espocrm/provider\.conf;", "redirect_uri /none;")]))
+    for url in ("/", "/api/v1/App/user", "/oauth-callback.php", "/?entryPoint=avatar&id="
+                "0123456789checkvhost"):
+        assert found[("GET", url)] == OPEN, url
+
+
+STOCK = """
+    auth_oidc off;
+    set $dir %s;
+    root $dir/public;
+    index index.php;
+    client_max_body_size 50M;
+    location /client { root $dir; }
+    location = /oauth-callback.php { auth_oidc espocrm; fastcgi_pass @FCGI@;
+        @PARAMS@ }
+    location ~ \\.php$ { fastcgi_pass @FCGI@; @PARAMS@ }
+    location /api/v1/portal-access { if (!-e $request_filename) {
+        rewrite ^/api/v1/(.*)$ /api/v1/portal-access/index.php last; } }
+    location /api/v1/ { auth_oidc espocrm; if (!-e $request_filename) {
+        rewrite ^/api/v1/(.*)$ /api/v1/index.php last; } }
+    location / { auth_oidc espocrm; if (!-e $request_filename) {
+        rewrite ^(.*)$ /index.php last; } }
+}
+"""
+
+
+def test_check_vhost_sees_rewrites_around_the_sign_in(lab):
+    """The configuration of EspoCRM's manual with auth_oidc put where it seems to belong: the
+    rewrite ends in the PHP location, which has none."""
+    def edit(text):
+        start = text.rindex("    auth_oidc espocrm;")
+        root = text[text.index("set $espocrm_root ") + len("set $espocrm_root "):].split(";")[0]
+        address = text[text.index("set $espocrm_backend ")
+                       + len("set $espocrm_backend "):].split(";")[0]
+        params = ("fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name; "
+                  "fastcgi_param QUERY_STRING $query_string; "
+                  "fastcgi_param REQUEST_METHOD $request_method; "
+                  "fastcgi_param REQUEST_URI $request_uri;")
+        return text[:start] + (STOCK % root).replace("@FCGI@", address).replace("@PARAMS@", params)
+    found = judged(lab, edit=edit)
+    for method, url in (("GET", "/api/v1/App/user"), ("GET", "/install/index.php"),
+                        ("GET", "/index.php"), ("POST", "/api/v1/Oidc/backchannelLogout")):
+        assert found[(method, url)] == OPEN, url
+
+
+def test_check_vhost_sees_wrong_switches(lab):
+    with VhostSite(lab, "fpm", ["campaigns"]) as site:
+        code, result, _ = check_vhost(site, switches=())
+        assert code == 1 and set(wrong(result).values()) == {OPEN}
+        assert all("campaign" in url or "unsubscribe" in url or "ogoImage" in url
+                   or url.endswith(("/Settings", "default=true")) for _, url in wrong(result))
+        code, result, _ = check_vhost(site, switches=("campaigns", "portal"))
+        assert code == 1 and set(wrong(result).values()) == {PROTECTED}
+        assert all("portal" in url for _, url in wrong(result))
+
+
+def test_check_vhost_sees_missing_headers_and_redirects(lab):
+    def edit(text):
+        return substitute(text, [(r"return 301 [^;]+;", "return 200 here;")])
+    with VhostSite(lab, "fpm", edit=edit, templates=replaced(
+            "headers.conf", "add_header Strict-Transport-Security $espocrm_hsts always;",
+            "")) as site:
+        code, result, _ = check_vhost(site)
+        assert code == 1 and not wrong(result)
+        assert {o["what"] for o in result["other"] if not o["good"]} == {
+            "Strict-Transport-Security", "http:// leads to https://"}
+
+
+def test_check_vhost_output(closed):
+    command = [str(OPS / "check-vhost"), closed.origin_text, "--cacert",
+               str(closed.lab.pki.ca.file), "--http-port", "0",
+               "--resolve", f"{closed.host}:{closed.port}:127.0.0.1"]
+
+    def run(*arguments):
+        return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60,
+                              check=False)
+    done = run()
+    assert done.returncode == 0 and "WRONG" not in done.stdout
+    assert "ok    protected GET     /api/v1/App/user  (401 login_required)" in done.stdout
+    assert "as they should be" in done.stdout.splitlines()[-1]
+    done = run("--open", "portal", "--quiet")
+    assert done.returncode == 1 and " ok " not in done.stdout
+    assert "WRONG protected GET     /portal/  (401 login_required, should be open)" in done.stdout
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["https://127.0.0.1:1"], "cannot be checked"),
+    (["https://127.0.0.1:1", "--open", "everything"], "no such switch: everything"),
+    (["127.0.0.1"], "not an address of a site"), (["https://a.example/crm"], "not an address"),
+    (["https://a.example", "--resolve", "a"], "not HOST:PORT:ADDRESS"),
+    (["https://a.example", "--cacert", "/nonexistent"], "--cacert"), ([], "URL")])
+def test_check_vhost_that_cannot_check(arguments, message):
+    done = subprocess.run([str(OPS / "check-vhost"), *arguments], capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert done.returncode == 2 and message in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_check_vhost_and_templates_name_the_same_switches():
+    done = subprocess.run([str(OPS / "check-vhost"), "--help"], capture_output=True, text=True,
+                          timeout=60, check=True)
+    listed = done.stdout.split("the site includes:")[1].split("--")[0]
+    assert {s.strip() for s in " ".join(listed.split()).replace("- ", "-").split(",")} \
+        == set(SWITCHES)
