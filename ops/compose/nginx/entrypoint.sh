@@ -1,0 +1,10 @@
+#!/bin/sh
+# Puts the host names into the site and starts nginx.
+set -eu
+: "${CRM_HOST:?}" "${AUTH_HOST:?}"
+# The names are constants here; every other $ is a variable of nginx.
+# shellcheck disable=SC2016
+envsubst '${CRM_HOST} ${AUTH_HOST}' \
+    </etc/nginx/templates/site.conf.template >/etc/nginx/conf.d/site.conf
+nginx -t
+exec nginx -g 'daemon off;'

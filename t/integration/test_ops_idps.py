@@ -1,0 +1,746 @@
+"""ops/authelia, ops/authentik, ops/keycloak, ops/compose and their guides: the files are what their
+programs take, agree with each other, hold no secret, and sign people in; the log lines that the
+guides quote are those that the module writes."""
+
+import base64
+import hashlib
+import json
+import math
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import urllib.parse
+
+import pytest
+import yaml
+
+import op_process
+from harness.idp import Idp, Reply
+from harness.nginx import ROOT, Nginx
+from harness.outcome import passes
+from harness.ports import free_port
+from harness.site import Site, query_of
+from real_provider import NpmProvider
+
+OPS = ROOT / "ops"
+GUIDES = ROOT / "docs" / "guides"
+COMPOSE = OPS / "compose"
+NAMES = ("authelia", "authentik", "keycloak")
+CRM, AUTH = "https://crm.example.com", "https://auth.example.com"
+
+needs_npm = pytest.mark.skipif(
+    not op_process.installed(), reason="npm ci has not been run in t/integration/op")
+
+
+# ---- reading the files ---------------------------------------------------------------------------
+
+class Tag:
+    def __init__(self, name, value):
+        self.name, self.value = name, value
+
+
+class Blueprint(yaml.SafeLoader):
+    """YAML with authentik's tags; an unknown one is an error."""
+
+    TAGS = {"Context", "Find", "File", "Format", "KeyOf"}
+
+
+def construct_tag(loader, name, node):
+    if name not in Blueprint.TAGS:
+        raise yaml.constructor.ConstructorError(None, None, f"unknown tag !{name}", node.start_mark)
+    if isinstance(node, yaml.ScalarNode):
+        return Tag(name, node.value)
+    return Tag(name, loader.construct_sequence(node, deep=True))
+
+
+Blueprint.add_multi_constructor("!", construct_tag)
+
+
+def resolve(value, context):
+    """What authentik makes of !Context and !Format; other tags stay."""
+    if isinstance(value, Tag) and value.name == "Context":
+        return context[value.value]
+    if isinstance(value, Tag) and value.name == "Format":
+        text, *rest = [resolve(v, context) for v in value.value]
+        return text % tuple(rest)
+    if isinstance(value, list):
+        return [resolve(v, context) for v in value]
+    if isinstance(value, dict):
+        return {k: resolve(v, context) for k, v in value.items()}
+    return value
+
+
+def text_of(path):
+    return (OPS / path).read_text(encoding="utf-8")
+
+
+def blueprint():
+    document = yaml.load(text_of("authentik/blueprint.yaml"), Blueprint)
+    return resolve(document, document["context"])
+
+
+def entry(model):
+    found = [e for e in blueprint()["entries"] if e["model"] == model]
+    assert len(found) == 1, model
+    return found[0]
+
+
+def block_of(text):
+    """The oidc_provider block, braces included."""
+    start = text.index("oidc_provider espocrm {")
+    return text[start:text.index("\n}", start) + 2]
+
+
+def directives_of(text):
+    """{name: rest} of a provider block, `include espocrm/provider.conf` expanded."""
+    body = re.sub(r"#.*", "", block_of(text).split("{", 1)[1].rsplit("}", 1)[0])
+    out = {}
+    for statement in filter(None, (" ".join(s.split()) for s in body.split(";"))):
+        name, _, rest = statement.partition(" ")
+        if name == "include":
+            assert rest == "espocrm/provider.conf", rest
+            common = text_of("nginx/espocrm/provider.conf")
+            more = directives_of("oidc_provider espocrm {\n" + common + "\n}")
+            assert not set(more) & set(out), "a directive twice"
+            out |= more
+        else:
+            assert name not in out, f"{name} twice"
+            out[name] = rest
+    return out
+
+
+def provider_conf(name):
+    return directives_of(text_of(f"{name}/nginx-provider.conf"))
+
+
+def registration(name):
+    """What the file for the provider registers, in the terms of OpenID Connect."""
+    if name == "authelia":
+        client, = yaml.safe_load(text_of("authelia/client.yml"))["identity_providers"]["oidc"][
+            "clients"]
+        return {"client_id": client["client_id"], "redirect_uris": client["redirect_uris"],
+                "scope": set(client["scopes"]),
+                "token_endpoint_auth_method": client["token_endpoint_auth_method"],
+                "grant_types": client["grant_types"], "response_types": client["response_types"],
+                "post_logout_redirect_uris": None, "issuer": AUTH}
+    if name == "authentik":
+        provider = entry("authentik_providers_oauth2.oauth2provider")["attrs"]
+        slug = entry("authentik_core.application")["identifiers"]["slug"]
+        uris = {kind: [u["url"] for u in provider["redirect_uris"]
+                       if u["redirect_uri_type"] == kind] for kind in ("authorization", "logout")}
+        scopes = set()
+        for mapping in provider["property_mappings"]:
+            if mapping.name == "KeyOf":
+                scopes |= {e["attrs"]["scope_name"] for e in blueprint()["entries"]
+                           if e.get("id") == mapping.value}
+            else:
+                assert mapping.value[0] == "authentik_providers_oauth2.scopemapping"
+                scopes.add(mapping.value[1][1].rpartition("scope-")[2])
+        return {"client_id": provider["client_id"], "redirect_uris": uris["authorization"],
+                "post_logout_redirect_uris": uris["logout"], "scope": scopes,
+                # authentik takes Basic and post alike of a confidential client
+                "token_endpoint_auth_method": "client_secret_basic",
+                "grant_types": provider["grant_types"], "response_types": ["code"],
+                "issuer": f"{AUTH}/application/o/{slug}/"}
+    realm = json.loads(text_of("keycloak/realm.json"))
+    client, = realm["clients"]
+    assert client["clientAuthenticatorType"] == "client-secret"
+    return {"client_id": client["clientId"], "redirect_uris": client["redirectUris"],
+            "post_logout_redirect_uris":
+                client["attributes"]["post.logout.redirect.uris"].split("##"),
+            # client scopes that each realm has by default
+            "scope": {"openid", "profile", "email"},
+            "token_endpoint_auth_method": "client_secret_basic",
+            "grant_types": ["authorization_code"] if client["standardFlowEnabled"] else [],
+            "response_types": ["code"], "issuer": f"{AUTH}/realms/{realm['realm']}"}
+
+
+# ---- registration and provider block agree -------------------------------------------------------
+
+@pytest.mark.parametrize("name", NAMES)
+def test_registration_agrees(name):
+    conf, registered = provider_conf(name), registration(name)
+    assert conf["issuer"] == registered["issuer"]
+    assert conf["client_id"] == registered["client_id"] == "espocrm"
+    assert registered["redirect_uris"] == [CRM + conf["redirect_uri"]]
+    assert set(conf["scope"].split()) <= registered["scope"]
+    assert conf["token_endpoint_auth_method"] == registered["token_endpoint_auth_method"]
+    assert registered["grant_types"] == ["authorization_code"]
+    assert registered["response_types"] == ["code"]
+    if registered["post_logout_redirect_uris"] is None:
+        logout = urllib.parse.urlsplit(conf["end_session_endpoint"])
+        assert f"{logout.scheme}://{logout.netloc}" == AUTH
+        back = urllib.parse.parse_qs(logout.query)["rd"]
+    else:
+        assert conf["logout_token_hint"] == "on" and "end_session_endpoint" not in conf
+        back = registered["post_logout_redirect_uris"]
+    assert back == [CRM + conf["post_logout_uri"]]
+
+
+def test_authelia_has_the_values_of_its_page():
+    document = yaml.safe_load(text_of("authelia/client.yml"))
+    client, = document["identity_providers"]["oidc"]["clients"]
+    del client["client_secret"]
+    assert client == {
+        "client_id": "espocrm", "client_name": "EspoCRM", "public": False,
+        "authorization_policy": "two_factor", "require_pkce": False, "pkce_challenge_method": "",
+        "redirect_uris": [CRM + "/oauth-callback.php"], "scopes": ["openid", "email", "profile"],
+        "response_types": ["code"], "grant_types": ["authorization_code"],
+        "access_token_signed_response_alg": "none", "userinfo_signed_response_alg": "none",
+        "token_endpoint_auth_method": "client_secret_basic"}
+    assert provider_conf("authelia")["userinfo"] == "on"
+
+
+def test_authentik_blueprint():
+    provider = entry("authentik_providers_oauth2.oauth2provider")["attrs"]
+    assert provider["signing_key"].name == "Find"
+    assert "encryption_key" not in provider and "client_secret" not in provider
+    assert (provider["sub_mode"], provider["issuer_mode"]) == ("user_username", "per_provider")
+    assert provider["include_claims_in_id_token"] is True
+    assert all(u["matching_mode"] == "strict" for u in provider["redirect_uris"])
+    application = entry("authentik_core.application")["attrs"]
+    assert application["provider"].name == "KeyOf"
+    ids = {e.get("id") for e in blueprint()["entries"]}
+    assert application["provider"].value in ids
+    # the directive of back-channel logout and what is registered come and go together
+    assert ("logout_uri" in provider) == ("backchannel_logout_uri" in provider_conf("authentik"))
+
+
+def test_authentik_profile_mapping():
+    """The expression, run as authentik runs it: the body of a function."""
+    code = entry("authentik_providers_oauth2.scopemapping")["attrs"]["expression"]
+    scope = {}
+    exec("def handler(request):\n" + re.sub("^", "    ", code, flags=re.M), scope)  # noqa: S102
+
+    class Group:
+        name = "sales"
+
+    def claims(full_name):
+        user = type("User", (), {"name": full_name, "username": "jane",
+                                 "all_groups": lambda self: [Group()]})()
+        return scope["handler"](type("Request", (), {"user": user})())
+    assert claims("Jane Mary Müller") == {
+        "name": "Jane Mary Müller", "given_name": "Jane Mary", "family_name": "Müller",
+        "preferred_username": "jane", "groups": ["sales"]}
+    assert claims("Jane")["family_name"] == "Jane" and claims("Jane")["given_name"] == ""
+
+
+def test_keycloak_realm():
+    client, = json.loads(text_of("keycloak/realm.json"))["clients"]
+    assert "secret" not in client and client["publicClient"] is False
+    assert client["attributes"]["pkce.code.challenge.method"] == "S256"
+    assert client["redirectUris"] == [CRM + "/oauth-callback.php"]
+    assert not any("*" in uri for uri in client["redirectUris"])
+    mapper, = client["protocolMappers"]
+    assert mapper["protocolMapper"] == "oidc-group-membership-mapper"
+    assert mapper["config"]["claim.name"] == "groups"
+    assert mapper["config"]["full.path"] == "false"
+    # what keeps its type in Keycloak's ClientRepresentation
+    assert all(isinstance(v, str) for v in client["attributes"].values())
+    assert all(isinstance(v, str) for v in mapper["config"].values())
+    assert ("backchannel.logout.url" in client["attributes"]) == (
+        "backchannel_logout_uri" in provider_conf("keycloak"))
+
+
+# ---- nginx takes them ----------------------------------------------------------------------------
+
+def nginx_test(folder, site, secrets):
+    """nginx -t on a site file, with free ports and the secrets that it names in `folder`."""
+    folder = pathlib.Path(folder)
+    (folder / "espocrm").symlink_to(OPS / "nginx" / "espocrm")
+    for path, value in secrets.items():
+        file = folder / path.strip("/").replace("/", "_")
+        file.write_text(value)
+        file.chmod(0o600)
+        assert path in site, path
+        site = re.sub(re.escape(path) + r"(?=[;\s])", str(file), site)
+    site = re.sub(r"listen( +)(\d+)", lambda m: f"listen{m[1]}127.0.0.1:{free_port()}", site)
+    assert not re.search(r"/etc/(nginx|ssl)/|/run/secrets/", re.sub(r"#.*", "", site)), site
+    return Nginx(folder, site, status_port=free_port()).test()
+
+
+def certificate(lab):
+    leaf = lab.pki.site
+    return leaf.cert_file.read_text(), leaf.key_file.read_text()
+
+
+@pytest.mark.parametrize("variant", ("proxy", "fpm"))
+@pytest.mark.parametrize("name", NAMES)
+def test_nginx_takes_the_block(lab, tmp_path, name, variant):
+    """The step of the guide: the block in the place of the one in the site file."""
+    example = text_of(f"nginx/site-{variant}.conf.example")
+    site = example.replace(block_of(example), text_of(f"{name}/nginx-provider.conf"))
+    assert site.count("oidc_provider espocrm {") == 1
+    crt, key = certificate(lab)
+    status, output = nginx_test(tmp_path, site, {
+        "/etc/nginx/secrets/espocrm-client": "x" * 40,
+        "/etc/nginx/secrets/espocrm-assertion": "y" * 40,
+        "/etc/ssl/certs/crm.example.com.pem": crt, "/etc/ssl/private/crm.example.com.key": key})
+    assert status == 0 and "[warn]" not in output, output
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nginx_without_the_secret(lab, tmp_path, name):
+    """What the guides say about a forgotten secret is what nginx says."""
+    example = text_of("nginx/site-proxy.conf.example")
+    site = example.replace(block_of(example), text_of(f"{name}/nginx-provider.conf"))
+    crt, key = certificate(lab)
+    site = site.replace("/etc/nginx/secrets/espocrm-client", f"{tmp_path}/missing")
+    status, output = nginx_test(tmp_path, site, {
+        "/etc/nginx/secrets/espocrm-assertion": "y" * 40,
+        "/etc/ssl/certs/crm.example.com.pem": crt, "/etc/ssl/private/crm.example.com.key": key})
+    assert status == 1, output
+    said = re.search(r"\[emerg\] (?:\d+#\d+: )?(.*?) in /", output)[1]
+    said = said.replace(f"{tmp_path}/missing", "/etc/nginx/secrets/espocrm-client")
+    assert said in (GUIDES / f"{name}.md").read_text(encoding="utf-8"), said
+
+
+# ---- the composition -----------------------------------------------------------------------------
+
+def compose():
+    return yaml.safe_load(text_of("compose/compose.yaml"))
+
+
+@pytest.fixture(scope="module")
+def initialised(tmp_path_factory):
+    """A copy of ops/compose in which ./init has run."""
+    folder = tmp_path_factory.mktemp("compose") / "compose"
+    shutil.copytree(COMPOSE, folder, ignore=shutil.ignore_patterns("secrets", ".env"))
+    done = subprocess.run([sys.executable, folder / "init"], capture_output=True, text=True,
+                          timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def environment_of(folder):
+    lines = (folder / ".env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+
+
+def test_compose_files_exist(initialised):
+    document = compose()
+    for name, secret in document["secrets"].items():
+        assert secret["file"] == f"./secrets/{name}"
+        assert (initialised / secret["file"]).is_file(), name
+    used = {s for service in document["services"].values() for s in service.get("secrets", [])}
+    assert used == set(document["secrets"])
+    volumes = set(document["volumes"])
+    for name, service in document["services"].items():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if source.startswith("."):
+                assert (COMPOSE / source).exists(), volume
+            else:
+                assert source in volumes, volume
+        if "build" in service:
+            build = service["build"]
+            context = (COMPOSE / build["context"]).resolve()
+            assert context == ROOT
+            assert (context / build["dockerfile"]).is_file()
+            assert f" AS {build['target']}\n" in text_of("compose/Dockerfile")
+        assert set(service.get("depends_on", [])) <= set(document["services"]), name
+
+
+def test_dockerfile_copies_what_exists():
+    text = text_of("compose/Dockerfile")
+    allowed = [line[1:] for line in text_of("compose/Dockerfile.dockerignore").splitlines()
+               if line.startswith("!")]
+    for line in re.findall(r"^COPY (?!--from)(.*)$", text, re.M):
+        *sources, _ = line.split()
+        for source in sources:
+            path = source.rstrip("/")
+            assert (ROOT / path).exists(), source
+            assert any(path == a or path.startswith(a + "/") for a in allowed), source
+
+
+def test_images_are_pinned():
+    dockerfile = text_of("compose/Dockerfile")
+    defaults = dict(re.findall(r"^ARG (\w+)=(\S+)$", dockerfile, re.M))
+    images = [s["image"] for s in compose()["services"].values() if "image" in s]
+    for base in re.findall(r"^FROM (\S+)", dockerfile, re.M):
+        images.append(re.sub(r"\$\{(\w+)\}", lambda m: defaults[m[1]], base))
+    assert len(images) >= 7
+    for image in images:
+        # with a patch version; Debian's have two parts
+        pattern = r"debian:\d+\.\d+-slim" if image.startswith("debian:") else \
+            r"[a-z/]+:\d+\.\d+\.\d+(-[a-z]+)?"
+        assert re.fullmatch(pattern, image), image
+    assert defaults["ESPOCRM"] == compose()["services"]["espocrm"]["image"]
+
+
+def test_init(initialised):
+    folder = initialised / "secrets"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    public = {"ca.crt", "site.crt"}
+    for file in folder.iterdir():
+        assert file.stat().st_mode & 0o777 == (0o644 if file.name in public else 0o600), file
+    before = {f.name: f.read_bytes() for f in folder.iterdir()}
+    again = subprocess.run([sys.executable, initialised / "init"], capture_output=True, text=True,
+                           timeout=60, check=False)
+    assert again.returncode == 1 and "exists already" in again.stderr
+    assert before == {f.name: f.read_bytes() for f in folder.iterdir()}
+    values = [v for n, v in before.items() if n not in public]
+    assert len(set(values)) == len(values)
+    for name in ("espocrm-client", "espocrm-assertion", "database"):
+        assert re.fullmatch(rb"[A-Za-z0-9]{48}\n", before[name]), name
+    done = subprocess.run(["openssl", "verify", "-CAfile", folder / "ca.crt", folder / "site.crt"],
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    # the digest is one of the secret
+    _, kind, rounds, salt, digest = before["espocrm-client-digest"].decode().strip().split("$")
+    assert kind == "pbkdf2-sha512"
+
+    def decode(text):
+        return base64.b64decode(text.replace(".", "+") + "=" * (-len(text) % 4))
+    assert decode(digest) == hashlib.pbkdf2_hmac(
+        "sha512", before["espocrm-client"].strip(), decode(salt), int(rounds))
+    assert "secrets" in (COMPOSE / ".gitignore").read_text()
+    for argument in ("-h", "crm", "crm.example.test/x", "CRM.example.test"):
+        bad = subprocess.run([sys.executable, initialised / "init", argument],
+                             capture_output=True, text=True, timeout=60, check=False)
+        assert bad.returncode == 1 and bad.stderr.startswith("init: "), argument
+
+
+def composed_authelia(folder):
+    """Authelia's configuration with its templates filled in."""
+    env, secrets = environment_of(folder), folder / "secrets"
+    text = text_of("compose/authelia/configuration.yml")
+    text = re.sub(r'\{\{ mustEnv "(\w+)" \}\}', lambda m: env[m[1]], text)
+
+    def read(path):
+        assert path.startswith("/run/secrets/")
+        name = path.rpartition("/")[2]
+        assert name in compose()["services"]["authelia"]["secrets"], path
+        return (secrets / name).read_text()
+    text = re.sub(r'\s*\{\{- fileContent "([^"]+)" \| nindent (\d+) \}\}',
+                  lambda m: "\n" + "\n".join(" " * int(m[2]) + line
+                                             for line in read(m[1]).split("\n")), text)
+    text = re.sub(r'\{\{ secret "([^"]+)" \}\}', lambda m: read(m[1]).rstrip("\n"), text)
+    assert "{{" not in text
+    return yaml.safe_load(text)
+
+
+def test_compose_agrees(initialised):
+    env = environment_of(initialised)
+    authelia = composed_authelia(initialised)
+    client, = authelia["identity_providers"]["oidc"]["clients"]
+    template = text_of("compose/nginx/site.conf.template")
+    for name in ("CRM_HOST", "AUTH_HOST"):
+        template = template.replace("${" + name + "}", env[name])
+    assert "${" not in template
+    conf = directives_of(template)
+    cookie, = authelia["session"]["cookies"]
+    assert conf["issuer"] == cookie["authelia_url"] == f"https://{env['AUTH_HOST']}"
+    assert env["CRM_HOST"].endswith("." + cookie["domain"])
+    assert client["client_id"] == conf["client_id"]
+    assert client["redirect_uris"] == [f"https://{env['CRM_HOST']}{conf['redirect_uri']}"]
+    assert set(conf["scope"].split()) == set(client["scopes"])
+    assert client["token_endpoint_auth_method"] == conf["token_endpoint_auth_method"]
+    assert authelia["identity_providers"]["oidc"]["jwks"][0]["key"].startswith("-----BEGIN PRIV")
+    assert client["client_secret"].startswith("$pbkdf2-sha512$")
+    # as ops/authelia, but for what its comment says
+    base, mine = provider_conf("authelia"), dict(conf)
+    for name in ("issuer", "client_secret_file", "scope", "end_session_endpoint",
+                 "ssl_trusted_certificate"):
+        base.pop(name, None)
+        mine.pop(name)
+    assert base == mine
+    services = compose()["services"]
+    for name, port in (("espocrm_backend", 80), ("espocrm_websocket", 8080)):
+        service = re.search(rf"set \${name} +(\S+):{port};", template)[1]
+        assert service in services
+    assert env["AUTH_HOST"] not in services
+    secrets = services["nginx"]["secrets"]
+    for path in re.findall(r"/run/secrets/(\S+);", template):
+        assert path in secrets, path
+
+
+def test_nginx_takes_the_composition(initialised, tmp_path):
+    env, secrets = environment_of(initialised), initialised / "secrets"
+    template = text_of("compose/nginx/site.conf.template")
+    for name in ("CRM_HOST", "AUTH_HOST"):
+        template = template.replace("${" + name + "}", env[name])
+    status, output = nginx_test(tmp_path, template, {
+        path: (secrets / path.rpartition("/")[2]).read_text()
+        for path in sorted(set(re.findall(r"/run/secrets/[^;\s]+", template)))})
+    assert status == 0 and "[warn]" not in output, output
+
+
+def test_scripts_are_well_formed():
+    for path in sorted(OPS.rglob("*")):
+        shell = {"setup.sh": ["bash", "-n"], "entrypoint.sh": ["sh", "-n"],
+                 "settings.php": ["php", "-l"]}.get(path.name)
+        if shell:
+            done = subprocess.run([*shell, path], capture_output=True, text=True, timeout=60,
+                                  check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+
+
+# ---- no secrets ----------------------------------------------------------------------------------
+
+HASH = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|"
+                  r"\$(argon2\w*|pbkdf2[\w-]*|scrypt|2[aby]|[56])"
+                  r"\$[\w=,./+$-]{20,}")
+VALUE = re.compile(r"(?i)\b\w*(?:secret|password|passwd|token|_key)\w*[\"']?\s*[:=]\s*[\"']?"
+                   r"(?P<value>[A-Za-z0-9+/_=-]{12,})[\"']?\s*(?:[;,]|$)", re.M)
+WORD = re.compile(r"[A-Za-z0-9+_=-]{24,}")
+
+
+def entropy(text):
+    return -sum(n / len(text) * math.log2(n / len(text))
+                for n in (text.count(c) for c in set(text)))
+
+
+def secret_looking(text):
+    found = [m[0] for m in HASH.finditer(text)]
+    # names of things (paths, words with separators) are no secrets
+    found += [m[0] for m in VALUE.finditer(text)
+              if re.search(r"\d", m["value"]) and "/" not in m["value"]]
+    # eyJ: JSON in Base64, as a probe of check-vhost sends it
+    found += [w for w in WORD.findall(text)
+              if not w.startswith("eyJ") and entropy(w) > 4
+              and all(re.search(kind, w) for kind in ("[a-z]", "[A-Z]", "[0-9]"))]
+    return found
+
+
+@pytest.mark.parametrize("text", (
+    "client_secret: 'gnp5Vmq0rTX2sJ7bYk1L'", "password = hunter2hunter2x;",
+    "-----BEGIN EC PRIVATE KEY-----", "'$pbkdf2-sha512$310000$c8p78n7pUMln0jzvd4aK4Q$JNRBz'",
+    "value Zk3vQ9xT1mB7rL5pW2yH8dJ4nC6sF0aG"))
+def test_the_scan_finds_secrets(text):
+    assert secret_looking(text)
+
+
+def test_no_secret_below_ops():
+    ignored = {COMPOSE / "secrets", COMPOSE / ".env"}
+    files = [p for p in OPS.rglob("*") if p.is_file() and not ignored & {p, *p.parents}
+             and "__pycache__" not in p.parts]
+    assert len(files) > 20
+    for path in files:
+        found = secret_looking(path.read_text(encoding="utf-8"))
+        assert not found, f"{path}: {found}"
+
+
+# ---- people sign in ------------------------------------------------------------------------------
+
+class Registered(NpmProvider):
+    """A persona with the client as the file registers it, at the address of the site under test."""
+
+    def __init__(self, lab, name, **options):
+        super().__init__(lab, name, **options)
+        self.registered = registration(name)
+        if name == "authelia":
+            self._paths = {**self._paths, "logout": "/logout"}    # no end-session endpoint
+
+    def _start(self, folder, client):
+        origin = client["redirect_uris"][0].removesuffix("/oauth-callback.php")
+
+        def here(uris):
+            return [uri.replace(CRM, origin) for uri in uris or []]
+        return super()._start(folder, {
+            "client_id": self.registered["client_id"], "client_secret": self.client_secret,
+            "redirect_uris": here(self.registered["redirect_uris"]),
+            "post_logout_redirect_uris": here(self.registered["post_logout_redirect_uris"]),
+            "grant_types": self.registered["grant_types"],
+            "response_types": self.registered["response_types"],
+            "scope": " ".join(sorted(self.registered["scope"])),
+            "token_endpoint_auth_method": self.registered["token_endpoint_auth_method"]})
+
+
+def ops_directives(lab, provider, name, **changes):
+    """The provider block for the harness: hosts replaced, the secret in a file of the test."""
+    conf = {k: v.replace(AUTH, provider.base) for k, v in provider_conf(name).items()}
+    secret = pathlib.Path(lab.folder) / f"client-{provider.port}"
+    secret.write_text(provider.client_secret + "\n")
+    secret.chmod(0o600)
+    conf |= {"client_secret": None, "client_secret_file": str(secret)}
+    conf.pop("redirect_uri")
+    return {**conf, **changes}
+
+
+def signed_in_page(site, name):
+    browser = site.browser()
+    answer = browser.try_login("/page?x=1")
+    groups = "sales,staff" if name == "authentik" else None
+    hit = passes(site, answer, remote_user="jane", remote_name="Jane Müller",
+                 remote_email="jane.mueller@example.com", remote_groups=groups)
+    assert hit.target == "/oauth-callback.php", hit.target
+    assert hit.header("X-Oidc-Return-To") == "/page?x=1"
+    passes(site, browser.get("/page?x=1"), remote_user="jane")
+    return browser
+
+
+@needs_npm
+@pytest.mark.parametrize("name", ("authelia", "authentik"))
+def test_sign_in_and_log_out(lab, name):
+    provider = Registered(lab, name)
+    directives = ops_directives(lab, provider, name, preserve_fragment="off")
+    with provider.site(callback="/oauth-callback.php", directives=directives) as site:
+        browser = signed_in_page(site, name)
+        answer = browser.get("/oidc/logout", fetch_site="same-origin")
+        assert answer.status in (302, 303), answer
+        sent = query_of(answer.location)
+        if name == "authelia":
+            assert answer.location.startswith(provider.base + "/logout?rd=")
+            assert sent["rd"] == CRM + "/signed-out"
+        else:
+            assert answer.location.startswith(provider.url("logout") + "?")
+            back = provider.leave(answer.location, site)
+            assert back.location.split("?")[0] == site.origin_text + "/signed-out"
+        assert browser.get("/page").status == 302
+
+
+# ---- the log lines of the guides -----------------------------------------------------------------
+
+def guide(name):
+    return (GUIDES / f"{name}.md").read_text(encoding="utf-8")
+
+
+def quoted(name, line):
+    assert line in guide(name), f"docs/guides/{name}.md does not quote:\n{line}"
+
+
+def line_of(site, *bases):
+    """The last refusal's code, detail and advice, with the hosts that the guides use and without
+    what a provider says in words of its own."""
+    _, code, detail = site.refusals()[-1]
+    line = f"{code}: {detail}".partition(", reference ")[0]
+    line = re.sub(r'(error "\w+"): ".*', r"\1", line)
+    for base in bases:
+        line = line.replace(base, AUTH)
+    assert "localhost" not in line, line
+    return line
+
+
+PERSONA_LINES = {
+    "authelia-auth-method": ("authelia", {"token_endpoint_auth_method": "client_secret_post"}),
+    "authelia-secret": ("authelia", {"client_secret_file": None,
+                                     "client_secret": "another_secret_another_secret"}),
+    "authelia-scope": ("authelia", {"scope": "openid profile email groups"}),
+    "authelia-slash": ("authelia", {"issuer": "@BASE@/"}),
+    "authelia-ca": ("authelia", {"ssl_trusted_certificate": None}),
+    "authelia-name": ("authelia", {"issuer": "https://auth.example.invalid"}),
+    "authentik-slash": ("authentik", {"issuer": "@BASE@/application/o/espocrm"}),
+    "authentik-slug": ("authentik", {"issuer": "@BASE@/application/o/crm/"}),
+    "authentik-token": ("authentik", {"token_endpoint": "@BASE@/application/o/token"}),
+    "authentik-jwks": ("authentik", {"jwks_uri": "@BASE@/application/o/espocrm/jwks"}),
+    "authentik-secret": ("authentik", {"client_secret_file": None,
+                                       "client_secret": "another_secret_another_secret"}),
+    "authentik-ca": ("authentik", {"ssl_trusted_certificate": None}),
+}
+
+
+@needs_npm
+@pytest.mark.parametrize("case", PERSONA_LINES)
+def test_quoted_line(lab, case):
+    name, changes = PERSONA_LINES[case]
+    provider = Registered(lab, name)
+    changes = {k: v.replace("@BASE@", provider.base) if v else v for k, v in changes.items()}
+    directives = ops_directives(lab, provider, name, preserve_fragment="off", **changes)
+    with provider.site(callback="/oauth-callback.php", control=False,
+                       directives=directives) as site:
+        browser = site.browser()
+        answer = browser.get("/page")
+        if answer.status == 302:
+            answer = browser.callback(
+                provider.authorize(answer.location)[len(site.origin_text):])
+        assert answer.status >= 400, answer
+        quoted(name, line_of(site, provider.base, "https://auth.example.invalid").replace(
+            "auth.example.invalid", "auth.example.com"))
+
+
+class Unsigned(Registered):
+    """authentik without a signing key: HS256 by the client secret, and no keys."""
+
+    def __init__(self, lab):
+        super().__init__(lab, "authentik", keys=[])
+
+    def _start(self, folder, client):
+        return NpmProvider._start(
+            self, folder, {**client, "id_token_signed_response_alg": "HS256"})
+
+
+@needs_npm
+def test_quoted_line_without_signing_key(lab):
+    provider = Unsigned(lab)
+    directives = ops_directives(lab, provider, "authentik", preserve_fragment="off")
+    with provider.site(callback="/oauth-callback.php", control=False,
+                       directives=directives) as site:
+        assert site.browser().get("/page").status == 502
+        quoted("authentik", line_of(site, provider.base))
+
+
+# {"alg":"RSA-OAEP-256","enc":"A256CBC-HS512"}
+ENCRYPTED = "eyJhbGciOiJSU0EtT0FFUC0yNTYiLCJlbmMiOiJBMjU2Q0JDLUhTNTEyIn0.AA.AA.AA.AA"
+
+
+def error_answer(code, status, headers=(), description=None):
+    body = {"error": code, **({"error_description": description} if description else {})}
+    return lambda request: Reply(body, status=status, headers=headers)
+
+
+HOSTILE_LINES = {
+    "authelia-429": ("authelia", "", "token", error_answer(
+        "temporarily_unavailable", 429, [("Retry-After", "60")])),
+    "authentik-encrypted": ("authentik", "/application/o/espocrm/", "id_token", ENCRYPTED),
+    "authentik-grant": ("authentik", "/application/o/espocrm/", "authorize", "invalid_request"),
+    "keycloak-secret": ("keycloak", "/realms/company", "token", error_answer(
+        "unauthorized_client", 401, description="Invalid client or Invalid client credentials")),
+    "keycloak-scope": ("keycloak", "/realms/company", "authorize", "invalid_scope"),
+    "keycloak-realm": ("keycloak", "/realms/company", "discovery", error_answer(
+        "Realm does not exist", 404)),
+    "keycloak-name": ("keycloak", "/realms/company", "username", None),
+    "keycloak-host": ("keycloak", "/realms/company", "issuer", "https://keycloak:8443"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE_LINES)
+def test_quoted_line_of_odd_answers(lab, case):
+    """Answers that the personas do not give."""
+    name, path, place, what = HOSTILE_LINES[case]
+    idp = Idp(lab.keys, leaf=lab.pki.idp, path=path)
+    directives = {"scope": "openid profile email", "username_claim": "preferred_username"}
+    site = Site(lab, idp=idp, directives=directives, control=False)
+    try:
+        if place in ("token", "discovery"):
+            idp.on[place] = what
+        elif place == "id_token":
+            idp.make_token = lambda *_: what
+        elif place == "authorize":
+            idp.authorize_response = lambda a: [("error", what), *a[1:]]
+        elif place == "username":
+            idp.claims = lambda c: {k: v for k, v in c.items() if k != "preferred_username"}
+        elif place == "issuer":
+            idp.metadata = lambda d: {**d, "issuer": what + path}
+        browser = site.browser()
+        answer = browser.get("/page")
+        if answer.status == 302:
+            target = idp.authorize(answer.location)
+            answer = browser.callback(target.removeprefix(site.origin_text))
+        assert answer.status >= 400, answer
+        # The paths of this provider are not theirs.
+        quoted(name, line_of(site, idp.origin).replace(
+            "/company/token", "/company/protocol/openid-connect/token").replace(
+            AUTH + "/token", AUTH + "/api/oidc/token"))
+    finally:
+        site.stop(check=False)
+        idp.stop()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_guide(name):
+    text = guide(name)
+    steps = [int(n) for n in re.findall(r"^## (\d+)\. ", text, re.M)]
+    assert steps == list(range(1, 11)), steps
+    assert text.count("**You see:**") == 10
+    for path in re.findall(r"\bops/[\w./-]*\w", text):
+        assert (ROOT / path).exists(), path
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        assert (GUIDES / link).exists(), link
+    codes = set(re.findall(r'"([a-z_]+)", \d{3}', (ROOT / "src/result.cpp").read_text()))
+    rows = re.findall(r"^\| `([a-z_]+): ", text.split("| the log says |")[1].split("\n\n")[0], re.M)
+    assert set(rows) <= codes
+    # each row is one that the tests above have seen; a new one needs its case
+    assert len(rows) == {"authelia": 6, "authentik": 9, "keycloak": 5}[name]
