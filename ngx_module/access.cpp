@@ -7,9 +7,12 @@
 #include "cookies_in.hpp"
 #include "identity_headers.hpp"
 #include "login.hpp"
+#include "logout.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/page.hpp"
+#include "oidc/refresh_flow.hpp"
 #include "oidc/uri.hpp"
+#include "refresh.hpp"
 #include "request_view.hpp"
 #include "respond.hpp"
 #include "session_zone.hpp"
@@ -17,9 +20,10 @@
 namespace oidc::ngx {
 namespace {
 
-// False for requests that must not keep a session alive (session_idle_ignore).
+// False for requests that must not keep a session alive (session_idle_ignore,
+// oidc_session_info).
 bool keeps_alive(ngx_http_request_t* r, const Provider& provider) noexcept {
-    if (provider.config.session_idle_timeout == 0) {
+    if (provider.config.session_idle_timeout == 0 || loc_conf(r).session_info) {
         return false;
     }
     const std::string_view uri = view(r->uri);
@@ -38,7 +42,7 @@ bool is_off(const LocConf& location) noexcept {
 }
 
 // `out` null: no authentication here.
-ngx_int_t select_provider(ngx_http_request_t* r, const LocConf& location, Provider*& out) {
+ngx_int_t pick_provider(ngx_http_request_t* r, const LocConf& location, Provider*& out) {
     out = nullptr;
     if (is_off(location)) {
         return NGX_OK;
@@ -134,8 +138,15 @@ std::string asked_return_to(ngx_http_request_t* r, const Provider& provider) {
 
 ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
     if (const Endpoint* endpoint = find_endpoint(r)) {
-        if (endpoint->kind == Endpoint::Kind::logout) {
-            return handle_logout(r, ctx, *endpoint->provider);
+        switch (endpoint->kind) {
+            case Endpoint::Kind::logout:
+                return handle_logout(r, ctx, *endpoint->provider);
+            case Endpoint::Kind::frontchannel:
+                return handle_frontchannel(r, ctx, *endpoint->provider);
+            case Endpoint::Kind::backchannel:
+                return handle_backchannel(r, ctx, *endpoint->provider);
+            case Endpoint::Kind::callback:
+                break;
         }
         const ngx_int_t rc = handle_callback(r, ctx, *endpoint->provider);
         if (rc != NGX_DECLINED) {
@@ -143,8 +154,12 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
         }
     }
     const LocConf& location = loc_conf(r);
+    if (location.session_info) {
+        clear_identity(r, ctx);
+        return NGX_DECLINED;
+    }
     Provider* provider = nullptr;
-    if (select_provider(r, location, provider) != NGX_OK) {
+    if (pick_provider(r, location, provider) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     if (provider == nullptr) {
@@ -155,6 +170,12 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     if (ctx.authenticated) {
+        if (provider->config.session_refresh &&
+            refresh_due(ctx.session, ngx_time(), provider->config)) {
+            if (Refresher* refresher = Refresher::worker()) {
+                refresher->begin(r, ctx);
+            }
+        }
         return admit(r, ctx);
     }
     clear_identity(r, ctx);
@@ -167,6 +188,10 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
 }
 
 }  // namespace
+
+ngx_int_t select_provider(ngx_http_request_t* r, const LocConf& location, Provider*& out) {
+    return pick_provider(r, location, out);
+}
 
 const Endpoint* find_endpoint(ngx_http_request_t* r) noexcept {
     if (r->internal) {
@@ -351,7 +376,7 @@ ngx_int_t subrequest_handler(ngx_http_request_t* r) noexcept try {
     }
     const LocConf& location = loc_conf(r);
     Provider* provider = nullptr;
-    if (select_provider(r, location, provider) != NGX_OK) {
+    if (pick_provider(r, location, provider) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     if (provider == nullptr || location.effective_mode() != Mode::require) {

@@ -9,6 +9,10 @@
 
 namespace oidc::ngx {
 
+// The provider that auth_oidc names here; null: no authentication. NGX_ERROR: an error was logged,
+// the caller denies.
+ngx_int_t select_provider(ngx_http_request_t* r, const LocConf& location, Provider*& out);
+
 // Looks for a live session of this provider and keeps the answer in the context; a second call for
 // the same provider costs nothing. NGX_ERROR: the caller denies.
 ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) noexcept;
@@ -38,8 +42,5 @@ const Endpoint* find_endpoint(ngx_http_request_t* r) noexcept;
 
 // NGX_DECLINED: an ordinary request, judged as any other.
 ngx_int_t handle_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider);
-ngx_int_t handle_logout(ngx_http_request_t* r, RequestContext& ctx, Provider& provider);
-// `outcome` answers whether the provider has an end-session endpoint.
-ngx_int_t finish_logout(ngx_http_request_t* r, RequestContext& ctx, Event outcome);
 
 }  // namespace oidc::ngx

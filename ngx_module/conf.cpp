@@ -260,6 +260,10 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept try {
     }
     merge_header_rules(main, prev, conf);
 
+    if (conf.session_info && conf.effective_mode() == Mode::off) {
+        return conf_error(cf, {conf.session_info_file, conf.session_info_line},
+                          "\"oidc_session_info\" needs \"auth_oidc\" here or at an outer level");
+    }
     note_use(cf, main, conf);
     return lint_location(cf, main, conf);
 } catch (...) {
@@ -330,7 +334,9 @@ void finish_providers(ngx_conf_t* cf, MainConf& main) {
     };
     for (const auto& p : main.providers) {
         p->config.keep_id_token = id_token || p->config.logout_token_hint;
-        p->config.keep_access_token = access_token;
+        // What a refresh makes anew, and what a revocation takes back when there is nothing longer.
+        p->config.keep_access_token = access_token || p->config.revoke_on_logout;
+        p->config.keep_refresh_token = p->config.session_refresh || p->config.revoke_on_logout;
         p->config.keep_userinfo = userinfo;
         for (const ClaimSet& set : main.claim_sets) {
             p->config.claim_paths.push_back(set.path);
@@ -342,9 +348,14 @@ void finish_providers(ngx_conf_t* cf, MainConf& main) {
 
 void add_endpoints(SrvConf& server, Provider& provider) {
     server.endpoints.push_back({Endpoint::Kind::callback, &provider, provider.callback_path});
-    if (!provider.logout_path.empty()) {
-        server.endpoints.push_back({Endpoint::Kind::logout, &provider, provider.logout_path});
-    }
+    const auto add = [&server, &provider](Endpoint::Kind kind, const std::string& path) {
+        if (!path.empty()) {
+            server.endpoints.push_back({kind, &provider, path});
+        }
+    };
+    add(Endpoint::Kind::logout, provider.logout_path);
+    add(Endpoint::Kind::frontchannel, provider.frontchannel_path);
+    add(Endpoint::Kind::backchannel, provider.backchannel_path);
 }
 
 // A session or pending login is only good for the provider, client and site that it was made for.

@@ -52,7 +52,11 @@ struct Provider {
     std::string redirect_uri;     // path or absolute
     std::string callback_path;    // path part of redirect_uri
     std::string redirect_origin;  // of an absolute redirect_uri, else empty
-    std::string logout_path;      // empty: none
+    // Empty: none.
+    std::string logout_path;
+    std::string frontchannel_path;
+    std::string backchannel_path;
+    std::size_t session_limit = 0;  // per user; 0: none
     std::string cookie_name{"NGX_OIDC_SESSION"};
     std::string cookie_domain;
     std::string cookie_path{"/"};
@@ -130,7 +134,7 @@ struct MainConf {
 
 // A server's callback and logout paths, looked up by exact URI.
 struct Endpoint {
-    enum class Kind : unsigned char { callback, logout };
+    enum class Kind : unsigned char { callback, logout, frontchannel, backchannel };
     Kind kind{};
     Provider* provider = nullptr;
     std::string path;
@@ -177,6 +181,11 @@ struct LocConf : LocConfPod {
     std::vector<HeaderRule> header_rules;
     bool header_rules_set = false;
     std::string base_url;  // oidc_base_url, an origin; empty: not given
+    // oidc_session_info; not inherited.
+    bool session_info = false;
+    std::vector<std::string> session_info_claims;  // empty: the usual ones
+    ngx_str_t session_info_file{};
+    ngx_uint_t session_info_line = 0;
 
     ngx_str_t file{};  // where the auth_oidc that holds here was given, for messages
     ngx_uint_t line = 0;

@@ -3,12 +3,14 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <new>
 #include <set>
 #include <vector>
 
 #include "curl_transfer.hpp"
+#include "metadata_cache.hpp"
 #include "oidc/ptr.hpp"
 #include "shared_zone.hpp"
 #include "worker_event.hpp"
@@ -49,8 +51,10 @@ class Loop final : public CurlLoop {
   private:
     struct Live {
         Live(HttpRequest request, const Transport& transport)
-            : transfer(std::move(request), transport) {}
+            : endpoint(idp_endpoint(request.endpoint)), transfer(std::move(request), transport) {}
         Handle handle = 0;
+        IdpEndpoint endpoint;
+        std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
         CurlTransfer transfer;
         EasyPtr easy;
         Done done;
@@ -72,6 +76,7 @@ class Loop final : public CurlLoop {
     void act(curl_socket_t fd, int mask) noexcept;
     void reap() noexcept;
     void end(LiveMap::iterator it, CURLcode code) noexcept;
+    static void count(const Live& live, const HttpOutcome& outcome, long connects);
     void detach(Live& live) noexcept;
     void refuse(CURL* easy) noexcept;
     bool watch(ngx_connection_t* connection, int what) noexcept;
@@ -302,6 +307,7 @@ void Loop::end(LiveMap::iterator it, CURLcode code) noexcept {
         if (!outcome) {
             ++counters_.errors;
         }
+        count(*live, outcome, connects);
         if (live->done) {
             live->done(std::move(outcome));
         }
@@ -309,6 +315,21 @@ void Loop::end(LiveMap::iterator it, CURLcode code) noexcept {
         ngx_log_error(NGX_LOG_ERR, log_, 0, "oidc: a response of the provider was lost");
         detach(*live);
     }
+}
+
+void Loop::count(const Live& live, const HttpOutcome& outcome, long connects) {
+    MetadataZone* zone = MetadataZone::running();
+    if (zone == nullptr) {
+        return;
+    }
+    const auto failure = idp_failure(outcome);
+    std::optional<std::uint64_t> took;
+    if (failure != IdpFailure::busy) {
+        const auto passed = std::chrono::steady_clock::now() - live.started;
+        took = static_cast<std::uint64_t>(
+            std::chrono::duration_cast<std::chrono::microseconds>(passed).count());
+    }
+    zone->count_request(live.endpoint, took, failure, static_cast<std::uint64_t>(connects));
 }
 
 // The transfer of this handle fails, but not here: libcurl is on the stack.

@@ -187,6 +187,30 @@ char* set_handler(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* /*conf*/) noexce
     return conf_ok();
 }
 
+char* set_session_info(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept try {
+    LocConf& loc = location(conf);
+    if (char* rv = set_handler<session_info_handler>(cf, cmd, conf); rv != conf_ok()) {
+        return rv;
+    }
+    const Place place = place_of(cf);
+    loc.session_info = true;
+    loc.session_info_file = place.file;
+    loc.session_info_line = place.line;
+    for (const ngx_str_t& value : arguments(cf)) {
+        const std::string_view name = view(value);
+        std::vector<std::string>& names = loc.session_info_claims;
+        if (name.empty() || std::find(names.begin(), names.end(), name) != names.end()) {
+            return conf_error(cf, (name.empty() ? "empty" : "duplicate") +
+                                      std::string(" claim name ") + quoted(name) +
+                                      " in \"oidc_session_info\" directive");
+        }
+        names.emplace_back(name);
+    }
+    return conf_ok();
+} catch (...) {
+    return conf_exception(cf);
+}
+
 // ---- oidc_claim_set --------------------------------------------------------------------------
 
 char* set_claim_set(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
@@ -417,6 +441,9 @@ ngx_command_t oidc_commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
 
     {ngx_string("oidc_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_handler<status_handler>,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+
+    {ngx_string("oidc_session_info"), NGX_HTTP_LOC_CONF | NGX_CONF_ANY, set_session_info,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
 
     {ngx_string("oidc_jwks"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_handler<jwks_handler>,

@@ -34,13 +34,14 @@ char* check_urls(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) {
         std::string_view name;
         const std::string& url;
     };
-    const std::array<Entry, 7> entries{{{"issuer", c.issuer},
+    const std::array<Entry, 8> entries{{{"issuer", c.issuer},
                                         {"config_url", c.config_url},
                                         {"authorization_endpoint", c.authorization_endpoint},
                                         {"token_endpoint", c.token_endpoint},
                                         {"userinfo_endpoint", c.userinfo_endpoint},
                                         {"jwks_uri", c.jwks_uri},
-                                        {"end_session_endpoint", c.end_session_endpoint}}};
+                                        {"end_session_endpoint", c.end_session_endpoint},
+                                        {"revocation_endpoint", c.revocation_endpoint}}};
     for (const Entry& entry : entries) {
         if (entry.url.empty()) {
             continue;

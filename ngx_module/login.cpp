@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "access.hpp"
+#include "logout.hpp"
+#include "oidc/backchannel_flow.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/page.hpp"
 #include "request_view.hpp"
@@ -20,7 +22,7 @@ void on_cleanup(void* data) noexcept {
 // The outcome of a step. It never runs the request's phases from here, inside somebody else's
 // callback: the posted write event does.
 void deliver(ngx_http_request_t* r, RequestContext& ctx, Event event) noexcept {
-    ctx.outcome.emplace(std::move(event));
+    ctx.outcome = std::make_unique<Event>(std::move(event));
     ctx.fetch = 0;
     ctx.ticket = 0;
     if (ctx.asking) {
@@ -42,7 +44,8 @@ Event take_outcome(RequestContext& ctx) {
 bool ask_provider(ngx_http_request_t* r, RequestContext& ctx, std::uint64_t newer_than) {
     MetadataCache* cache = MetadataCache::worker();
     if (cache == nullptr) {
-        ctx.outcome.emplace(fail(Reason::internal_error, "this process has no metadata cache"));
+        ctx.outcome = std::make_unique<Event>(
+            fail(Reason::internal_error, "this process has no metadata cache"));
         return true;
     }
     ctx.asking = true;
@@ -58,13 +61,14 @@ bool ask_provider(ngx_http_request_t* r, RequestContext& ctx, std::uint64_t newe
     if (!ctx.outcome) {
         ctx.ticket = ticket;
     }
-    return ctx.outcome.has_value();
+    return ctx.outcome != nullptr;
 }
 
 bool start_fetch(ngx_http_request_t* r, RequestContext& ctx, HttpRequest request) {
     CurlLoop* loop = CurlLoop::worker();
     if (loop == nullptr) {
-        ctx.outcome.emplace(fail(Reason::internal_error, "this process has no connections"));
+        ctx.outcome = std::make_unique<Event>(
+            fail(Reason::internal_error, "this process has no connections"));
         return true;
     }
     ctx.asking = true;
@@ -80,7 +84,7 @@ bool start_fetch(ngx_http_request_t* r, RequestContext& ctx, HttpRequest request
     if (!ctx.outcome) {
         ctx.fetch = handle;
     }
-    return ctx.outcome.has_value();
+    return ctx.outcome != nullptr;
 }
 
 ngx_int_t wait(ngx_http_request_t* r, RequestContext& ctx) {
@@ -139,6 +143,22 @@ Secret cookie_value(const Secret& id) {
     return value;
 }
 
+// session_limit: the user's oldest sessions make room for the new one.
+void enforce_limit(ngx_http_request_t* r, const Provider& provider, const RecordTable::Meta& meta,
+                   const Digest& fresh, std::string_view user) {
+    if (provider.session_limit == 0) {
+        return;
+    }
+    const std::size_t ended = provider.store->sessions().keep_newest(
+        meta.sub_tag, meta.binding, provider.session_limit, ngx_time(), &fresh);
+    if (ended > 0) {
+        NgxLog(r->connection->log)
+            .write(LogLevel::info, "session_limit of provider \"" + provider.config.name +
+                                       "\" ended " + std::to_string(ended) +
+                                       " older sessions of \"" + std::string(user) + "\"");
+    }
+}
+
 Event store(ngx_http_request_t* r, RequestContext& ctx, const StoreSession& step) {
     const Digest* binding = binding_of(r, *ctx.provider);
     if (binding == nullptr) {
@@ -149,11 +169,21 @@ Event store(ngx_http_request_t* r, RequestContext& ctx, const StoreSession& step
     if (!session_key(cookie_value(step.id).view(), key, failed)) {
         return fail(Reason::internal_error, "the session has no key");
     }
-    const RecordTable::Meta meta{*binding, step.expires, step.idle_timeout};
     const std::string_view record = step.record.view();
+    const std::optional<SessionView> session = SessionView::open(record);
+    if (!session) {
+        return fail(Reason::internal_error, "the new session cannot be read");
+    }
+    RecordTable::Meta meta;
+    meta.binding = *binding;
+    meta.expires = step.expires;
+    meta.idle_timeout = step.idle_timeout;
+    meta.sid_tag = sid_tag(*ctx.provider, session->sid());
+    meta.sub_tag = sub_tag(*ctx.provider, session->sub());
     switch (ctx.provider->store->sessions().insert(key, meta, as_bytes(record), ngx_time())) {
         case RecordTable::Insert::ok:
             erase_former(ctx, key, step.replaces);
+            enforce_limit(r, *ctx.provider, meta, key, session->username());
             return StoreDone{};
         case RecordTable::Insert::too_large:
             return fail(Reason::session_too_large,
@@ -176,6 +206,7 @@ void expire_clear_cookies(RequestContext& ctx, bool https) {
 }
 
 Respond login_answer(ngx_http_request_t* r, RequestContext& ctx, const StartLogin& step) {
+    metadata_zone(r).count_redirect();
     const ProviderConfig& config = ctx.provider->config;
     const bool https = public_https(r, ctx.provider);
     Respond answer = config.preserve_fragment && r->method == NGX_HTTP_GET
@@ -255,25 +286,29 @@ ngx_int_t run(ngx_http_request_t* r, RequestContext& ctx, Step step) {
                 return wait(r, ctx);
             }
         } else if (auto* session = std::get_if<StoreSession>(&step)) {
-            ctx.outcome.emplace(store(r, ctx, *session));
+            ctx.outcome = std::make_unique<Event>(store(r, ctx, *session));
         } else {
             break;
         }
         step = ctx.flow->resume(take_outcome(ctx));
     }
     ctx.flow.reset();
-    ctx.task = RequestContext::Task::none;
+    const auto task = std::exchange(ctx.task, RequestContext::Task::none);
     if (const auto* login = std::get_if<StartLogin>(&step)) {
         return send_respond(r, login_answer(r, ctx, *login));
     }
     if (const auto* done = std::get_if<LoggedIn>(&step)) {
         return logged_in(r, ctx, *done);
     }
+    if (const auto* end = std::get_if<EndSessions>(&step)) {
+        return finish_backchannel(r, ctx, *end);
+    }
     const auto* refused = std::get_if<Refuse>(&step);
-    return refuse(r, ctx, ctx.provider,
-                  refused != nullptr ? refused->error
-                                     : fail(Reason::internal_error, "the flow ended nowhere"),
-                  ctx.start_again);
+    const Error error = refused != nullptr ? refused->error
+                                           : fail(Reason::internal_error, "the flow ended nowhere");
+    return task == RequestContext::Task::backchannel
+               ? refuse_backchannel(r, ctx, *ctx.provider, error)
+               : refuse(r, ctx, ctx.provider, error, ctx.start_again);
 }
 
 bool read_parameters(ngx_http_request_t* r, const Provider& provider, AuthzParameters& out) {
@@ -392,6 +427,16 @@ ngx_int_t begin_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& p
     ctx.flow = std::make_unique<CallbackFlow>(provider.config, ctx.flow_ports->ports(),
                                               std::move(login), std::move(response));
     ctx.task = RequestContext::Task::callback;
+    return run(r, ctx, ctx.flow->start());
+}
+
+ngx_int_t begin_backchannel(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
+                            std::string logout_token) {
+    ctx.provider = &provider;
+    ctx.flow_ports = std::make_unique<FlowPorts>(r->connection->log);
+    ctx.flow = std::make_unique<BackchannelFlow>(provider.config, ctx.flow_ports->ports(),
+                                                 std::move(logout_token));
+    ctx.task = RequestContext::Task::backchannel;
     return run(r, ctx, ctx.flow->start());
 }
 

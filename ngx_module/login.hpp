@@ -23,6 +23,10 @@ bool login_answer_at_once(ngx_http_request_t* r, RequestContext& ctx, Provider& 
 ngx_int_t begin_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
                          PendingLogin login, AuthzResponse response);
 
+// The provider has sent a logout token: finish_backchannel or refuse_backchannel, now or later.
+ngx_int_t begin_backchannel(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
+                            std::string logout_token);
+
 // For logout: calls finish_logout, at once or later.
 ngx_int_t begin_end_session(ngx_http_request_t* r, RequestContext& ctx, Provider& provider);
 

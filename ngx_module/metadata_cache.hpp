@@ -4,11 +4,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "conf.hpp"
 #include "ngx.hpp"
 #include "oidc/crypto.hpp"
 #include "oidc/flow.hpp"
+#include "oidc/metrics.hpp"
 #include "oidc/record_table.hpp"
 
 namespace oidc::ngx {
@@ -19,20 +21,27 @@ class MetadataZone {
   public:
     // Registers the zone; conf.providers must be complete. Keeps a reference to `conf`.
     static ngx_shm_zone_t* add(ngx_conf_t* cf, MainConf& conf) noexcept;
-    // Counts a reason or event for oidc_status; any worker, no lock held by the caller.
+    // The zone of the running configuration; null without one.
+    static MetadataZone* running() noexcept;
+    // Counts an event for oidc_status: one atomic addition; any worker, no lock held by the caller.
     void count_login() noexcept;
-    void count_logout() noexcept;
+    void count_refused_login() noexcept;
+    // A request without a session was asked to sign in, by a redirect or by 401.
     void count_challenge() noexcept;
+    // A browser was sent to the provider.
+    void count_redirect() noexcept;
     void count_refusal(Reason reason) noexcept;
-    struct Counters {
-        std::uint64_t logins = 0;
-        std::uint64_t logouts = 0;
-        std::uint64_t challenges = 0;
-        std::uint64_t refusals[static_cast<std::size_t>(Reason::count_)]{};
-    };
+    // A session has ended before its time, or several at once by the same message.
+    void count_logout(LogoutKind kind) noexcept;
+    void count_refresh(RefreshResult result) noexcept;
+    // A request to the provider is over, after so many microseconds on a monotonic clock; nullopt:
+    // it was never sent. `connections`: how many were opened for it.
+    void count_request(IdpEndpoint endpoint, std::optional<std::uint64_t> microseconds,
+                       std::optional<IdpFailure> failure, std::uint64_t connections) noexcept;
     void read_counters(Counters& out) noexcept;
-    // True the first time a state is used.
+    // True the first time a state is used, or the digest of another value.
     bool use_state(std::string_view state, Seconds expires, Seconds now) noexcept;
+    bool use_once(const Digest& digest, Seconds expires, Seconds now) noexcept;
 
     // The provider's place in shared memory.
     ProviderSlot slot(const Provider& provider) noexcept;

@@ -19,17 +19,14 @@ struct MetadataZone::Shared {
     std::uint64_t layout;  // size of this very structure and of a slot: another build differs
     std::uint64_t slots;
     AeadKey key;  // seals pending logins
-    std::uint64_t logins;
-    std::uint64_t logouts;
-    std::uint64_t challenges;
-    std::uint64_t refusals[static_cast<std::size_t>(Reason::count_)];
+    Counters counters;
 };
 
 namespace {
 
 using Shared = MetadataZone::Shared;
 
-constexpr std::uint64_t kMagic = 0x3144544d4344494fULL;  // "OIDCMTD1"
+constexpr std::uint64_t kMagic = 0x3244544d4344494fULL;  // "OIDCMTD2"
 constexpr std::uint64_t kLayout = sizeof(Shared) << 32 | sizeof(SharedProvider);
 constexpr std::size_t kZoneBase = 1024 * 1024;
 constexpr std::size_t kZonePerProvider = sizeof(SharedProvider) + 64 * 1024;
@@ -47,12 +44,24 @@ SharedProvider* slots(Shared* shared) noexcept {
     return reinterpret_cast<SharedProvider*>(reinterpret_cast<std::byte*>(shared) + kSlotsOffset);
 }
 
-void count(std::uint64_t& counter) noexcept {
-    std::atomic_ref<std::uint64_t>(counter).fetch_add(1, std::memory_order_relaxed);
+void count(std::uint64_t& counter, std::uint64_t by = 1) noexcept {
+    std::atomic_ref<std::uint64_t>(counter).fetch_add(by, std::memory_order_relaxed);
 }
 
-std::uint64_t read_counter(std::uint64_t& counter) noexcept {
-    return std::atomic_ref<std::uint64_t>(counter).load(std::memory_order_relaxed);
+template <class E>
+void count_of(std::uint64_t (&counters)[kCountOf<E>], E which) noexcept {
+    if (which < E::count_) {
+        count(counters[index_of(which)]);
+    }
+}
+
+// Word by word, each as it is at that moment.
+void read_words(Counters& from, Counters& to) noexcept {
+    auto* source = reinterpret_cast<std::uint64_t*>(&from);
+    auto* target = reinterpret_cast<std::uint64_t*>(&to);
+    for (std::size_t i = 0; i < sizeof(Counters) / sizeof(std::uint64_t); ++i) {
+        target[i] = std::atomic_ref<std::uint64_t>(source[i]).load(std::memory_order_relaxed);
+    }
 }
 
 // Everything that decides what the documents are and how far they are to be trusted: after a change
@@ -118,12 +127,7 @@ void inherit(MetadataZone& zone, MetadataZone& old) {
     Shared* from = old.shared_;
     Shared* to = zone.shared_;
     to->key = from->key;
-    to->logins = read_counter(from->logins);
-    to->logouts = read_counter(from->logouts);
-    to->challenges = read_counter(from->challenges);
-    for (std::size_t i = 0; i < std::size(to->refusals); ++i) {
-        to->refusals[i] = read_counter(from->refusals[i]);
-    }
+    read_words(from->counters, to->counters);
     const auto used = once_region(from);
     std::copy(used.begin(), used.end(), once_region(to).begin());
     for (const auto& provider : zone.conf_->providers) {
@@ -218,6 +222,14 @@ ngx_shm_zone_t* MetadataZone::add(ngx_conf_t* cf, MainConf& conf) noexcept {
     return zone;
 }
 
+MetadataZone* MetadataZone::running() noexcept {
+    // nginx's own variable is volatile, for signals.
+    const MainConf* conf = cycle_main_conf(const_cast<ngx_cycle_t*>(ngx_cycle));
+    return conf == nullptr || conf->metadata_zone == nullptr
+               ? nullptr
+               : static_cast<MetadataZone*>(conf->metadata_zone->data);
+}
+
 ProviderSlot MetadataZone::slot(const Provider& provider) noexcept try {
     const Digest id = slot_id(provider);
     ZoneLock lock(shpool_);
@@ -232,30 +244,54 @@ void MetadataZone::read_key(AeadKey& out) noexcept {
 }
 
 void MetadataZone::count_login() noexcept {
-    count(shared_->logins);
+    count(shared_->counters.logins);
 }
 
-void MetadataZone::count_logout() noexcept {
-    count(shared_->logouts);
+void MetadataZone::count_refused_login() noexcept {
+    count(shared_->counters.refused_logins);
 }
 
 void MetadataZone::count_challenge() noexcept {
-    count(shared_->challenges);
+    count(shared_->counters.challenges);
+}
+
+void MetadataZone::count_redirect() noexcept {
+    count(shared_->counters.redirects);
 }
 
 void MetadataZone::count_refusal(Reason reason) noexcept {
-    if (reason < Reason::count_) {
-        count(shared_->refusals[static_cast<std::size_t>(reason)]);
+    count_of(shared_->counters.refusals, reason);
+}
+
+void MetadataZone::count_logout(LogoutKind kind) noexcept {
+    count_of(shared_->counters.logouts, kind);
+}
+
+void MetadataZone::count_refresh(RefreshResult result) noexcept {
+    count_of(shared_->counters.refreshes, result);
+}
+
+void MetadataZone::count_request(IdpEndpoint endpoint, std::optional<std::uint64_t> microseconds,
+                                 std::optional<IdpFailure> failure,
+                                 std::uint64_t connections) noexcept {
+    if (endpoint >= IdpEndpoint::count_) {
+        return;
+    }
+    Counters::Idp& idp = shared_->counters.idp[index_of(endpoint)];
+    if (microseconds) {
+        count(idp.microseconds, *microseconds);
+        count(idp.buckets[latency_bucket(*microseconds)]);
+    }
+    if (failure) {
+        count_of(idp.failures, *failure);
+    }
+    if (connections != 0) {
+        count(shared_->counters.idp_connections, connections);
     }
 }
 
 void MetadataZone::read_counters(Counters& out) noexcept {
-    out.logins = read_counter(shared_->logins);
-    out.logouts = read_counter(shared_->logouts);
-    out.challenges = read_counter(shared_->challenges);
-    for (std::size_t i = 0; i < std::size(out.refusals); ++i) {
-        out.refusals[i] = read_counter(shared_->refusals[i]);
-    }
+    read_words(shared_->counters, out);
 }
 
 bool MetadataZone::use_state(std::string_view state, Seconds expires, Seconds now) noexcept {
@@ -264,6 +300,10 @@ bool MetadataZone::use_state(std::string_view state, Seconds expires, Seconds no
     if (sha256 == nullptr || !sha256->digest(as_bytes(state), digest)) {
         return false;
     }
+    return use_once(digest, expires, now);
+}
+
+bool MetadataZone::use_once(const Digest& digest, Seconds expires, Seconds now) noexcept {
     ZoneLock lock(shpool_);
     return OnceTable::attach(once_region(shared_)).use(digest, expires, now);
 }

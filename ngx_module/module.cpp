@@ -3,6 +3,7 @@
 #include "curl_loop.hpp"
 #include "metadata_cache.hpp"
 #include "ports_ngx.hpp"
+#include "refresh.hpp"
 #include "request_ctx.hpp"
 #include "session_zone.hpp"
 
@@ -65,7 +66,7 @@ ngx_int_t init_process(ngx_cycle_t* cycle) noexcept {
     }
     if (init_worker_ports() != NGX_OK || CurlLoop::init_process(cycle) != NGX_OK ||
         SessionZone::init_process(cycle) != NGX_OK ||
-        MetadataCache::init_process(cycle) != NGX_OK) {
+        MetadataCache::init_process(cycle) != NGX_OK || Refresher::init_process() != NGX_OK) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "oidc: the worker cannot be initialised");
         return NGX_ERROR;
     }
@@ -76,6 +77,7 @@ void exit_process(ngx_cycle_t* cycle) noexcept {
     if (!serves_requests() || cycle_main_conf(cycle) == nullptr) {
         return;
     }
+    Refresher::exit_process();
     MetadataCache::exit_process();
     CurlLoop::exit_process();
     exit_worker_ports();

@@ -278,6 +278,42 @@ char* set_idle_timeout(Block& b) {
     return b.seconds(config(b).session_idle_timeout, 1, kYear);
 }
 
+// on | off [before=time]
+char* set_session_refresh(Block& b) {
+    constexpr std::string_view kBefore = "before=";
+    bool& on = config(b).session_refresh;
+    if (b.arg() != "on" && b.arg() != "off") {
+        return b.invalid(b.arg(), "\"on\" or \"off\"");
+    }
+    on = b.arg() == "on";
+    if (b.size() == 1) {
+        return conf_ok();
+    }
+    if (!b.arg(1).starts_with(kBefore)) {
+        return b.invalid(b.arg(1), "\"before=\" with a time");
+    }
+    ngx_str_t text = borrow(b.arg(1).substr(kBefore.size()));
+    const ngx_int_t before = ngx_parse_time(&text, 1);
+    if (before < 1 || before > kDay) {
+        return b.invalid(b.arg(1), "\"before=\" with a time between 1s and 1d");
+    }
+    config(b).session_refresh_before = before;
+    return conf_ok();
+}
+
+char* set_session_limit(Block& b) {
+    if (b.arg() == "off") {
+        provider(b).session_limit = 0;
+        return conf_ok();
+    }
+    const ngx_int_t limit = ngx_atoi(b.raw().data, b.raw().len);
+    if (limit < 1 || limit > 10000) {
+        return b.invalid(b.arg(), "\"off\" or a number between 1 and 10000");
+    }
+    provider(b).session_limit = static_cast<std::size_t>(limit);
+    return conf_ok();
+}
+
 char* set_idle_ignore(Block& b) {
     for (std::size_t i = 0; i < b.size(); i++) {
         std::string_view pattern = b.arg(i);
@@ -348,10 +384,6 @@ char* set_http_proxy(Block& b) {
     }
     provider(b).transport.http_proxy = url->origin();
     return conf_ok();
-}
-
-char* not_in_this_version(Block& b) {
-    return b.error("is not supported by this version");
 }
 
 // ---- the table -------------------------------------------------------------------------------
@@ -447,7 +479,24 @@ constexpr BlockDirective kDirectives[] = {
      1,
      1,
      [](Block& b) { return b.seconds(config(b).jwks_refetch_interval, 1, kDay); }},
-    {"frontchannel_logout_uri", {}, 1, 1, not_in_this_version},
+    {"frontchannel_logout_uri",
+     {},
+     1,
+     1,
+     [](Block& b) { return b.local_path(provider(b).frontchannel_path); }},
+    {"backchannel_logout_uri",
+     {},
+     1,
+     1,
+     [](Block& b) { return b.local_path(provider(b).backchannel_path); }},
+    {"revocation_endpoint",
+     {},
+     1,
+     1,
+     [](Block& b) { return b.text(config(b).revocation_endpoint); }},
+    {"revoke_on_logout", {}, 1, 1, [](Block& b) { return b.flag(config(b).revoke_on_logout); }},
+    {"session_refresh", {}, 1, 2, set_session_refresh},
+    {"session_limit", {}, 1, 1, set_session_limit},
 };
 
 // What follows from the block, once it is known to be complete.
@@ -477,9 +526,20 @@ char* derive(ngx_conf_t* cf, Provider& p, const Block& block) {
             "\"redirect_uri\" " + std::string(problem) + ", not " + quoted(p.callback_path));
     }
 
-    if (p.logout_path == p.callback_path) {
-        return conf_error(cf, block.where("logout_uri"),
-                          "\"logout_uri\" must not be the path of \"redirect_uri\"");
+    const std::array<std::pair<const char*, const std::string*>, 4> paths = {{
+        {"redirect_uri", &p.callback_path},
+        {"logout_uri", &p.logout_path},
+        {"frontchannel_logout_uri", &p.frontchannel_path},
+        {"backchannel_logout_uri", &p.backchannel_path},
+    }};
+    for (std::size_t i = 1; i < paths.size(); ++i) {
+        for (std::size_t j = 0; j < i; ++j) {
+            if (!paths[i].second->empty() && *paths[i].second == *paths[j].second) {
+                return conf_error(
+                    cf, block.where(paths[i].first),
+                    quoted(paths[i].first) + " must not be the path of " + quoted(paths[j].first));
+            }
+        }
     }
 
     // A __Host- cookie has no Domain and the path "/" (RFC 6265bis 4.1.3.2).

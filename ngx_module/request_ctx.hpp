@@ -27,7 +27,7 @@ struct FlowPorts {
 };
 
 struct RequestContext {
-    enum class Task : unsigned char { none, login, callback, logout };
+    enum class Task : unsigned char { none, login, callback, logout, backchannel };
 
     bool sanitized = false;
     bool decided = false;  // the decision below is taken, once per request and provider
@@ -62,12 +62,16 @@ struct RequestContext {
     // A login or logout under way.
     std::unique_ptr<FlowPorts> flow_ports;  // outlives the flow
     std::unique_ptr<Flow> flow;
-    std::optional<Event> outcome;
+    std::unique_ptr<Event> outcome;  // apart: it is large, and most requests have none
     CurlLoop::Handle fetch = 0;
     MetadataCache::Ticket ticket = 0;
     std::string start_again;  // where the link of an error page leads
     std::string fragment;     // "#..." of the deep link, from its cookie
     Secret logout_hint;
+    SessionView ended_session;  // what a logout has just ended; borrows the request's pool
+    // The body of a back-channel logout.
+    bool reading_body = false;
+    bool body_read = false;
 
     // For the answer.
     std::vector<std::string> set_cookies;
@@ -105,9 +109,10 @@ ngx_int_t header_filter_init() noexcept;
 // architecture. data is null on error.
 ngx_str_t public_origin(ngx_http_request_t* r, const Provider* provider) noexcept;
 
-// Content handlers of oidc_status and oidc_jwks.
+// Content handlers of oidc_status, oidc_jwks and oidc_session_info.
 ngx_int_t status_handler(ngx_http_request_t* r) noexcept;
 ngx_int_t jwks_handler(ngx_http_request_t* r) noexcept;
+ngx_int_t session_info_handler(ngx_http_request_t* r) noexcept;
 
 // Makes (once per request) the signed assertion; empty when there is no session or no
 // oidc_assertion. NGX_ERROR: signing failed, the caller denies.

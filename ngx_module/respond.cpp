@@ -230,6 +230,10 @@ ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* pro
     log_refusal(r->connection->log, ctx.task == RequestContext::Task::logout ? "logout" : "login",
                 provider != nullptr ? provider->config.name : "", error, view(ctx.reference));
     metadata_zone(r).count_refusal(error.reason);
+    if (ctx.task != RequestContext::Task::logout && ctx.task != RequestContext::Task::backchannel &&
+        error.reason != Reason::not_permitted) {
+        metadata_zone(r).count_refused_login();
+    }
     ctx.error_code = info.code.data();
     const bool others_may_grant =
         satisfy_any(r) && (status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_FORBIDDEN);

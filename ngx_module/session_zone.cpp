@@ -159,6 +159,43 @@ bool SessionZone::erase(const Digest& key) noexcept {
     return RecordTable::attach(region_).erase(key);
 }
 
+RecordTable::Update SessionZone::update(const Digest& key, const Digest& binding, ByteView record,
+                                        Seconds now) noexcept {
+    ZoneLock lock(shpool_);
+    return RecordTable::attach(region_).update(key, binding, record, now);
+}
+
+bool SessionZone::lease(const Digest& key, const Digest& binding, Seconds now,
+                        Seconds seconds) noexcept {
+    ZoneLock lock(shpool_);
+    return RecordTable::attach(region_).lease(key, binding, now, seconds);
+}
+
+void SessionZone::release(const Digest& key, const Digest& binding, Seconds not_before,
+                          Seconds now) noexcept {
+    ZoneLock lock(shpool_);
+    RecordTable::attach(region_).release(key, binding, not_before, now);
+}
+
+std::size_t SessionZone::erase_tagged(RecordTable::Tag which, std::uint64_t tag,
+                                      const Digest* binding, Seconds now) noexcept {
+    ZoneLock lock(shpool_);
+    return RecordTable::attach(region_).erase_tagged(which, tag, binding, now);
+}
+
+std::size_t SessionZone::list_tagged(RecordTable::Tag which, std::uint64_t tag, Seconds now,
+                                     std::span<RecordTable::Listed> out) noexcept {
+    ZoneLock lock(shpool_);
+    return RecordTable::attach(region_).list_tagged(which, tag, now, out);
+}
+
+std::size_t SessionZone::keep_newest(std::uint64_t sub_tag, const Digest& binding,
+                                     std::size_t limit, Seconds now,
+                                     const Digest* spared) noexcept {
+    ZoneLock lock(shpool_);
+    return RecordTable::attach(region_).keep_newest(sub_tag, binding, limit, now, spared);
+}
+
 RecordTable::Stats SessionZone::stats() noexcept {
     ZoneLock lock(shpool_);
     return RecordTable::attach(region_).stats();

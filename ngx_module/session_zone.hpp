@@ -27,6 +27,20 @@ class SessionZone {
     RecordTable::Insert insert(const Digest& key, const RecordTable::Meta& meta, ByteView record,
                                Seconds now) noexcept;
     bool erase(const Digest& key) noexcept;
+
+    // RecordTable's operations of the same names.
+    RecordTable::Update update(const Digest& key, const Digest& binding, ByteView record,
+                               Seconds now) noexcept;
+    bool lease(const Digest& key, const Digest& binding, Seconds now, Seconds seconds) noexcept;
+    void release(const Digest& key, const Digest& binding, Seconds not_before,
+                 Seconds now) noexcept;
+    std::size_t erase_tagged(RecordTable::Tag which, std::uint64_t tag, const Digest* binding,
+                             Seconds now) noexcept;
+    std::size_t list_tagged(RecordTable::Tag which, std::uint64_t tag, Seconds now,
+                            std::span<RecordTable::Listed> out) noexcept;
+    std::size_t keep_newest(std::uint64_t sub_tag, const Digest& binding, std::size_t limit,
+                            Seconds now, const Digest* spared = nullptr) noexcept;
+
     RecordTable::Stats stats() noexcept;
 
     // Starts the cancelable timers that drop expired sessions, one zone slice at a time.

@@ -1,61 +1,61 @@
-// Content handlers: oidc_status (JSON about providers, stores and counters) and oidc_jwks (public
-// keys of the assertion).
+// Content handlers: oidc_status (providers, stores and counters, as JSON or for Prometheus) and
+// oidc_jwks (public keys of the assertion).
+#include <openssl/crypto.h>
+
 #include <string>
 
-#include "curl_loop.hpp"
-#include "oidc/encode.hpp"
+#include "json_writer.hpp"
+#include "oidc/version.hpp"
+#include "request_view.hpp"
 #include "respond.hpp"
 #include "session_zone.hpp"
 
 namespace oidc::ngx {
 namespace {
 
-// Members of a JSON object or array, with their commas.
-class JsonWriter {
-  public:
-    void open(char bracket) {
-        separate();
-        text_ += bracket;
-        fresh_ = true;
-    }
-    void open(std::string_view name, char bracket) {
-        key(name);
-        text_ += bracket;
-        fresh_ = true;
-    }
-    void close(char bracket) {
-        text_ += bracket;
-        fresh_ = false;
-    }
-    void add(std::string_view name, std::string_view value) {
-        key(name);
-        text_ += json_quote(value);
-    }
-    void add(std::string_view name, std::uint64_t value) {
-        key(name);
-        text_ += std::to_string(value);
-    }
-    // Seconds since something; negative: it never happened.
-    void add_age(std::string_view name, Seconds value) {
-        key(name);
-        text_ += value < 0 ? "null" : std::to_string(value);
-    }
-    [[nodiscard]] std::string take() && { return std::move(text_); }
+// ---- what there is to tell -------------------------------------------------------------------
 
-  private:
-    void separate() {
-        if (!fresh_) {
-            text_ += ',';
+Metrics::Provider provider_metrics(const Provider& provider, const MetadataCache::Status& status) {
+    return {provider.config.name, status.metadata_age, status.keys_age,
+            status.keys,          status.fetches,      status.failures};
+}
+
+Metrics::Store store_metrics(const Store& store, const RecordTable::Stats& stats) {
+    return {store.name, stats.records, stats.blocks_used * stats.bytes_per_block,
+            stats.blocks_total * stats.bytes_per_block, stats.recoveries};
+}
+
+std::vector<Metrics::Component> components() {
+    return {{"nginx", NGINX_VERSION}, {"openssl", OpenSSL_version(OPENSSL_VERSION_STRING)}};
+}
+
+Metrics collect(const MainConf& conf) {
+    Metrics metrics;
+    metrics.components = components();
+    if (MetadataCache* cache = MetadataCache::worker()) {
+        for (const auto& provider : conf.providers) {
+            metrics.providers.push_back(provider_metrics(*provider, cache->status(*provider)));
         }
-        fresh_ = false;
     }
-    void key(std::string_view name) {
-        separate();
-        text_.append(json_quote(name)).append(":");
+    for (const auto& store : conf.stores) {
+        metrics.stores.push_back(store_metrics(*store, store->sessions().stats()));
     }
-    std::string text_;
-    bool fresh_ = true;
-};
+    if (MetadataZone* zone = MetadataZone::running()) {
+        zone->read_counters(metrics.counters);
+    }
+    return metrics;
+}
+
+// ---- JSON ------------------------------------------------------------------------------------
+
+// Seconds since something; negative: it never happened.
+void add_age(JsonWriter& json, std::string_view name, Seconds age) {
+    if (age < 0) {
+        json.add_null(name);
+    } else {
+        json.add(name, static_cast<std::uint64_t>(age));
+    }
+}
 
 void write_providers(const MainConf& conf, JsonWriter& json) {
     MetadataCache* cache = MetadataCache::worker();
@@ -68,8 +68,8 @@ void write_providers(const MainConf& conf, JsonWriter& json) {
         if (cache != nullptr) {
             const MetadataCache::Status status = cache->status(*provider);
             json.add("generation", status.generation);
-            json.add_age("metadata_age", status.metadata_age);
-            json.add_age("keys_age", status.keys_age);
+            add_age(json, "metadata_age", status.metadata_age);
+            add_age(json, "keys_age", status.keys_age);
             json.add("keys", status.keys);
             json.add("fetches", status.fetches);
             json.add("failures", status.failures);
@@ -98,19 +98,52 @@ void write_stores(const MainConf& conf, JsonWriter& json) {
     json.close(']');
 }
 
-void write_counters(ngx_http_request_t* r, JsonWriter& json) {
-    MetadataZone::Counters counters;
-    metadata_zone(r).read_counters(counters);
+// An object with one member for each value of an enum.
+template <class E>
+void write_enum(JsonWriter& json, std::string_view name,
+                const std::uint64_t (&values)[kCountOf<E>]) {
+    json.open(name, '{');
+    for (std::size_t i = 0; i < kCountOf<E>; ++i) {
+        json.add(label_of(static_cast<E>(i)), values[i]);
+    }
+    json.close('}');
+}
+
+void write_idp(const Counters& counters, JsonWriter& json) {
+    json.open("idp", '{');
+    for (std::size_t i = 0; i < kCountOf<IdpEndpoint>; ++i) {
+        const Counters::Idp& idp = counters.idp[i];
+        std::uint64_t requests = 0;
+        for (const std::uint64_t count : idp.buckets) {
+            requests += count;
+        }
+        json.open(label_of(static_cast<IdpEndpoint>(i)), '{');
+        json.add("requests", requests);
+        json.add("milliseconds", idp.microseconds / 1000);
+        write_enum<IdpFailure>(json, "errors", idp.failures);
+        json.close('}');
+    }
+    json.close('}');
+}
+
+void write_counters(MetadataZone& zone, JsonWriter& json) {
+    Counters counters{};
+    zone.read_counters(counters);
     json.add("logins", counters.logins);
-    json.add("logouts", counters.logouts);
+    json.add("refused_logins", counters.refused_logins);
+    json.add("logouts", counters.all_logouts());
+    write_enum<LogoutKind>(json, "logouts_by_kind", counters.logouts);
+    write_enum<RefreshResult>(json, "refreshes", counters.refreshes);
     json.add("challenges", counters.challenges);
+    json.add("redirects", counters.redirects);
     json.open("refusals", '{');
-    for (std::size_t i = 0; i < static_cast<std::size_t>(Reason::count_); ++i) {
+    for (std::size_t i = 0; i < kCountOf<Reason>; ++i) {
         if (counters.refusals[i] != 0) {
             json.add(reason_info(static_cast<Reason>(i)).code, counters.refusals[i]);
         }
     }
     json.close('}');
+    write_idp(counters, json);
     if (const CurlLoop* loop = CurlLoop::worker()) {
         const CurlLoop::Counters http = loop->counters();
         json.open("worker", '{');
@@ -122,18 +155,36 @@ void write_counters(ngx_http_request_t* r, JsonWriter& json) {
     }
 }
 
+std::string status_json(const MainConf& conf) {
+    JsonWriter json;
+    json.open('{');
+    json.add("version", kVersion);
+    write_providers(conf, json);
+    write_stores(conf, json);
+    if (MetadataZone* zone = MetadataZone::running()) {
+        write_counters(*zone, json);
+    }
+    json.close('}');
+    return std::move(json).take() + "\n";
+}
+
+// ---- answers ---------------------------------------------------------------------------------
+
 bool is_read(const ngx_http_request_t* r) noexcept {
     return (r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)) != 0;
 }
 
-ngx_int_t send_json(ngx_http_request_t* r, std::string body, std::string_view cache_control) {
+ngx_int_t send_text(ngx_http_request_t* r, std::string body, std::string_view type,
+                    std::string_view cache_control) {
     Respond respond;
-    respond.headers.push_back({"Content-Type", "application/json"});
+    respond.headers.push_back({"Content-Type", std::string(type)});
     respond.headers.push_back({"Cache-Control", std::string(cache_control)});
     respond.headers.push_back({"X-Content-Type-Options", "nosniff"});
     respond.body = std::move(body);
     return send_answer(r, respond);
 }
+
+constexpr std::string_view kJson = "application/json";
 
 }  // namespace
 
@@ -141,16 +192,14 @@ ngx_int_t status_handler(ngx_http_request_t* r) noexcept try {
     if (!is_read(r)) {
         return NGX_HTTP_NOT_ALLOWED;
     }
-    const MainConf& conf = main_conf(r);
-    JsonWriter json;
-    json.open('{');
-    write_providers(conf, json);
-    write_stores(conf, json);
-    if (conf.metadata_zone != nullptr) {
-        write_counters(r, json);
+    const auto format = status_format(view(r->args), request_header(r, "accept"));
+    if (!format) {
+        return NGX_HTTP_BAD_REQUEST;
     }
-    json.close('}');
-    return send_json(r, std::move(json).take() + "\n", "no-store");
+    if (*format == StatusFormat::prometheus) {
+        return send_text(r, render_prometheus(collect(main_conf(r))), kPrometheusType, "no-store");
+    }
+    return send_text(r, status_json(main_conf(r)), kJson, "no-store");
 } catch (...) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
@@ -163,7 +212,7 @@ ngx_int_t jwks_handler(ngx_http_request_t* r) noexcept try {
     if (assertion == nullptr || assertion->signer == nullptr) {
         return NGX_HTTP_NOT_FOUND;
     }
-    return send_json(r, assertion->signer->jwks(), "max-age=300");
+    return send_text(r, assertion->signer->jwks(), kJson, "max-age=300");
 } catch (...) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
 }

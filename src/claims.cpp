@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -20,8 +21,16 @@ constexpr std::array<std::string_view, 16> kProtocolClaims{
     "sid", "acr", "auth_time", "amr", "cnf", "at_hash", "c_hash", "events",
 };
 
+// Of these, what is said about the login and not about one token.
+constexpr std::array<std::string_view, 5> kLoginClaims{"nonce", "sid", "auth_time", "acr", "amr"};
+
+struct Member {
+    const json_t* value = nullptr;
+    ClaimSource source = ClaimSource::id_token;
+};
+
 // Top-level members by name; the map gives the sorted, stable order.
-using Members = std::map<std::string_view, const json_t*>;
+using Members = std::map<std::string_view, Member>;
 
 std::string_view string_of(const json_t* value) {
     return {json_string_value(value), json_string_length(value)};
@@ -70,7 +79,10 @@ void add_members(const json_t* object, bool is_userinfo, Members& members, Log& 
                       "claim " + quoted(name) + " is left out, its name has control bytes");
             continue;
         }
-        members.emplace(name, value);
+        const ClaimSource source = is_userinfo ? ClaimSource::userinfo : ClaimSource::id_token;
+        if (const auto [at, added] = members.try_emplace(name, Member{value, source}); !added) {
+            at->second.source = ClaimSource::both;
+        }
     }
 }
 
@@ -124,8 +136,10 @@ std::string array_text(const json_t* value) {
     return text;
 }
 
-Claim make_claim(std::string name, const json_t* value, Log& log) {
+Claim make_claim(std::string name, const Member& member, Log& log) {
+    const json_t* value = member.value;
     Claim claim;
+    claim.source = member.source;
     bool safe = true;
     claim.text = claim_text(value, safe);
     if (!safe || !json_is_string(value)) {
@@ -141,13 +155,16 @@ Claim make_claim(std::string name, const json_t* value, Log& log) {
     return claim;
 }
 
-const json_t* follow(const Members& members, const std::vector<std::string>& path) {
+Member follow(const Members& members, const std::vector<std::string>& path) {
     const auto top = members.find(path.front());
-    const json_t* value = top == members.end() ? nullptr : top->second;
-    for (std::size_t i = 1; i < path.size() && value != nullptr; ++i) {
-        value = json_object_get(value, path[i].c_str());
+    Member member = top == members.end() ? Member{} : top->second;
+    for (std::size_t i = 1; i < path.size() && member.value != nullptr; ++i) {
+        member.value = json_object_get(member.value, path[i].c_str());
     }
-    return json_is_null(value) ? nullptr : value;
+    if (json_is_null(member.value)) {
+        member.value = nullptr;
+    }
+    return member;
 }
 
 std::string path_name(const std::vector<std::string>& path) {
@@ -159,59 +176,114 @@ std::string path_name(const std::vector<std::string>& path) {
     return name;
 }
 
+// The member that a claim or a path of one begins with.
+std::string_view top_of(std::string_view name) {
+    return name.substr(0, name.find(kPathSeparator));
+}
+
+bool by_name(const Claim& a, const Claim& b) {
+    return a.name < b.name;
+}
+
+const Claim* find_claim(const std::vector<Claim>& claims, std::string_view name) {
+    const auto at = std::find_if(claims.begin(), claims.end(),
+                                 [name](const Claim& claim) { return claim.name == name; });
+    return at == claims.end() ? nullptr : &*at;
+}
+
 }  // namespace
 
 std::vector<Claim> collect_claims(const json_t* id_token, const json_t* userinfo,
                                   const std::vector<std::vector<std::string>>& paths, Log& log) {
     Members members;
     add_members(id_token, false, members, log);
-    add_members(userinfo, true, members, log);  // emplace: what is there stays
+    add_members(userinfo, true, members, log);  // what is there stays
     std::vector<Claim> claims;
     claims.reserve(members.size() + paths.size());
-    for (const auto& [name, value] : members) {
-        claims.push_back(make_claim(std::string(name), value, log));
+    for (const auto& [name, member] : members) {
+        claims.push_back(make_claim(std::string(name), member, log));
     }
-    std::map<std::string, const json_t*> nested;
+    std::map<std::string, Member> nested;
     for (const auto& path : paths) {
         if (path.size() < 2) {
             continue;  // a claim of the top level is there already
         }
-        if (const json_t* value = follow(members, path)) {
-            nested.emplace(path_name(path), value);
+        if (const Member member = follow(members, path); member.value != nullptr) {
+            nested.emplace(path_name(path), member);
         }
     }
-    for (const auto& [name, value] : nested) {
-        claims.push_back(make_claim(name, value, log));
+    for (const auto& [name, member] : nested) {
+        claims.push_back(make_claim(name, member, log));
     }
-    std::sort(claims.begin(), claims.end(),
-              [](const Claim& a, const Claim& b) { return a.name < b.name; });
+    std::sort(claims.begin(), claims.end(), by_name);
     return claims;
+}
+
+std::vector<Claim> replace_userinfo(const std::vector<Claim>& old, const json_t* userinfo,
+                                    const std::vector<std::vector<std::string>>& paths, Log& log) {
+    std::vector<Claim> claims = collect_claims(nullptr, userinfo, paths, log);
+    std::vector<Claim> kept;
+    for (const Claim& claim : old) {
+        if (claim.source == ClaimSource::id_token &&
+            find_claim(claims, top_of(claim.name)) == nullptr) {
+            kept.push_back(claim);
+        }
+    }
+    claims.insert(claims.end(), std::make_move_iterator(kept.begin()),
+                  std::make_move_iterator(kept.end()));
+    std::sort(claims.begin(), claims.end(), by_name);
+    return claims;
+}
+
+void keep_login_claims(std::vector<Claim>& claims, const std::vector<Claim>& old) {
+    for (const std::string_view name : kLoginClaims) {
+        const Claim* before = find_claim(old, name);
+        if (before == nullptr) {
+            continue;
+        }
+        const Claim* now = find_claim(claims, name);
+        if (now == nullptr) {
+            claims.push_back(*before);
+        } else if (name == "sid") {
+            claims[static_cast<std::size_t>(now - claims.data())] = *before;
+        }
+    }
+    std::sort(claims.begin(), claims.end(), by_name);
+}
+
+std::string_view username_source(const std::vector<Claim>& claims,
+                                 const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+        const Claim* claim = find_claim(claims, name);
+        if (claim != nullptr && !claim->text.empty()) {
+            return name;
+        }
+    }
+    return {};
 }
 
 Result<std::string> username(const std::vector<Claim>& claims,
                              const std::vector<std::string>& names) {
-    std::string list;
-    for (const std::string& name : names) {
-        const auto claim = std::find_if(claims.begin(), claims.end(), [&](const Claim& c) {
-            return c.name == name && !c.text.empty();
-        });
-        if (claim == claims.end()) {
+    const std::string_view name = username_source(claims, names);
+    if (name.empty()) {
+        std::string list;
+        for (const std::string& wanted : names) {
             list += list.empty() ? "" : ", ";
-            list += quoted(name);
-            continue;
+            list += quoted(wanted);
         }
-        // A header loses its surrounding blanks on the way, and "admin " would become "admin".
-        if (claim->text.front() == ' ' || claim->text.back() == ' ') {
-            return fail(Reason::username_missing,
-                        "claim " + quoted(name) + " is " + quoted(claim->text) +
-                            ", a user name must not have surrounding blanks",
-                        "username_claim");
-        }
-        return claim->text;
+        return fail(Reason::username_missing,
+                    "neither the id token nor userinfo has one of the claims " + list,
+                    "username_claim");
     }
-    return fail(Reason::username_missing,
-                "neither the id token nor userinfo has one of the claims " + list,
-                "username_claim");
+    const std::string& text = find_claim(claims, name)->text;
+    // A header loses its surrounding blanks on the way, and "admin " would become "admin".
+    if (text.front() == ' ' || text.back() == ' ') {
+        return fail(Reason::username_missing,
+                    "claim " + quoted(name) + " is " + quoted(text) +
+                        ", a user name must not have surrounding blanks",
+                    "username_claim");
+    }
+    return text;
 }
 
 std::string claim_text(const json_t* value, bool& ok) {

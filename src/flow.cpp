@@ -1,12 +1,10 @@
 #include "oidc/flow.hpp"
 
 #include <array>
-#include <type_traits>
 #include <utility>
 
 #include "oidc/claims.hpp"
 #include "oidc/encode.hpp"
-#include "oidc/jws.hpp"
 #include "oidc/uri.hpp"
 #include "oidc/userinfo.hpp"
 
@@ -17,20 +15,8 @@ Step refuse(Error error) {
     return Refuse{std::move(error)};
 }
 
-// A bug of the adapter; denied like everything that is not understood.
 Step unexpected() {
-    return refuse(fail(Reason::internal_error, "an event that no step asked for"));
-}
-
-// Wanted and impossible: said before the browser or the code goes anywhere.
-Status check_userinfo_endpoint(const ProviderConfig& config, const ProviderState& provider) {
-    if (config.userinfo && provider.metadata.userinfo_endpoint.empty()) {
-        return fail(Reason::metadata_invalid,
-                    "userinfo is on, but neither the metadata nor the configuration gives a "
-                    "userinfo_endpoint",
-                    "userinfo_endpoint");
-    }
-    return Unit{};
+    return refuse(unexpected_event());
 }
 
 std::string_view path_of(std::string_view target) {
@@ -56,18 +42,11 @@ bool is_old_callback(std::string_view return_to, std::string_view redirect_uri) 
     return !response || response->is_response();
 }
 
-// What error messages need of a request that has gone out, without its credentials.
-HttpRequest without_secrets(const HttpRequest& request) {
-    HttpRequest copy;
-    copy.method = request.method;
-    copy.url = request.url;
-    copy.endpoint = request.endpoint;
-    return copy;
-}
-
-HttpResponse copy_of(const HttpResponse& response) {
-    return {response.status, response.content_type, response.location, response.retry_after,
-            response.body.clone()};
+ExchangeExpectation expectation(const PendingLogin& login, const AuthzResponse& response) {
+    ExchangeExpectation expected;
+    expected.nonce = login.nonce;
+    expected.code = response.code.clone();
+    return expected;
 }
 
 }  // namespace
@@ -120,7 +99,11 @@ Step LoginFlow::resume(Event event) {
 
 CallbackFlow::CallbackFlow(const ProviderConfig& config, Ports ports, PendingLogin login,
                            AuthzResponse response)
-    : config_(config), ports_(ports), login_(std::move(login)), response_(std::move(response)) {}
+    : config_(config),
+      ports_(ports),
+      login_(std::move(login)),
+      response_(std::move(response)),
+      exchange_(config, ports, expectation(login_, response_)) {}
 
 CallbackFlow::~CallbackFlow() = default;
 
@@ -129,48 +112,32 @@ Step CallbackFlow::start() {
 }
 
 Step CallbackFlow::resume(Event event) {
-    const Stage stage = std::exchange(stage_, Stage::done);
-    if (auto* error = std::get_if<Error>(&event)) {
-        return refuse(std::move(*error));
-    }
-    if (auto* ready = std::get_if<ProviderReady>(&event)) {
-        if (*ready == nullptr) {
-            return unexpected();
-        }
-        switch (stage) {
-            case Stage::provider:
+    switch (std::exchange(stage_, Stage::done)) {
+        case Stage::provider:
+            if (auto* ready = std::get_if<ProviderReady>(&event);
+                ready != nullptr && *ready != nullptr) {
                 return on_provider(std::move(*ready));
-            case Stage::keys:
-                provider_ = std::move(*ready);
-                return check_id_token();
-            case Stage::userinfo_keys:
-                provider_ = std::move(*ready);
-                return on_userinfo(std::move(*userinfo_response_));
-            default:
-                return unexpected();
-        }
+            }
+            break;
+        case Stage::exchange:
+            return go_on(exchange_.resume(std::move(event)));
+        case Stage::store:
+            if (std::holds_alternative<StoreDone>(event)) {
+                return LoggedIn{std::move(session_id_), std::move(record_), login_.return_to, sub_,
+                                expires_};
+            }
+            break;
+        case Stage::done:
+            break;
     }
-    if (auto* response = std::get_if<HttpResponse>(&event)) {
-        if (stage == Stage::token) {
-            return on_token(std::move(*response));
-        }
-        if (stage == Stage::userinfo) {
-            return on_userinfo(std::move(*response));
-        }
-        return unexpected();
-    }
-    if (stage == Stage::store) {
-        return LoggedIn{std::move(session_id_), std::move(record_), login_.return_to,
-                        id_token_->sub, expires_};
-    }
-    return unexpected();
+    auto* error = std::get_if<Error>(&event);
+    return error == nullptr ? unexpected() : refuse(std::move(*error));
 }
 
 // The response of the browser is judged here and not earlier, because RFC 9207 needs the metadata,
 // for errors as well. With both an error and a code it is an error: the code is never sent.
 Step CallbackFlow::on_provider(ProviderReady provider) {
-    provider_ = std::move(provider);
-    if (Status status = check_response_iss(response_, config_, provider_->metadata); !status) {
+    if (Status status = check_response_iss(response_, config_, provider->metadata); !status) {
         return refuse(std::move(status).error());
     }
     if (!response_.error.empty()) {
@@ -179,106 +146,45 @@ Step CallbackFlow::on_provider(ProviderReady provider) {
     if (response_.code.empty()) {
         return refuse(fail(Reason::callback_malformed, "neither code nor error"));
     }
-    if (Status status = check_userinfo_endpoint(config_, *provider_); !status) {
-        return refuse(std::move(status).error());
-    }
-    HttpRequest request = token_request(config_, *provider_, response_.code.view(),
+    HttpRequest request = token_request(config_, *provider, response_.code.view(),
                                         login_.redirect_uri, login_.verifier.view());
-    login_.verifier.clear();
-    request_ = without_secrets(request);
-    stage_ = Stage::token;
-    return Fetch{std::move(request)};
-}
-
-Step CallbackFlow::on_token(HttpOutcome outcome) {
-    Result<TokenResponse> tokens = parse_token_response(*request_, std::move(outcome));
-    if (!tokens) {
-        return refuse(std::move(tokens).error());
-    }
-    tokens_ = *std::move(tokens);
-    return check_id_token();
-}
-
-Step CallbackFlow::check_id_token() {
-    IdTokenExpectation expected;
-    expected.provider = &config_;
-    expected.keys = &provider_->keys;
-    expected.algs = provider_->algs;
-    expected.nonce = login_.nonce;
-    expected.access_token = tokens_.access_token.view();
-    expected.code = response_.code.view();
-    expected.now = ports_.clock.now();
-    const std::string_view compact = tokens_.id_token.view();
-    Result<IdToken> id_token = validate_id_token(compact, expected);
-    if (!id_token) {
-        if (!keys_refetched_ && worth_refetching_keys(id_token.error(), compact)) {
-            keys_refetched_ = true;
-            stage_ = Stage::keys;
-            return NeedProvider{provider_->generation};
-        }
-        return refuse(std::move(id_token).error());
-    }
-    id_token_ = *std::move(id_token);
     response_.code.clear();
-    if (!config_.userinfo) {
+    login_.verifier.clear();
+    return go_on(exchange_.start(std::move(provider), std::move(request)));
+}
+
+Step CallbackFlow::go_on(TokenExchange::Progress progress) {
+    if (auto* error = std::get_if<Error>(&progress)) {
+        return refuse(std::move(*error));
+    }
+    if (std::holds_alternative<TokenExchange::Checked>(progress)) {
         return finish();
     }
-    if (Status status = check_userinfo_endpoint(config_, *provider_); !status) {
-        return refuse(std::move(status).error());  // the metadata changed meanwhile
+    stage_ = Stage::exchange;
+    if (auto* fetch = std::get_if<Fetch>(&progress)) {
+        return std::move(*fetch);
     }
-    HttpRequest request = userinfo_request(*provider_, tokens_.access_token.view());
-    request_ = without_secrets(request);
-    stage_ = Stage::userinfo;
-    return Fetch{std::move(request)};
-}
-
-Step CallbackFlow::on_userinfo(HttpOutcome outcome) {
-    const bool is_signed = outcome.ok() && outcome->content_type == "application/jwt";
-    if (is_signed && !keys_refetched_) {
-        userinfo_response_ = copy_of(*outcome);
-    }
-    Result<UserInfo> info = parse_userinfo(*request_, std::move(outcome), config_, *provider_,
-                                           id_token_->sub, ports_.clock.now());
-    if (!info) {
-        if (is_signed && !keys_refetched_ &&
-            worth_refetching_keys(info.error(), userinfo_response_->body.view())) {
-            keys_refetched_ = true;
-            stage_ = Stage::userinfo_keys;
-            return NeedProvider{provider_->generation};
-        }
-        return refuse(std::move(info).error());
-    }
-    userinfo_response_.reset();
-    userinfo_ = std::move(info->claims);
-    userinfo_text_ = std::move(info->text);
-    return finish();
+    return std::get<NeedProvider>(progress);
 }
 
 Step CallbackFlow::finish() {
-    const json_t* claims = id_token_->claims.get();
+    const IdToken& id_token = *exchange_.id_token();
+    const json_t* claims = id_token.claims.get();
     Session session;
-    session.claims = collect_claims(claims, userinfo_.get(), config_.claim_paths, ports_.log);
+    session.claims = collect_claims(claims, exchange_.userinfo(), config_.claim_paths, ports_.log);
     Result<std::string> user = username(session.claims, config_.username_claim);
     if (!user) {
         return refuse(std::move(user).error());
     }
     session.username = *std::move(user);
     session.provider = config_.name;
-    session.sub = id_token_->sub;
-    session.sid = id_token_->sid;
+    session.sub = id_token.sub;
+    session.sid = id_token.sid;
     session.created = ports_.clock.now();
     if (Result<std::optional<std::int64_t>> auth_time = json_time(claims, "auth_time"); auth_time) {
         session.auth_time = auth_time->value_or(0);
     }
-    if (config_.keep_id_token || config_.logout_token_hint) {
-        session.id_token = std::move(tokens_.id_token);
-    }
-    if (config_.keep_access_token) {
-        session.access_token = std::move(tokens_.access_token);
-    }
-    if (config_.keep_userinfo) {
-        session.userinfo = Secret(userinfo_text_);
-    }
+    exchange_.give_tokens(session, true);
     Result<Secret> record = encode_session(session);
     if (!record) {
         return refuse(std::move(record).error());
@@ -290,8 +196,8 @@ Step CallbackFlow::finish() {
     session_id_ = Secret(as_text(id));
     cleanse(id.data(), id.size());
     record_ = *std::move(record);
+    sub_ = session.sub;
     expires_ = session.created + config_.session_timeout;
-    tokens_ = {};
     stage_ = Stage::store;
     return StoreSession{session_id_.clone(), record_.clone(), login_.session_key, expires_,
                         config_.session_idle_timeout};

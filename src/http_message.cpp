@@ -1,5 +1,10 @@
 #include "oidc/http_message.hpp"
 
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+
 namespace oidc {
 namespace {
 
@@ -13,7 +18,55 @@ std::string without_query(std::string_view url) {
     return shown;
 }
 
+// Digits alone; -1 when there is anything else or more than nine of them.
+Seconds number(std::string_view digits) noexcept {
+    const bool plain =
+        !digits.empty() && digits.size() <= 9 &&
+        std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
+    Seconds value = 0;
+    if (plain) {
+        std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    }
+    return plain ? value : -1;
+}
+
+// IMF-fixdate: "Sun, 06 Nov 1994 08:49:37 GMT".
+std::optional<Seconds> http_date(std::string_view text) noexcept {
+    constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    if (text.size() != 29 || text.substr(3, 2) != ", " || text[7] != ' ' || text[11] != ' ' ||
+        text[16] != ' ' || text[19] != ':' || text[22] != ':' || text.substr(25) != " GMT") {
+        return std::nullopt;
+    }
+    const auto* month = std::find(kMonths.begin(), kMonths.end(), text.substr(8, 3));
+    const std::array<Seconds, 5> n = {number(text.substr(5, 2)), number(text.substr(12, 4)),
+                                      number(text.substr(17, 2)), number(text.substr(20, 2)),
+                                      number(text.substr(23, 2))};
+    const auto [day, year, hour, minute, second] = n;
+    if (month == kMonths.end() || *std::min_element(n.begin(), n.end()) < 0 || hour > 23 ||
+        minute > 59 || second > 60) {
+        return std::nullopt;
+    }
+    const std::chrono::year_month_day date(
+        std::chrono::year(static_cast<int>(year)),
+        std::chrono::month(static_cast<unsigned>(month - kMonths.begin()) + 1),
+        std::chrono::day(static_cast<unsigned>(day)));
+    if (!date.ok()) {
+        return std::nullopt;
+    }
+    const auto days = std::chrono::sys_days(date).time_since_epoch().count();
+    return Seconds{days} * 86400 + hour * 3600 + minute * 60 + second;
+}
+
 }  // namespace
+
+std::optional<Seconds> retry_after_seconds(std::string_view value, Seconds now) noexcept {
+    if (const Seconds delta = number(value); delta >= 0) {
+        return delta;
+    }
+    const std::optional<Seconds> date = http_date(value);
+    return date ? std::optional<Seconds>(std::max<Seconds>(0, *date - now)) : std::nullopt;
+}
 
 Status refuse_redirect(const HttpRequest& request, const HttpResponse& response) {
     if (response.status < 300 || response.status > 399) {

@@ -1,5 +1,9 @@
 #include "oidc/logout.hpp"
 
+#include <optional>
+
+#include "oidc/crypto.hpp"
+#include "oidc/encode.hpp"
 #include "oidc/uri.hpp"
 
 namespace oidc {
@@ -7,6 +11,19 @@ namespace {
 
 // What servers and browsers take without question.
 constexpr std::size_t kMaxUrl = 8 * 1024;
+
+// An argument that may stand there once.
+struct Argument {
+    int count = 0;
+    std::optional<std::string> value;  // nullopt: absent, or it cannot be decoded
+};
+Argument argument(std::string_view query, std::string_view name) {
+    Argument found;
+    if (const auto raw = query_argument(query, name, &found.count)) {
+        found.value = percent_decode(*raw, true);
+    }
+    return found;
+}
 
 }  // namespace
 
@@ -27,6 +44,39 @@ std::string end_session_url(const LogoutRequest& request) {
         }
     }
     return url;
+}
+
+Result<std::string> new_logout_state(Random& random) {
+    return random_token(random);
+}
+
+Landing check_landing(std::string_view query, std::string_view cookie) {
+    const Argument state = argument(query, "state");
+    if (state.count == 0) {
+        return cookie.empty() ? Landing::plain : Landing::absent;
+    }
+    const bool same = state.count == 1 && state.value && equal_constant_time(*state.value, cookie);
+    return same ? Landing::ours : Landing::strange;
+}
+
+std::string why_not_frontchannel(std::string_view query, std::string_view issuer,
+                                 std::string_view session_sid) {
+    const Argument iss = argument(query, "iss");
+    const Argument sid = argument(query, "sid");
+    if (iss.count == 0 && sid.count == 0) {
+        return {};
+    }
+    if (iss.count != 1 || sid.count != 1) {
+        return "iss stands there " + std::to_string(iss.count) + " times and sid " +
+               std::to_string(sid.count) + " times, each must once";
+    }
+    if (!iss.value || *iss.value != issuer) {
+        return "iss is not the configured issuer \"" + std::string(issuer) + "\"";
+    }
+    if (!sid.value || !equal_constant_time(*sid.value, session_sid)) {
+        return "sid is not that of the session";
+    }
+    return {};
 }
 
 }  // namespace oidc

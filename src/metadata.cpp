@@ -29,13 +29,15 @@ struct Endpoint {
     bool required;
 };
 
-constexpr std::array<Endpoint, 5> kEndpoints = {{
+constexpr std::array<Endpoint, 6> kEndpoints = {{
     {"authorization_endpoint", &Metadata::authorization_endpoint,
      &ProviderConfig::authorization_endpoint, true},
     {"token_endpoint", &Metadata::token_endpoint, &ProviderConfig::token_endpoint, true},
     {"jwks_uri", &Metadata::jwks_uri, &ProviderConfig::jwks_uri, true},
     {"userinfo_endpoint", &Metadata::userinfo_endpoint, &ProviderConfig::userinfo_endpoint, false},
     {"end_session_endpoint", &Metadata::end_session_endpoint, &ProviderConfig::end_session_endpoint,
+     false},
+    {"revocation_endpoint", &Metadata::revocation_endpoint, &ProviderConfig::revocation_endpoint,
      false},
 }};
 
@@ -65,7 +67,10 @@ Result<std::string> endpoint_value(const Endpoint& endpoint, const json_t* docum
 Status read_endpoints(const json_t* document, const ProviderConfig& config, Metadata& metadata) {
     for (const Endpoint& endpoint : kEndpoints) {
         const bool keys_given = endpoint.target == &Metadata::jwks_uri && !config.jwks_text.empty();
-        if (keys_given) {
+        // What nobody uses cannot be wrong.
+        const bool unused =
+            endpoint.target == &Metadata::revocation_endpoint && !config.revoke_on_logout;
+        if (keys_given || unused) {
             continue;
         }
         Result<std::string> value = endpoint_value(endpoint, document, config);

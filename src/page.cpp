@@ -212,6 +212,42 @@ Respond signed_out_page(std::string_view login) {
     return respond;
 }
 
+Respond frontchannel_page() {
+    Respond respond;
+    respond.status = 200;
+    add_common_headers(respond);
+    respond.headers.push_back({"Content-Type", "text/html; charset=utf-8"});
+    respond.headers.push_back(
+        {"Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'"});
+    respond.body =
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
+        "<title>Signed out</title>\n</html>\n";
+    return respond;
+}
+
+Respond backchannel_page() {
+    Respond respond;
+    respond.status = 200;
+    add_common_headers(respond);
+    return respond;
+}
+
+Respond backchannel_refusal(const Error& error) {
+    const ReasonInfo& info = reason_info(error.reason);
+    Respond respond;
+    respond.status = info.status;
+    add_common_headers(respond);
+    if (info.status == 503) {
+        respond.headers.push_back({"Retry-After", "10"});
+    }
+    std::string body = "{\"error\":";
+    body.append(info.status < 500 ? "\"invalid_request\"" : "\"server_error\"")
+        .append(",\"error_description\":")
+        .append(json_quote(info.title));
+    set_json(respond, body + "}\n");
+    return respond;
+}
+
 Respond fragment_page(std::string_view authorization_url, std::string_view cookie_name,
                       bool secure) {
     Respond respond;

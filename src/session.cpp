@@ -21,8 +21,12 @@ struct Header {
     std::uint32_t claims = 0;
     Seconds created = 0;
     Seconds auth_time = 0;
+    Seconds access_expires = 0;
+    Seconds refresh_at = 0;
+    std::uint32_t refresh_failures = 0;
+    std::uint32_t reserved = 0;  // no padding: every byte of a record is written
 };
-static_assert(sizeof(Header) == 24);
+static_assert(sizeof(Header) == 48);
 
 enum Field : std::uint32_t {
     kProvider,
@@ -32,10 +36,13 @@ enum Field : std::uint32_t {
     kIdToken,
     kAccessToken,
     kUserinfo,
+    kRefreshToken,
+    kScope,
+    kSources,  // a byte for each claim: its ClaimSource
     kFields,
 };
 
-constexpr std::uint32_t kMagic = 0x4f534531;  // "OSE1": a new layout gets a new number
+constexpr std::uint32_t kMagic = 0x4f534532;  // "OSE2": a new layout gets a new number
 constexpr std::uint32_t kPiecesPerClaim = 3;
 constexpr std::size_t kEndBytes = sizeof(std::uint32_t);
 constexpr std::uint32_t kMaxClaims = 4096;
@@ -89,6 +96,11 @@ void append_bytes(Secret& out, const T& value) {
 }  // namespace
 
 Result<Secret> encode_session(const Session& session) {
+    std::string sources;
+    sources.reserve(session.claims.size());
+    for (const Claim& claim : session.claims) {
+        sources.push_back(static_cast<char>(claim.source));
+    }
     std::vector<std::string_view> pieces{
         session.provider,
         session.sub,
@@ -97,6 +109,9 @@ Result<Secret> encode_session(const Session& session) {
         session.id_token.view(),
         session.access_token.view(),
         session.userinfo.view(),
+        session.refresh_token.view(),
+        session.scope,
+        sources,
     };
     if (session.claims.size() > kMaxClaims) {
         return fail(Reason::session_too_large,
@@ -119,7 +134,9 @@ Result<Secret> encode_session(const Session& session) {
     }
     Secret record;
     record.reserve(size);
-    append_bytes(record, Header{kMagic, claims, session.created, session.auth_time});
+    append_bytes(record,
+                 Header{kMagic, claims, session.created, session.auth_time, session.access_expires,
+                        session.refresh_at, session.refresh_failures});
     auto end = static_cast<std::uint32_t>(table_end(claims));
     for (const std::string_view text : pieces) {
         end += static_cast<std::uint32_t>(text.size());
@@ -193,6 +210,21 @@ Seconds SessionView::created() const noexcept {
 Seconds SessionView::auth_time() const noexcept {
     return header_of(record_).auth_time;
 }
+std::string_view SessionView::refresh_token() const noexcept {
+    return piece(record_, kRefreshToken);
+}
+std::string_view SessionView::scope() const noexcept {
+    return piece(record_, kScope);
+}
+Seconds SessionView::access_expires() const noexcept {
+    return header_of(record_).access_expires;
+}
+Seconds SessionView::refresh_at() const noexcept {
+    return header_of(record_).refresh_at;
+}
+std::uint32_t SessionView::refresh_failures() const noexcept {
+    return header_of(record_).refresh_failures;
+}
 std::uint32_t SessionView::claim_count() const noexcept {
     return header_of(record_).claims;
 }
@@ -214,6 +246,39 @@ std::optional<std::string_view> SessionView::claim(std::string_view name) const 
 SessionView::Entry SessionView::claim_at(std::uint32_t index) const noexcept {
     const std::uint32_t first = first_piece(index);
     return {piece(record_, first), piece(record_, first + 1), piece(record_, first + 2)};
+}
+
+ClaimSource SessionView::claim_source(std::uint32_t index) const noexcept {
+    const std::string_view sources = piece(record_, kSources);
+    const auto source = index < sources.size() ? static_cast<std::uint8_t>(sources[index]) : 0xff;
+    // A damaged source costs no more than that a refresh drops the claim.
+    return source < static_cast<std::uint8_t>(ClaimSource::both) ? static_cast<ClaimSource>(source)
+                                                                 : ClaimSource::both;
+}
+
+Session read_session(const SessionView& view) {
+    Session session;
+    session.provider = view.provider();
+    session.sub = view.sub();
+    session.sid = view.sid();
+    session.username = view.username();
+    session.created = view.created();
+    session.auth_time = view.auth_time();
+    session.id_token = Secret(view.id_token());
+    session.access_token = Secret(view.access_token());
+    session.userinfo = Secret(view.userinfo());
+    session.refresh_token = Secret(view.refresh_token());
+    session.scope = view.scope();
+    session.access_expires = view.access_expires();
+    session.refresh_at = view.refresh_at();
+    session.refresh_failures = view.refresh_failures();
+    session.claims.reserve(view.claim_count());
+    for (std::uint32_t i = 0; i < view.claim_count(); ++i) {
+        const SessionView::Entry entry = view.claim_at(i);
+        session.claims.push_back({std::string(entry.name), std::string(entry.text),
+                                  std::string(entry.json), view.claim_source(i)});
+    }
+    return session;
 }
 
 }  // namespace oidc

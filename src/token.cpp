@@ -1,6 +1,7 @@
 #include "oidc/token.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <utility>
@@ -110,15 +111,20 @@ Error client_auth_error(std::string detail) {
                 "client_id, client_secret or token_endpoint_auth_method");
 }
 
-std::string_view fix_of(const std::string& code) {
-    if (code == "invalid_grant") {
-        return "redirect_uri";
+// An error of the OAuth protocol that is not about the client.
+Error grant_error(const std::string& code, Grant grant, std::string detail) {
+    if (code == "invalid_grant" && grant == Grant::refresh) {
+        return fail(Reason::refresh_denied, std::move(detail));
     }
-    return code == "invalid_scope" ? "scope" : "";
+    const std::string_view fix = code == "invalid_grant"   ? "redirect_uri"
+                                 : code == "invalid_scope" ? "scope"
+                                                           : "";
+    return fail(Reason::token_error, std::move(detail), std::string(fix));
 }
 
 // Every answer that is not a 200. `object` is null without a JSON body.
-Error status_error(const HttpRequest& request, const HttpResponse& response, const json_t* object) {
+Error status_error(const HttpRequest& request, const HttpResponse& response, const json_t* object,
+                   Grant grant) {
     const OauthError error = oauth_error(object);
     std::string detail = where(request, response);
     if (!error.text.empty()) {
@@ -135,7 +141,7 @@ Error status_error(const HttpRequest& request, const HttpResponse& response, con
         return client_auth_error(std::move(detail));
     }
     if (!error.code.empty()) {
-        return fail(Reason::token_error, std::move(detail), std::string(fix_of(error.code)));
+        return grant_error(error.code, grant, std::move(detail));
     }
     return fail(Reason::token_status, std::move(detail), std::string(request.endpoint));
 }
@@ -218,7 +224,7 @@ Status check_token_type(const json_t* object) {
     return Unit{};
 }
 
-Result<TokenResponse> read_tokens(json_t* object) {
+Result<TokenResponse> read_tokens(json_t* object, Grant grant) {
     if (Status status = check_token_type(object); !status) {
         return std::move(status).error();
     }
@@ -241,7 +247,7 @@ Result<TokenResponse> read_tokens(json_t* object) {
     }
     tokens.expires_in = *expires_in;
     tokens.scope = read_scope(object);
-    if (tokens.id_token.empty()) {
+    if (tokens.id_token.empty() && grant == Grant::code) {
         return fail(Reason::token_no_id_token, "the token response has no id_token", "scope");
     }
     if (tokens.access_token.empty()) {
@@ -252,22 +258,22 @@ Result<TokenResponse> read_tokens(json_t* object) {
 
 }  // namespace
 
-HttpRequest token_request(const ProviderConfig& config, const ProviderState& provider,
-                          std::string_view code, std::string_view redirect_uri,
-                          std::string_view verifier) {
+HttpRequest client_request(const ProviderConfig& config, const ProviderState& provider,
+                           std::string_view url, std::string_view endpoint,
+                           std::span<const FormField> fields) {
     HttpRequest request;
     request.method = HttpRequest::Method::post;
-    request.url = provider.metadata.token_endpoint;
-    request.endpoint = "token_endpoint";
+    request.url = url;
+    request.endpoint = endpoint;
     request.headers.push_back({"Accept", "application/json"});
     request.headers.push_back({"Content-Type", "application/x-www-form-urlencoded"});
-    request.body.reserve(256 + 3 * (code.size() + redirect_uri.size() + config.client_id.size() +
-                                    config.client_secret.size()));
-    add(request.body, "grant_type", "authorization_code");
-    add(request.body, "code", code);
-    add(request.body, "redirect_uri", redirect_uri);
-    if (!verifier.empty()) {
-        add(request.body, "code_verifier", verifier);
+    std::size_t size = 256 + 3 * (config.client_id.size() + config.client_secret.size());
+    for (const FormField& field : fields) {
+        size += 3 * field.value.size();
+    }
+    request.body.reserve(size);
+    for (const FormField& field : fields) {
+        add(request.body, field.name, field.value);
     }
     switch (provider.client_auth) {
         case ClientAuth::basic:
@@ -285,7 +291,27 @@ HttpRequest token_request(const ProviderConfig& config, const ProviderState& pro
     return request;
 }
 
-Result<TokenResponse> parse_token_response(const HttpRequest& request, HttpOutcome outcome) {
+HttpRequest token_request(const ProviderConfig& config, const ProviderState& provider,
+                          std::string_view code, std::string_view redirect_uri,
+                          std::string_view verifier) {
+    const std::array<FormField, 4> fields = {{{"grant_type", "authorization_code"},
+                                              {"code", code},
+                                              {"redirect_uri", redirect_uri},
+                                              {"code_verifier", verifier}}};
+    return client_request(config, provider, provider.metadata.token_endpoint, "token_endpoint",
+                          std::span(fields).first(verifier.empty() ? 3 : 4));
+}
+
+HttpRequest refresh_request(const ProviderConfig& config, const ProviderState& provider,
+                            std::string_view refresh_token) {
+    const std::array<FormField, 2> fields = {
+        {{"grant_type", "refresh_token"}, {"refresh_token", refresh_token}}};
+    return client_request(config, provider, provider.metadata.token_endpoint, "token_endpoint",
+                          fields);
+}
+
+Result<TokenResponse> parse_token_response(const HttpRequest& request, HttpOutcome outcome,
+                                           Grant grant) {
     if (!outcome) {
         return std::move(outcome).error();
     }
@@ -299,7 +325,7 @@ Result<TokenResponse> parse_token_response(const HttpRequest& request, HttpOutco
         json = json_parse_object(response.body.view());
     }
     if (response.status != 200) {
-        return status_error(request, response, json ? json->get() : nullptr);
+        return status_error(request, response, json ? json->get() : nullptr, grant);
     }
     if (!json) {
         return malformed(json.error().detail);
@@ -309,9 +335,9 @@ Result<TokenResponse> parse_token_response(const HttpRequest& request, HttpOutco
         if (is_client_error(error.code)) {
             return client_auth_error(std::move(detail));
         }
-        return fail(Reason::token_error, std::move(detail), std::string(fix_of(error.code)));
+        return grant_error(error.code, grant, std::move(detail));
     }
-    return read_tokens(json->get());
+    return read_tokens(json->get(), grant);
 }
 
 }  // namespace oidc

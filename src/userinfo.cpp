@@ -111,6 +111,16 @@ Status check_sub(const json_t* claims, std::string_view expected) {
 
 }  // namespace
 
+Status check_userinfo_endpoint(const ProviderConfig& config, const ProviderState& provider) {
+    if (config.userinfo && provider.metadata.userinfo_endpoint.empty()) {
+        return fail(Reason::metadata_invalid,
+                    "userinfo is on, but neither the metadata nor the configuration gives a "
+                    "userinfo_endpoint",
+                    "userinfo_endpoint");
+    }
+    return Unit{};
+}
+
 HttpRequest userinfo_request(const ProviderState& provider, std::string_view access_token) {
     HttpRequest request;
     request.url = provider.metadata.userinfo_endpoint;

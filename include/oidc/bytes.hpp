@@ -64,7 +64,11 @@ class Secret {
     }
     Secret(const Secret&) = delete;
     Secret& operator=(const Secret&) = delete;
-    ~Secret() { clear(); }
+    ~Secret() {
+        if (data_ != nullptr) {
+            clear();
+        }
+    }
 
     [[nodiscard]] std::string_view view() const noexcept { return {data_, size_}; }
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }

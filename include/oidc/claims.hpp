@@ -1,6 +1,7 @@
 // Claims as they leave the module: text for headers and variables, JSON for the assertion.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,11 +13,15 @@
 
 namespace oidc {
 
+// Who said a claim. With `both` the value is the ID token's.
+enum class ClaimSource : std::uint8_t { id_token, userinfo, both };
+
 // `name` is the claim's name, or the path of an oidc_claim_set joined with U+001F.
 struct Claim {
     std::string name;
     std::string text;  // for headers and variables; empty when it cannot be put into a header
     std::string json;  // JSON text; empty for a plain string, whose JSON is json_quote(text)
+    ClaimSource source = ClaimSource::id_token;
 };
 
 // UserInfo and ID token merged member by member, the ID token winning; protocol claims (iss, aud,
@@ -30,6 +35,21 @@ struct Claim {
 // one line is logged.
 std::vector<Claim> collect_claims(const json_t* id_token, const json_t* userinfo,
                                   const std::vector<std::vector<std::string>>& paths, Log& log);
+
+// The claims of a session after a refresh that brought UserInfo but no ID token: what UserInfo says
+// now replaces all that it said before, and what the last ID token says about the same members, so
+// that a group that was taken away disappears (C-24). What only the ID token ever said stays.
+std::vector<Claim> replace_userinfo(const std::vector<Claim>& old, const json_t* userinfo,
+                                    const std::vector<std::vector<std::string>>& paths, Log& log);
+
+// What a refreshed ID token may leave out although it still holds: the circumstances of the login
+// (nonce, sid, auth_time, acr, amr). Those are copied from `old`; sid always, because the session
+// is found by it.
+void keep_login_claims(std::vector<Claim>& claims, const std::vector<Claim>& old);
+
+// The name of the claim that username() takes, or empty.
+std::string_view username_source(const std::vector<Claim>& claims,
+                                 const std::vector<std::string>& names);
 
 // The first claim of `names` that has text. Errors: username_missing (detail lists the names), also
 // when that text has surrounding blanks, which a header would lose.

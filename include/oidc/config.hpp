@@ -49,7 +49,8 @@ struct ProviderConfig {
     std::string userinfo_endpoint;
     std::string jwks_uri;
     std::string end_session_endpoint;
-    std::string jwks_text;  // content of jwks_file, read by the master
+    std::string revocation_endpoint;  // read with revoke_on_logout only
+    std::string jwks_text;            // content of jwks_file, read by the master
 
     std::vector<std::string> scope{"openid"};
     Toggle pkce = Toggle::automatic;
@@ -80,6 +81,11 @@ struct ProviderConfig {
     bool keep_id_token = false;
     bool keep_access_token = false;
     bool keep_userinfo = false;
+    bool keep_refresh_token = false;  // for revoke_on_logout; session_refresh keeps it by itself
+
+    bool revoke_on_logout = false;
+    bool session_refresh = false;
+    Seconds session_refresh_before = 60;  // ahead of the access token's end
 
     Seconds metadata_lifetime = 3600;
     Seconds jwks_refetch_interval = 10;

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "oidc/bytes.hpp"
+#include "oidc/ports.hpp"
 #include "oidc/result.hpp"
 
 namespace oidc {
@@ -45,6 +47,10 @@ using HttpOutcome = Result<HttpResponse>;
 // Checks that every endpoint shares: a 3xx becomes idp_redirect, and the detail says
 // "<endpoint> <url> redirects to <location>", the fix "configure <endpoint> <location>".
 Status refuse_redirect(const HttpRequest& request, const HttpResponse& response);
+
+// Retry-After (RFC 9110 10.2.3) as seconds from `now`, 0 or more: a number, or a date in the
+// preferred format. nullopt: neither.
+std::optional<Seconds> retry_after_seconds(std::string_view value, Seconds now) noexcept;
 
 // An answer to the browser.
 struct Respond {

@@ -14,15 +14,25 @@
 
 namespace oidc {
 
+// What an ID token from a refresh has to match besides (OIDC Core 12.2). Its nonce may be missing,
+// else it is the login's; max_age is not asked again; acr_values only when the token has acr or
+// amr.
+struct RefreshExpectation {
+    std::string_view sub;   // of the session
+    Seconds auth_time = 0;  // of the login; 0: unknown. Equal when the token has one
+    Seconds iat = 0;        // of the last ID token; 0: unknown. The new one is not older
+};
+
 // What the token has to match. All views are borrowed for the call.
 struct IdTokenExpectation {
     const ProviderConfig* provider = nullptr;
     const KeySet* keys = nullptr;
     std::span<const Alg> algs;      // the allow-list, already resolved
-    std::string_view nonce;         // the pending login's; never empty
+    std::string_view nonce;         // the login's; never empty
     std::string_view access_token;  // for at_hash; empty: not checked
     std::string_view code;          // for c_hash; empty: not checked
     Seconds now = 0;
+    const RefreshExpectation* refresh = nullptr;  // null: of a login
 };
 
 struct IdToken {

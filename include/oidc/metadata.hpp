@@ -24,6 +24,8 @@ struct Metadata {
     std::vector<std::string> code_challenge_methods;
     bool code_challenge_methods_said = false;
     bool response_iss_supported = false;  // RFC 9207
+    // RFC 7009; empty: none, or revoke_on_logout is off and nobody asks for it.
+    std::string revocation_endpoint;
 };
 
 // Parses a discovery document and applies the explicit endpoints of `config` over it. The issuer

@@ -24,6 +24,16 @@ Respond login_required(std::string_view login_url);
 // After logout; `login` is a path that signs in again.
 Respond signed_out_page(std::string_view login);
 
+// What the iframe of a front-channel logout gets, whether a session has ended or not: 200, nothing
+// to see. The provider must be able to frame it, so there is no frame-ancestors.
+Respond frontchannel_page();
+
+// Answers to the provider's back-channel request (Back-Channel Logout 2.8): 200 without content;
+// or the status of the error with {"error":"invalid_request"}, below 500, or "server_error", and
+// error_description, which says what is wrong and nothing of what came.
+Respond backchannel_page();
+Respond backchannel_refusal(const Error& error);
+
 // preserve_fragment: stores location.hash in `cookie_name` (script, allowed by its hash in the CSP)
 // and goes on to `authorization_url`; without script a link does.
 Respond fragment_page(std::string_view authorization_url, std::string_view cookie_name,

@@ -37,6 +37,8 @@ enum class Reason : std::uint8_t {
     issuer_missing,
     issuer_mix_up,
     logout_cross_site,
+    logout_malformed,
+    logout_too_large,
     // What the provider said.
     access_denied,
     idp_error,
@@ -82,6 +84,23 @@ enum class Reason : std::uint8_t {
     id_token_auth_time,
     id_token_acr,
     id_token_claim,
+    // Logout tokens (back-channel).
+    logout_token_malformed,
+    logout_token_alg,
+    logout_token_typ,
+    logout_token_signature,
+    logout_token_iss,
+    logout_token_aud,
+    logout_token_exp,
+    logout_token_iat,
+    logout_token_jti,
+    logout_token_replayed,
+    logout_token_events,
+    logout_token_sub,
+    logout_token_nonce,
+    // A session that goes on.
+    refresh_denied,
+    revocation_failed,
     // UserInfo.
     userinfo_status,
     userinfo_malformed,

@@ -24,6 +24,11 @@ struct Session {
     Secret id_token;  // each empty when not kept
     Secret access_token;
     Secret userinfo;
+    Secret refresh_token;
+    std::string scope;                   // granted, space-separated; empty: unknown
+    Seconds access_expires = 0;          // of the access token; 0: unknown
+    Seconds refresh_at = 0;              // when a refresh is due; 0: never
+    std::uint32_t refresh_failures = 0;  // in a row
 };
 
 inline constexpr std::size_t kMaxSessionRecord = 256 * 1024;
@@ -47,8 +52,13 @@ class SessionView {
     [[nodiscard]] std::string_view id_token() const noexcept;
     [[nodiscard]] std::string_view access_token() const noexcept;
     [[nodiscard]] std::string_view userinfo() const noexcept;
+    [[nodiscard]] std::string_view refresh_token() const noexcept;
+    [[nodiscard]] std::string_view scope() const noexcept;
     [[nodiscard]] Seconds created() const noexcept;
     [[nodiscard]] Seconds auth_time() const noexcept;
+    [[nodiscard]] Seconds access_expires() const noexcept;
+    [[nodiscard]] Seconds refresh_at() const noexcept;
+    [[nodiscard]] std::uint32_t refresh_failures() const noexcept;
 
     // Text of a claim; nullopt: the session has no such claim.
     [[nodiscard]] std::optional<std::string_view> claim(std::string_view name) const noexcept;
@@ -60,10 +70,14 @@ class SessionView {
     };
     [[nodiscard]] std::uint32_t claim_count() const noexcept;
     [[nodiscard]] Entry claim_at(std::uint32_t index) const noexcept;  // index < claim_count()
+    [[nodiscard]] ClaimSource claim_source(std::uint32_t index) const noexcept;  // the same
 
   private:
     std::string_view record_;
 };
+
+// A copy of all that a record says.
+Session read_session(const SessionView& view);
 
 // A fresh session id: 256 random bits. The cookie carries it as base64url (43 characters), the
 // store only knows its SHA-256.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -19,12 +20,29 @@ struct TokenResponse {
     std::string scope;
 };
 
-// POST of grant_type, code, redirect_uri and code_verifier, with the client authenticated by
+// One field of a form; the value may be a secret and is borrowed.
+struct FormField {
+    std::string_view name;
+    std::string_view value;
+};
+
+// POST of a form to `url`, called `endpoint` in log lines, with the client authenticated by
 // client_secret_basic (id and secret form-encoded first, RFC 6749 2.3.1), client_secret_post, or
 // none (client_id in the body). Never two methods at once.
+HttpRequest client_request(const ProviderConfig& config, const ProviderState& provider,
+                           std::string_view url, std::string_view endpoint,
+                           std::span<const FormField> fields);
+
+// grant_type, code, redirect_uri and, unless it is empty, code_verifier.
 HttpRequest token_request(const ProviderConfig& config, const ProviderState& provider,
                           std::string_view code, std::string_view redirect_uri,
                           std::string_view verifier);
+
+// grant_type and refresh_token. No scope: the provider gives what it gave before (RFC 6749 6).
+HttpRequest refresh_request(const ProviderConfig& config, const ProviderState& provider,
+                            std::string_view refresh_token);
+
+enum class Grant : std::uint8_t { code, refresh };
 
 // Errors: idp_redirect, token_client_auth (error=invalid_client or unauthorized_client, 401 without
 // invalid_grant, 403 without an OAuth error), token_error (another OAuth error; detail has its
@@ -33,6 +51,9 @@ HttpRequest token_request(const ProviderConfig& config, const ProviderState& pro
 // text/plain is refused), token_type (not Bearer, compared without case), token_no_id_token. Tokens
 // are visible ASCII without space, quotation mark and backslash: a bit less than 1*VSCHAR (RFC 6749
 // A.12), so that none of them can break out of a header. expires_in is clamped to 0..10 years.
-Result<TokenResponse> parse_token_response(const HttpRequest& request, HttpOutcome outcome);
+// After a refresh the id_token may be missing (OIDC Core 12.2), and error=invalid_grant is
+// refresh_denied: the provider has ended what the session stands on.
+Result<TokenResponse> parse_token_response(const HttpRequest& request, HttpOutcome outcome,
+                                           Grant grant = Grant::code);
 
 }  // namespace oidc

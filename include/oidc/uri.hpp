@@ -30,7 +30,8 @@ Result<Url> parse_endpoint(std::string_view text, std::string_view what, bool in
 
 // True for hosts that cannot be meant for the public: names without a dot, "localhost" and names
 // below .localhost, .local, .internal and .home.arpa; addresses that are loopback, private,
-// link-local, shared (RFC 6598) or unspecified, also IPv4-mapped or in odd spellings. `host` as in Url.
+// link-local, shared (RFC 6598) or unspecified, also IPv4-mapped or in odd spellings. `host` as in
+// Url.
 bool is_internal_host(std::string_view host);
 
 // Where a browser may be sent after login: a path on our own origin. Starts with exactly one "/",

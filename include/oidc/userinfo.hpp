@@ -10,6 +10,10 @@
 
 namespace oidc {
 
+// metadata_invalid when userinfo is on and nothing gives its endpoint: said before the browser or a
+// code goes anywhere.
+Status check_userinfo_endpoint(const ProviderConfig& config, const ProviderState& provider);
+
 HttpRequest userinfo_request(const ProviderState& provider, std::string_view access_token);
 
 struct UserInfo {

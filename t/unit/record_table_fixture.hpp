@@ -59,8 +59,18 @@ inline std::string content(std::uint32_t n, std::size_t size) {
     return text;
 }
 
+// Everything that put() stores has these tags, so that every test goes through their lists.
+inline constexpr std::uint64_t kSid = 0x1122334455667788;
+inline constexpr std::uint64_t kSub = 0x99aabbccddeeff00;
+
 inline RecordTable::Meta meta(Seconds expires = kNow + 1000, Seconds idle = 0) {
-    return {kBinding, expires, idle};
+    RecordTable::Meta meta;
+    meta.binding = kBinding;
+    meta.expires = expires;
+    meta.idle_timeout = idle;
+    meta.sid_tag = kSid;
+    meta.sub_tag = kSub;
+    return meta;
 }
 
 inline RecordTable::Insert put(RecordTable& table, const Digest& key, std::string_view text,
@@ -70,9 +80,9 @@ inline RecordTable::Insert put(RecordTable& table, const Digest& key, std::strin
 }
 
 inline bool get(RecordTable& table, const Digest& key, std::string& out, Seconds now = kNow,
-                bool touch = false) {
+                bool touch = false, const Digest& binding = kBinding) {
     RecordTable::Found found;
-    if (table.find(key, kBinding, now, touch, found) != RecordTable::Find::found) {
+    if (table.find(key, binding, now, touch, found) != RecordTable::Find::found) {
         return false;
     }
     out.assign(found.size, 'x');
@@ -108,18 +118,40 @@ inline std::uint32_t& word_at(const Region& region, std::size_t offset) {
 inline constexpr std::size_t kDirtyAt = 28;
 inline constexpr std::size_t kHighWaterAt = 40;
 inline constexpr std::size_t kBucketsAt = 128;
+inline constexpr std::size_t kKeyAt = 40;  // in a record
+inline constexpr std::size_t kBindingAt = 72;
+inline constexpr std::size_t kTagsAt = 104;
+inline constexpr std::size_t kCreatedAt = 120;
+inline constexpr std::size_t kLinksAt = 136;  // next and previous, of sid and of sub
+inline constexpr std::size_t kPayloadAt = 152;
 
 inline std::size_t blocks_at(const Region& region) {
     const std::uint32_t buckets = word_at(region, 20);
     const std::uint32_t blocks = word_at(region, 24);
     const auto up = [](std::size_t n) { return (n + 63) / 64 * 64; };
-    return up(up(kBucketsAt + buckets * 4) + (blocks / 64 + 1) * 8);
+    return up(up(kBucketsAt + 3 * buckets * 4) + (blocks / 64 + 1) * 8);
+}
+
+// Of the record that `slot`, a number in the region, points to.
+inline std::size_t record_at(const Region& region, std::size_t slot) {
+    return blocks_at(region) + (word_at(region, slot) - 1) * 256;
 }
 
 inline std::size_t bucket_at(const Region& region, const Digest& key) {
     std::uint64_t word = 0;
     std::memcpy(&word, key.data(), sizeof(word));
     return kBucketsAt + (word & (word_at(region, 20) - 1)) * 4;
+}
+
+inline std::size_t tag_head_at(const Region& region, RecordTable::Tag which, std::uint64_t tag) {
+    const std::uint32_t buckets = word_at(region, 20);
+    const std::size_t list = which == RecordTable::Tag::sid ? 1 : 2;
+    return kBucketsAt + (list * buckets + (tag & (buckets - 1))) * 4;
+}
+
+inline std::size_t count_tagged(RecordTable& table, RecordTable::Tag which, std::uint64_t tag,
+                                Seconds now = kNow) {
+    return table.list_tagged(which, tag, now, {});
 }
 
 }  // namespace oidc::unit

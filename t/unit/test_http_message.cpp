@@ -54,6 +54,28 @@ START_TEST(queries_are_not_logged) {
 }
 END_TEST
 
+START_TEST(retry_after_as_number_or_date) {
+    constexpr Seconds kNow = 784'111'700;  // Sun, 06 Nov 1994 08:48:20 GMT
+    const auto in = [](std::string_view text) {
+        return retry_after_seconds(text, kNow).value_or(-1);
+    };
+    ck_assert_int_eq(in("0"), 0);
+    ck_assert_int_eq(in("120"), 120);
+    ck_assert_int_eq(in("999999999"), 999'999'999);
+    ck_assert_int_eq(in("Sun, 06 Nov 1994 08:49:37 GMT"), 77);
+    ck_assert_int_eq(in("Sun, 06 Nov 1994 08:48:00 GMT"), 0);
+    ck_assert_int_eq(in("Thu, 29 Feb 1996 00:00:00 GMT"), 825'552'000 - kNow);
+    for (const char* bad : {"", "-1", "1.5", " 5", "5 ", "9999999999", "soon",
+                            "Sun, 06 Nov 1994 08:49:37 UTC", "Sunday, 06-Nov-94 08:49:37 GMT",
+                            "Sun Nov  6 08:49:37 1994", "Sun, 30 Feb 1994 08:49:37 GMT",
+                            "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT",
+                            "Sun, 06 Nov 1994 08:60:37 GMT", "Sun, 06 Nov 1994 08:49:61 GMT",
+                            "Sun, 0x Nov 1994 08:49:37 GMT", "Sun, 06 Nov 199- 08:49:37 GMT"}) {
+        ck_assert_msg(!retry_after_seconds(bad, kNow).has_value(), "%s", bad);
+    }
+}
+END_TEST
+
 static Suite* http_message_suite() {
     Suite* suite = suite_create("http_message");
     TCase* tcase = tcase_create("all");
@@ -61,6 +83,7 @@ static Suite* http_message_suite() {
     tcase_add_test(tcase, redirects_are_refused_with_advice);
     tcase_add_test(tcase, a_redirect_to_nowhere);
     tcase_add_test(tcase, queries_are_not_logged);
+    tcase_add_test(tcase, retry_after_as_number_or_date);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -33,12 +33,59 @@ START_TEST(l_08_a_hint_that_is_too_long_is_left_out) {
 }
 END_TEST
 
+START_TEST(l_03_landing) {
+    FakePorts fake;
+    const auto state = new_logout_state(fake.random);
+    ck_assert_result_ok(state);
+    ck_assert_uint_eq(state->size(), 43);
+    FailingRandom random;
+    const auto none = new_logout_state(random);
+    ck_assert_result_is(none, Reason::internal_error);
+    ck_assert(check_landing("", "") == Landing::plain);
+    ck_assert(check_landing("x=1", "") == Landing::plain);
+    ck_assert(check_landing("x=1&state=" + *state, *state) == Landing::ours);
+    ck_assert(check_landing("", *state) == Landing::absent);
+    ck_assert(check_landing("state=", *state) == Landing::strange);
+    ck_assert(check_landing("state=" + *state, "") == Landing::strange);
+    ck_assert(check_landing("state=other", *state) == Landing::strange);
+    ck_assert(check_landing("state=%2", *state) == Landing::strange);
+    ck_assert(check_landing("state=" + *state + "&state=" + *state, *state) == Landing::strange);
+    ck_assert(check_landing("state=", "") == Landing::strange);
+}
+END_TEST
+
+START_TEST(l_27_l_28_front_channel) {
+    const auto why_not = [](std::string_view query, std::string_view sid = "sid 1") {
+        return why_not_frontchannel(query, "https://op.example/", sid);
+    };
+    constexpr const char* kIss = "iss=https%3A%2F%2Fop.example%2F";
+    const std::string good = std::string(kIss) + "&sid=sid%201";
+    ck_assert_sv_eq(why_not(good), "");
+    ck_assert_sv_eq(why_not("x=1&sid=sid+1&iss=https://op.example/"), "");
+    ck_assert_sv_eq(why_not(""), "");
+    ck_assert_sv_eq(why_not("x=1", ""), "");
+    for (const std::string& query :
+         {std::string(kIss), std::string("sid=sid%201"), std::string(kIss) + "&sid=other",
+          std::string(kIss) + "&sid=", std::string("iss=https://op.example&sid=sid%201"),
+          std::string("iss=&sid=sid%201"), good + "&sid=sid%201", good + "&iss=x",
+          std::string(kIss) + "&sid=%2", std::string("iss=%2&sid=sid%201"),
+          std::string(kIss) + "&%73id=a&sid=sid%201"}) {
+        ck_assert_msg(!why_not(query).empty(), "%s", query.c_str());
+    }
+    // A session without a sid is nobody's.
+    ck_assert(!why_not(std::string(kIss) + "&sid=", "").empty());
+    ck_assert_sv_lacks(why_not(std::string(kIss) + "&sid=canary"), "canary");
+}
+END_TEST
+
 static Suite* logout_suite() {
     Suite* suite = suite_create("logout");
     TCase* tcase = tcase_create("all");
     tcase_add_test(tcase, l_01_all_parameters);
     tcase_add_test(tcase, empty_parameters_are_not_sent);
     tcase_add_test(tcase, l_08_a_hint_that_is_too_long_is_left_out);
+    tcase_add_test(tcase, l_03_landing);
+    tcase_add_test(tcase, l_27_l_28_front_channel);
     suite_add_tcase(suite, tcase);
     return suite;
 }

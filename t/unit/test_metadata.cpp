@@ -162,6 +162,33 @@ START_TEST(d_04_endpoints_that_are_no_good) {
 }
 END_TEST
 
+START_TEST(the_revocation_endpoint_matters_only_when_it_is_used) {
+    const auto parsed = [](std::string_view more, bool used) {
+        ProviderConfig config;
+        config.issuer = kIssuer;
+        config.revoke_on_logout = used;
+        const std::string text = document(more);
+        const std::string_view view = text;
+        return parse_metadata(&view, config);
+    };
+    constexpr const char* kGood = R"(,"revocation_endpoint":"https://op.example/revoke")";
+    const auto used = parsed(kGood, true);
+    ck_assert_result_ok(used);
+    ck_assert_sv_eq(used->revocation_endpoint, "https://op.example/revoke");
+    const auto unused = parsed(kGood, false);
+    ck_assert_result_ok(unused);
+    ck_assert_sv_eq(unused->revocation_endpoint, "");
+    const auto bad = parsed(R"(,"revocation_endpoint":"ftp://x")", true);
+    ck_assert_result_is(bad, Reason::metadata_invalid);
+    ck_assert_sv_eq(bad.error().fix, "revocation_endpoint");
+    const auto ignored = parsed(R"(,"revocation_endpoint":"ftp://x")", false);
+    ck_assert_result_ok(ignored);
+    const auto none = parsed("", true);
+    ck_assert_result_ok(none);
+    ck_assert_sv_eq(none->revocation_endpoint, "");
+}
+END_TEST
+
 START_TEST(insecure_http_means_loopback_only) {
     ProviderConfig config = basic_config();
     config.insecure_http = true;
@@ -408,6 +435,7 @@ static Suite* metadata_suite() {
     tcase_add_test(tcase, d_02_the_issuer_is_compared_byte_for_byte);
     tcase_add_test(tcase, d_03_missing_empty_or_mistyped_members);
     tcase_add_test(tcase, d_04_endpoints_that_are_no_good);
+    tcase_add_test(tcase, the_revocation_endpoint_matters_only_when_it_is_used);
     tcase_add_test(tcase, insecure_http_means_loopback_only);
     tcase_add_test(tcase, a_query_of_the_authorization_endpoint);
     tcase_add_test(tcase, configured_endpoints_win);

@@ -215,6 +215,22 @@ START_TEST(redirects) {
 }
 END_TEST
 
+START_TEST(l_27_the_page_in_the_frame) {
+    const Respond respond = frontchannel_page();
+    ck_assert_int_eq(respond.status, 200);
+    assert_common_headers(respond);
+    ck_assert_sv_eq(header(respond, "X-Frame-Options"), "(none)");
+    const std::string policy = header(respond, "Content-Security-Policy");
+    ck_assert_sv_contains(policy, "default-src 'none'");
+    ck_assert_sv_lacks(policy, "frame-ancestors");
+    ck_assert_sv_lacks(respond.body, "<script");
+    ck_assert_uint_le(respond.body.size(), 200);
+    // And nowhere else.
+    ck_assert_sv_contains(header(signed_out_page("/"), "Content-Security-Policy"),
+                          "frame-ancestors 'none'");
+}
+END_TEST
+
 static Suite* page_suite() {
     Suite* suite = suite_create("page");
     TCase* tcase = tcase_create("all");
@@ -227,6 +243,7 @@ static Suite* page_suite() {
     tcase_add_test(tcase, signed_out);
     tcase_add_test(tcase, fragments_are_kept_by_script);
     tcase_add_test(tcase, redirects);
+    tcase_add_test(tcase, l_27_the_page_in_the_frame);
     suite_add_tcase(suite, tcase);
     return suite;
 }

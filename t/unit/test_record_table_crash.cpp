@@ -1,10 +1,4 @@
 // What a table survives: damaged regions, and writers killed at any instruction.
-#include <signal.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <functional>
@@ -13,6 +7,7 @@
 
 #include "oidc/record_table.hpp"
 #include "record_table_fixture.hpp"
+#include "record_table_stepper.hpp"
 #include "unit.hpp"
 
 using namespace oidc;
@@ -63,17 +58,21 @@ START_TEST(recovery_survives_lists_that_nobody_could_have_written) {
         {"smaller size",
          [](const Region& r, std::size_t record, std::size_t) { word_at(r, record + 8) -= 300; }},
         {"flipped payload", [](const Region& r, std::size_t record,
-                               std::size_t) { word_at(r, record + 120) ^= 0x100; }},
-        {"flipped binding",
-         [](const Region& r, std::size_t record, std::size_t) { word_at(r, record + 72) ^= 1; }},
+                               std::size_t) { word_at(r, record + kPayloadAt) ^= 0x100; }},
+        {"flipped binding", [](const Region& r, std::size_t record,
+                               std::size_t) { word_at(r, record + kBindingAt) ^= 1; }},
+        {"flipped tag", [](const Region& r, std::size_t record,
+                           std::size_t) { word_at(r, record + kTagsAt) ^= 1; }},
+        {"other time of creation", [](const Region& r, std::size_t record,
+                                      std::size_t) { word_at(r, record + kCreatedAt) ^= 1; }},
         {"later end",
          [](const Region& r, std::size_t record, std::size_t) { word_at(r, record + 16) += 1; }},
-        {"key of another bucket",
-         [](const Region& r, std::size_t record, std::size_t) { word_at(r, record + 40) ^= 1; }},
+        {"key of another bucket", [](const Region& r, std::size_t record,
+                                     std::size_t) { word_at(r, record + kKeyAt) ^= 1; }},
         {"high water beyond the end",
          [](const Region& r, std::size_t record, std::size_t) {
              word_at(r, kHighWaterAt) = 0xffffffff;
-             word_at(r, record + 120) ^= 1;
+             word_at(r, record + kPayloadAt) ^= 1;
          }},
     };
     const std::uint32_t victim = 7;
@@ -187,97 +186,6 @@ END_TEST
 
 namespace {
 
-struct Scene {
-    const char* name;
-    std::function<void(RecordTable&, const Region&)> prepare;
-    std::function<void(RecordTable&)> act;
-    // Records that stand before and after, whatever happens in between.
-    std::vector<std::pair<Digest, std::string>> lasting;
-    // Record that may be absent, or hold one of these.
-    Digest moving{};
-    std::vector<std::string> allowed;
-    bool may_be_absent = true;
-    Seconds now = kNow;
-};
-
-// What must hold in a table that a writer left behind at any moment. Works on a copy.
-void verify_survivor(const Scene& scene, std::span<std::byte> copy, std::size_t step) {
-    RecordTable table = RecordTable::attach(copy);
-    ck_assert_msg(RecordTable::is_table(copy), "%s, step %zu", scene.name, step);
-    std::size_t blocks = 0;
-    for (const auto& [key, text] : scene.lasting) {
-        std::string found;
-        ck_assert_msg(get(table, key, found, scene.now) && found == text,
-                      "%s, step %zu: a committed record is lost", scene.name, step);
-        blocks += blocks_of(text.size());
-    }
-    std::string found;
-    if (get(table, scene.moving, found, scene.now)) {
-        ck_assert_msg(
-            std::find(scene.allowed.begin(), scene.allowed.end(), found) != scene.allowed.end(),
-            "%s, step %zu: torn record", scene.name, step);
-        blocks += blocks_of(found.size());
-    } else {
-        ck_assert_msg(scene.may_be_absent, "%s, step %zu: record lost", scene.name, step);
-    }
-    table.sweep(table.bucket_count(), scene.now);
-    ck_assert_msg(table.check(), "%s, step %zu: inconsistent", scene.name, step);
-    ck_assert_msg(table.stats().blocks_used == blocks, "%s, step %zu: %zu blocks, expected %zu",
-                  scene.name, step, table.stats().blocks_used, blocks);
-    ck_assert(put(table, key_of(777), "next", scene.now + 9, 0, scene.now) ==
-              RecordTable::Insert::ok);
-    ck_assert(table.check());
-}
-
-// Runs `act` in a child, one machine instruction at a time, and looks at the region after each one
-// that changed it. False: this system does not let a process be traced.
-bool step_through(const Scene& scene, std::size_t& states) {
-    const Region region(kSmall);
-    RecordTable table = RecordTable::create(region.span());
-    scene.prepare(table, region);
-    const Region last(kSmall);
-    const Region copy(kSmall);
-    std::memcpy(last.data(), region.data(), kSmall);
-    const pid_t child = fork();
-    if (child == 0) {
-        if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) {
-            _exit(77);
-        }
-        raise(SIGSTOP);
-        RecordTable mine = RecordTable::attach(region.span());
-        scene.act(mine);
-        _exit(0);
-    }
-    int status = 0;
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    if (!WIFSTOPPED(status)) {
-        return false;
-    }
-    for (std::size_t step = 0; step < 20'000'000; ++step) {
-        if (ptrace(PTRACE_SINGLESTEP, child, nullptr, nullptr) != 0) {
-            kill(child, SIGKILL);
-            waitpid(child, &status, 0);
-            return false;
-        }
-        ck_assert_int_eq(waitpid(child, &status, 0), child);
-        if (WIFEXITED(status)) {
-            ck_assert_int_eq(WEXITSTATUS(status), 0);
-            return true;
-        }
-        ck_assert(WIFSTOPPED(status));
-        if (std::memcmp(last.data(), region.data(), kSmall) != 0) {
-            std::memcpy(last.data(), region.data(), kSmall);
-            std::memcpy(copy.data(), region.data(), kSmall);
-            verify_survivor(scene, copy.span(), step);
-            ++states;
-        }
-    }
-    kill(child, SIGKILL);
-    waitpid(child, &status, 0);
-    ck_abort_msg("%s does not end", scene.name);
-    return false;
-}
-
 std::vector<Scene> scenes() {
     const Digest key = key_of(1);
     const std::vector<std::pair<Digest, std::string>> lasting = {
@@ -316,13 +224,16 @@ std::vector<Scene> scenes() {
     const auto erase = [=](RecordTable& t) { t.erase(key); };
     const auto sweep = [](RecordTable& t) { t.sweep(t.bucket_count(), kNow + 5); };
     std::vector<Scene> list;
-    list.push_back({"insert", nothing, insert, lasting, key, {new_text}});
-    list.push_back({"replace", with_old, insert, lasting, key, {old_text, new_text}, false});
-    list.push_back({"erase", with_old, erase, lasting, key, {old_text}});
-    list.push_back({"sweep", two_ended, sweep, lasting, key, {}, true, kNow + 5});
+    const auto one = [&](std::vector<std::string> allowed, bool may_be_absent = true) {
+        return std::vector<Moving>{{key, std::move(allowed), may_be_absent}};
+    };
+    list.push_back({"insert", nothing, insert, lasting, one({new_text})});
+    list.push_back({"replace", with_old, insert, lasting, one({old_text, new_text}, false)});
+    list.push_back({"erase", with_old, erase, lasting, one({old_text})});
+    list.push_back({"sweep", two_ended, sweep, lasting, one({}), kNow + 5});
     list.push_back(
-        {"find of an ended record", two_ended, look_up(ended), lasting, key, {}, true, kNow + 5});
-    list.push_back({"touch", with_old, look_up(key), lasting, key, {old_text}, false, kNow + 5});
+        {"find of an ended record", two_ended, look_up(ended), lasting, one({}), kNow + 5});
+    list.push_back({"touch", with_old, look_up(key), lasting, one({old_text}, false), kNow + 5});
     return list;
 }
 
@@ -346,18 +257,19 @@ END_TEST
 START_TEST(f_02_killed_while_recovering) {
     Scene scene = scenes()[1];
     const auto prepare = scene.prepare;
-    const std::string new_text = scene.allowed[1];
+    const std::string new_text = scene.moving[0].allowed[1];
     scene.name = "recover";
     scene.prepare = [&](RecordTable& table, const Region& region) {
         prepare(table, region);
         // Stored under a sibling's key, then given the key and the checksum of the real one.
-        put(table, sibling_of(scene.moving, 30), new_text);
+        put(table, sibling_of(scene.moving[0].key, 30), new_text);
         const Region twin(kSmall);
         RecordTable other = RecordTable::create(twin.span());
-        put(other, scene.moving, new_text);
+        put(other, scene.moving[0].key, new_text);
         const std::size_t mine =
-            blocks_at(region) + (word_at(region, bucket_at(region, scene.moving)) - 1) * 256;
-        std::memcpy(region.data() + mine + 40, scene.moving.data(), scene.moving.size());
+            blocks_at(region) + (word_at(region, bucket_at(region, scene.moving[0].key)) - 1) * 256;
+        std::memcpy(region.data() + mine + kKeyAt, scene.moving[0].key.data(),
+                    scene.moving[0].key.size());
         word_at(region, mine + 12) = word_at(twin, blocks_at(twin) + 12);
         word_at(region, kHighWaterAt) += 1;
         word_at(region, kDirtyAt) = 1;
@@ -373,7 +285,7 @@ START_TEST(f_02_killed_while_recovering) {
     RecordTable table = RecordTable::create(region.span());
     scene.prepare(table, region);
     ck_assert(table.check());
-    assert_holds(table, scene.moving, new_text);  // the newer of the two
+    assert_holds(table, scene.moving[0].key, new_text);  // the newer of the two
     ck_assert_uint_eq(table.stats().records, 4);
 }
 END_TEST
@@ -403,13 +315,18 @@ std::string version_text(std::uint32_t key, std::uint32_t version) {
     for (;;) {
         state = state * 1664525 + 1013904223;
         const std::uint32_t key = (state >> 8) % kKeys;
-        const bool erase = (state >> 24) % 3 == 0;
+        const std::uint32_t what = (state >> 24) % 6;
+        const bool erase = what < 2;
+        const bool update = what == 2;
         version = version % 1'000'000'000 + 1;
         const std::string text = version_text(key, version);
-        journal.next[key] = erase ? 0 : version;
+        // What is not there stays so when it is updated.
+        journal.next[key] = erase || (update && journal.done[key] == 0) ? 0 : version;
         journal.under_way = key + 1;
         if (erase) {
             table.erase(key_of(key));
+        } else if (update) {
+            table.update(key_of(key), kBinding, as_bytes(text), kNow);
         } else {
             put(table, key_of(key), text);
         }
@@ -457,6 +374,7 @@ START_TEST(f_01_killed_at_random_moments) {
         journal.under_way = 0;
         ck_assert_msg(table.check(), "round %d: inconsistent", round);
         ck_assert_uint_eq(table.stats().records, records);
+        ck_assert_uint_eq(count_tagged(table, RecordTable::Tag::sub, kSub), records);
     }
     for (std::uint32_t key = 0; key < kKeys; ++key) {
         table.erase(key_of(key));

@@ -66,6 +66,14 @@ START_TEST(statuses_are_those_of_the_contract) {
         {Reason::userinfo_sub, 502, "userinfo_sub"},
         {Reason::username_missing, 502, "username_missing"},
         {Reason::too_large, 400, "too_large"},
+        {Reason::logout_malformed, 400, "logout_malformed"},
+        {Reason::logout_too_large, 413, "logout_too_large"},
+        {Reason::logout_token_malformed, 400, "logout_token_malformed"},
+        {Reason::logout_token_signature, 400, "logout_token_signature"},
+        {Reason::logout_token_replayed, 400, "logout_token_replayed"},
+        {Reason::logout_token_nonce, 400, "logout_token_nonce"},
+        {Reason::refresh_denied, 401, "refresh_denied"},
+        {Reason::revocation_failed, 502, "revocation_failed"},
     };
     for (const auto& row : rows) {
         ck_assert_int_eq(reason_info(row.reason).status, row.status);

@@ -26,6 +26,13 @@ Session full_session() {
     session.id_token = Secret("header.payload.signature");
     session.access_token = Secret("opaque");
     session.userinfo = Secret("{\"sub\":\"alice\"}");
+    session.refresh_token = Secret("refresh");
+    session.scope = "openid groups";
+    session.access_expires = 1'700'003'600;
+    session.refresh_at = 1'700'003'540;
+    session.refresh_failures = 3;
+    session.claims[1].source = ClaimSource::userinfo;
+    session.claims[2].source = ClaimSource::both;
     return session;
 }
 
@@ -46,15 +53,17 @@ void read_all(std::string_view bytes) {
     }
     std::size_t total = view->provider().size() + view->sub().size() + view->sid().size() +
                         view->username().size() + view->id_token().size() +
-                        view->access_token().size() + view->userinfo().size();
+                        view->access_token().size() + view->userinfo().size() +
+                        view->refresh_token().size() + view->scope().size();
     std::size_t sum = 0;
     const auto touch = [&](std::string_view text) {
         for (const char c : text) {
             sum += static_cast<unsigned char>(c);
         }
     };
-    for (const auto text : {view->provider(), view->sub(), view->sid(), view->username(),
-                            view->id_token(), view->access_token(), view->userinfo()}) {
+    for (const auto text :
+         {view->provider(), view->sub(), view->sid(), view->username(), view->id_token(),
+          view->access_token(), view->userinfo(), view->refresh_token(), view->scope()}) {
         touch(text);
     }
     for (std::uint32_t i = 0; i < view->claim_count(); ++i) {
@@ -64,7 +73,10 @@ void read_all(std::string_view bytes) {
         touch(entry.json);
         total += entry.name.size() + entry.text.size() + entry.json.size();
         ck_assert(view->claim(entry.name).has_value());
+        ck_assert(view->claim_source(i) <= ClaimSource::both);
     }
+    const Session read = read_session(*view);
+    ck_assert_uint_eq(read.claims.size(), view->claim_count());
     ck_assert_uint_le(total, bytes.size());
     ck_assert_uint_le(sum, 255 * bytes.size());
 }
@@ -84,6 +96,14 @@ START_TEST(a_session_comes_back) {
     ck_assert_sv_eq(view->id_token(), "header.payload.signature");
     ck_assert_sv_eq(view->access_token(), "opaque");
     ck_assert_sv_eq(view->userinfo(), "{\"sub\":\"alice\"}");
+    ck_assert_sv_eq(view->refresh_token(), "refresh");
+    ck_assert_sv_eq(view->scope(), "openid groups");
+    ck_assert_int_eq(view->access_expires(), 1'700'003'600);
+    ck_assert_int_eq(view->refresh_at(), 1'700'003'540);
+    ck_assert_uint_eq(view->refresh_failures(), 3);
+    ck_assert(view->claim_source(0) == ClaimSource::id_token);
+    ck_assert(view->claim_source(1) == ClaimSource::userinfo);
+    ck_assert(view->claim_source(2) == ClaimSource::both);
     ck_assert_uint_eq(view->claim_count(), 4);
     ck_assert_sv_eq(view->claim_at(1).name, "groups");
     ck_assert_sv_eq(view->claim_at(1).text, "a,b");
@@ -119,6 +139,8 @@ START_TEST(a_view_of_nothing_is_empty) {
     ck_assert_sv_eq(view.id_token(), "");
     ck_assert_int_eq(view.created(), 0);
     ck_assert_int_eq(view.auth_time(), 0);
+    ck_assert_sv_eq(view.refresh_token(), "");
+    ck_assert_int_eq(view.refresh_at(), 0);
     ck_assert_uint_eq(view.claim_count(), 0);
     ck_assert(!view.claim("x").has_value());
 }
@@ -178,8 +200,30 @@ START_TEST(any_other_length_is_refused) {
 }
 END_TEST
 
-START_TEST(another_version_is_refused) {
+START_TEST(a_copy_says_the_same) {
+    const std::string record = encode(full_session());
+    ck_assert_sv_eq(encode(read_session(*SessionView::open(record))), record);
+    ck_assert_sv_eq(encode(read_session(SessionView())), encode(Session{}));
+}
+END_TEST
+
+START_TEST(c_26_times_beyond_2106) {
+    Session session;
+    session.access_expires = 5'000'000'000;
+    session.refresh_at = 6'000'000'000;
+    const std::string record = encode(session);
+    ck_assert_int_eq(SessionView::open(record)->access_expires(), 5'000'000'000);
+    ck_assert_int_eq(SessionView::open(record)->refresh_at(), 6'000'000'000);
+}
+END_TEST
+
+START_TEST(c_27_another_version_is_refused) {
     std::string record = encode(full_session());
+    // The version before had no refresh token.
+    std::string before = record;
+    const std::uint32_t magic = 0x4f534531;
+    std::memcpy(before.data(), &magic, sizeof magic);
+    ck_assert(!SessionView::open(before).has_value());
     for (std::size_t i = 0; i < 4; ++i) {
         std::string other = record;
         other[i] = static_cast<char>(other[i] ^ 1);
@@ -190,7 +234,7 @@ END_TEST
 
 START_TEST(damage_is_refused_or_stays_inside) {
     const std::string record = encode(full_session());
-    const std::size_t table = record.size() < 140 ? record.size() : 140;
+    const std::size_t table = record.size() < 180 ? record.size() : 180;
     for (std::size_t i = 0; i < table; ++i) {
         for (const unsigned value : {0U, 1U, 0x7fU, 0x80U, 0xffU}) {
             std::string bad = record;
@@ -222,11 +266,11 @@ START_TEST(ends_that_fall_are_refused) {
         std::memcpy(bad.data() + at, &value, sizeof value);
         return bad;
     };
-    constexpr std::size_t kEnds = 24;
+    constexpr std::size_t kEnds = 48;
     ck_assert(!SessionView::open(with_u32(4, 0xffffffff)).has_value());  // claims
     ck_assert(!SessionView::open(with_u32(4, 3)).has_value());
     ck_assert(!SessionView::open(with_u32(4, 5)).has_value());
-    for (std::size_t piece = 0; piece < 7 + 3 * 4; ++piece) {
+    for (std::size_t piece = 0; piece < 10 + 3 * 4; ++piece) {
         ck_assert(!SessionView::open(with_u32(kEnds + 4 * piece, 0)).has_value());
         ck_assert(!SessionView::open(with_u32(kEnds + 4 * piece, 0xffffffff)).has_value());
         ck_assert(!SessionView::open(
@@ -246,7 +290,9 @@ static Suite* session_suite() {
     tcase_add_test(tcase, a_record_is_small);
     tcase_add_test(tcase, q_15_limits);
     tcase_add_test(tcase, any_other_length_is_refused);
-    tcase_add_test(tcase, another_version_is_refused);
+    tcase_add_test(tcase, a_copy_says_the_same);
+    tcase_add_test(tcase, c_26_times_beyond_2106);
+    tcase_add_test(tcase, c_27_another_version_is_refused);
     tcase_add_test(tcase, damage_is_refused_or_stays_inside);
     tcase_add_test(tcase, ends_that_fall_are_refused);
     suite_add_tcase(suite, tcase);

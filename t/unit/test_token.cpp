@@ -115,6 +115,38 @@ START_TEST(post_and_none) {
 }
 END_TEST
 
+START_TEST(the_refresh_request) {
+    const HttpRequest basic = refresh_request(client(), provider(ClientAuth::basic), "r+t");
+    ck_assert_sv_eq(basic.url, "https://op.example/token");
+    ck_assert_sv_eq(basic.body.view(), "grant_type=refresh_token&refresh_token=r%2Bt");
+    ck_assert(!basic.authorization.empty());
+    const HttpRequest post = refresh_request(client(), provider(ClientAuth::post), "rt");
+    ck_assert(post.authorization.empty());
+    ck_assert_sv_eq(argument(post, "client_secret"), "p:w&+/=\xc3\xa9");
+}
+END_TEST
+
+START_TEST(t_23_t_24_answers_to_a_refresh) {
+    const auto refreshed = [](int status, std::string_view body) {
+        return parse_token_response(sent(), answer(status, body), Grant::refresh);
+    };
+    const auto thin = refreshed(200, R"({"token_type":"Bearer","access_token":"at"})");
+    ck_assert_result_ok(thin);
+    ck_assert(thin->id_token.empty() && thin->refresh_token.empty());
+    const auto none = refreshed(200, R"({"token_type":"Bearer"})");
+    ck_assert_result_is(none, Reason::token_malformed);
+    const auto denied = refreshed(400, R"({"error":"invalid_grant"})");
+    ck_assert_result_is(denied, Reason::refresh_denied);
+    ck_assert_sv_eq(denied.error().fix, "");
+    const auto other = refreshed(400, R"({"error":"invalid_scope"})");
+    ck_assert_result_is(other, Reason::token_error);
+    // Of a login, the same answer says that the code is no good.
+    const auto login = parse(400, R"({"error":"invalid_grant"})");
+    ck_assert_result_is(login, Reason::token_error);
+    ck_assert_sv_eq(login.error().fix, "redirect_uri");
+}
+END_TEST
+
 START_TEST(t_01_legal_answers) {
     const Result<TokenResponse> full = parse(200, with("", ""));
     ck_assert_result_ok(full);
@@ -325,6 +357,8 @@ static Suite* token_suite() {
     tcase_add_test(tcase, t_18_shape_of_the_request);
     tcase_add_test(tcase, r_67_01_basic_encodes_before_base64);
     tcase_add_test(tcase, post_and_none);
+    tcase_add_test(tcase, the_refresh_request);
+    tcase_add_test(tcase, t_23_t_24_answers_to_a_refresh);
     tcase_add_test(tcase, t_01_legal_answers);
     tcase_add_test(tcase, t_02_token_type);
     tcase_add_test(tcase, t_03_no_id_token);

@@ -1,0 +1,104 @@
+// Steps and events: how flows and the adapter talk. A flow takes an event and returns the next
+// step; the adapter carries the step out and comes back with the outcome. One outstanding step at a
+// time, so abort means: destroy the flow and cancel one thing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "oidc/bytes.hpp"
+#include "oidc/http_message.hpp"
+#include "oidc/metadata.hpp"
+#include "oidc/ports.hpp"
+#include "oidc/result.hpp"
+
+namespace oidc {
+
+// ---- steps ---------------------------------------------------------------------------------
+
+// The provider's metadata and keys; newer_than > 0 asks for keys fetched after that generation (an
+// unknown kid). The adapter throttles: it may answer with the same generation.
+struct NeedProvider {
+    std::uint64_t newer_than = 0;
+};
+struct Fetch {
+    HttpRequest request;
+};
+// Write the session under the SHA-256 of `id`, and end the one named by `replaces` (hex, may be
+// empty).
+struct StoreSession {
+    Secret id;      // raw 32 bytes
+    Secret record;  // encode_session
+    std::string replaces;
+    Seconds expires = 0;       // absolute
+    Seconds idle_timeout = 0;  // 0: off
+};
+// The browser goes to the provider: 302 there with this cookie, and these ones dropped.
+struct StartLogin {
+    std::string authorization_url;
+    std::string cookie_name;  // without "__Host-"
+    std::string cookie_value;
+    std::string fragment_cookie_name;  // with preserve_fragment, else empty
+};
+struct LoggedIn {
+    Secret id;              // raw session id for the cookie
+    Secret record;          // for this very request (callback forward)
+    std::string return_to;  // safe target
+    std::string sub;
+    Seconds expires = 0;
+};
+struct Refuse {
+    Error error;
+};
+
+// A refresh is over and the session goes on: put `record` in place of the one that the flow was
+// given, its expiry as it was, unless the session has ended or changed meanwhile (L-30).
+struct Refreshed {
+    Secret record;
+    Seconds access_expires = 0;  // 0: unknown
+};
+// It failed for now. `record` replaces the old one likewise: the next try is due at `next_try`, and
+// tokens that the provider has given out already are in it. The session is as valid as before.
+struct RefreshPostponed {
+    Secret record;
+    Seconds next_try = 0;
+    Error error;
+};
+// The provider has ended the session, or names another user: erase it.
+struct RefreshEnded {
+    Error error;
+};
+// A logout token holds: unless `jti_digest` was used before (until `remember_until`), end the
+// sessions of `sid`; without one, all of `sub`. With both, those that match both. Of this provider.
+struct EndSessions {
+    std::string sid;  // empty: not said
+    std::string sub;  // empty: not said
+    Digest jti_digest{};
+    Seconds remember_until = 0;
+};
+
+using Step = std::variant<NeedProvider, Fetch, StoreSession, StartLogin, LoggedIn, Refuse,
+                          Refreshed, RefreshPostponed, RefreshEnded, EndSessions>;
+
+// ---- events --------------------------------------------------------------------------------
+
+using ProviderReady = std::shared_ptr<const ProviderState>;
+struct StoreDone {};
+using Event = std::variant<ProviderReady, HttpResponse, StoreDone, Error>;
+
+// A bug of the adapter; denied like everything that is not understood.
+inline Error unexpected_event() {
+    return fail(Reason::internal_error, "an event that no step asked for");
+}
+
+class Flow {
+  public:
+    virtual ~Flow() = default;
+    virtual Step start() = 0;
+    // Precondition: the event answers the step that was returned last. An Error answers any step.
+    virtual Step resume(Event event) = 0;
+};
+
+}  // namespace oidc

@@ -1,0 +1,84 @@
+// What a login and a refresh have in common: an answer of the token endpoint becomes checked
+// claims, and those become a session record.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "oidc/id_token.hpp"
+#include "oidc/session.hpp"
+#include "oidc/step.hpp"
+#include "oidc/token.hpp"
+
+namespace oidc {
+
+// What the answer has to match.
+struct ExchangeExpectation {
+    Grant grant = Grant::code;
+    std::string nonce;  // of the login
+    Secret code;        // for c_hash, login only
+    // Refresh only, see RefreshExpectation.
+    std::string sub;
+    Seconds auth_time = 0;
+    Seconds iat = 0;
+};
+
+// Fetch token -> ID token [-> NeedProvider newer, once] -> Fetch userinfo, if it is on
+// [-> NeedProvider newer, if not done yet] -> Checked. The events are those of a Flow.
+class TokenExchange {
+  public:
+    struct Checked {};
+    using Progress = std::variant<NeedProvider, Fetch, Checked, Error>;
+
+    TokenExchange(const ProviderConfig& config, Ports ports, ExchangeExpectation expectation);
+
+    // Sends `request`, made for `provider`. Errors: metadata_invalid.
+    Progress start(ProviderReady provider, HttpRequest request);
+    // Errors: the event's own, those of parse_token_response, validate_id_token, parse_userinfo,
+    // and internal_error for an event that was not asked for.
+    Progress resume(Event event);
+
+    // The token endpoint has given tokens, which an error after that does not take back.
+    [[nodiscard]] bool has_tokens() const noexcept { return !tokens_.access_token.empty(); }
+    // Keys were asked for again, and newer ones came.
+    [[nodiscard]] bool keys_renewed() const noexcept { return keys_renewed_; }
+    // Retry-After of the last answer; nullopt: none.
+    [[nodiscard]] std::optional<Seconds> retry_after() const noexcept { return retry_after_; }
+    // Null after a refresh whose answer had none, and before Checked.
+    [[nodiscard]] const IdToken* id_token() const noexcept {
+        return id_token_ ? &*id_token_ : nullptr;
+    }
+    [[nodiscard]] const json_t* userinfo() const noexcept { return userinfo_.get(); }
+
+    // Moves what the configuration wants kept into `session`, and sets when to refresh: the access
+    // token, expiry and scope; a new refresh token in place of the old (T-24). With `checked` the
+    // ID token and the UserInfo text as well.
+    void give_tokens(Session& session, bool checked);
+
+  private:
+    enum class Stage : std::uint8_t { idle, token, keys, userinfo, userinfo_keys };
+    Progress on_provider(Stage stage, ProviderReady provider);
+    Progress on_token(HttpOutcome outcome);
+    Progress check_id_token();
+    Progress ask_userinfo();
+    Progress on_userinfo(HttpOutcome outcome);
+    bool refetch_keys(const Error& error, std::string_view compact);
+
+    const ProviderConfig& config_;
+    Ports ports_;
+    ExchangeExpectation expectation_;
+    Stage stage_ = Stage::idle;
+    ProviderReady provider_;
+    bool keys_refetched_ = false;
+    bool keys_renewed_ = false;
+    std::optional<Seconds> retry_after_;
+    HttpRequest request_;  // the last one, without its credentials
+    TokenResponse tokens_;
+    std::optional<IdToken> id_token_;
+    std::optional<HttpResponse> userinfo_response_;
+    JsonPtr userinfo_;
+    std::string userinfo_text_;
+};
+
+}  // namespace oidc

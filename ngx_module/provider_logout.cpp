@@ -1,0 +1,217 @@
+// Logouts that the provider begins: Front-Channel Logout 1.0 and Back-Channel Logout 1.0.
+#include <algorithm>
+
+#include "access.hpp"
+#include "login.hpp"
+#include "logout.hpp"
+#include "oidc/encode.hpp"
+#include "oidc/logout.hpp"
+#include "oidc/logout_token.hpp"
+#include "oidc/page.hpp"
+#include "oidc/record_table.hpp"
+#include "oidc/uri.hpp"
+#include "request_view.hpp"
+#include "respond.hpp"
+#include "session_zone.hpp"
+
+namespace oidc::ngx {
+namespace {
+
+std::string owner_key(const Provider& provider) {
+    return provider.config.issuer + "\n" + provider.config.client_id;
+}
+
+// The sid that the provider's page names, when it names itself as well; else empty.
+std::string named_sid(ngx_http_request_t* r, const Provider& provider) {
+    int count = 0;
+    const auto argument = query_argument(view(r->args), "sid", &count);
+    const auto sid = argument && count == 1 ? percent_decode(*argument, true) : std::nullopt;
+    return sid && !sid->empty() &&
+                   why_not_frontchannel(view(r->args), provider.config.issuer, *sid).empty()
+               ? *sid
+               : std::string();
+}
+
+ngx_int_t method_not_allowed(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
+                             const char* detail, const char* allow) {
+    const Error error = fail(Reason::callback_method, detail);
+    metadata_zone(r).count_refusal(error.reason);
+    ctx.error_code = reason_info(error.reason).code.data();
+    log_refusal(r->connection->log, "logout", provider.config.name, error, "-");
+    Respond respond = backchannel_refusal(error);
+    respond.headers.push_back({"Allow", allow});
+    return send_respond(r, respond);
+}
+
+std::string_view content_type(ngx_http_request_t* r) noexcept {
+    const ngx_table_elt_t* header = r->headers_in.content_type;
+    return header != nullptr ? view(header->value) : std::string_view{};
+}
+
+// Adds `size` bytes of what nginx has written into a file: client_body_buffer_size may be small.
+bool append_from_file(Secret& body, const ngx_buf_t& buffer, std::size_t size) {
+    std::string chunk(size, '\0');
+    const ssize_t n =
+        ngx_read_file(buffer.file, reinterpret_cast<u_char*>(chunk.data()), size, buffer.file_pos);
+    const bool complete = n >= 0 && static_cast<std::size_t>(n) == size;
+    if (complete) {
+        body.append(chunk);
+    }
+    cleanse(chunk.data(), chunk.size());
+    return complete;
+}
+
+// The body as one piece; an error when it is larger than anything that a logout token comes in.
+Result<Secret> body_of(ngx_http_request_t* r) {
+    Secret body;
+    if (r->request_body == nullptr) {
+        return body;
+    }
+    for (const ngx_chain_t* link = r->request_body->bufs; link != nullptr; link = link->next) {
+        const ngx_buf_t& buffer = *link->buf;
+        const bool in_memory = ngx_buf_in_memory(&buffer);
+        const auto size = static_cast<std::size_t>(in_memory ? buffer.last - buffer.pos
+                                                             : buffer.file_last - buffer.file_pos);
+        if (size > kMaxLogoutForm - body.size()) {
+            return fail(Reason::logout_too_large, "the request is too large");
+        }
+        if (size == 0) {
+            continue;
+        }
+        if (in_memory) {
+            body.append({reinterpret_cast<const char*>(buffer.pos), size});
+        } else if (!append_from_file(body, buffer, size)) {
+            return fail(Reason::internal_error, "the body of the request cannot be read");
+        }
+    }
+    return body;
+}
+
+// Back into the access phase, where handle_backchannel is called again.
+void on_body(ngx_http_request_t* r) {
+    RequestContext* ctx = find_context(r);
+    if (ctx == nullptr) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+    ctx->body_read = true;
+    ctx->reading_body = false;
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+}
+
+ngx_int_t read_body(ngx_http_request_t* r, RequestContext& ctx) {
+    ctx.reading_body = true;
+    r->request_body_in_single_buf = 1;
+    const ngx_int_t rc = ngx_http_read_client_request_body(r, on_body);
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        ctx.reading_body = false;
+        return rc;
+    }
+    // on_body may have ended the request already; the reading holds a reference of its own.
+    ngx_http_finalize_request(r, NGX_DONE);
+    return NGX_DONE;
+}
+
+}  // namespace
+
+std::uint64_t sid_tag(const Provider& provider, std::string_view sid) {
+    return sid.empty() ? 0 : owner_tag("sid", owner_key(provider), sid);
+}
+
+std::uint64_t sub_tag(const Provider& provider, std::string_view sub) {
+    return sub.empty() ? 0 : owner_tag("sub", owner_key(provider), sub);
+}
+
+ngx_int_t handle_frontchannel(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+    ctx.task = RequestContext::Task::logout;
+    if (r->method != NGX_HTTP_GET && r->method != NGX_HTTP_HEAD) {
+        return method_not_allowed(r, ctx, provider, "a front-channel logout must come with GET",
+                                  "GET, HEAD");
+    }
+    if (decide(r, ctx, provider) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (ctx.authenticated) {
+        const std::string why_not =
+            why_not_frontchannel(view(r->args), provider.config.issuer, ctx.session.sid());
+        if (why_not.empty()) {
+            metadata_zone(r).count_logout(LogoutKind::frontchannel);
+            end_sessions(r, ctx, provider);
+            expire_cookies(r, ctx, provider);
+        } else {
+            NgxLog(r->connection->log)
+                .write(LogLevel::notice, "front-channel logout at provider \"" +
+                                             provider.config.name + "\" ends nothing: " + why_not);
+        }
+    } else if (const std::string sid = named_sid(r, provider); !sid.empty()) {
+        // The frame of another site comes without our cookie, which is SameSite.
+        const std::size_t ended = provider.store->sessions().erase_tagged(
+            RecordTable::Tag::sid, sid_tag(provider, sid), nullptr, ngx_time());
+        if (ended > 0) {
+            metadata_zone(r).count_logout(LogoutKind::frontchannel);
+        }
+    }
+    return send_respond(r, frontchannel_page());
+}
+
+ngx_int_t handle_backchannel(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+    ctx.task = RequestContext::Task::backchannel;
+    ctx.provider = &provider;
+    if (ctx.reading_body) {
+        return NGX_DONE;
+    }
+    if (r->method != NGX_HTTP_POST) {
+        return method_not_allowed(r, ctx, provider, "a back-channel logout must come with POST",
+                                  "POST");
+    }
+    if (is_early_data(r)) {
+        return send_too_early(r);
+    }
+    if (r->headers_in.content_length_n > static_cast<off_t>(kMaxLogoutForm)) {
+        return refuse_backchannel(r, ctx, provider,
+                                  fail(Reason::logout_too_large, "the request is too large"));
+    }
+    if (!ctx.body_read) {
+        return read_body(r, ctx);
+    }
+    const Result<Secret> body = body_of(r);
+    if (!body) {
+        return refuse_backchannel(r, ctx, provider, body.error());
+    }
+    Result<std::string> token = parse_logout_form(content_type(r), body->view());
+    if (!token) {
+        return refuse_backchannel(r, ctx, provider, token.error());
+    }
+    return begin_backchannel(r, ctx, provider, *std::move(token));
+}
+
+ngx_int_t refuse_backchannel(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
+                             const Error& error) {
+    metadata_zone(r).count_refusal(error.reason);
+    ctx.error_code = reason_info(error.reason).code.data();
+    log_refusal(r->connection->log, "logout", provider.config.name, error, "-");
+    return send_respond(r, backchannel_refusal(error));
+}
+
+ngx_int_t finish_backchannel(ngx_http_request_t* r, RequestContext& ctx, const EndSessions& end) {
+    const Provider& provider = *ctx.provider;
+    const Seconds now = ngx_time();
+    if (!metadata_zone(r).use_once(end.jti_digest, end.remember_until, now)) {
+        return refuse_backchannel(r, ctx, provider,
+                                  fail(Reason::logout_token_replayed, "the token was used before"));
+    }
+    SessionZone& sessions = provider.store->sessions();
+    const std::size_t ended =
+        end.sid.empty()
+            ? sessions.erase_tagged(RecordTable::Tag::sub, sub_tag(provider, end.sub), nullptr, now)
+            : sessions.erase_tagged(RecordTable::Tag::sid, sid_tag(provider, end.sid), nullptr,
+                                    now);
+    metadata_zone(r).count_logout(LogoutKind::backchannel);
+    NgxLog(r->connection->log)
+        .write(LogLevel::info, "back-channel logout at provider \"" + provider.config.name +
+                                   "\" ended " + std::to_string(ended) + " sessions");
+    return send_respond(r, backchannel_page());
+}
+
+}  // namespace oidc::ngx

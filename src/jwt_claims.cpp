@@ -1,0 +1,149 @@
+#include "oidc/jwt_claims.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace oidc {
+namespace {
+
+constexpr std::size_t kMaxSubBytes = 255;
+
+}  // namespace
+
+std::string quoted(std::string_view text) {
+    return "\"" + std::string(text) + "\"";
+}
+
+std::string quoted(std::span<const std::string> texts) {
+    std::string list;
+    for (const std::string& text : texts) {
+        list += list.empty() ? "" : ", ";
+        list += quoted(text);
+    }
+    return "[" + list + "]";
+}
+
+bool contains(std::span<const std::string> list, std::string_view wanted) {
+    return std::find(list.begin(), list.end(), wanted) != list.end();
+}
+
+Error missing_claim(Reason reason, const char* name) {
+    return fail(reason, std::string("the token has no ") + name);
+}
+
+Status check_issuer(const json_t* claims, const ProviderConfig& provider, Reason reason) {
+    const auto iss = json_string(claims, "iss");
+    if (!iss.ok()) {
+        return fail(reason, iss.error().detail);
+    }
+    if (!*iss) {
+        return missing_claim(reason, "iss");
+    }
+    const std::string& wanted = provider.issuer;
+    if (**iss == wanted) {
+        return Unit{};
+    }
+    std::string detail = "iss " + quoted(**iss) + " is not the configured issuer " + quoted(wanted);
+    if (std::string(**iss) + "/" == wanted || wanted + "/" == **iss) {
+        detail += ", they differ in the final slash only";
+        return fail(reason, std::move(detail), "issuer " + std::string(**iss));
+    }
+    return fail(reason, std::move(detail), "issuer");
+}
+
+Result<std::vector<std::string>> check_audience(const json_t* claims,
+                                                const ProviderConfig& provider, Reason reason) {
+    const json_t* value = json_object_get(claims, "aud");
+    if (value == nullptr || json_is_null(value)) {
+        return missing_claim(reason, "aud");
+    }
+    std::vector<std::string> audiences;
+    if (json_is_string(value)) {
+        audiences.assign(1, {json_string_value(value), json_string_length(value)});
+    } else {
+        auto list = json_strings(claims, "aud");
+        if (!list.ok()) {
+            return fail(reason, list.error().detail);
+        }
+        audiences = **std::move(list);
+    }
+    if (!contains(audiences, provider.client_id)) {
+        return fail(reason,
+                    "aud " + quoted(audiences) + " does not contain the client_id " +
+                        quoted(provider.client_id),
+                    "client_id");
+    }
+    return audiences;
+}
+
+Status check_azp(const json_t* claims, std::span<const std::string> audiences, Alg alg,
+                 const ProviderConfig& provider, Reason azp_reason, Reason aud_reason) {
+    const auto azp = json_string(claims, "azp");
+    if (!azp.ok()) {
+        return fail(azp_reason, azp.error().detail);
+    }
+    if (*azp && **azp != provider.client_id) {
+        return fail(azp_reason,
+                    "azp " + quoted(**azp) + " is not the client_id " + quoted(provider.client_id),
+                    "client_id");
+    }
+    for (const std::string& other : audiences) {
+        if (other == provider.client_id) {
+            continue;
+        }
+        // 3.1.3.7 (8) leaves open whose secret signs for several audiences.
+        if (alg_is_symmetric(alg)) {
+            return fail(aud_reason,
+                        "aud " + quoted(audiences) + " has several values under " +
+                            std::string(alg_name(alg)) + ", which only one client can verify",
+                        "id_token_signed_response_alg");
+        }
+        if (!*azp && !contains(provider.trusted_audience, other)) {
+            return fail(aud_reason,
+                        "aud " + quoted(audiences) + " names " + quoted(other) +
+                            " besides the client_id, and there is no azp",
+                        "trusted_audience " + other);
+        }
+    }
+    return Unit{};
+}
+
+Status check_subject(std::string_view sub, Reason reason) {
+    if (sub.empty() || sub.size() > kMaxSubBytes) {
+        return fail(reason,
+                    "sub has " + std::to_string(sub.size()) + " bytes, 1 to 255 are accepted");
+    }
+    const bool printable =
+        std::all_of(sub.begin(), sub.end(), [](unsigned char c) { return c >= 0x20 && c < 0x7f; });
+    if (!printable || sub.front() == ' ' || sub.back() == ' ') {
+        return fail(reason,
+                    "sub " + quoted(sub) + " is not printable ascii without surrounding blanks");
+    }
+    return Unit{};
+}
+
+Error time_error(Reason reason, const char* name, Seconds value, const char* what, Seconds now,
+                 const ProviderConfig& provider) {
+    return fail(reason,
+                std::string(name) + " " + std::to_string(value) + " " + what + ", now is " +
+                    std::to_string(now) + " and clock_skew " + std::to_string(provider.clock_skew),
+                "clock_skew");
+}
+
+Status check_not_expired(std::optional<Seconds> exp, Seconds now, const ProviderConfig& provider,
+                         Reason reason) {
+    if (exp && now >= *exp + provider.clock_skew) {
+        return time_error(reason, "exp", *exp, "has passed", now, provider);
+    }
+    return Unit{};
+}
+
+Status check_not_future(const char* name, std::optional<Seconds> value, Seconds now,
+                        const ProviderConfig& provider, Reason reason) {
+    if (value && *value > now + provider.clock_skew) {
+        return time_error(reason, name, *value, "is in the future", now, provider);
+    }
+    return Unit{};
+}
+
+}  // namespace oidc

@@ -1,0 +1,47 @@
+#include "oidc/revocation.hpp"
+
+#include <array>
+#include <string>
+
+#include "oidc/json.hpp"
+#include "oidc/token.hpp"
+
+namespace oidc {
+
+std::optional<HttpRequest> revocation_request(const ProviderConfig& config,
+                                              const ProviderState& provider,
+                                              const SessionView& session) {
+    const bool refresh = !session.refresh_token().empty();
+    const std::string_view token = refresh ? session.refresh_token() : session.access_token();
+    const std::string& endpoint = provider.metadata.revocation_endpoint;
+    if (!config.revoke_on_logout || endpoint.empty() || token.empty()) {
+        return std::nullopt;
+    }
+    const std::array<FormField, 2> fields = {
+        {{"token", token}, {"token_type_hint", refresh ? "refresh_token" : "access_token"}}};
+    return client_request(config, provider, endpoint, "revocation_endpoint", fields);
+}
+
+Status check_revocation(const HttpRequest& request, const HttpOutcome& outcome) {
+    if (!outcome) {
+        return outcome.error();
+    }
+    if (Status status = refuse_redirect(request, *outcome); !status) {
+        return status;
+    }
+    if (outcome->status >= 200 && outcome->status < 300) {
+        return Unit{};
+    }
+    std::string detail = std::string(request.endpoint) + " \"" + request.url + "\" answered " +
+                         std::to_string(outcome->status);
+    const Result<JsonPtr> json = json_parse_object(outcome->body.view());
+    if (json.ok()) {
+        const auto error = json_string(json->get(), "error");
+        if (error.ok() && *error) {
+            detail += " with error \"" + std::string(**error) + "\"";
+        }
+    }
+    return fail(Reason::revocation_failed, std::move(detail), std::string(request.endpoint));
+}
+
+}  // namespace oidc

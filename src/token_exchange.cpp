@@ -1,0 +1,204 @@
+#include "oidc/token_exchange.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "oidc/jws.hpp"
+#include "oidc/userinfo.hpp"
+
+namespace oidc {
+namespace {
+
+using Progress = TokenExchange::Progress;
+
+// RFC 6749 5.1 leaves out expires_in "if documented otherwise", which no program can read.
+constexpr Seconds kAssumedLifetime = 3600;
+// Between two refreshes, whatever the provider says of its tokens.
+constexpr Seconds kShortestLifetime = 5;
+
+// What error messages need of a request that has gone out, without its credentials.
+HttpRequest without_secrets(const HttpRequest& request) {
+    HttpRequest copy;
+    copy.method = request.method;
+    copy.url = request.url;
+    copy.endpoint = request.endpoint;
+    return copy;
+}
+
+HttpResponse copy_of(const HttpResponse& response) {
+    return {response.status, response.content_type, response.location, response.retry_after,
+            response.body.clone()};
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) {
+        text.append(text.empty() ? "" : " ").append(word);
+    }
+    return text;
+}
+
+// Ahead of the end, but not in the first half of a short life.
+Seconds refresh_time(std::optional<Seconds> expires_in, Seconds before, Seconds now) {
+    const Seconds lifetime = expires_in.value_or(kAssumedLifetime);
+    return now + std::max({kShortestLifetime, lifetime - before, lifetime / 2});
+}
+
+}  // namespace
+
+TokenExchange::TokenExchange(const ProviderConfig& config, Ports ports,
+                             ExchangeExpectation expectation)
+    : config_(config), ports_(ports), expectation_(std::move(expectation)) {}
+
+Progress TokenExchange::start(ProviderReady provider, HttpRequest request) {
+    provider_ = std::move(provider);
+    if (Status status = check_userinfo_endpoint(config_, *provider_); !status) {
+        return std::move(status).error();
+    }
+    request_ = without_secrets(request);
+    stage_ = Stage::token;
+    return Fetch{std::move(request)};
+}
+
+Progress TokenExchange::resume(Event event) {
+    const Stage stage = std::exchange(stage_, Stage::idle);
+    retry_after_.reset();
+    if (auto* error = std::get_if<Error>(&event)) {
+        return std::move(*error);
+    }
+    if (auto* ready = std::get_if<ProviderReady>(&event); ready != nullptr && *ready != nullptr) {
+        return on_provider(stage, std::move(*ready));
+    }
+    if (auto* response = std::get_if<HttpResponse>(&event)) {
+        retry_after_ = retry_after_seconds(response->retry_after, ports_.clock.now());
+        if (stage == Stage::token) {
+            return on_token(std::move(*response));
+        }
+        if (stage == Stage::userinfo) {
+            return on_userinfo(std::move(*response));
+        }
+    }
+    return unexpected_event();
+}
+
+Progress TokenExchange::on_provider(Stage stage, ProviderReady provider) {
+    if (stage != Stage::keys && stage != Stage::userinfo_keys) {
+        return unexpected_event();
+    }
+    keys_renewed_ = provider->generation != provider_->generation;
+    provider_ = std::move(provider);
+    return stage == Stage::keys ? check_id_token() : on_userinfo(*std::move(userinfo_response_));
+}
+
+Progress TokenExchange::on_token(HttpOutcome outcome) {
+    Result<TokenResponse> tokens =
+        parse_token_response(request_, std::move(outcome), expectation_.grant);
+    if (!tokens) {
+        return std::move(tokens).error();
+    }
+    tokens_ = *std::move(tokens);
+    return tokens_.id_token.empty() ? ask_userinfo() : check_id_token();
+}
+
+// True: the caller goes for newer keys, once in the whole exchange.
+bool TokenExchange::refetch_keys(const Error& error, std::string_view compact) {
+    if (keys_refetched_ || !worth_refetching_keys(error, compact)) {
+        return false;
+    }
+    keys_refetched_ = true;
+    return true;
+}
+
+Progress TokenExchange::check_id_token() {
+    const RefreshExpectation refresh{expectation_.sub, expectation_.auth_time, expectation_.iat};
+    IdTokenExpectation expected;
+    expected.provider = &config_;
+    expected.keys = &provider_->keys;
+    expected.algs = provider_->algs;
+    expected.nonce = expectation_.nonce;
+    expected.access_token = tokens_.access_token.view();
+    expected.code = expectation_.code.view();
+    expected.now = ports_.clock.now();
+    expected.refresh = expectation_.grant == Grant::refresh ? &refresh : nullptr;
+    const std::string_view compact = tokens_.id_token.view();
+    Result<IdToken> id_token = validate_id_token(compact, expected);
+    if (!id_token) {
+        if (refetch_keys(id_token.error(), compact)) {
+            stage_ = Stage::keys;
+            return NeedProvider{provider_->generation};
+        }
+        return std::move(id_token).error();
+    }
+    id_token_ = *std::move(id_token);
+    expectation_.code.clear();
+    return ask_userinfo();
+}
+
+Progress TokenExchange::ask_userinfo() {
+    if (!config_.userinfo) {
+        return Checked{};
+    }
+    if (Status status = check_userinfo_endpoint(config_, *provider_); !status) {
+        return std::move(status).error();  // the metadata changed meanwhile
+    }
+    HttpRequest request = userinfo_request(*provider_, tokens_.access_token.view());
+    request_ = without_secrets(request);
+    stage_ = Stage::userinfo;
+    return Fetch{std::move(request)};
+}
+
+Progress TokenExchange::on_userinfo(HttpOutcome outcome) {
+    const bool is_signed = outcome.ok() && outcome->content_type == "application/jwt";
+    if (is_signed && !keys_refetched_) {
+        userinfo_response_ = copy_of(*outcome);
+    }
+    const std::string_view sub = id_token_ ? id_token_->sub : expectation_.sub;
+    Result<UserInfo> info =
+        parse_userinfo(request_, std::move(outcome), config_, *provider_, sub, ports_.clock.now());
+    if (!info) {
+        if (is_signed && userinfo_response_ &&
+            refetch_keys(info.error(), userinfo_response_->body.view())) {
+            stage_ = Stage::userinfo_keys;
+            return NeedProvider{provider_->generation};
+        }
+        return std::move(info).error();
+    }
+    userinfo_response_.reset();
+    userinfo_ = std::move(info->claims);
+    userinfo_text_ = std::move(info->text);
+    return Checked{};
+}
+
+void TokenExchange::give_tokens(Session& session, bool checked) {
+    const Seconds now = ports_.clock.now();
+    if (config_.keep_refresh_token || config_.session_refresh) {
+        if (!tokens_.refresh_token.empty()) {
+            session.refresh_token = std::move(tokens_.refresh_token);
+        }
+        if (!tokens_.scope.empty()) {
+            session.scope = std::move(tokens_.scope);
+        } else if (session.scope.empty()) {
+            session.scope = joined(config_.scope);  // RFC 6749 5.1: what was asked for
+        }
+    }
+    // Without a refresh token, what there is to revoke is the access token.
+    if (config_.keep_access_token || (config_.revoke_on_logout && session.refresh_token.empty())) {
+        session.access_token = std::move(tokens_.access_token);
+    }
+    session.access_expires = tokens_.expires_in ? now + *tokens_.expires_in : 0;
+    session.refresh_failures = 0;
+    session.refresh_at = config_.session_refresh && !session.refresh_token.empty()
+                             ? refresh_time(tokens_.expires_in, config_.session_refresh_before, now)
+                             : 0;
+    if (checked) {
+        if (!tokens_.id_token.empty() && (config_.keep_id_token || config_.logout_token_hint)) {
+            session.id_token = std::move(tokens_.id_token);
+        }
+        if (userinfo_ && config_.keep_userinfo) {
+            session.userinfo = Secret(userinfo_text_);
+        }
+    }
+    tokens_ = {};
+}
+
+}  // namespace oidc
