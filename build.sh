@@ -11,15 +11,18 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
   build             the module alone (default): build/ngx_http_auth_oidc_module.so
   demo [--check]    a whole sign-in on this machine; --check does it by itself and exits 0 or 1
   test [ARGS]       everything that is checked; with ARGS (for pytest) the integration tests only
+  browser [NAME]    with ESPOCRM_DIR: the tests in a real EspoCRM and Chromium, or one of them
   extension         the EspoCRM extension as a zip in build/
   lint              clang-format and clang-tidy
   coverage          unit tests with line and branch coverage of src/
   fuzz SECONDS      every fuzz target for so long
+  memcheck          sign-ins, logout and the hot path in an nginx under valgrind
   install           copies the module to nginx's module folder
   clean             removes what was built
 
   --no-install      never install packages; say what is missing and stop
   NGINX_SRC=dir     build for this nginx source tree instead of Debian's nginx
+  ESPOCRM_DIR=dir   an unpacked EspoCRM release (test, browser): tests in it, in Chromium as well
   NGINX_BIN=file    the nginx to test with
   SANITIZE=1        AddressSanitizer and UndefinedBehaviorSanitizer (build, test)
   CC=clang          another compiler
@@ -29,9 +32,12 @@ END
 BUILD_PACKAGES="g++ make pkg-config libssl-dev libjansson-dev libcjose-dev libcurl4-openssl-dev"
 DEMO_PACKAGES="ca-certificates openssl python3"
 TEST_PACKAGES="cmake check clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev curl glewlwyd
-    libfaketime php-cli phpunit python3-cryptography python3-pytest"
+    libfaketime php-cli phpunit python3-cryptography python3-pytest python3-yaml"
+ESPOCRM_PACKAGES="openssl php-cli php-fpm php-bcmath php-curl php-gd php-mbstring php-mysql php-xml
+    php-zip mariadb-server mariadb-client chromium fonts-dejavu-core python3-pytest"
 MODULE=ngx_http_auth_oidc_module.so
 OP=t/integration/op
+BROWSER=t/browser
 
 say() { printf '\n[%4d s] %s\n' "$SECONDS" "$*"; }
 die() { printf 'build.sh: %s\n' "$*" >&2; exit 1; }
@@ -80,20 +86,22 @@ node_packages() {
     if ! command -v npm >/dev/null || ! command -v node >/dev/null; then echo nodejs npm; fi
 }
 
-provider_installed() { [ $OP/node_modules/.package-lock.json -nt $OP/package-lock.json ]; }
-
-# The OpenID provider that the demo and the tests use, at the versions of its lock file.
-need_provider() {
-    local names
-    names=$(sed -n '/"dependencies"/,/}/s/^ *"\(.*\)": "\([0-9.]*\)".*/\1 \2,/p' $OP/package.json |
-        paste -sd' ')
-    provider_installed && return
-    [ -z "$no_install" ] || die "missing npm packages in $OP (and --no-install was given): $names"
-    say "npm packages to install in $OP: $names with what they need"
+# need_npm FOLDER: what its package.json names, at the versions of its lock file.
+need_npm() {
+    local folder=$1 names
+    [ ! $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ] || return 0
+    names=$(sed -n '/"dependencies"/,/}/s/^ *"\(.*\)": "\([0-9.]*\)".*/\1 \2,/p' \
+        $folder/package.json | paste -sd' ')
+    [ -z "$no_install" ] ||
+        die "missing npm packages in $folder (and --no-install was given): $names"
+    say "npm packages to install in $folder: $names with what they need"
     [ "$(node -p 'parseInt(process.versions.node)')" -ge 18 ] || die "node 18 or later is needed"
-    npm ci --prefix $OP --no-audit --no-fund --loglevel=error
-    touch $OP/node_modules/.package-lock.json
+    npm ci --prefix $folder --no-audit --no-fund --loglevel=error
+    touch $folder/node_modules/.package-lock.json
 }
+
+# The OpenID provider that the demo and the tests use.
+need_provider() { need_npm $OP; }
 
 # ---- the module ------------------------------------------------------------------------------
 
@@ -144,7 +152,7 @@ build_module() {
     # Configured again only when something changed that the Makefile does not follow.
     stamp=$({ cat config config.make sources.mk "$source/src/core/nginx.h"
               declare -f configure_nginx
-              echo "$root" include/oidc/*.hpp ngx_module/*.hpp; $cc --version; } | cksum)
+              echo "$root" include/oidc/*.hpp src/*.hpp ngx_module/*.hpp; $cc --version; } | cksum)
     if [ "$(cat "$obj/.stamp" 2>/dev/null)" != "$stamp" ]; then
         say "configuring nginx for the module ($cc${SANITIZE:+, sanitizers})"
         rm -rf "$obj"
@@ -218,11 +226,13 @@ no_install= command= args=()
 for argument; do
     case $argument in
         --no-install) no_install=1 ;;
-        NGINX_SRC=* | NGINX_BIN=* | SANITIZE=* | CC=* | DESTDIR=*) export "${argument?}" ;;
+        NGINX_SRC=* | NGINX_BIN=* | ESPOCRM_DIR=* | SANITIZE=* | CC=* | DESTDIR=*)
+            export "${argument?}" ;;
         *) if [ -z "$command" ]; then command=$argument; else args+=("$argument"); fi ;;
     esac
 done
 NGINX_SRC=${NGINX_SRC:+$(readlink -f "$NGINX_SRC")}
+ESPOCRM_DIR=${ESPOCRM_DIR:+$(readlink -m "$ESPOCRM_DIR")}
 [ "${SANITIZE:-0}" != 0 ] || SANITIZE=
 cc=${CC:-gcc}
 if [ "$cc" = clang ] && ! command -v clang >/dev/null; then cc=clang-14; fi
@@ -232,13 +242,13 @@ out=build${SANITIZE:+/sanitize}
 case ${command:-build} in
     build) build_default ;;
     demo) run_demo "${args[@]}" ;;
-    test | lint | coverage | fuzz)
+    test | browser | lint | coverage | fuzz | memcheck)
         . tools/checks.sh
         "run_$command" "${args[@]}"
         ;;
     extension) need python3 && mkdir -p build && /usr/bin/python3 espocrm/pack.py build ;;
     install) run_install ;;
-    clean) rm -rf build $OP/node_modules ;;
+    clean) rm -rf build $OP/node_modules $BROWSER/node_modules ;;
     help | -h | --help) usage ;;
     *) usage >&2; exit 2 ;;
 esac

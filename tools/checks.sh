@@ -1,7 +1,7 @@
-# What `./build.sh test`, `lint`, `coverage` and `fuzz` do; read by build.sh.
+# What `./build.sh test`, `browser`, `lint`, `coverage` and `fuzz` do; read by build.sh.
 # shellcheck shell=bash disable=SC2154,SC2046,SC2086
 
-passed=0 failed=0 skipped=0 failures=() status=0
+passed=0 failed=0 skipped=0 failures=() notes=() status=0
 
 # attempt TEXT COMMAND...: runs it in a shell of its own, so that its failure does not hide what
 # comes later, and leaves the outcome in `status`. Never call it in a condition: bash switches
@@ -27,6 +27,7 @@ step() {
 
 finish() {
     say "done"
+    [ ${#notes[@]} = 0 ] || printf 'skipped: %s\n' "${notes[@]}"
     [ ${#failures[@]} = 0 ] || printf 'failed: %s\n' "${failures[@]}"
     printf '%d passed, %d failed' $passed $failed
     if [ $skipped -gt 0 ]; then printf ', %d skipped\n' $skipped; else echo; fi
@@ -139,6 +140,87 @@ run_fuzz() {
     finish
 }
 
+# ---- EspoCRM itself ----------------------------------------------------------------------------
+
+need_espocrm() {
+    [ -n "$ESPOCRM_DIR" ] || return 0
+    [ -f "$ESPOCRM_DIR/install/cli.php" ] || die "ESPOCRM_DIR=$ESPOCRM_DIR is no EspoCRM release"
+    need $ESPOCRM_PACKAGES
+    need_npm $BROWSER
+}
+
+# with_espocrm COMMAND...: gives the command a new EspoCRM, and takes it away afterwards. Runs in a
+# shell of its own, see attempt.
+with_espocrm() {
+    LAB=$(mktemp -d "${TMPDIR:-/tmp}/espocrm.XXXXXX")
+    trap 't/espocrm/lab.sh stop || true; rm -rf "$LAB"' EXIT
+    read -r PORT DBPORT < <(PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=t/integration /usr/bin/python3 -c \
+        'from harness.ports import free_port as port; print(port(), port())')
+    export LAB PORT DBPORT ESPOCRM_DIR NGINX_BIN ESPOCRM_LAB=$LAB ESPOCRM_PORT=$PORT
+    t/espocrm/lab.sh start
+    "$@"
+}
+
+run_extension_tests() {
+    PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider \
+        --junitxml="$root/build/pytest-espocrm.xml" t/espocrm
+}
+
+run_browser_tests() {
+    local package
+    package=$(/usr/bin/python3 espocrm/pack.py build)
+    t/espocrm/lab.sh extension "$package"
+    BROWSER_RESULTS=$root/build/browser OIDC_MODULE=$root/$out/$MODULE node "$@" \
+        --test-reporter=spec --test-reporter-destination=stdout \
+        --test-reporter=tap --test-reporter-destination=build/browser/result.tap $BROWSER/main.mjs
+}
+
+# The summary at the end of TAP: "# pass 12".
+count_browser() {
+    local name counts=()
+    for name in pass fail cancelled skipped; do
+        counts+=("$(sed -n "s/^# $name \([0-9]*\)$/\1/p" build/browser/result.tap 2>/dev/null |
+            tail -n 1)")
+    done
+    if [ -n "${counts[0]}" ]; then
+        count "${counts[0]}" $((counts[1] + counts[2])) "${counts[3]}"
+    else
+        count 0 1
+    fi
+}
+
+check_espocrm() {
+    local how="./build.sh test ESPOCRM_DIR=/path/to/unpacked/release"
+    if [ -z "$ESPOCRM_DIR" ] || [ -n "$SANITIZE" ]; then
+        notes+=("t/espocrm and t/browser, a real EspoCRM in a real browser; to run them: $how")
+        count 0 0 1
+        return
+    fi
+    rm -rf build/pytest-espocrm.xml build/browser
+    mkdir -p build/browser
+    attempt "the extension in EspoCRM" with_espocrm run_extension_tests
+    count_pytest build/pytest-espocrm.xml
+    attempt "EspoCRM behind the module, in Chromium" with_espocrm run_browser_tests
+    count_browser
+}
+
+run_browser() {
+    [ -n "$ESPOCRM_DIR" ] || die "browser needs ESPOCRM_DIR=/path/to/unpacked/release"
+    [ -z "$SANITIZE" ] || die "browser does not run with SANITIZE"
+    need $(build_packages) $DEMO_PACKAGES $(node_packages)
+    need_provider
+    need_espocrm
+    build_module "$out" "$cc"
+    if [ $# -gt 0 ]; then
+        mkdir -p build/browser
+        step "EspoCRM behind the module, in Chromium: $1" \
+            with_espocrm run_browser_tests --test-name-pattern="$1"
+    else
+        check_espocrm
+    fi
+    finish
+}
+
 # ---- everything ------------------------------------------------------------------------------
 
 run_pytest() {
@@ -146,9 +228,20 @@ run_pytest() {
         PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest t/integration "$@"
 }
 
+# Sign-ins at every kind of provider, logout and the hot path in an nginx under valgrind.
+run_memcheck() {
+    need $(build_packages) $TEST_PACKAGES $DEMO_PACKAGES $(node_packages) valgrind
+    need_provider
+    build_module "$out" "$cc"
+    say "integration tests under valgrind"
+    VALGRIND=1 run_pytest -k "test_providers or test_logout or test_callback_forward or signed \
+        or worker or groups or no_cross_talk or in_parallel" \
+        --deselect t/integration/test_processes.py "$@"
+}
+
 count_pytest() {
     local counts
-    counts=$(/usr/bin/python3 - build/pytest.xml <<'END'
+    counts=$(/usr/bin/python3 - "$1" <<'END'
 import sys, xml.etree.ElementTree as tree
 suite = tree.parse(sys.argv[1]).getroot().find("testsuite")
 total, failures, errors, skipped = (
@@ -162,6 +255,7 @@ END
 run_test() {
     need $(build_packages) $TEST_PACKAGES $DEMO_PACKAGES $(node_packages)
     need_provider
+    need_espocrm
     build_module "$out" "$cc"
     if [ $# -gt 0 ]; then
         say "integration tests: $*"
@@ -186,6 +280,7 @@ run_test() {
             --module "$root/$out/$MODULE"
     fi
     attempt "integration tests" run_pytest --junitxml="$root/build/pytest.xml"
-    count_pytest
+    count_pytest build/pytest.xml
+    check_espocrm
     finish
 }

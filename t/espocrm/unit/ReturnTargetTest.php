@@ -131,6 +131,16 @@ class ReturnTargetTest extends TestCase
         $this->assertSame('/', (new ReturnTarget('/'))->choose('/oauth-callback.php?return_to[]=/x', null));
     }
 
+    public function testPasswordForm(): void
+    {
+        $this->assertTrue(ReturnTarget::asksForPassword('/?signIn=password'));
+        $this->assertTrue(ReturnTarget::asksForPassword('/crm/?x=1&signIn=password#Lead'));
+
+        foreach (['/', '/?signIn=', '/?signIn=proxy', '/?signIn[]=password', '/#?signIn=password'] as $target) {
+            $this->assertFalse(ReturnTarget::asksForPassword($target), $target);
+        }
+    }
+
     public function testLogoutAtTheRootBlocksNothing(): void
     {
         $this->assertSame('/', (new ReturnTarget('/crm/', 'https://idp.example.com/'))->choose('/', null));

@@ -32,6 +32,7 @@ class OauthCallback implements EntryPoint
     private const HEADER_ASSERTION = 'X-Oidc-Assertion';
     private const HEADER_RETURN_TO = 'X-Oidc-Return-To';
     private const PARAM_RETURN_TO = 'return_to';
+    private const STATUS_SEE_OTHER = 303;
     private const JTI_DIRECTORY = 'data/oidc-proxy/jti';
 
     public function __construct(
@@ -51,6 +52,16 @@ class OauthCallback implements EntryPoint
         }
 
         $target = $this->getTarget($request);
+
+        if ($this->params->hasFallback() && ReturnTarget::asksForPassword($target)) {
+            // Whoever wants to type a password must not be signed in on the way to the form.
+            $response
+                ->setStatus(self::STATUS_SEE_OTHER)
+                ->setHeader('Location', $target)
+                ->setHeader('Cache-Control', 'no-store');
+
+            return;
+        }
 
         try {
             $claims = (new Verifier($this->params->getSecret(), $this->params->getSiteUrl(), $this->getJtiStore()))

@@ -34,6 +34,7 @@ class Page
         localStorage.setItem('espo-user-auth', data.auth);
         localStorage.setItem('espo-user-lastUserId', data.userId);
         localStorage.removeItem('espo-user-anotherUser');
+        localStorage.removeItem('oidc-proxy-logged-out');
 
         document.cookie = 'auth-token=' + data.token + '; SameSite=Lax; path=/; expires=' +
             new Date(Date.now() + 1000 * 24 * 3600 * 1000).toUTCString() +

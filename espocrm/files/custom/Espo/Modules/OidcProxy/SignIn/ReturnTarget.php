@@ -39,6 +39,16 @@ class ReturnTarget
     }
 
     /**
+     * The login page with the password form, as its link and the client-side handler know it.
+     */
+    public static function asksForPassword(string $target): bool
+    {
+        [, $query] = self::split($target);
+
+        return ($query['signIn'] ?? null) === 'password';
+    }
+
+    /**
      * A session that ends under an open page leads to a target that is the callback itself,
      * with the page as its `return_to`.
      */

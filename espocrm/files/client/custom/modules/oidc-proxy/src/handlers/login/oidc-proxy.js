@@ -9,12 +9,16 @@ define('modules/oidc-proxy/handlers/login/oidc-proxy', ['handlers/login/oidc'], 
     const CALLBACK = 'oauth-callback.php';
     const HOLD_KEY = 'oidc-proxy-hold';
     const ATTEMPTS_KEY = 'oidc-proxy-attempts';
+    const LOGGED_OUT_KEY = 'oidc-proxy-logged-out';
     const PARAM_SIGN_IN = 'signIn';
 
     /** Automatic sign-ins that are too close to each other mean that they do not help. */
     const MIN_INTERVAL = 10 * 1000;
     const PERIOD = 2 * 60 * 1000;
     const MAX_ATTEMPTS = 3;
+
+    /** So long after "Log Out", in whichever tab, nobody is signed in without asking. */
+    const LOGGED_OUT_PERIOD = 60 * 1000;
 
     /** After this time without a new page the button can be used again. */
     const LEAVE_TIMEOUT = 15 * 1000;
@@ -103,10 +107,21 @@ define('modules/oidc-proxy/handlers/login/oidc-proxy', ['handlers/login/oidc'], 
                 return false;
             }
 
+            if (this.hasJustLoggedOut()) {
+                return false;
+            }
+
             const attempts = this.getAttempts();
             const last = attempts[attempts.length - 1] || 0;
 
             return attempts.length < MAX_ATTEMPTS && Date.now() - last >= MIN_INTERVAL;
+        }
+
+        /** @private */
+        hasJustLoggedOut() {
+            const age = Date.now() - parseInt(window.localStorage.getItem(LOGGED_OUT_KEY) || '0');
+
+            return age >= 0 && age < LOGGED_OUT_PERIOD;
         }
 
         /**

@@ -1,0 +1,172 @@
+// Who may not sign in gets a page that says why, and what to do.
+import assert from 'node:assert/strict';
+
+import {
+  fillProvider, picture, refusal, scenario, signedIn, signIn,
+} from '../browser.mjs';
+import { secrets } from '../environment.mjs';
+import { api, findUser, settings, withSettings } from '../espocrm.mjs';
+import { useProvider } from '../stage.mjs';
+
+// What the administrator sees of the extension; saving it keeps the secret where it is.
+async function settingsPanel(page) {
+  await page.setViewportSize({ width: 1100, height: 1000 });
+  await page.goto(`${new URL(page.url()).origin}/#Admin/authentication`);
+  const field = (name) => page.locator(`.cell[data-name="${name}"] .field`);
+  const tab = page.locator('button:has-text("OIDC")');
+  await field('authenticationMethod').waitFor();
+  if (!await field('oidcProxy').isVisible()) await tab.first().click();
+  await field('oidcProxy').waitFor();
+  for (const [name, visible] of Object.entries({
+    oidcProxyAutoSignIn: true, oidcProxySecret: true, oidcFallback: true, oidcUsernameClaim: true,
+    oidcClientId: false, oidcTokenEndpoint: false, oidcScopes: false,
+  })) {
+    assert.equal(await field(name).isVisible(), visible,
+      `${name}: wrongly ${visible ? 'hidden' : 'shown'}`);
+  }
+  await picture(page, 'settings-panel', { x: 0, y: 0, width: 770, height: 820 });
+  await page.fill('.field[data-name="oidcLogoutUrl"] input', '/oidc/logout/');
+  const [answer] = await Promise.all([
+    page.waitForResponse((r) => r.request().method() === 'PUT'),
+    page.click('[data-action="save"]'),
+  ]);
+  assert.equal(answer.status(), 200, 'the settings cannot be saved');
+  assert.ok(!(await answer.text()).includes(secrets.assertion), 'the answer has the secret');
+  await settings({ oidcLogoutUrl: '/oidc/logout' });
+}
+
+export function refusalCases() {
+  async function refused(page, user, status, reason, words) {
+    const { origin, account } = await useProvider('authelia');
+    const seen = await refusal(page, async () => {
+      await page.goto(`${origin}/#Account/view/${account.id}`);
+      await fillProvider(page, user);
+    });
+    assert.deepEqual([seen.status, seen.reason], [status, reason], seen.text);
+    assert.match(seen.text, words);
+    assert.equal(await page.evaluate(() => localStorage.getItem('espo-user-auth')), null);
+    const retry = new URL(await page.getAttribute('#retry', 'href'), origin);
+    assert.equal(retry.searchParams.get('return_to'), `/#Account/view/${account.id}`);
+    return origin;
+  }
+
+  scenario('unknown user while none is created: a page that says so', ({ page }) => withSettings(
+    { oidcCreateUser: false }, { oidcCreateUser: true },
+    async () => {
+      await refused(page, 'stranger', 403, 'no-user', /Create User/);
+      await picture(page, 'error-page', { x: 200, y: 30, width: 700, height: 420 });
+      assert.equal(await findUser('stranger'), undefined, 'the user was created');
+    }));
+
+  scenario('inactive user', async ({ page }) => {
+    const user = await findUser('idle')
+      ?? await api('POST', 'User', { userName: 'idle', lastName: 'Idle', type: 'regular' });
+    await api('PUT', `User/${user.id}`, { isActive: false });
+    await refused(page, 'idle', 403, 'inactive', /not active|inactive/i);
+  });
+
+  scenario('administrator, while administrators may not', async ({ page }) => {
+    await refused(page, 'admin', 403, 'admin', /Allow OIDC login for admin users/);
+  });
+
+  scenario('administrator, once administrators may', ({ page }) => withSettings(
+    { oidcAllowAdminUser: true }, { oidcAllowAdminUser: false },
+    async () => {
+      const { origin } = await useProvider('authelia');
+      await signIn(page, `${origin}/#Admin`, 'admin');
+      await page.waitForSelector('.admin-tables-container, .admin-content');
+    }));
+
+  scenario('portal user', async ({ page }) => {
+    if (!await findUser('customer')) {
+      await api('POST', 'User', { userName: 'customer', lastName: 'Customer', type: 'portal' });
+    }
+    await refused(page, 'customer', 403, 'portal-user', /portal/i);
+  });
+
+  scenario('maintenance mode', ({ page }) => withSettings(
+    { maintenanceMode: true }, { maintenanceMode: false },
+    () => refused(page, 'carl', 503, 'maintenance', /maintenance/i)));
+
+  scenario('wrong secret: the page says what to check, and trying again works',
+    async ({ page }) => {
+      await withSettings(
+      { oidcProxySecret: 'x'.repeat(40) }, { oidcProxySecret: secrets.assertion },
+      () => refused(page, 'carl', 403, 'signature', /Proxy Secret/));
+    await page.click('#retry');
+    await signedIn(page);
+  });
+
+  scenario('sign-in cancelled at the provider', async ({ page }) => {
+    const { origin } = await useProvider('authelia');
+    await page.goto(`${origin}/#Account`);
+    await page.click('button[name=cancel]');
+    await page.waitForURL((url) => url.origin === origin);
+    assert.match(await page.innerText('h1'), /cancelled or not allowed/);
+    await picture(page, 'cancelled', { x: 150, y: 0, width: 800, height: 760 });
+    await page.click('text=Start again');
+    await fillProvider(page, 'carl');
+    await signedIn(page);
+  });
+
+  scenario('password of an administrator, by the link on the error page', async ({ page }) => {
+    await refused(page, 'admin', 403, 'admin', /./);
+    await page.click('text=Sign in with a password');
+    await page.waitForSelector('#field-userName', { state: 'visible' });
+    await page.fill('#field-userName', 'admin');
+    await page.fill('#field-password', 'wrong');
+    const answer = page.waitForResponse((r) => r.url().includes('/api/v1/App/user'));
+    await page.click('#btn-login');
+    assert.equal((await answer).status(), 401, 'a wrong password is taken');
+    await page.fill('#field-password', 'admin');
+    await page.click('#btn-login');
+    await signedIn(page);
+    await settingsPanel(page);
+  });
+
+  scenario('the address of the password form, from a browser that nobody has signed in', async ({ page }) => {
+    const { origin } = await useProvider('authelia');
+    await page.goto(`${origin}/?signIn=password`);
+    await fillProvider(page, 'carl');
+    await page.waitForSelector('#field-userName', { state: 'visible' });
+    await page.fill('#field-userName', 'admin');
+    await page.fill('#field-password', 'admin');
+    await page.click('#btn-login');
+    await signedIn(page);
+    assert.equal(await page.evaluate(() => atob(localStorage.getItem('espo-user-auth')).split(':')[0]),
+      'admin', 'the user of the provider was signed in instead');
+  });
+
+  scenario('automatic sign-in off: a button', ({ page }) => withSettings(
+    { oidcProxyAutoSignIn: false }, { oidcProxyAutoSignIn: true },
+    async () => {
+      const { origin } = await useProvider('authelia');
+      await page.goto(`${origin}/#Account`);
+      await fillProvider(page, 'carl');
+      await signedIn(page);
+      await page.evaluate(() => localStorage.clear());
+      const callbacks = [];
+      page.on('request', (r) => r.url().includes('oauth-callback.php') && callbacks.push(r.url()));
+      await page.reload();
+      await page.waitForSelector('#sign-in');
+      await page.waitForTimeout(1000);
+      assert.deepEqual(callbacks, []);
+      await page.click('#sign-in');
+      await signedIn(page);
+      assert.equal(page.url(), `${origin}/#Account`);
+    }));
+
+  scenario('sign-in that does not help is not repeated for ever', async ({ page }) => {
+    const { origin } = await useProvider('authelia');
+    const callbacks = [];
+    page.on('request', (r) => r.url().includes('oauth-callback.php') && callbacks.push(r.url()));
+    // The callback succeeds, but the API never takes the token.
+    await page.route('**/api/v1/App/user**', (route) => route.fulfill({ status: 401, body: '' }));
+    await page.goto(`${origin}/`);
+    await fillProvider(page, 'carl');
+    await page.waitForSelector('#sign-in');
+    await page.waitForTimeout(4000);
+    // the provider's answer and one more
+    assert.ok(callbacks.length <= 3, callbacks.join('\n'));
+  });
+}

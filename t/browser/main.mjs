@@ -1,0 +1,31 @@
+// The suite: node t/browser/main.mjs, started by ./build.sh browser.
+import { after, before } from 'node:test';
+
+import {
+  identityCases, identityEverywhereCase, popupCases, webSocketCases,
+} from './cases/doors.mjs';
+import { logoutCases } from './cases/logout.mjs';
+import { checkVhostCases } from './cases/vhost.mjs';
+import { outsiderCases, plainHttpCase } from './cases/outsiders.mjs';
+import { refusalCases } from './cases/refusals.mjs';
+import { sessionCases } from './cases/sessions.mjs';
+import { signInCases } from './cases/sign_in.mjs';
+import { start, stop } from './stage.mjs';
+
+before(start);
+after(stop);
+
+signInCases('authelia', 'anna');
+signInCases('authentik', 'berta');
+sessionCases();
+logoutCases();
+refusalCases();
+popupCases();
+webSocketCases();
+for (const variant of ['fpm', 'proxy']) {
+  outsiderCases(variant);
+  identityCases(variant);
+  checkVhostCases(variant);
+}
+plainHttpCase();
+identityEverywhereCase();

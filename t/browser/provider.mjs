@@ -1,0 +1,59 @@
+// The OpenID providers of the integration tests, in this process: a test may change a user's claims
+// between two sign-ins.
+import https from 'node:https';
+
+import { createApplication } from '../integration/op/application.mjs';
+import { readSettings } from '../integration/op/settings.mjs';
+import { tls } from './certificates.mjs';
+import { freePort, HOSTS, secrets } from './environment.mjs';
+
+export const PASSWORD = 'password';
+export const CLIENT_ID = 'espocrm';
+
+// Authelia's own logout page, which its users are sent to: ends the session, then goes on to `rd`.
+function autheliaLogout(req, res) {
+  const cookies = (req.headers.cookie ?? '').split('; ').map((cookie) => cookie.split('=')[0]);
+  res.writeHead(302, {
+    location: new URL(req.url, 'https://x').searchParams.get('rd'),
+    'set-cookie': cookies.map((name) => `${name}=; path=/; expires=Thu, 01 Jan 1970 00:00:00 GMT`),
+  }).end();
+}
+
+export class Provider {
+  // `site`: origin of the relying party.
+  static async start(persona, site, { redirect, postLogout, users }) {
+    const provider = new Provider();
+    const port = await freePort();
+    provider.persona = persona;
+    provider.origin = `https://${HOSTS[persona]}:${port}`;
+    provider.settings = readSettings({
+      persona,
+      users,
+      clients: [{
+        client_id: CLIENT_ID,
+        client_secret: secrets.client,
+        redirect_uris: [site + redirect],
+        post_logout_redirect_uris: [site + postLogout],
+      }],
+    });
+    const { issuer, handler } = createApplication(provider.origin, provider.settings);
+    provider.issuer = issuer;
+    provider.requests = [];
+    provider.server = https.createServer(tls, (req, res) => {
+      provider.requests.push(`${req.method} ${req.url.split('?')[0]}`);
+      if (persona === 'authelia' && req.url.startsWith('/logout?')) autheliaLogout(req, res);
+      else handler(req, res);
+    });
+    await new Promise((resolve) => provider.server.listen(port, '127.0.0.1', resolve));
+    return provider;
+  }
+
+  user(name) {
+    return this.settings.users[name];
+  }
+
+  stop() {
+    this.server.closeAllConnections();
+    return new Promise((resolve) => this.server.close(resolve));
+  }
+}
