@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import secrets
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
@@ -134,6 +135,20 @@ def signed(header, payload, key, alg=None):
     if alg.startswith("HS"):
         return compact(header, payload, sign=lambda data: hs_sign(alg, key, data))
     return compact(header, payload, sign=lambda data: key.sign(alg, data))
+
+
+LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+
+
+def logout_token(header, claims, key):
+    """A token with whatever header and claims; `events` and a new `jti` unless given, members of
+    None are left out. The alg "none" has no signature."""
+    claims = {"jti": secrets.token_hex(12), "events": {LOGOUT_EVENT: {}}, **claims}
+    claims = {k: v for k, v in claims.items() if v is not None}
+    header = {k: v for k, v in header.items() if v is not None}
+    if header["alg"] == "none":
+        return compact(header, claims)
+    return signed(header, claims, key)
 
 
 def half_hash(alg, text):

@@ -104,12 +104,18 @@ class Idp:
             self.authorize_response = None
             self.send_iss = True
             self.refresh_tokens = False
+            self.rotate = False  # every refresh token is good for one refresh only
+            self.refresh_claims = None  # fn(claims) -> claims of the ID tokens of refreshes
+            self.refresh_body = None  # fn(body) -> body or Reply of refreshes
             self.access_token = None
             self.endpoints = {}  # overrides of paths in the metadata
             self.auth_methods = ("client_secret_basic", "client_secret_post")
             self.offset = 0  # of the provider's clock, in seconds
             self.codes = {}
             self.access = {}
+            self.refresh = {}  # refresh token -> grant
+            self.refreshes = []  # (time, refresh token) of every refresh request
+            self.revoked = []  # (token, hint) of every revocation
         if not hasattr(self, "requests"):
             self.requests = []
             self.complaints = []
@@ -244,6 +250,7 @@ class Idp:
             "userinfo_endpoint": self.url("userinfo"),
             "jwks_uri": self.url("jwks"),
             "end_session_endpoint": self.url("logout"),
+            "revocation_endpoint": self.url("revoke"),
             "scopes_supported": ["openid", "profile", "email", "groups"],
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
@@ -332,6 +339,8 @@ class Idp:
             return error("invalid_client", 401)
         if method != "none" and secret != self.client_secret:
             return error("invalid_client", 401)
+        if form.get("grant_type") == "refresh_token":
+            return self.refresh_answer(form, error)
         with self.lock:
             grant = self.codes.get(form.get("code"))
             if grant is None or grant["used"]:
@@ -362,13 +371,43 @@ class Idp:
         body = {"access_token": access, "token_type": "Bearer", "expires_in": 300,
                 "id_token": self.id_token(grant, access, code)}
         if self.refresh_tokens:
-            body["refresh_token"] = "rt-" + secrets.token_urlsafe(24)
-            self.canary(body["refresh_token"], "refresh token")
+            body["refresh_token"] = self.new_refresh_token(grant)
         if self.token_body is not None:
             body = self.token_body(body) or body
         return body
 
-    def id_token(self, grant, access="", code=""):
+    def new_refresh_token(self, grant):
+        token = "rt-" + secrets.token_urlsafe(24)
+        self.canary(token, "refresh token")
+        with self.lock:
+            self.refresh[token] = grant
+        return token
+
+    def refresh_answer(self, form, error):
+        token = form.get("refresh_token")
+        with self.lock:
+            self.refreshes.append((time.time(), token))
+            grant = self.refresh.pop(token, None) if self.rotate else self.refresh.get(token)
+        if grant is None:
+            return error("invalid_grant")
+        # The nonce belongs to the answer of the authorization (OIDC Core 12.2).
+        params = {k: v for k, v in grant["params"].items() if k != "nonce"}
+        again = {**grant, "params": params}
+        access = "at-" + secrets.token_urlsafe(24)
+        self.canary(access, "access token")
+        self.access[access] = grant
+        body = {"access_token": access, "token_type": "Bearer", "expires_in": 300,
+                "id_token": self.id_token(again, access, change=self.refresh_claims)}
+        if self.rotate:
+            body["refresh_token"] = self.new_refresh_token(grant)
+        if self.refresh_body is not None:
+            body = self.refresh_body(body) or body
+        if isinstance(body, Reply):
+            return body
+        return Reply({k: v for k, v in body.items() if v is not None},
+                     headers=[("Cache-Control", "no-store")])
+
+    def id_token(self, grant, access="", code="", change=None):
         now = int(time.time()) + self.offset
         claims = {"iss": self.issuer, "sub": grant["user"]["sub"], "aud": self.client_id,
                   "exp": now + 300, "iat": now}
@@ -381,6 +420,8 @@ class Idp:
         self.access_value, self.code_value = access, code
         if self.claims is not None:
             claims = self.claims(claims) or claims
+        if change is not None:
+            claims = change(claims) or claims
         if self.header is not None:
             header = self.header(header) or header
         with self.lock:
@@ -409,3 +450,24 @@ class Idp:
 
     def default_logout(self, _):
         return Reply(b"signed out at the provider", ctype="text/plain")
+
+    def default_revoke(self, request):
+        form = dict(urllib.parse.parse_qsl(request.body.decode(), keep_blank_values=True))
+        client_id, secret, _ = self.client_credentials(request, form)
+        self._check(client_id == self.client_id and secret == self.client_secret,
+                    "revocation without the client's authentication")
+        with self.lock:
+            self.revoked.append((form.get("token"), form.get("token_type_hint")))
+        return Reply(b"", ctype=None)
+
+    def logout_token(self, header=None, key=None, alg=None, **claims):
+        """A logout token (Back-Channel Logout 2.4). `header` and `claims` change the correct one,
+        None takes a member away. `key`: a Key, or the secret of an HS algorithm."""
+        alg = alg or self.alg
+        key = key or (self.client_secret if alg.startswith("HS") else self.key)
+        head = {"alg": alg, "typ": "logout+jwt", "kid": getattr(key, "kid", None), **(header or {})}
+        now = int(time.time()) + self.offset
+        token = forge.logout_token(head, {"iss": self.issuer, "aud": self.client_id, "iat": now,
+                                          "exp": now + 120, **claims}, key)
+        self.canary(token, "logout token")
+        return token
