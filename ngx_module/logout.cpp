@@ -37,7 +37,7 @@ ngx_int_t leave(ngx_http_request_t* r, RequestContext& ctx, const Provider& prov
                                     : config.post_logout_uri;
     if (!end_session_endpoint.empty()) {
         OpensslRandom random;
-        const Result<std::string> state = new_logout_state(random);
+        const Result<std::string> state = random_token(random);
         if (!state) {
             return refuse(r, ctx, &provider, state.error(), {});
         }

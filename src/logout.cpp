@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "oidc/crypto.hpp"
+#include "oidc/bytes.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/uri.hpp"
 
@@ -44,19 +44,6 @@ std::string end_session_url(const LogoutRequest& request) {
         }
     }
     return url;
-}
-
-Result<std::string> new_logout_state(Random& random) {
-    return random_token(random);
-}
-
-Landing check_landing(std::string_view query, std::string_view cookie) {
-    const Argument state = argument(query, "state");
-    if (state.count == 0) {
-        return cookie.empty() ? Landing::plain : Landing::absent;
-    }
-    const bool same = state.count == 1 && state.value && equal_constant_time(*state.value, cookie);
-    return same ? Landing::ours : Landing::strange;
 }
 
 std::string why_not_frontchannel(std::string_view query, std::string_view issuer,

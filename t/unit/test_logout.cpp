@@ -33,27 +33,6 @@ START_TEST(l_08_a_hint_that_is_too_long_is_left_out) {
 }
 END_TEST
 
-START_TEST(l_03_landing) {
-    FakePorts fake;
-    const auto state = new_logout_state(fake.random);
-    ck_assert_result_ok(state);
-    ck_assert_uint_eq(state->size(), 43);
-    FailingRandom random;
-    const auto none = new_logout_state(random);
-    ck_assert_result_is(none, Reason::internal_error);
-    ck_assert(check_landing("", "") == Landing::plain);
-    ck_assert(check_landing("x=1", "") == Landing::plain);
-    ck_assert(check_landing("x=1&state=" + *state, *state) == Landing::ours);
-    ck_assert(check_landing("", *state) == Landing::absent);
-    ck_assert(check_landing("state=", *state) == Landing::strange);
-    ck_assert(check_landing("state=" + *state, "") == Landing::strange);
-    ck_assert(check_landing("state=other", *state) == Landing::strange);
-    ck_assert(check_landing("state=%2", *state) == Landing::strange);
-    ck_assert(check_landing("state=" + *state + "&state=" + *state, *state) == Landing::strange);
-    ck_assert(check_landing("state=", "") == Landing::strange);
-}
-END_TEST
-
 START_TEST(l_27_l_28_front_channel) {
     const auto why_not = [](std::string_view query, std::string_view sid = "sid 1") {
         return why_not_frontchannel(query, "https://op.example/", sid);
@@ -84,7 +63,6 @@ static Suite* logout_suite() {
     tcase_add_test(tcase, l_01_all_parameters);
     tcase_add_test(tcase, empty_parameters_are_not_sent);
     tcase_add_test(tcase, l_08_a_hint_that_is_too_long_is_left_out);
-    tcase_add_test(tcase, l_03_landing);
     tcase_add_test(tcase, l_27_l_28_front_channel);
     suite_add_tcase(suite, tcase);
     return suite;
