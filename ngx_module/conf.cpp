@@ -334,8 +334,7 @@ void finish_providers(ngx_conf_t* cf, MainConf& main) {
     };
     for (const auto& p : main.providers) {
         p->config.keep_id_token = id_token || p->config.logout_token_hint;
-        // What a refresh makes anew, and what a revocation takes back when there is nothing longer.
-        p->config.keep_access_token = access_token || p->config.revoke_on_logout;
+        p->config.keep_access_token = access_token;
         p->config.keep_refresh_token = p->config.session_refresh || p->config.revoke_on_logout;
         p->config.keep_userinfo = userinfo;
         for (const ClaimSet& set : main.claim_sets) {

@@ -186,15 +186,18 @@ void Worker::settle(Refresh& refresh, const Step& step) {
     const auto replace = [&](const Secret& record) {
         const auto done =
             sessions.update(refresh.key, refresh.binding, as_bytes(record.view()), now);
-        if (done == RecordTable::Update::full || done == RecordTable::Update::too_large) {
+        const bool kept =
+            done != RecordTable::Update::full && done != RecordTable::Update::too_large;
+        if (!kept) {
             log.write(LogLevel::error, "the store \"" + refresh.provider.store->name +
                                            "\" has no room for a refreshed session; check size");
         }
+        return kept;
     };
     if (const auto* done = std::get_if<Refreshed>(&step)) {
-        replace(done->record);
-        sessions.release(refresh.key, refresh.binding, 0, now);
-        refresh.zone.count_refresh(RefreshResult::refreshed);
+        const bool kept = replace(done->record);
+        sessions.release(refresh.key, refresh.binding, kept ? 0 : now + kAfterRefusal, now);
+        refresh.zone.count_refresh(kept ? RefreshResult::refreshed : RefreshResult::postponed);
     } else if (const auto* later = std::get_if<RefreshPostponed>(&step)) {
         replace(later->record);
         sessions.release(refresh.key, refresh.binding, later->next_try, now);
@@ -206,6 +209,7 @@ void Worker::settle(Refresh& refresh, const Step& step) {
         log.write(LogLevel::notice, line_of(refresh, "ended it", over->error));
     } else if (const auto* refused = std::get_if<Refuse>(&step)) {
         sessions.release(refresh.key, refresh.binding, now + kAfterRefusal, now);
+        refresh.zone.count_refresh(RefreshResult::postponed);
         log.write(LogLevel::error, line_of(refresh, "was not possible", refused->error));
     }
 }

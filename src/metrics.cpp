@@ -125,7 +125,8 @@ void write_events(const Counters& counters, Writer& w) {
             w.sample({{"reason", reason_info(static_cast<Reason>(i)).code}}, counters.refusals[i]);
         }
     }
-    w.family("oidc_logouts_total", kCounter, "Logouts that ended a session, by kind.");
+    w.family("oidc_logouts_total", kCounter,
+             "Logouts, by kind; of backchannel every accepted token.");
     write_enum<LogoutKind>(w, "kind", counters.logouts);
     w.family("oidc_refreshes_total", kCounter, "Refreshes of sessions, by result.");
     write_enum<RefreshResult>(w, "result", counters.refreshes);
