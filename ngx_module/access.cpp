@@ -13,9 +13,9 @@
 #include "oidc/refresh_flow.hpp"
 #include "oidc/uri.hpp"
 #include "refresh.hpp"
+#include "request_task.hpp"
 #include "request_view.hpp"
 #include "respond.hpp"
-#include "session_zone.hpp"
 
 namespace oidc::ngx {
 namespace {
@@ -136,8 +136,31 @@ std::string asked_return_to(ngx_http_request_t* r, const Provider& provider) {
     return *target;
 }
 
+// What the handler returns when decide() said something else than NGX_OK.
+ngx_int_t undecided(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
+                    ngx_int_t rc) {
+    if (rc == NGX_AGAIN) {
+        return wait_for_outcome(r, ctx);
+    }
+    if (rc == NGX_HTTP_SERVICE_UNAVAILABLE) {
+        clear_identity(r, ctx);
+        return refuse(r, ctx, &provider,
+                      fail(Reason::store_unavailable,
+                           "the session store \"" + provider.store->name + "\" does not answer",
+                           "oidc_session_store"),
+                      {});
+    }
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
 ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
     if (const Endpoint* endpoint = find_endpoint(r)) {
+        if (endpoint->kind != Endpoint::Kind::backchannel) {
+            const ngx_int_t rc = decide(r, ctx, *endpoint->provider);
+            if (rc != NGX_OK) {
+                return undecided(r, ctx, *endpoint->provider, rc);
+            }
+        }
         switch (endpoint->kind) {
             case Endpoint::Kind::logout:
                 return handle_logout(r, ctx, *endpoint->provider);
@@ -154,10 +177,6 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
         }
     }
     const LocConf& location = loc_conf(r);
-    if (location.session_info) {
-        clear_identity(r, ctx);
-        return NGX_DECLINED;
-    }
     Provider* provider = nullptr;
     if (pick_provider(r, location, provider) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -166,8 +185,12 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
         clear_identity(r, ctx);
         return NGX_DECLINED;
     }
-    if (decide(r, ctx, *provider) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (const ngx_int_t rc = decide(r, ctx, *provider); rc != NGX_OK) {
+        return undecided(r, ctx, *provider, rc);
+    }
+    if (location.session_info) {
+        clear_identity(r, ctx);
+        return NGX_DECLINED;
     }
     if (ctx.authenticated) {
         if (provider->config.session_refresh &&
@@ -211,6 +234,22 @@ const std::string& session_cookie_name(ngx_http_request_t* r, const Provider& pr
                                       : provider.session_cookie_http;
 }
 
+std::vector<Digest> presented_keys(ngx_http_request_t* r, RequestContext& ctx,
+                                   const Provider& provider) {
+    std::vector<Digest> keys;
+    const Digest* binding = binding_of(r, provider);
+    const std::string_view name = session_cookie_name(r, provider);
+    for (std::size_t i = 0; binding != nullptr && i < ctx.session_cookie_count; ++i) {
+        Digest key;
+        if (ctx.session_cookies[i].name == name &&
+            provider.store->sessions().key_of(r, ctx, provider, *binding,
+                                              ctx.session_cookies[i].value, key)) {
+            keys.push_back(key);
+        }
+    }
+    return keys;
+}
+
 bool session_key(std::string_view cookie_value, Digest& key, bool& failed) noexcept {
     if (cookie_value.size() != kSessionCookieChars) {
         return false;
@@ -233,36 +272,37 @@ ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider)
     ctx.session = {};
     ctx.assertion = {0, nullptr};
     const Digest* binding = binding_of(r, provider);
-    if (binding == nullptr || provider.store == nullptr) {
+    if (binding == nullptr) {
         return NGX_ERROR;
     }
     const std::string_view name = session_cookie_name(r, provider);
+    SessionStore& store = provider.store->sessions();
     bool ambiguous = false;
     for (std::size_t i = 0; i < ctx.session_cookie_count; ++i) {
-        Digest key;
-        bool failed = false;
-        if (ctx.session_cookies[i].name != name ||
-            !session_key(ctx.session_cookies[i].value, key, failed)) {
-            if (failed) {
+        if (ctx.session_cookies[i].name != name) {
+            continue;
+        }
+        SessionStore::Lookup found;
+        switch (store.find(r, ctx, provider, *binding, ctx.session_cookies[i].value,
+                           keeps_alive(r, provider), found)) {
+            case SessionStore::Find::missing:
+                continue;
+            case SessionStore::Find::found:
+                break;
+            case SessionStore::Find::waiting:
+                return NGX_AGAIN;
+            case SessionStore::Find::unavailable:
+                return NGX_HTTP_SERVICE_UNAVAILABLE;
+            case SessionStore::Find::failed:
                 return NGX_ERROR;
-            }
-            continue;
         }
-        if (ctx.authenticated && key == ctx.session_key) {
-            continue;
-        }
-        SessionZone::Lookup found;
-        if (provider.store->sessions().find(key, *binding, ngx_time(), keeps_alive(r, provider),
-                                            r->pool, found) != NGX_OK) {
-            return NGX_ERROR;
-        }
-        if (!found.found) {
+        if (ctx.authenticated && found.key == ctx.session_key) {
             continue;
         }
         ambiguous = ambiguous || ctx.authenticated;
         ctx.authenticated = true;
         ctx.session = found.view;
-        ctx.session_key = key;
+        ctx.session_key = found.key;
         ctx.session_expires = found.expires;
     }
     if (ambiguous) {
@@ -383,8 +423,14 @@ ngx_int_t subrequest_handler(ngx_http_request_t* r) noexcept try {
         return NGX_DECLINED;
     }
     RequestContext* ctx = find_context(r);
-    if (ctx != nullptr && ctx->sanitized && !ctx->decided && decide(r, *ctx, *provider) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (ctx != nullptr && ctx->sanitized && !ctx->decided) {
+        const ngx_int_t rc = decide(r, *ctx, *provider);
+        if (rc == NGX_AGAIN) {
+            return wait_for_outcome(r, *ctx);
+        }
+        if (rc != NGX_OK) {
+            return rc == NGX_HTTP_SERVICE_UNAVAILABLE ? rc : NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
     }
     if (ctx != nullptr && ctx->decided && ctx->authenticated && ctx->provider == provider) {
         return NGX_DECLINED;

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "request_ctx.hpp"
 
@@ -14,12 +15,18 @@ namespace oidc::ngx {
 ngx_int_t select_provider(ngx_http_request_t* r, const LocConf& location, Provider*& out);
 
 // Looks for a live session of this provider and keeps the answer in the context; a second call for
-// the same provider costs nothing. NGX_ERROR: the caller denies.
+// the same provider costs nothing. NGX_AGAIN: the store has to be waited for (wait_for_outcome),
+// the phase runs again when it has answered. NGX_HTTP_SERVICE_UNAVAILABLE: the store cannot say.
+// NGX_ERROR: the caller denies.
 ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) noexcept;
 
 // The key of a session in the store: SHA-256 of the cookie's value as it is written, which saves
 // decoding it for each request. False: not a session id, or OpenSSL failed (`failed`).
 bool session_key(std::string_view cookie_value, Digest& key, bool& failed) noexcept;
+
+// The keys of the sessions that the browser's cookies name, alive or not.
+std::vector<Digest> presented_keys(ngx_http_request_t* r, RequestContext& ctx,
+                                   const Provider& provider);
 
 // The session cookie's name where browsers reach this location, and the only one that counts.
 const std::string& session_cookie_name(ngx_http_request_t* r, const Provider& provider) noexcept;

@@ -130,6 +130,8 @@ bool add_claim_set_variable(ngx_conf_t* cf, const ClaimSet& set);
 
 // `oidc_provider name { }`
 char* set_provider(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+// `oidc_session_store name { }`
+char* set_session_store(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 
 // ---- lint ------------------------------------------------------------------------------------
 

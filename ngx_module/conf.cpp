@@ -6,10 +6,11 @@
 #include <span>
 
 #include "commands.hpp"
+#include "memory_store.hpp"
 #include "metadata_cache.hpp"
 #include "oidc/crypto.hpp"
+#include "oidc/key_ring.hpp"
 #include "request_ctx.hpp"
-#include "session_zone.hpp"
 
 namespace oidc::ngx {
 
@@ -37,6 +38,14 @@ SrvConf& srv_conf(ngx_http_request_t* r) noexcept {
 
 LocConf& loc_conf(ngx_http_request_t* r) noexcept {
     return *as_loc_conf(ngx_http_get_module_loc_conf(r, ngx_http_auth_oidc_module));
+}
+
+Store::Store() = default;
+
+Store::~Store() {
+    if (!keys.empty()) {
+        cleanse(keys.data(), keys.size() * sizeof(AeadKey));
+    }
 }
 
 MainConf& conf_main(ngx_conf_t* cf) noexcept {
@@ -283,6 +292,30 @@ Store* find_store(const MainConf& main, std::string_view name) noexcept {
     return nullptr;
 }
 
+char* make_sessions(ngx_conf_t* cf, Store& store) {
+    switch (store.type) {
+        case Store::Type::memory:
+            store.sessions_ = MemoryStore::make(cf, store);
+            break;
+        case Store::Type::cookie:
+        case Store::Type::redis:
+            return conf_error(cf, {store.file, store.line},
+                              "this type of oidc_session_store is not supported");
+    }
+    if (store.sessions_ == nullptr) {
+        return conf_fail();
+    }
+    if (!store.keys.empty()) {
+        Result<std::vector<AeadKey>> ring = derive_ring(store.keys, "pending login");
+        if (!ring) {
+            return conf_error(cf, {store.file, store.line}, "no key can be derived from key_file");
+        }
+        store.pending_aead = std::make_unique<Aead>(*ring);
+        cleanse(ring->data(), ring->size() * sizeof(AeadKey));
+    }
+    return conf_ok();
+}
+
 char* finish_stores(ngx_conf_t* cf, MainConf& main) {
     for (const auto& p : main.providers) {
         const bool own = p->store_name.empty();
@@ -304,9 +337,8 @@ char* finish_stores(ngx_conf_t* cf, MainConf& main) {
         main.stores.push_back(std::move(store));
     }
     for (const auto& store : main.stores) {
-        store->zone = SessionZone::add(cf, store->name, store->size);
-        if (store->zone == nullptr) {
-            return conf_fail();
+        if (char* rv = make_sessions(cf, *store); rv != conf_ok()) {
+            return rv;
         }
     }
     return conf_ok();

@@ -16,19 +16,47 @@
 
 namespace oidc::ngx {
 
-class SessionZone;   // session_zone.hpp
+class SessionStore;  // session_store.hpp
 class MetadataZone;  // metadata_cache.hpp
+
+inline constexpr in_port_t kRedisPort = 6379;
+
+// How to reach Redis, or what speaks its protocol.
+struct RedisSettings {
+    struct Server {
+        std::string name;  // as configured, for messages
+        std::string host;  // empty: a unix socket
+        ngx_addr_t address{};
+    };
+    std::vector<Server> servers;  // in the order in which they are tried; a name may give several
+    std::string username;         // empty: the default user
+    Secret password;              // empty: none
+    unsigned database = 0;
+    bool ssl = false;
+    std::string ssl_name;       // checked in the certificate and sent as SNI; empty: the host
+    std::string ca_file;        // empty: the system's bundle
+    ngx_msec_t timeout = 1000;  // of each command, from when it was asked for
+    Seconds local_copy = 2;     // how long a node may go on with what it has read; 0: not at all
+    std::string prefix{"oidc:"};
+};
 
 // One oidc_session_store block, or a provider's own default store.
 struct Store {
+    enum class Type : unsigned char { memory, cookie, redis };
+    Store();
+    ~Store();
     std::string name;
-    std::size_t size = 8 * 1024 * 1024;
-    ngx_shm_zone_t* zone = nullptr;  // data: SessionZone*
-    ngx_str_t file{};                // where it was defined, for messages
+    Type type = Type::memory;
+    std::size_t size = 8 * 1024 * 1024;  // of its shared memory
+    std::vector<AeadKey> keys;           // of key_file; the first seals
+    std::string state_file;              // type memory; empty: none
+    RedisSettings redis;
+    // With keys: seals logins under way, so that another node or a later start can end them.
+    std::unique_ptr<Aead> pending_aead;
+    std::unique_ptr<SessionStore> sessions_;
+    ngx_str_t file{};  // where it was defined, for messages
     ngx_uint_t line = 0;
-    [[nodiscard]] SessionZone& sessions() const noexcept {
-        return *static_cast<SessionZone*>(zone->data);
-    }
+    [[nodiscard]] SessionStore& sessions() const noexcept { return *sessions_; }
 };
 
 // How to reach the provider's endpoints.

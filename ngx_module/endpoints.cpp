@@ -101,7 +101,7 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
                    AuthzResponse response) {
     const Digest* binding = binding_of(r, provider);
     const MetadataCache* cache = MetadataCache::worker();
-    if (binding == nullptr || cache == nullptr || decide(r, ctx, provider) != NGX_OK) {
+    if (binding == nullptr || cache == nullptr) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     const bool https = public_https(r, &provider);
@@ -116,7 +116,7 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
                                  : "no cookie of a login under way belongs to this state"));
     }
     std::optional<PendingLogin> login =
-        open_pending(cookie->value, cache->pending_aead(), *binding);
+        open_pending(cookie->value, pending_aead(provider, *cache), *binding);
     if (login && !equal_constant_time(login->state, response.state)) {
         // That login is not the one that this response ends: it goes on.
         return stale(r, ctx, provider,
@@ -152,18 +152,12 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
 
 // Neither code nor error, on a path that is only there for responses.
 ngx_int_t empty_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
-    if (decide(r, ctx, provider) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
     return stale(r, ctx, provider,
                  fail(Reason::callback_malformed, "the callback has neither code nor error"));
 }
 
 // A response to somebody else's request: the backend's business, for users only, without identity.
 ngx_int_t foreign_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
-    if (decide(r, ctx, provider) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
     ctx.foreign_callback = true;
     return ctx.authenticated ? admit(r, ctx) : challenge(r, ctx, provider);
 }

@@ -8,193 +8,72 @@
 #include "oidc/backchannel_flow.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/page.hpp"
+#include "request_task.hpp"
 #include "request_view.hpp"
 #include "respond.hpp"
-#include "session_zone.hpp"
 
 namespace oidc::ngx {
 namespace {
 
-void on_cleanup(void* data) noexcept {
-    abandon(*static_cast<RequestContext*>(data));
-}
-
-// The outcome of a step. It never runs the request's phases from here, inside somebody else's
-// callback: the posted write event does.
-void deliver(ngx_http_request_t* r, RequestContext& ctx, Event event) noexcept {
-    ctx.outcome = std::make_unique<Event>(std::move(event));
-    ctx.fetch = 0;
-    ctx.ticket = 0;
-    if (ctx.asking) {
-        return;
+// The key that a hexadecimal text names.
+std::optional<Digest> read_key(std::string_view hex) {
+    Digest key{};
+    if (hex.size() != 2 * key.size()) {
+        return std::nullopt;
     }
-    ctx.waiting = false;
-    if (!r->connection->write->posted) {
-        ngx_post_event(r->connection->write, &ngx_posted_events);
-    }
-}
-
-Event take_outcome(RequestContext& ctx) {
-    Event event = std::move(*ctx.outcome);
-    ctx.outcome.reset();
-    return event;
-}
-
-// True when the answer is there already.
-bool ask_provider(ngx_http_request_t* r, RequestContext& ctx, std::uint64_t newer_than) {
-    MetadataCache* cache = MetadataCache::worker();
-    if (cache == nullptr) {
-        ctx.outcome = std::make_unique<Event>(
-            fail(Reason::internal_error, "this process has no metadata cache"));
-        return true;
-    }
-    ctx.asking = true;
-    const MetadataCache::Ticket ticket = cache->want(
-        *ctx.provider, newer_than, [r, &ctx](Result<std::shared_ptr<const ProviderState>> result) {
-            if (result) {
-                deliver(r, ctx, ProviderReady(*std::move(result)));
-            } else {
-                deliver(r, ctx, std::move(result).error());
-            }
-        });
-    ctx.asking = false;
-    if (!ctx.outcome) {
-        ctx.ticket = ticket;
-    }
-    return ctx.outcome != nullptr;
-}
-
-bool start_fetch(ngx_http_request_t* r, RequestContext& ctx, HttpRequest request) {
-    CurlLoop* loop = CurlLoop::worker();
-    if (loop == nullptr) {
-        ctx.outcome = std::make_unique<Event>(
-            fail(Reason::internal_error, "this process has no connections"));
-        return true;
-    }
-    ctx.asking = true;
-    const CurlLoop::Handle handle =
-        loop->start(std::move(request), ctx.provider->transport, [r, &ctx](HttpOutcome outcome) {
-            if (outcome) {
-                deliver(r, ctx, *std::move(outcome));
-            } else {
-                deliver(r, ctx, std::move(outcome).error());
-            }
-        });
-    ctx.asking = false;
-    if (!ctx.outcome) {
-        ctx.fetch = handle;
-    }
-    return ctx.outcome != nullptr;
-}
-
-ngx_int_t wait(ngx_http_request_t* r, RequestContext& ctx) {
-    if (!ctx.cleanup_added) {
-        ngx_http_cleanup_t* cleanup = ngx_http_cleanup_add(r, 0);
-        if (cleanup == nullptr) {
-            abandon(ctx);
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-        cleanup->handler = on_cleanup;
-        cleanup->data = &ctx;
-        ctx.cleanup_added = true;
-    }
-    ngx_event_t* read = r->connection->read;
-    if (read->ready) {
-        if (!read->posted) {
-            ngx_post_event(read, &ngx_posted_events);
-        }
-    } else if (ngx_handle_read_event(read, 0) != NGX_OK) {
-        abandon(ctx);
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_core_run_phases;
-    ctx.waiting = true;
-    return NGX_AGAIN;
-}
-
-void erase_former(RequestContext& ctx, const Digest& fresh, std::string_view replaces) {
-    SessionZone& sessions = ctx.provider->store->sessions();
-    if (ctx.authenticated && ctx.session_key != fresh) {
-        sessions.erase(ctx.session_key);
-    }
-    const std::string fresh_hex = hex_encode(fresh);
-    Digest former{};
-    if (replaces.size() != 2 * former.size() || replaces == fresh_hex) {
-        return;
-    }
-    for (std::size_t i = 0; i < former.size(); ++i) {
-        u_char digits[2] = {static_cast<u_char>(replaces[2 * i]),
-                            static_cast<u_char>(replaces[2 * i + 1])};
+    for (std::size_t i = 0; i < key.size(); ++i) {
+        u_char digits[2] = {static_cast<u_char>(hex[2 * i]), static_cast<u_char>(hex[2 * i + 1])};
         const ngx_int_t byte = ngx_hextoi(digits, sizeof(digits));
         if (byte == NGX_ERROR) {
-            return;
+            return std::nullopt;
         }
-        former[i] = static_cast<std::uint8_t>(byte);
+        key[i] = static_cast<std::uint8_t>(byte);
     }
-    sessions.erase(former);
+    return key;
 }
 
-// A session id as its cookie carries it, wiped when it goes.
-Secret cookie_value(const Secret& id) {
-    std::string text = base64url_encode(as_bytes(id.view()));
-    Secret value(text);
-    cleanse(text.data(), text.size());
-    return value;
+// True when the outcome is there already.
+bool store_session(ngx_http_request_t* r, RequestContext& ctx, StoreSession step) {
+    const Provider& provider = *ctx.provider;
+    const Digest* binding = binding_of(r, provider);
+    const std::optional<SessionView> session = SessionView::open(step.record.view());
+    if (binding == nullptr || !session) {
+        ctx.outcome = std::make_unique<Event>(
+            binding == nullptr
+                ? fail(Reason::internal_error, "the server has no binding for this provider")
+                : fail(Reason::internal_error, "the new session cannot be read"));
+        return true;
+    }
+    SessionStore::NewSession fresh;
+    fresh.provider = &provider;
+    fresh.meta.binding = *binding;
+    fresh.meta.expires = step.expires;
+    fresh.meta.idle_timeout = step.idle_timeout;
+    fresh.meta.sid_tag = sid_tag(provider, session->sid());
+    fresh.meta.sub_tag = sub_tag(provider, session->sub());
+    if (ctx.authenticated) {
+        fresh.replaces.push_back(ctx.session_key);
+    }
+    if (const std::optional<Digest> former = read_key(step.replaces)) {
+        fresh.replaces.push_back(*former);
+    }
+    fresh.limit = provider.session_limit;
+    fresh.id = std::move(step.id);
+    fresh.record = std::move(step.record);
+    return ask_store(r, ctx, ctx.inserted, [&](auto done) {
+        return provider.store->sessions().insert(std::move(fresh), std::move(done));
+    });
 }
 
-// session_limit: the user's oldest sessions make room for the new one.
-void enforce_limit(ngx_http_request_t* r, const Provider& provider, const RecordTable::Meta& meta,
-                   const Digest& fresh, std::string_view user) {
-    if (provider.session_limit == 0) {
-        return;
-    }
-    const std::size_t ended = provider.store->sessions().keep_newest(
-        meta.sub_tag, meta.binding, provider.session_limit, ngx_time(), &fresh);
-    if (ended > 0) {
+void log_limit(ngx_http_request_t* r, const RequestContext& ctx, const Secret& record) {
+    const std::optional<SessionView> session = SessionView::open(record.view());
+    if (ctx.inserted.ended > 0 && session) {
         NgxLog(r->connection->log)
-            .write(LogLevel::info, "session_limit of provider \"" + provider.config.name +
-                                       "\" ended " + std::to_string(ended) +
-                                       " older sessions of \"" + std::string(user) + "\"");
+            .write(LogLevel::info, "session_limit of provider \"" + ctx.provider->config.name +
+                                       "\" ended " + std::to_string(ctx.inserted.ended) +
+                                       " older sessions of \"" + std::string(session->username()) +
+                                       "\"");
     }
-}
-
-Event store(ngx_http_request_t* r, RequestContext& ctx, const StoreSession& step) {
-    const Digest* binding = binding_of(r, *ctx.provider);
-    if (binding == nullptr) {
-        return fail(Reason::internal_error, "the server has no binding for this provider");
-    }
-    Digest key;
-    bool failed = false;
-    if (!session_key(cookie_value(step.id).view(), key, failed)) {
-        return fail(Reason::internal_error, "the session has no key");
-    }
-    const std::string_view record = step.record.view();
-    const std::optional<SessionView> session = SessionView::open(record);
-    if (!session) {
-        return fail(Reason::internal_error, "the new session cannot be read");
-    }
-    RecordTable::Meta meta;
-    meta.binding = *binding;
-    meta.expires = step.expires;
-    meta.idle_timeout = step.idle_timeout;
-    meta.sid_tag = sid_tag(*ctx.provider, session->sid());
-    meta.sub_tag = sub_tag(*ctx.provider, session->sub());
-    switch (ctx.provider->store->sessions().insert(key, meta, as_bytes(record), ngx_time())) {
-        case RecordTable::Insert::ok:
-            erase_former(ctx, key, step.replaces);
-            enforce_limit(r, *ctx.provider, meta, key, session->username());
-            return StoreDone{};
-        case RecordTable::Insert::too_large:
-            return fail(Reason::session_too_large,
-                        "a session of " + std::to_string(record.size()) +
-                            " bytes does not fit the store \"" + ctx.provider->store->name + "\"",
-                        "scope");
-        case RecordTable::Insert::full:
-            break;
-    }
-    return fail(Reason::store_full,
-                "the store \"" + ctx.provider->store->name + "\" is full of live sessions", "size");
 }
 
 void expire_clear_cookies(RequestContext& ctx, bool https) {
@@ -231,11 +110,10 @@ void set_session_cookie(ngx_http_request_t* r, RequestContext& ctx, const Logged
     if (!same_user) {
         expire_clear_cookies(ctx, https);
     }
-    const Secret id = cookie_value(done.id);
     const Seconds lifetime = done.expires - ngx_time();
-    ctx.set_cookies.push_back(set_cookie(session_cookie_name(r, provider), id.view(),
-                                         session_cookie_attributes(provider, https),
-                                         static_cast<long>(lifetime)));
+    ctx.set_cookies.push_back(
+        set_cookie(session_cookie_name(r, provider), ctx.inserted.cookie.view(),
+                   session_cookie_attributes(provider, https), static_cast<long>(lifetime)));
 }
 
 // `callback forward`: the very request goes on to the backend, now with its session.
@@ -247,13 +125,13 @@ ngx_int_t forward_callback(ngx_http_request_t* r, RequestContext& ctx, const Log
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     const std::optional<SessionView> session = SessionView::open(view(record));
-    bool failed = false;
-    if (!session || !session_key(cookie_value(done.id).view(), ctx.session_key, failed)) {
+    if (!session) {
         return refuse(r, ctx, ctx.provider,
                       fail(Reason::internal_error, "the new session cannot be read"),
                       ctx.start_again);
     }
     ctx.session = *session;
+    ctx.session_key = ctx.inserted.key;
     ctx.session_expires = done.expires;
     ctx.authenticated = true;
     ctx.decided = true;
@@ -263,6 +141,7 @@ ngx_int_t forward_callback(ngx_http_request_t* r, RequestContext& ctx, const Log
 
 ngx_int_t logged_in(ngx_http_request_t* r, RequestContext& ctx, const LoggedIn& done) {
     metadata_zone(r).count_login();
+    log_limit(r, ctx, done.record);
     set_session_cookie(r, ctx, done);
     std::string target = done.return_to;
     if (target.find('#') == std::string::npos) {
@@ -279,14 +158,16 @@ ngx_int_t run(ngx_http_request_t* r, RequestContext& ctx, Step step) {
     for (;;) {
         if (auto* need = std::get_if<NeedProvider>(&step)) {
             if (!ask_provider(r, ctx, need->newer_than)) {
-                return wait(r, ctx);
+                return wait_for_outcome(r, ctx);
             }
         } else if (auto* fetch = std::get_if<Fetch>(&step)) {
             if (!start_fetch(r, ctx, std::move(fetch->request))) {
-                return wait(r, ctx);
+                return wait_for_outcome(r, ctx);
             }
         } else if (auto* session = std::get_if<StoreSession>(&step)) {
-            ctx.outcome = std::make_unique<Event>(store(r, ctx, *session));
+            if (!store_session(r, ctx, std::move(*session))) {
+                return wait_for_outcome(r, ctx);
+            }
         } else {
             break;
         }
@@ -320,18 +201,10 @@ bool read_parameters(ngx_http_request_t* r, const Provider& provider, AuthzParam
 }
 
 // The key of the session that the browser has or had, for the new one to replace.
-std::string former_session_key(ngx_http_request_t* r, const RequestContext& ctx,
+std::string former_session_key(ngx_http_request_t* r, RequestContext& ctx,
                                const Provider& provider) {
-    const std::string_view name = session_cookie_name(r, provider);
-    for (std::size_t i = 0; i < ctx.session_cookie_count; ++i) {
-        Digest key;
-        bool failed = false;
-        if (ctx.session_cookies[i].name == name &&
-            session_key(ctx.session_cookies[i].value, key, failed)) {
-            return hex_encode(key);
-        }
-    }
-    return {};
+    const std::vector<Digest> keys = presented_keys(r, ctx, provider);
+    return keys.empty() ? std::string() : hex_encode(keys.front());
 }
 
 // Makes the flow of a new login. Errors: why it cannot start.
@@ -362,7 +235,7 @@ Status make_login(ngx_http_request_t* r, RequestContext& ctx, Provider& provider
     ctx.provider = &provider;
     ctx.start_again = input.return_to;
     ctx.flow_ports = std::make_unique<FlowPorts>(r->connection->log);
-    ctx.flow = std::make_unique<LoginFlow>(provider.config, cache->pending_aead(),
+    ctx.flow = std::make_unique<LoginFlow>(provider.config, pending_aead(provider, *cache),
                                            ctx.flow_ports->ports(), std::move(input));
     ctx.task = RequestContext::Task::login;
     return Unit{};
@@ -370,23 +243,9 @@ Status make_login(ngx_http_request_t* r, RequestContext& ctx, Provider& provider
 
 }  // namespace
 
-void abandon(RequestContext& ctx) noexcept {
-    if (ctx.fetch != 0) {
-        if (CurlLoop* loop = CurlLoop::worker()) {
-            loop->cancel(ctx.fetch);
-        }
-        ctx.fetch = 0;
-    }
-    if (ctx.ticket != 0) {
-        if (MetadataCache* cache = MetadataCache::worker()) {
-            cache->cancel(ctx.ticket);
-        }
-        ctx.ticket = 0;
-    }
-    ctx.waiting = false;
-    ctx.outcome.reset();
-    ctx.flow.reset();
-    ctx.task = RequestContext::Task::none;
+const Aead& pending_aead(const Provider& provider, const MetadataCache& cache) noexcept {
+    return provider.store->pending_aead != nullptr ? *provider.store->pending_aead
+                                                   : cache.pending_aead();
 }
 
 ngx_int_t begin_login(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
@@ -440,21 +299,11 @@ ngx_int_t begin_backchannel(ngx_http_request_t* r, RequestContext& ctx, Provider
     return run(r, ctx, ctx.flow->start());
 }
 
-ngx_int_t begin_end_session(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
-    ctx.provider = &provider;
-    ctx.task = RequestContext::Task::logout;
-    if (!ask_provider(r, ctx, 0)) {
-        return wait(r, ctx);
-    }
-    return continue_task(r, ctx);
-}
-
 ngx_int_t continue_task(ngx_http_request_t* r, RequestContext& ctx) {
     r->read_event_handler = ngx_http_block_reading;
     Event event = take_outcome(ctx);
-    if (ctx.task == RequestContext::Task::logout) {
-        ctx.task = RequestContext::Task::none;
-        return finish_logout(r, ctx, std::move(event));
+    if (ctx.next) {
+        return std::exchange(ctx.next, nullptr)(std::move(event));
     }
     if (ctx.flow == nullptr) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -9,9 +9,6 @@
 
 namespace oidc::ngx {
 
-// Cancels whatever the request waits for. Nothing is called back afterwards.
-void abandon(RequestContext& ctx) noexcept;
-
 // No session: to the provider, and back to `return_to` one day.
 ngx_int_t begin_login(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
                       std::string return_to);
@@ -27,8 +24,9 @@ ngx_int_t begin_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& p
 ngx_int_t begin_backchannel(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
                             std::string logout_token);
 
-// For logout: calls finish_logout, at once or later.
-ngx_int_t begin_end_session(ngx_http_request_t* r, RequestContext& ctx, Provider& provider);
+// Seals and opens logins under way: with the key file of the provider's store when it has one, so
+// that every node can end what another began, else with this machine's own key.
+const Aead& pending_aead(const Provider& provider, const MetadataCache& cache) noexcept;
 
 // The outcome that was waited for has come.
 ngx_int_t continue_task(ngx_http_request_t* r, RequestContext& ctx);

@@ -6,9 +6,9 @@
 #include "oidc/logout.hpp"
 #include "oidc/page.hpp"
 #include "oidc/revocation.hpp"
+#include "request_task.hpp"
 #include "request_view.hpp"
 #include "respond.hpp"
-#include "session_zone.hpp"
 
 namespace oidc::ngx {
 namespace {
@@ -79,22 +79,42 @@ void revoke(const RequestContext& ctx, const Provider& provider, const ProviderS
     loop->start(*std::move(request), provider.transport, done);
 }
 
+ngx_int_t finish_logout(ngx_http_request_t* r, RequestContext& ctx, const Event& outcome) {
+    const Provider& provider = *ctx.provider;
+    if (const auto* ready = std::get_if<ProviderReady>(&outcome)) {
+        revoke(ctx, provider, **ready);
+        return leave(r, ctx, provider, (*ready)->metadata.end_session_endpoint);
+    }
+    if (const auto* error = std::get_if<Error>(&outcome)) {
+        // The session here has ended all the same; the provider's lasts until it times out.
+        NgxLog(r->connection->log)
+            .write(LogLevel::warn,
+                   "logout at provider \"" + provider.config.name + "\" is local only: " +
+                       std::string(reason_info(error->reason).code) + ": " + error->detail);
+    }
+    return leave(r, ctx, provider, provider.config.end_session_endpoint);
+}
+
 }  // namespace
 
-// Ends every session of this provider whose cookie the browser presented.
-void end_sessions(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider) {
-    const std::string_view name = session_cookie_name(r, provider);
-    for (std::size_t i = 0; i < ctx.session_cookie_count; ++i) {
-        Digest key;
-        bool failed = false;
-        if (ctx.session_cookies[i].name == name &&
-            session_key(ctx.session_cookies[i].value, key, failed)) {
-            provider.store->sessions().erase(key);
-        }
-    }
+ngx_int_t end_sessions(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
+                       const std::function<ngx_int_t()>& next) {
+    std::vector<Digest> keys = presented_keys(r, ctx, provider);
     ctx.authenticated = false;
     ctx.session = {};
     ctx.assertion = {0, nullptr};
+    if (keys.empty()) {
+        return next();
+    }
+    ctx.provider = &provider;
+    const bool ready = ask_store(r, ctx, ctx.erased, [&](auto done) {
+        return provider.store->sessions().erase(provider, std::move(keys), std::move(done));
+    });
+    return when_ready(r, ctx, ready, [r, &ctx, next](const Event& event) {
+        const auto* error = std::get_if<Error>(&event);
+        // The cookie stays: the session has not ended, and the user must know.
+        return error != nullptr ? refuse(r, ctx, ctx.provider, *error, {}) : next();
+    });
 }
 
 void expire_cookies(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider) {
@@ -122,9 +142,6 @@ ngx_int_t handle_logout(ngx_http_request_t* r, RequestContext& ctx, Provider& pr
         return refuse(r, ctx, &provider, fail(Reason::logout_cross_site, why_not),
                       provider.logout_path);
     }
-    if (decide(r, ctx, provider) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
     if (ctx.authenticated) {
         // The record is the request's own copy and outlives the session.
         ctx.ended_session = ctx.session;
@@ -132,31 +149,19 @@ ngx_int_t handle_logout(ngx_http_request_t* r, RequestContext& ctx, Provider& pr
             ctx.logout_hint = Secret(ctx.session.id_token());
         }
     }
-    end_sessions(r, ctx, provider);
-    expire_cookies(r, ctx, provider);
-    const bool revokes = provider.config.revoke_on_logout && !ctx.ended_session.provider().empty();
-    const bool endpoint_known =
-        !provider.config.end_session_endpoint.empty() || !provider.config.needs_discovery();
-    if (endpoint_known && !revokes) {
-        return leave(r, ctx, provider, provider.config.end_session_endpoint);
-    }
-    return begin_end_session(r, ctx, provider);
-}
-
-ngx_int_t finish_logout(ngx_http_request_t* r, RequestContext& ctx, Event outcome) {
-    const Provider& provider = *ctx.provider;
-    if (const auto* ready = std::get_if<ProviderReady>(&outcome)) {
-        revoke(ctx, provider, **ready);
-        return leave(r, ctx, provider, (*ready)->metadata.end_session_endpoint);
-    }
-    if (const auto* error = std::get_if<Error>(&outcome)) {
-        // The session here has ended all the same; the provider's lasts until it times out.
-        NgxLog(r->connection->log)
-            .write(LogLevel::warn,
-                   "logout at provider \"" + provider.config.name + "\" is local only: " +
-                       std::string(reason_info(error->reason).code) + ": " + error->detail);
-    }
-    return leave(r, ctx, provider, provider.config.end_session_endpoint);
+    return end_sessions(r, ctx, provider, [r, &ctx, &provider] {
+        expire_cookies(r, ctx, provider);
+        const bool revokes =
+            provider.config.revoke_on_logout && !ctx.ended_session.provider().empty();
+        const bool endpoint_known =
+            !provider.config.end_session_endpoint.empty() || !provider.config.needs_discovery();
+        if (endpoint_known && !revokes) {
+            return leave(r, ctx, provider, provider.config.end_session_endpoint);
+        }
+        return when_ready(r, ctx, ask_provider(r, ctx, 0), [r, &ctx](const Event& outcome) {
+            return finish_logout(r, ctx, outcome);
+        });
+    });
 }
 
 }  // namespace oidc::ngx

@@ -1,6 +1,8 @@
 // Everything that ends a session before its time: the user's logout, and the provider's.
 #pragma once
 
+#include <functional>
+
 #include "ngx.hpp"
 #include "request_ctx.hpp"
 
@@ -8,8 +10,6 @@ namespace oidc::ngx {
 
 // RP-initiated logout, at logout_uri.
 ngx_int_t handle_logout(ngx_http_request_t* r, RequestContext& ctx, Provider& provider);
-// `outcome` answers whether the provider has an end-session endpoint.
-ngx_int_t finish_logout(ngx_http_request_t* r, RequestContext& ctx, Event outcome);
 
 // Front-channel logout: the provider's page loads frontchannel_logout_uri in an iframe.
 ngx_int_t handle_frontchannel(ngx_http_request_t* r, RequestContext& ctx, Provider& provider);
@@ -22,8 +22,10 @@ ngx_int_t finish_backchannel(ngx_http_request_t* r, RequestContext& ctx, const E
 ngx_int_t refuse_backchannel(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
                              const Error& error);
 
-// Ends every session of this provider whose cookie the browser presented.
-void end_sessions(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider);
+// Ends every session of this provider whose cookie the browser presented; then `next`, or, when the
+// store cannot do so, a refusal.
+ngx_int_t end_sessions(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
+                       const std::function<ngx_int_t()>& next);
 // The session cookie and those of clear_cookies.
 void expire_cookies(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider);
 

@@ -5,6 +5,7 @@
 #include "ports_ngx.hpp"
 #include "refresh.hpp"
 #include "request_ctx.hpp"
+#include "session_store.hpp"
 #include "session_zone.hpp"
 
 #if !(NGX_PCRE)
@@ -60,12 +61,21 @@ bool serves_requests() noexcept {
     return ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE;
 }
 
+ngx_int_t init_stores(ngx_cycle_t* cycle) noexcept {
+    for (const auto& store : cycle_main_conf(cycle)->stores) {
+        if (store->sessions().init_process(cycle) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+    return NGX_OK;
+}
+
 ngx_int_t init_process(ngx_cycle_t* cycle) noexcept {
     if (!serves_requests() || cycle_main_conf(cycle) == nullptr) {
         return NGX_OK;
     }
     if (init_worker_ports() != NGX_OK || CurlLoop::init_process(cycle) != NGX_OK ||
-        SessionZone::init_process(cycle) != NGX_OK ||
+        SessionZone::init_process(cycle) != NGX_OK || init_stores(cycle) != NGX_OK ||
         MetadataCache::init_process(cycle) != NGX_OK || Refresher::init_process() != NGX_OK) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "oidc: the worker cannot be initialised");
         return NGX_ERROR;
@@ -78,6 +88,9 @@ void exit_process(ngx_cycle_t* cycle) noexcept {
         return;
     }
     Refresher::exit_process();
+    for (const auto& store : cycle_main_conf(cycle)->stores) {
+        store->sessions().exit_process();
+    }
     MetadataCache::exit_process();
     CurlLoop::exit_process();
     exit_worker_ports();

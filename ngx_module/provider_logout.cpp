@@ -10,9 +10,9 @@
 #include "oidc/page.hpp"
 #include "oidc/record_table.hpp"
 #include "oidc/uri.hpp"
+#include "request_task.hpp"
 #include "request_view.hpp"
 #include "respond.hpp"
-#include "session_zone.hpp"
 
 namespace oidc::ngx {
 namespace {
@@ -113,6 +113,29 @@ ngx_int_t read_body(ngx_http_request_t* r, RequestContext& ctx) {
     return NGX_DONE;
 }
 
+// True when the outcome is there already.
+bool end_owned(ngx_http_request_t* r, RequestContext& ctx, RecordTable::Tag which,
+               std::uint64_t tag) {
+    const Provider& provider = *ctx.provider;
+    return ask_store(r, ctx, ctx.ended, [&](auto done) {
+        return provider.store->sessions().erase_owner(provider, which, tag, std::move(done));
+    });
+}
+
+bool ended_any(const RequestContext& ctx) noexcept {
+    return !ctx.ended.counted || ctx.ended.sessions > 0;
+}
+
+ngx_int_t accept_backchannel(ngx_http_request_t* r, RequestContext& ctx) {
+    metadata_zone(r).count_logout(LogoutKind::backchannel);
+    const std::string count =
+        ctx.ended.counted ? std::to_string(ctx.ended.sessions) + " sessions" : "the sessions";
+    NgxLog(r->connection->log)
+        .write(LogLevel::info, "back-channel logout at provider \"" + ctx.provider->config.name +
+                                   "\" ended " + count);
+    return send_respond(r, backchannel_page());
+}
+
 }  // namespace
 
 std::uint64_t sid_tag(const Provider& provider, std::string_view sid) {
@@ -129,30 +152,37 @@ ngx_int_t handle_frontchannel(ngx_http_request_t* r, RequestContext& ctx, Provid
         return method_not_allowed(r, ctx, provider, "a front-channel logout must come with GET",
                                   "GET, HEAD");
     }
-    if (decide(r, ctx, provider) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    ctx.provider = &provider;
     if (ctx.authenticated) {
         const std::string why_not =
             why_not_frontchannel(view(r->args), provider.config.issuer, ctx.session.sid());
-        if (why_not.empty()) {
-            metadata_zone(r).count_logout(LogoutKind::frontchannel);
-            end_sessions(r, ctx, provider);
-            expire_cookies(r, ctx, provider);
-        } else {
+        if (!why_not.empty()) {
             NgxLog(r->connection->log)
                 .write(LogLevel::notice, "front-channel logout at provider \"" +
                                              provider.config.name + "\" ends nothing: " + why_not);
+            return send_respond(r, frontchannel_page());
         }
-    } else if (const std::string sid = named_sid(r, provider); !sid.empty()) {
-        // The frame of another site comes without our cookie, which is SameSite.
-        const std::size_t ended = provider.store->sessions().erase_tagged(
-            RecordTable::Tag::sid, sid_tag(provider, sid), nullptr, ngx_time());
-        if (ended > 0) {
+        return end_sessions(r, ctx, provider, [r, &ctx, &provider] {
             metadata_zone(r).count_logout(LogoutKind::frontchannel);
-        }
+            expire_cookies(r, ctx, provider);
+            return send_respond(r, frontchannel_page());
+        });
     }
-    return send_respond(r, frontchannel_page());
+    const std::string sid = named_sid(r, provider);
+    if (sid.empty()) {
+        return send_respond(r, frontchannel_page());
+    }
+    // The frame of another site comes without our cookie, which is SameSite.
+    return when_ready(r, ctx, end_owned(r, ctx, RecordTable::Tag::sid, sid_tag(provider, sid)),
+                      [r, &ctx](const Event& event) {
+                          if (const auto* error = std::get_if<Error>(&event)) {
+                              return refuse(r, ctx, ctx.provider, *error, {});
+                          }
+                          if (ended_any(ctx)) {
+                              metadata_zone(r).count_logout(LogoutKind::frontchannel);
+                          }
+                          return send_respond(r, frontchannel_page());
+                      });
 }
 
 ngx_int_t handle_backchannel(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
@@ -196,22 +226,29 @@ ngx_int_t refuse_backchannel(ngx_http_request_t* r, RequestContext& ctx, const P
 
 ngx_int_t finish_backchannel(ngx_http_request_t* r, RequestContext& ctx, const EndSessions& end) {
     const Provider& provider = *ctx.provider;
-    const Seconds now = ngx_time();
-    if (!metadata_zone(r).use_once(end.jti_digest, end.remember_until, now)) {
-        return refuse_backchannel(r, ctx, provider,
-                                  fail(Reason::logout_token_replayed, "the token was used before"));
-    }
-    SessionZone& sessions = provider.store->sessions();
-    const std::size_t ended =
-        end.sid.empty()
-            ? sessions.erase_tagged(RecordTable::Tag::sub, sub_tag(provider, end.sub), nullptr, now)
-            : sessions.erase_tagged(RecordTable::Tag::sid, sid_tag(provider, end.sid), nullptr,
-                                    now);
-    metadata_zone(r).count_logout(LogoutKind::backchannel);
-    NgxLog(r->connection->log)
-        .write(LogLevel::info, "back-channel logout at provider \"" + provider.config.name +
-                                   "\" ended " + std::to_string(ended) + " sessions");
-    return send_respond(r, backchannel_page());
+    const auto which = end.sid.empty() ? RecordTable::Tag::sub : RecordTable::Tag::sid;
+    const std::uint64_t tag =
+        end.sid.empty() ? sub_tag(provider, end.sub) : sid_tag(provider, end.sid);
+    const bool asked = ask_store(r, ctx, ctx.first_use, [&](auto done) {
+        return provider.store->sessions().use_once(end.jti_digest, end.remember_until,
+                                                   std::move(done));
+    });
+    ctx.task = RequestContext::Task::backchannel;
+    return when_ready(r, ctx, asked, [r, &ctx, which, tag](const Event& used) {
+        if (const auto* error = std::get_if<Error>(&used)) {
+            return refuse_backchannel(r, ctx, *ctx.provider, *error);
+        }
+        if (!ctx.first_use) {
+            return refuse_backchannel(
+                r, ctx, *ctx.provider,
+                fail(Reason::logout_token_replayed, "the token was used before"));
+        }
+        return when_ready(r, ctx, end_owned(r, ctx, which, tag), [r, &ctx](const Event& event) {
+            const auto* error = std::get_if<Error>(&event);
+            return error != nullptr ? refuse_backchannel(r, ctx, *ctx.provider, *error)
+                                    : accept_backchannel(r, ctx);
+        });
+    });
 }
 
 }  // namespace oidc::ngx

@@ -5,7 +5,7 @@
 #include "oidc/refresh_flow.hpp"
 #include "request_view.hpp"
 #include "respond.hpp"
-#include "session_zone.hpp"
+#include "session_store.hpp"
 
 namespace oidc::ngx {
 namespace {
@@ -39,6 +39,7 @@ struct Refresh {
     bool asking = false;
     CurlLoop::Handle fetch = 0;
     MetadataCache::Ticket ticket = 0;
+    SessionStore::Ticket store_ticket = 0;
     std::list<Refresh>::iterator self;
 };
 
@@ -52,7 +53,6 @@ class Worker final : public Refresher {
     bool ask_provider(Refresh& refresh, std::uint64_t newer_than);
     bool start_fetch(Refresh& refresh, HttpRequest request);
     void deliver(Refresh& refresh, Event event) noexcept;
-    void settle(Refresh& refresh, const Step& step);
     void end(Refresh& refresh) noexcept;
 
     std::list<Refresh> refreshes_;
@@ -77,20 +77,93 @@ std::string line_of(const Refresh& refresh, const char* what, const Error& error
     return line;
 }
 
+// The record of a session takes the place of the old one, and the lease ends. What is captured
+// lives as long as the worker: the refresh itself is over.
+void replace(const Refresh& refresh, const Secret& record, Seconds not_before,
+             RefreshResult result) {
+    SessionStore& store = refresh.provider.store->sessions();
+    const auto written = [&provider = refresh.provider, &zone = refresh.zone, key = refresh.key,
+                          binding = refresh.binding, not_before,
+                          result](const Result<RecordTable::Update>& done) {
+        const bool kept =
+            done && *done != RecordTable::Update::full && *done != RecordTable::Update::too_large;
+        if (!kept) {
+            NgxLog(ngx_cycle->log)
+                .write(LogLevel::error,
+                       "a refreshed session is lost: the store \"" + provider.store->name + "\" " +
+                           (done ? "has no room for it; check size" : "does not answer"));
+        }
+        provider.store->sessions().release(provider, key, binding,
+                                           kept ? not_before : ngx_time() + kAfterRefusal);
+        zone.count_refresh(kept ? result : RefreshResult::postponed);
+    };
+    store.update(refresh.provider, refresh.key, refresh.binding, record.clone(), written);
+}
+
+// Writes what became of the session. A session that has ended meanwhile stays ended.
+void settle(const Refresh& refresh, const Step& step) {
+    SessionStore& store = refresh.provider.store->sessions();
+    NgxLog log(ngx_cycle->log);
+    if (const auto* done = std::get_if<Refreshed>(&step)) {
+        replace(refresh, done->record, 0, RefreshResult::refreshed);
+    } else if (const auto* later = std::get_if<RefreshPostponed>(&step)) {
+        log.write(LogLevel::warn, line_of(refresh, "failed for now", later->error));
+        replace(refresh, later->record, later->next_try, RefreshResult::postponed);
+    } else if (const auto* over = std::get_if<RefreshEnded>(&step)) {
+        refresh.zone.count_refresh(RefreshResult::ended);
+        log.write(LogLevel::notice, line_of(refresh, "ended it", over->error));
+        store.erase(refresh.provider, {refresh.key},
+                    [&provider = refresh.provider](const Result<Unit>& erased) {
+                        if (!erased) {
+                            NgxLog(ngx_cycle->log)
+                                .write(LogLevel::error,
+                                       "a session that the provider has ended "
+                                       "lives on: the store \"" +
+                                           provider.store->name + "\" does not answer");
+                        }
+                    });
+    } else if (const auto* refused = std::get_if<Refuse>(&step)) {
+        store.release(refresh.provider, refresh.key, refresh.binding, ngx_time() + kAfterRefusal);
+        refresh.zone.count_refresh(RefreshResult::postponed);
+        log.write(LogLevel::error, line_of(refresh, "was not possible", refused->error));
+    }
+}
+
 void Worker::begin(ngx_http_request_t* r, const RequestContext& ctx) noexcept try {
     Provider& provider = *ctx.provider;
     const Digest* binding = binding_of(r, provider);
-    const Seconds now = ngx_time();
     // A worker that is leaving would end before the answer comes.
-    if (binding == nullptr || ngx_exiting || ngx_quit || ngx_terminate ||
-        !provider.store->sessions().lease(ctx.session_key, *binding, now, lease_of(provider))) {
+    if (binding == nullptr || ngx_exiting || ngx_quit || ngx_terminate) {
+        return;
+    }
+    SessionStore& store = provider.store->sessions();
+    const Seconds seconds = lease_of(provider);
+    const SessionStore::Lease lease = store.try_lease(
+        provider, {ctx.session, ctx.session_key, ctx.session_expires, {}}, *binding, seconds);
+    if (lease == SessionStore::Lease::refused) {
         return;
     }
     refreshes_.emplace_back(*this, provider, metadata_zone(r), ctx.session_key, *binding,
                             ctx.session);
     Refresh& refresh = refreshes_.back();
     refresh.self = std::prev(refreshes_.end());
-    run(refresh, refresh.flow.start());
+    if (lease == SessionStore::Lease::granted) {
+        run(refresh, refresh.flow.start());
+        return;
+    }
+    const SessionStore::Ticket ticket =
+        store.confirm_lease(provider, refresh.key, refresh.binding, seconds,
+                            [this, &refresh](const Result<bool>& granted) {
+                                refresh.store_ticket = 0;
+                                if (granted && *granted) {
+                                    run(refresh, refresh.flow.start());
+                                } else {
+                                    end(refresh);
+                                }
+                            });
+    if (ticket != 0) {
+        refresh.store_ticket = ticket;
+    }
 } catch (...) {
     // The lease ends by itself.
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "oidc: no memory to refresh a session");
@@ -178,42 +251,6 @@ void Worker::deliver(Refresh& refresh, Event event) noexcept {
     }
 }
 
-// Writes what became of the session. A session that has ended meanwhile stays ended.
-void Worker::settle(Refresh& refresh, const Step& step) {
-    SessionZone& sessions = refresh.provider.store->sessions();
-    NgxLog log(ngx_cycle->log);
-    const Seconds now = ngx_time();
-    const auto replace = [&](const Secret& record) {
-        const auto done =
-            sessions.update(refresh.key, refresh.binding, as_bytes(record.view()), now);
-        const bool kept =
-            done != RecordTable::Update::full && done != RecordTable::Update::too_large;
-        if (!kept) {
-            log.write(LogLevel::error, "the store \"" + refresh.provider.store->name +
-                                           "\" has no room for a refreshed session; check size");
-        }
-        return kept;
-    };
-    if (const auto* done = std::get_if<Refreshed>(&step)) {
-        const bool kept = replace(done->record);
-        sessions.release(refresh.key, refresh.binding, kept ? 0 : now + kAfterRefusal, now);
-        refresh.zone.count_refresh(kept ? RefreshResult::refreshed : RefreshResult::postponed);
-    } else if (const auto* later = std::get_if<RefreshPostponed>(&step)) {
-        replace(later->record);
-        sessions.release(refresh.key, refresh.binding, later->next_try, now);
-        refresh.zone.count_refresh(RefreshResult::postponed);
-        log.write(LogLevel::warn, line_of(refresh, "failed for now", later->error));
-    } else if (const auto* over = std::get_if<RefreshEnded>(&step)) {
-        sessions.erase(refresh.key);
-        refresh.zone.count_refresh(RefreshResult::ended);
-        log.write(LogLevel::notice, line_of(refresh, "ended it", over->error));
-    } else if (const auto* refused = std::get_if<Refuse>(&step)) {
-        sessions.release(refresh.key, refresh.binding, now + kAfterRefusal, now);
-        refresh.zone.count_refresh(RefreshResult::postponed);
-        log.write(LogLevel::error, line_of(refresh, "was not possible", refused->error));
-    }
-}
-
 void Worker::end(Refresh& refresh) noexcept {
     refreshes_.erase(refresh.self);
 }
@@ -226,6 +263,9 @@ Worker::~Worker() {
         if (MetadataCache* cache = MetadataCache::worker();
             cache != nullptr && refresh.ticket != 0) {
             cache->cancel(refresh.ticket);
+        }
+        if (refresh.store_ticket != 0) {
+            refresh.provider.store->sessions().cancel(refresh.store_ticket);
         }
     }
 }

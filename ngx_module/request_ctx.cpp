@@ -3,7 +3,7 @@
 
 #include <new>
 
-#include "login.hpp"
+#include "request_task.hpp"
 
 namespace oidc::ngx {
 namespace {

@@ -2,6 +2,7 @@
 // walking the pool's cleanups, because internal redirects clear r->ctx.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "oidc/session.hpp"
 #include "oidc/state.hpp"
 #include "ports_ngx.hpp"
+#include "session_store.hpp"
 
 namespace oidc::ngx {
 
@@ -65,6 +67,18 @@ struct RequestContext {
     std::unique_ptr<Event> outcome;  // apart: it is large, and most requests have none
     CurlLoop::Handle fetch = 0;
     MetadataCache::Ticket ticket = 0;
+    SessionStore::Ticket store_ticket = 0;
+    SessionStore* store = nullptr;  // that gave the ticket
+    // With a task that is no flow: what goes on with the outcome.
+    using Next = std::function<ngx_int_t(Event)>;
+    Next next;
+    // Waiting for the store as well: subrequests of a request that did not have to.
+    std::vector<ngx_http_request_t*> waiting_subrequests;
+    // What the store has answered.
+    SessionStore::Inserted inserted;
+    SessionStore::Ended ended;
+    Unit erased;
+    bool first_use = false;
     std::string start_again;  // where the link of an error page leads
     std::string fragment;     // "#..." of the deep link, from its cookie
     Secret logout_hint;

@@ -107,7 +107,8 @@ ngx_int_t session_info_handler(ngx_http_request_t* r) noexcept try {
     if (!is_own_request(r, provider)) {
         return send_info(r, NGX_HTTP_FORBIDDEN, "{\"error\":\"cross_site\"}\n");
     }
-    if (provider != nullptr && decide(r, *ctx, *provider) != NGX_OK) {
+    // The access phase has decided.
+    if (provider != nullptr && (!ctx->decided || ctx->provider != provider)) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     const bool authenticated = provider != nullptr && ctx->authenticated;

@@ -8,7 +8,7 @@
 #include "oidc/version.hpp"
 #include "request_view.hpp"
 #include "respond.hpp"
-#include "session_zone.hpp"
+#include "session_store.hpp"
 
 namespace oidc::ngx {
 namespace {

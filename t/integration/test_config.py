@@ -36,6 +36,7 @@ def files(lab):
     put("hs", "h" * 40 + "\n")
     put("hs-short", "short\n")
     put("text", "this is no PEM")
+    put("keys", f"{'1f' * 31}00\n")
     put("jwks", json.dumps({"keys": [lab.keys.rsa.jwk()]}))
     put("jwks-empty", '{"keys":[]}')
     put("jwks-bad", "{")
@@ -166,8 +167,32 @@ REFUSED = {
     "duplicate-provider": ("http", provider(), "duplicate oidc_provider"),
     "provider-named-off": ("http", provider(name="off"), "off"),
     "provider-name-junk": ("http", provider(name='"a b"'), "invalid provider name"),
-    "store-redis": ("http", "oidc_session_store s { type redis; }", "redis"),
-    "store-cookie-without-key": ("http", "oidc_session_store s { type cookie; }", "cookie"),
+    "store-type": ("http", "oidc_session_store s { type disk; }", "disk"),
+    "store-redis-without-key": ("http", "oidc_session_store s { type redis; server 127.0.0.1; }", "key_file"),
+    "store-redis-without-server": ("http", "oidc_session_store s { type redis; key_file @F@/keys; }", "server"),
+    "store-redis-server-junk": ("http", "oidc_session_store s { type redis; server 127.0.0.1:99999; key_file @F@/keys; }",
+                                "invalid port"),
+    "store-redis-server-path": ("http", "oidc_session_store s { type redis; server 127.0.0.1/x; key_file @F@/keys; }",
+                                "127.0.0.1/x"),
+    "store-redis-database": ("http", "oidc_session_store s { type redis; database x; }", "database"),
+    "store-redis-prefix": ("http", "oidc_session_store s { type redis; prefix \"a b\"; }", "prefix"),
+    "store-redis-local-copy": ("http", "oidc_session_store s { type redis; local_copy 2h; }", "local_copy"),
+    "store-redis-timeout": ("http", "oidc_session_store s { type redis; timeout never; }", "timeout"),
+    "store-redis-username": ("http", "oidc_session_store s { type redis; server 127.0.0.1; key_file @F@/keys; username a; }",
+                             "password_file"),
+    "store-redis-password-missing": ("http", "oidc_session_store s { type redis; password_file /nowhere/x; }",
+                                     "password_file"),
+    "store-redis-ssl-name": ("http", "oidc_session_store s { type redis; server 127.0.0.1; key_file @F@/keys; ssl_name a; }",
+                             "ssl_name"),
+    "store-redis-ssl-ca": ("http", "oidc_session_store s { type redis; server 127.0.0.1; key_file @F@/keys;"
+                           " ssl off; ssl_trusted_certificate /x; }", "ssl_trusted_certificate"),
+    "store-memory-server": ("http", "oidc_session_store s { type memory; server 127.0.0.1; }", "type redis"),
+    "store-cookie-without-key": ("http", "oidc_session_store s { type cookie; }", "key_file"),
+    "store-cookie-state-file": ("http", "oidc_session_store s { type cookie; key_file @F@/keys; state_file /x; }",
+                                "state_file"),
+    "store-state-file-without-key": ("http", "oidc_session_store s { type memory; state_file /x; }", "key_file"),
+    "store-key-file-missing": ("http", "oidc_session_store s { type cookie; key_file /nowhere/k; }", "key_file"),
+    "store-key-file-junk": ("http", "oidc_session_store s { type cookie; key_file @F@/text; }", "line 1 is no key"),
     "store-small": ("http", "oidc_session_store s { type memory; size 64k; }", "too small"),
     "store-unknown-directive": ("http", "oidc_session_store s { type memory; color red; }", "color"),
     "store-duplicate": ("http", "oidc_session_store s { type memory; } oidc_session_store s { type memory; }",

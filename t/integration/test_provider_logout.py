@@ -501,7 +501,9 @@ def test_logout_at_a_real_provider(lab, persona):
     provider = OneBrowser(lab, persona)
     directives = {"scope": "openid profile email", "userinfo": "on",
                   "backchannel_logout_uri": "/oidc/backchannel"}
-    with provider.site(directives=directives, control=False) as site:
+    # The provider would keep its own connection to us for seconds after the test.
+    with provider.site(directives=directives, server="keepalive_timeout 1s;",
+                       control=False) as site:
         browser = site.browser()
         browser.login("/page")
         passes(site, browser.get("/page"), remote_user="jane")
