@@ -1,6 +1,7 @@
 // Signs users in through nginx and the stub provider, as browsers would, on kept-alive connections.
-//   node logins.mjs NGINX_PORT COUNT CONCURRENCY [PREFIX]
-// Prints one JSON line: logins, failures, seconds, and the first and the last session cookie.
+//   node logins.mjs NGINX_PORT COUNT CONCURRENCY [PREFIX [all]]
+// Prints one JSON line: logins, failures, seconds, and the first and the last session cookie; with
+// "all" those of all.
 import http from 'node:http';
 
 const [port, count, concurrency] = process.argv.slice(2, 5).map(Number);
@@ -35,6 +36,7 @@ let next = 0;
 let failures = 0;
 let first = null;
 let last = null;
+const all = process.argv[6] === 'all' ? [] : undefined;
 const began = process.hrtime.bigint();
 async function worker() {
   while (next < count) {
@@ -42,6 +44,7 @@ async function worker() {
     next += 1;
     try {
       const session = await login(number);
+      all?.push(session);
       if (number === 0) first = session;
       if (number === count - 1) last = session;
     } catch (error) {
@@ -52,5 +55,5 @@ async function worker() {
 }
 await Promise.all(Array.from({ length: Math.min(concurrency, count) }, worker));
 const seconds = Number(process.hrtime.bigint() - began) / 1e9;
-console.log(JSON.stringify({ logins: count - failures, failures, seconds, first, last }));
+console.log(JSON.stringify({ logins: count - failures, failures, seconds, first, last, all }));
 agent.destroy();

@@ -1,7 +1,8 @@
 // An OpenID provider that answers at once and remembers nothing: the code carries the nonce, so any
 // number of logins can be under way. For measurements only.
 //   node stub_op.mjs PORT [--tls cert.pem key.pem]
-// GET /stall/on and /stall/off make the token endpoint wait; GET /counts tells what was asked.
+// GET /stall/on and /stall/off make the token endpoint wait, /expires/N gives access tokens N
+// seconds and a refresh token; GET /counts tells what was asked.
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -12,9 +13,11 @@ const tls = process.argv[3] === '--tls';
 const issuer = `${tls ? 'https' : 'http'}://127.0.0.1:${port}`;
 const { privateKey, publicKey } = crypto.generateKeyPairSync('rsa', { modulusLength: 2048 });
 const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'bench', alg: 'RS256', use: 'sig' };
-const counts = { discovery: 0, jwks: 0, token: 0, userinfo: 0, connections: 0 };
+const counts = { discovery: 0, jwks: 0, token: 0, refresh: 0, userinfo: 0, connections: 0 };
 const waiting = [];
 let stalled = false;
+let expires = 3600;
+let renewable = false;
 
 const metadata = {
   issuer,
@@ -49,9 +52,14 @@ function token(request, response) {
   let body = '';
   request.on('data', (chunk) => { body += chunk; });
   request.on('end', () => {
-    const [sub, nonce] = Buffer.from(new URLSearchParams(body).get('code') ?? '', 'base64url').toString().split(' ');
+    const form = new URLSearchParams(body);
+    const refresh = form.get('refresh_token');
+    if (refresh) counts.refresh += 1;
+    const [sub, nonce] = refresh ? [refresh.replace('rt-', '')]
+      : Buffer.from(form.get('code') ?? '', 'base64url').toString().split(' ');
     const send = () => answer(response, {
-      access_token: `at-${sub}`, token_type: 'Bearer', expires_in: 3600, id_token: idToken(sub, nonce),
+      access_token: `at-${sub}`, token_type: 'Bearer', expires_in: expires, id_token: idToken(sub, nonce),
+      ...(renewable ? { refresh_token: `rt-${sub}` } : {}),
     });
     if (stalled) waiting.push(send); else send();
   });
@@ -72,6 +80,12 @@ function handle(request, response) {
   if (path === '/.well-known/openid-configuration') { counts.discovery += 1; answer(response, metadata); return; }
   if (path === '/jwks') { counts.jwks += 1; answer(response, { keys: [jwk] }); return; }
   if (path === '/counts') { answer(response, counts); return; }
+  if (path.startsWith('/expires/')) {
+    expires = Number(path.slice(9));
+    renewable = true;
+    answer(response, {});
+    return;
+  }
   if (path === '/stall/on') { stalled = true; answer(response, {}); return; }
   if (path === '/stall/off') {
     stalled = false;
