@@ -112,6 +112,10 @@ def remember_session(site, response, pairs):
             grant = idp.codes.get(code[0]) if code else None
             if grant is not None:
                 claims = {**grant.get("userinfo", {}), **grant.get("claims", {})}
+        if code is None:
+            # A session cookie that is renewed on the way: the same session.
+            for former in cookie_values(pairs, cookie.name):
+                claims = state.sessions.get(former, claims)
         state.sessions[cookie.value] = claims
 
 

@@ -17,8 +17,19 @@ class Lab:
         self.keys = Keys()
         self.pki = Pki(self.folder / "pki")
         self.trap = Trap()
+        self._redis = None
+
+    @property
+    def redis(self):
+        """A Redis server for all sites, started when it is first asked for."""
+        if self._redis is None:
+            from .redis_server import RedisServer
+            self._redis = RedisServer(self.folder / "redis")
+        return self._redis
 
     def close(self, keep):
+        if self._redis is not None:
+            self._redis.stop()
         if keep:
             print(f"\nkept: {self.folder}")
         else:

@@ -1,4 +1,8 @@
-"""Free TCP ports below the ephemeral range, so that no outgoing connection takes one meanwhile."""
+"""Free TCP ports below the ephemeral range, so that no outgoing connection takes one meanwhile.
+
+OIDC_PORTS=1/3: of three runs side by side this is the first; each looks at ports of its own, since
+a port is free until it is used.
+"""
 
 import os
 import random
@@ -6,12 +10,13 @@ import socket
 
 _rng = random.Random(os.getpid())
 _given = set()
+_part, _parts = map(int, os.environ.get("OIDC_PORTS", "1/1").split("/"))
 
 
 def free_port(host="127.0.0.1"):
     for _ in range(500):
         port = _rng.randint(20000, 31999)
-        if port in _given:
+        if port in _given or port % _parts != _part % _parts:
             continue
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -17,6 +17,7 @@ from .client import Browser, Connection
 from .idp import Idp
 from .nginx import FAKETIME, SANITIZE, SLOW, Nginx
 from .ports import free_port
+from .stores import in_this_store, store_block
 
 _numbers = itertools.count(1)
 
@@ -134,8 +135,9 @@ class Site:
         """The http block's content. `changes` replace parts for a reload."""
         p = {**self.parts, **changes}
         ca = self.lab.pki.ca.file
-        blocks = "".join(provider_block(n, i, d, ca) for n, (i, d) in
-                         p.get("providers", self.providers).items())
+        providers = in_this_store(p.get("providers", self.providers))
+        blocks = "".join(provider_block(n, i, d, ca) for n, (i, d) in providers.items())
+        blocks += store_block(self.lab, self.folder)
         default = """\
         location / { @ROOT@ proxy_pass http://@BACKEND@; }
         location /public/ { auth_oidc off; proxy_pass http://@BACKEND@; }
