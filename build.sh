@@ -24,6 +24,7 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
   NGINX_SRC=dir     build for this nginx source tree instead of Debian's nginx
   ESPOCRM_DIR=dir   an unpacked EspoCRM release (test, browser): tests in it, in Chromium as well
   NGINX_BIN=file    the nginx to test with
+  STORE=redis       session store of the integration tests (test ARGS): memory, cookie or redis
   SANITIZE=1        AddressSanitizer and UndefinedBehaviorSanitizer (build, test)
   CC=clang          another compiler
 END
@@ -226,7 +227,7 @@ no_install= command= args=()
 for argument; do
     case $argument in
         --no-install) no_install=1 ;;
-        NGINX_SRC=* | NGINX_BIN=* | ESPOCRM_DIR=* | SANITIZE=* | CC=* | DESTDIR=*)
+        NGINX_SRC=* | NGINX_BIN=* | ESPOCRM_DIR=* | STORE=* | SANITIZE=* | CC=* | DESTDIR=*)
             export "${argument?}" ;;
         *) if [ -z "$command" ]; then command=$argument; else args+=("$argument"); fi ;;
     esac

@@ -223,9 +223,58 @@ run_browser() {
 
 # ---- everything ------------------------------------------------------------------------------
 
+# run_pytest ARGS...: all integration tests unless the arguments name files.
 run_pytest() {
+    local arg files=t/integration
+    for arg; do
+        case $arg in t/integration/*) files= ;; esac
+    done
     NGINX_BIN=$NGINX_BIN OIDC_MODULE=$root/$out/$MODULE SANITIZE=${SANITIZE:-0} \
-        PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest t/integration "$@"
+        OIDC_STORE=${STORE:-memory} PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest $files "$@"
+}
+
+# The tests that the session store has a part in; STORE=redis and the like run all others as well.
+STORE_TESTS="sessions logout provider_logout callback_forward refresh processes status
+    identity_headers nginx_requests nginx_locations features providers"
+
+# integration PART STORE ARGS...: one of the runs side by side; most of their time is waiting. The
+# outcome is in build/pytest-PART-STORE.log, .xml and .status.
+integration() {
+    local name=build/pytest-$1-$2 code=0
+    STORE=${2%%-*} OIDC_PORTS=$1/3 run_pytest -p no:cacheprovider --junitxml="$root/$name.xml" \
+        "${@:3}" >"$name.log" 2>&1 || code=$?
+    echo $code >"$name.status"
+}
+
+# The files of STORE_TESTS, without those named.
+store_tests() {
+    local name
+    for name in $STORE_TESTS; do
+        [[ " $* " == *" $name "* ]] || echo "t/integration/test_$name.py"
+    done
+}
+
+check_integration() {
+    local name refresh=t/integration/test_refresh.py parts=()
+    rm -f build/pytest-*
+    say "integration tests: all on the memory store; those of sessions on cookie and redis as well"
+    ( integration 1 memory --ignore=$refresh; integration 1 cookie $(store_tests refresh) ) &
+    parts+=($!)
+    ( integration 2 memory-refresh $refresh; integration 2 cookie-refresh $refresh ) &
+    parts+=($!)
+    ( integration 3 redis $(store_tests) ) &
+    parts+=($!)
+    # shellcheck disable=SC2064 # their pids as they are now
+    trap "kill ${parts[*]} 2>/dev/null" EXIT
+    wait "${parts[@]}"
+    trap - EXIT
+    for name in 1-memory 2-memory-refresh 1-cookie 2-cookie-refresh 3-redis; do
+        say "integration tests: $name"
+        tail -n 80 build/pytest-$name.log
+        count_pytest build/pytest-$name.xml
+        [ "$(cat build/pytest-$name.status)" = 0 ] || failures+=("integration tests: $name")
+    done
 }
 
 # Sign-ins at every kind of provider, logout and the hot path in an nginx under valgrind.
@@ -237,7 +286,7 @@ run_memcheck() {
     # Not those that reload: old and new workers look alike there.
     VALGRIND=1 run_pytest -k "(test_providers or test_logout or test_callback_forward or signed \
         or worker or groups or no_cross_talk or in_parallel) and not reload" \
-        --deselect t/integration/test_processes.py "$@"
+        --deselect=t/integration/test_processes.py "$@"
 }
 
 count_pytest() {
@@ -269,7 +318,7 @@ run_test() {
         step "the module with clang, warnings are errors" build_module build/clang clang-14
     fi
     step "compiling the unit tests, with sanitizers" compile_core build/unit -DSANITIZE=ON
-    rm -f build/unit/result build/pytest.xml
+    rm -f build/unit/result
     attempt "unit tests" run_units
     count_units
     step "stored fuzz inputs" run_corpora
@@ -280,8 +329,7 @@ run_test() {
         step "demo: the whole sign-in" /usr/bin/python3 demo/run.py --check --nginx "$NGINX_BIN" \
             --module "$root/$out/$MODULE"
     fi
-    attempt "integration tests" run_pytest --junitxml="$root/build/pytest.xml"
-    count_pytest build/pytest.xml
+    check_integration
     check_espocrm
     finish
 }
