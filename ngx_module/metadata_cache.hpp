@@ -1,5 +1,5 @@
 // What the workers know of the providers: documents in shared memory, fetched by one worker for
-// all, kept while stale. Also the shared key of pending logins and the table of used states.
+// all, kept while stale. Also the way to the shared key of pending logins and the used states.
 #pragma once
 
 #include <functional>
@@ -12,14 +12,17 @@
 #include "oidc/flow.hpp"
 #include "oidc/metrics.hpp"
 #include "oidc/record_table.hpp"
+#include "shared_zone.hpp"
 
 namespace oidc::ngx {
 
+class LoginZone;     // login_zone.hpp
 class ProviderSlot;  // metadata_slot.hpp
 
-class MetadataZone {
+class MetadataZone : public ZoneBase {
   public:
-    // Registers the zone; conf.providers must be complete. Keeps a reference to `conf`.
+    // Registers the zone and the LoginZone; conf.providers must be complete. Keeps a reference to
+    // `conf`.
     static ngx_shm_zone_t* add(ngx_conf_t* cf, MainConf& conf) noexcept;
     // The zone of the running configuration; null without one.
     static MetadataZone* running() noexcept;
@@ -38,6 +41,12 @@ class MetadataZone {
     // it was never sent. `connections`: how many were opened for it.
     void count_request(IdpEndpoint endpoint, std::optional<std::uint64_t> microseconds,
                        std::optional<IdpFailure> failure, std::uint64_t connections) noexcept;
+    // Of a session store that is asked over a connection: an answer after so many microseconds, a
+    // failure, a new connection, a change of the server.
+    void count_store_answer(std::uint64_t microseconds) noexcept;
+    void count_store_failure(StoreFailure failure) noexcept;
+    void count_store_connection() noexcept;
+    void count_store_failover() noexcept;
     void read_counters(Counters& out) noexcept;
     // True the first time a state is used, or the digest of another value.
     bool use_state(std::string_view state, Seconds expires, Seconds now) noexcept;
@@ -50,7 +59,7 @@ class MetadataZone {
 
     struct Shared;  // in shared memory
     Shared* shared_ = nullptr;
-    ngx_slab_pool_t* shpool_ = nullptr;
+    LoginZone* logins_ = nullptr;
     MainConf* conf_ = nullptr;
 };
 

@@ -1,24 +1,23 @@
-// The shared half of what is known of the providers: layout of the zone, counters, used states.
+// The shared half of what is known of the providers: layout of the zone, counters.
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <new>
 #include <vector>
 
+#include "login_zone.hpp"
 #include "metadata_cache.hpp"
 #include "metadata_slot.hpp"
-#include "oidc/once_table.hpp"
 #include "oidc/ptr.hpp"
 #include "ports_ngx.hpp"
 #include "shared_zone.hpp"
 
 namespace oidc::ngx {
 
-// At the start of the zone's region; followed by the table of used states and the slots. No
-// constructor runs on a region that is taken over, so everything in it is plain data.
+// At the start of the zone's region, followed by the slots. No constructor runs on a region that is
+// taken over, so everything in it is plain data.
 struct MetadataZone::Shared {
-    std::uint64_t layout;  // size of this very structure and of a slot: another build differs
     std::uint64_t slots;
-    AeadKey key;  // seals pending logins
     Counters counters;
 };
 
@@ -26,18 +25,27 @@ namespace {
 
 using Shared = MetadataZone::Shared;
 
-constexpr std::uint64_t kMagic = 0x3244544d4344494fULL;  // "OIDCMTD2"
-constexpr std::uint64_t kLayout = sizeof(Shared) << 32 | sizeof(SharedProvider);
-constexpr std::size_t kZoneBase = 1024 * 1024;
+// Slots come in powers of two, with some to spare: a provider more or less seldom changes the
+// zone's size, and the two generations of an upgrade may have different providers.
+constexpr std::size_t kMinSlots = 8;
+constexpr std::size_t kZoneBase = 256 * 1024;
 constexpr std::size_t kZonePerProvider = sizeof(SharedProvider) + 64 * 1024;
-constexpr std::size_t kOnceBytes = 512 * 1024;
-constexpr std::size_t kOnceOffset = 16 * 1024;
-constexpr std::size_t kSlotsOffset = kOnceOffset + kOnceBytes;
-static_assert(sizeof(Shared) <= kOnceOffset);
-static_assert(kSlotsOffset + 64 * 1024 < kZoneBase);
+constexpr std::size_t kSlotsOffset = 16 * 1024;
+static_assert(sizeof(Shared) <= kSlotsOffset);
 
-std::span<std::byte> once_region(Shared* shared) noexcept {
-    return {reinterpret_cast<std::byte*>(shared) + kOnceOffset, kOnceBytes};
+bool has_slots(std::span<const std::byte> memory) noexcept {
+    if (memory.size() < kSlotsOffset) {
+        return false;
+    }
+    const auto& shared = *reinterpret_cast<const Shared*>(memory.data());
+    return shared.slots <= (memory.size() - kSlotsOffset) / sizeof(SharedProvider);
+}
+
+constexpr RegionKind kKind{0x3344544d4344494fULL,  // "OIDCMTD3"
+                           sizeof(Shared) << 32 | sizeof(SharedProvider), has_slots};
+
+std::size_t slots_for(std::size_t providers) noexcept {
+    return std::bit_ceil(std::max(providers + providers / 2, kMinSlots));
 }
 
 SharedProvider* slots(Shared* shared) noexcept {
@@ -93,43 +101,47 @@ void take_slot(SharedProvider& slot, const Digest& id) noexcept {
     slot.id = id;
 }
 
-// Gives every provider of the configuration its slot. A slot that no provider of it has is free:
-// workers of the old configuration see that it is not theirs any more. Precondition: the lock is
-// held, or nobody else has the zone yet.
+bool is_free(const SharedProvider& slot) noexcept {
+    return slot.id == Digest{};
+}
+
+// Gives every provider of the configuration its slot. When none is free any more, those go that no
+// provider of it has: workers of another configuration see that theirs is gone. Precondition: the
+// lock is held, or nobody else has the zone yet.
 ngx_int_t assign_slots(MetadataZone& zone, ngx_log_t* log) {
     std::vector<Digest> ids;
     for (const auto& provider : zone.conf_->providers) {
         ids.push_back(slot_id(*provider));
     }
     Shared* shared = zone.shared_;
-    SharedProvider* const end = slots(shared) + shared->slots;
-    SharedProvider* next = slots(shared);
+    SharedProvider* const first = slots(shared);
+    SharedProvider* const end = first + shared->slots;
     for (const Digest& id : ids) {
         if (find_slot(shared, id) != nullptr) {
             continue;
         }
-        next = std::find_if(next, end, [&ids](const SharedProvider& slot) {
-            return std::find(ids.begin(), ids.end(), slot.id) == ids.end();
-        });
-        if (next == end) {
+        SharedProvider* taken = std::find_if(first, end, is_free);
+        if (taken == end) {
+            taken = std::find_if(first, end, [&ids](const SharedProvider& slot) {
+                return std::find(ids.begin(), ids.end(), slot.id) == ids.end();
+            });
+        }
+        if (taken == end) {
             ngx_log_error(NGX_LOG_EMERG, log, 0, "oidc: the metadata zone has no free slot");
             return NGX_ERROR;
         }
-        take_slot(*next, id);
+        take_slot(*taken, id);
     }
     return NGX_OK;
 }
 
-// A reload with another number of providers gets another zone: the key, the used states, the
-// counters and the documents of the providers that stay move over.
+// A reload with a far larger number of providers gets another zone: the counters and the documents
+// of the providers that stay move over.
 void inherit(MetadataZone& zone, MetadataZone& old) {
     ZoneLock lock(old.shpool_);
     Shared* from = old.shared_;
     Shared* to = zone.shared_;
-    to->key = from->key;
     read_words(from->counters, to->counters);
-    const auto used = once_region(from);
-    std::copy(used.begin(), used.end(), once_region(to).begin());
     for (const auto& provider : zone.conf_->providers) {
         const Digest id = slot_id(*provider);
         const SharedProvider* source = find_slot(from, id);
@@ -150,46 +162,46 @@ void inherit(MetadataZone& zone, MetadataZone& old) {
     }
 }
 
-ngx_int_t init_fresh(ngx_shm_zone_t* zone, MetadataZone& self) {
-    const auto region = take_region(zone, kMagic);
-    const std::size_t count = self.conf_->providers.size();
-    if (region.size() < kSlotsOffset + count * sizeof(SharedProvider)) {
+MetadataZone& from_base(void* data) noexcept {
+    return *static_cast<MetadataZone*>(static_cast<ZoneBase*>(data));
+}
+
+ngx_int_t init_fresh(ngx_shm_zone_t* zone, MetadataZone& self, std::span<std::byte> memory) {
+    const std::size_t count = slots_for(self.conf_->providers.size());
+    if (memory.size() < kSlotsOffset + count * sizeof(SharedProvider)) {
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0, "oidc: no memory for the metadata zone");
         return NGX_ERROR;
     }
-    auto* shared = new (region.data()) Shared{};
-    shared->layout = kLayout;
-    shared->slots = count;
-    self.shared_ = shared;
-    OnceTable::create(once_region(shared));
-    OpensslRandom random;
-    if (!random.fill(shared->key)) {
-        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0, "oidc: no randomness for a key");
-        return NGX_ERROR;
-    }
+    self.shared_ = new (memory.data()) Shared{};
+    self.shared_->slots = count;
     if (assign_slots(self, zone->shm.log) != NGX_OK) {
         return NGX_ERROR;
     }
     ngx_shm_zone_t* old = running_zone(zone);
     if (old != nullptr && old->tag == zone->tag) {
-        inherit(self, *static_cast<MetadataZone*>(old->data));
+        inherit(self, from_base(old->data));
     }
     return NGX_OK;
 }
 
 ngx_int_t init_zone(ngx_shm_zone_t* zone, void* data) noexcept try {
-    auto& self = *static_cast<MetadataZone*>(zone->data);
-    self.shpool_ = reinterpret_cast<ngx_slab_pool_t*>(zone->shm.addr);
+    auto& self = from_base(zone->data);
+    std::span<std::byte> memory;
     if (data == nullptr && !zone->shm.exists) {
-        return init_fresh(zone, self);
+        const Region region = take_region(zone, kKind);
+        if (!region.inherited) {
+            return init_fresh(zone, self, region.memory);
+        }
+        memory = region.memory;
+    } else {
+        memory = keep_region(zone, kKind, static_cast<const ZoneBase*>(data));
     }
-    const auto region = find_region(zone, kMagic);
-    self.shared_ = reinterpret_cast<Shared*>(region.data());
-    if (region.empty() || self.shared_->layout != kLayout) {
+    if (!has_slots(memory)) {
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
                       "oidc: the metadata zone is of another build of the module");
         return NGX_ERROR;
     }
+    self.shared_ = reinterpret_cast<Shared*>(memory.data());
     ZoneLock lock(self.shpool_);
     return assign_slots(self, zone->shm.log);
 } catch (...) {
@@ -200,26 +212,16 @@ ngx_int_t init_zone(ngx_shm_zone_t* zone, void* data) noexcept try {
 }  // namespace
 
 ngx_shm_zone_t* MetadataZone::add(ngx_conf_t* cf, MainConf& conf) noexcept {
-    ngx_str_t name = ngx_string("oidc_metadata");
-    const std::size_t size = kZoneBase + conf.providers.size() * kZonePerProvider;
+    ngx_shm_zone_t* logins = LoginZone::add(cf);
     void* memory = ngx_palloc(cf->pool, sizeof(MetadataZone));
-    if (memory == nullptr) {
-        return nullptr;
-    }
-    ngx_shm_zone_t* zone = ngx_shared_memory_add(cf, &name, size, &ngx_http_auth_oidc_module);
-    if (zone == nullptr) {
-        return nullptr;
-    }
-    if (zone->data != nullptr) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "the zone name \"%V\" is reserved", &name);
+    if (logins == nullptr || memory == nullptr) {
         return nullptr;
     }
     auto* self = new (memory) MetadataZone();
+    self->logins_ = LoginZone::of(*logins);
     self->conf_ = &conf;
-    zone->init = init_zone;
-    zone->noreuse = 0;
-    zone->data = self;
-    return zone;
+    const std::size_t size = kZoneBase + slots_for(conf.providers.size()) * kZonePerProvider;
+    return add_zone(cf, "oidc_metadata", size, self, init_zone, "the zone name is reserved:");
 }
 
 MetadataZone* MetadataZone::running() noexcept {
@@ -227,7 +229,7 @@ MetadataZone* MetadataZone::running() noexcept {
     const MainConf* conf = cycle_main_conf(const_cast<ngx_cycle_t*>(ngx_cycle));
     return conf == nullptr || conf->metadata_zone == nullptr
                ? nullptr
-               : static_cast<MetadataZone*>(conf->metadata_zone->data);
+               : &from_base(conf->metadata_zone->data);
 }
 
 ProviderSlot MetadataZone::slot(const Provider& provider) noexcept try {
@@ -239,8 +241,7 @@ ProviderSlot MetadataZone::slot(const Provider& provider) noexcept try {
 }
 
 void MetadataZone::read_key(AeadKey& out) noexcept {
-    ZoneLock lock(shpool_);
-    out = shared_->key;
+    logins_->read_key(out);
 }
 
 void MetadataZone::count_login() noexcept {
@@ -290,6 +291,24 @@ void MetadataZone::count_request(IdpEndpoint endpoint, std::optional<std::uint64
     }
 }
 
+void MetadataZone::count_store_answer(std::uint64_t microseconds) noexcept {
+    Counters::Store& store = shared_->counters.store;
+    count(store.microseconds, microseconds);
+    count(store.buckets[store_bucket(microseconds)]);
+}
+
+void MetadataZone::count_store_failure(StoreFailure failure) noexcept {
+    count_of(shared_->counters.store.failures, failure);
+}
+
+void MetadataZone::count_store_connection() noexcept {
+    count(shared_->counters.store.connections);
+}
+
+void MetadataZone::count_store_failover() noexcept {
+    count(shared_->counters.store.failovers);
+}
+
 void MetadataZone::read_counters(Counters& out) noexcept {
     read_words(shared_->counters, out);
 }
@@ -304,8 +323,7 @@ bool MetadataZone::use_state(std::string_view state, Seconds expires, Seconds no
 }
 
 bool MetadataZone::use_once(const Digest& digest, Seconds expires, Seconds now) noexcept {
-    ZoneLock lock(shpool_);
-    return OnceTable::attach(once_region(shared_)).use(digest, expires, now);
+    return logins_->use_once(digest, expires, now);
 }
 
 }  // namespace oidc::ngx

@@ -7,6 +7,9 @@
 #include "request_ctx.hpp"
 #include "session_store.hpp"
 #include "session_zone.hpp"
+#include "state_file.hpp"
+#include "upgraded.hpp"
+#include "zone_memory.hpp"
 
 #if !(NGX_PCRE)
 #error "nginx must be built with PCRE (session_idle_ignore needs regular expressions)"
@@ -70,13 +73,29 @@ ngx_int_t init_stores(ngx_cycle_t* cycle) noexcept {
     return NGX_OK;
 }
 
+// In the master, when a configuration holds: at the start, in an upgrade's new binary, in a reload.
+ngx_int_t init_module(ngx_cycle_t* cycle) noexcept {
+    if (zone_memory_init_module(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    load_states(cycle);
+    return NGX_OK;
+}
+
+// In the master, or the only process, when its workers are gone.
+void exit_master(ngx_cycle_t* cycle) noexcept {
+    save_states(cycle);
+}
+
 ngx_int_t init_process(ngx_cycle_t* cycle) noexcept {
+    zone_memory_init_process(cycle);
     if (!serves_requests() || cycle_main_conf(cycle) == nullptr) {
         return NGX_OK;
     }
     if (init_worker_ports() != NGX_OK || CurlLoop::init_process(cycle) != NGX_OK ||
         SessionZone::init_process(cycle) != NGX_OK || init_stores(cycle) != NGX_OK ||
-        MetadataCache::init_process(cycle) != NGX_OK || Refresher::init_process() != NGX_OK) {
+        MetadataCache::init_process(cycle) != NGX_OK || Refresher::init_process() != NGX_OK ||
+        Upgraded::init_process(cycle) != NGX_OK) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "oidc: the worker cannot be initialised");
         return NGX_ERROR;
     }
@@ -87,6 +106,7 @@ void exit_process(ngx_cycle_t* cycle) noexcept {
     if (!serves_requests() || cycle_main_conf(cycle) == nullptr) {
         return;
     }
+    Upgraded::exit_process();
     Refresher::exit_process();
     for (const auto& store : cycle_main_conf(cycle)->stores) {
         store->sessions().exit_process();
@@ -112,11 +132,11 @@ ngx_module_t ngx_http_auth_oidc_module = {
     oidc::ngx::oidc_commands,
     NGX_HTTP_MODULE,
     nullptr,  // init_master
-    nullptr,  // init_module
+    oidc::ngx::init_module,
     oidc::ngx::init_process,
     nullptr,  // init_thread
     nullptr,  // exit_thread
     oidc::ngx::exit_process,
-    nullptr,  // exit_master
+    oidc::ngx::exit_master,
     NGX_MODULE_V1_PADDING,
 };

@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <new>
 
-#include "shared_zone.hpp"
 #include "worker_event.hpp"
 
 namespace oidc::ngx {
 
 namespace {
 
-constexpr std::uint64_t kMagic = 0x315453534344494fULL;  // "OIDCSST1"
+constexpr RegionKind kKind{0x315453534344494fULL,  // "OIDCSST1"
+                           RecordTable::layout(), RecordTable::is_table};
 
 // A full pass over a zone takes about this long, so an expired session leaves memory within it
 // (the look-up ignores it from the second it expires).
@@ -36,10 +36,10 @@ void on_sweep(ngx_event_t* event) noexcept {
     const Seconds now = ngx_time();
     std::size_t left = sweeper.slice;
     // A busy zone is left alone until the next turn.
-    while (left > 0 && ngx_shmtx_trylock(&sweeper.shpool->mutex) != 0) {
+    while (left > 0 && try_lock_zone(sweeper.shpool)) {
         const std::size_t buckets = std::min(left, kSweepHold);
         RecordTable::attach(sweeper.region).sweep(buckets, now);
-        ngx_shmtx_unlock(&sweeper.shpool->mutex);
+        unlock_zone(sweeper.shpool);
         left -= buckets;
     }
     sweeper.event.set(sweeper.interval);
@@ -48,18 +48,20 @@ void on_sweep(ngx_event_t* event) noexcept {
 }  // namespace
 
 struct SessionZoneInit {
+    static SessionZone* from_base(void* data) noexcept {
+        return static_cast<SessionZone*>(static_cast<ZoneBase*>(data));
+    }
     static ngx_int_t init(ngx_shm_zone_t* zone, void* data) noexcept;
     static ngx_int_t start_sweeper(ngx_cycle_t* cycle, const SessionZone& zone) noexcept;
 };
 
-// The three ways a zone comes to a configuration: taken over by a reload, found in memory that
-// outlived the process (Windows), or new.
+// The ways a zone comes to a configuration: taken over by a reload, found in memory that outlived
+// the process (Windows), shared with the binary before an upgrade, or new.
 ngx_int_t SessionZoneInit::init(ngx_shm_zone_t* zone, void* data) noexcept {
-    auto& self = *static_cast<SessionZone*>(zone->data);
-    self.shpool_ = reinterpret_cast<ngx_slab_pool_t*>(zone->shm.addr);
+    auto& self = *from_base(zone->data);
 
     if (data != nullptr || zone->shm.exists) {
-        self.region_ = find_region(zone, kMagic);
+        self.region_ = keep_region(zone, kKind, static_cast<const ZoneBase*>(data));
         if (self.region_.empty()) {
             ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
                           "oidc: session store \"%V\" holds foreign data", &zone->shm.name);
@@ -69,19 +71,23 @@ ngx_int_t SessionZoneInit::init(ngx_shm_zone_t* zone, void* data) noexcept {
         ZoneLock lock(self.shpool_);
         if (!RecordTable::is_table(self.region_)) {
             ngx_log_error(NGX_LOG_ERR, zone->shm.log, 0,
-                          "oidc: session store \"%V\" has another layout, it starts empty",
+                          "oidc: session store \"%V\" is damaged, it starts empty",
                           &zone->shm.name);
             RecordTable::create(self.region_);
         }
         return NGX_OK;
     }
 
-    self.region_ = take_region(zone, kMagic);
-    if (self.region_.size() < RecordTable::min_size()) {
+    const Region region = take_region(zone, kKind);
+    if (region.memory.size() < RecordTable::min_size()) {
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
                       "oidc: session store \"%V\" is too small, %uz bytes", &zone->shm.name,
                       zone->shm.size);
         return NGX_ERROR;
+    }
+    self.region_ = region.memory;
+    if (region.inherited) {
+        return NGX_OK;
     }
     RecordTable::create(self.region_);
 
@@ -101,23 +107,31 @@ ngx_int_t SessionZoneInit::init(ngx_shm_zone_t* zone, void* data) noexcept {
 
 ngx_shm_zone_t* SessionZone::add(ngx_conf_t* cf, const std::string& name,
                                  std::size_t size) noexcept {
-    ngx_str_t zone_name = copy_to_pool(cf->pool, name);
     void* memory = ngx_palloc(cf->pool, sizeof(SessionZone));
-    if (zone_name.data == nullptr || memory == nullptr) {
+    if (memory == nullptr) {
         return nullptr;
     }
-    ngx_shm_zone_t* zone = ngx_shared_memory_add(cf, &zone_name, size, &ngx_http_auth_oidc_module);
-    if (zone == nullptr) {
-        return nullptr;
-    }
-    if (zone->data != nullptr) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "duplicate session store \"%V\"", &zone_name);
-        return nullptr;
-    }
-    zone->init = SessionZoneInit::init;
-    zone->noreuse = 0;
-    zone->data = new (memory) SessionZone();
-    return zone;
+    return add_zone(cf, name, size, new (memory) SessionZone(), SessionZoneInit::init,
+                    "duplicate session store");
+}
+
+SessionZone* SessionZone::find_zone(ngx_cycle_t* cycle, std::string_view name,
+                                    const ngx_shm_zone_t** found) noexcept {
+    SessionZone* out = nullptr;
+    for_each_zone(cycle, [&](const ngx_shm_zone_t& zone) {
+        if (zone.init == SessionZoneInit::init && view(zone.shm.name) == name) {
+            out = SessionZoneInit::from_base(zone.data);
+            if (found != nullptr) {
+                *found = &zone;
+            }
+        }
+    });
+    return out;
+}
+
+void SessionZone::clear() noexcept {
+    ZoneLock lock(shpool_);
+    RecordTable::create(region_);
 }
 
 ngx_int_t SessionZone::find(const Digest& key, const Digest& binding, Seconds now, bool touch,
@@ -145,6 +159,31 @@ ngx_int_t SessionZone::find(const Digest& key, const Digest& binding, Seconds no
     out.found = true;
     out.view = *view;
     out.expires = found.expires;
+    return NGX_OK;
+}
+
+bool SessionZone::alive(const Digest& key, const Digest& binding, Seconds now) noexcept {
+    ZoneLock lock(shpool_);
+    RecordTable::Found found;
+    return RecordTable::attach(region_).find(key, binding, now, false, found) ==
+           RecordTable::Find::found;
+}
+
+ngx_int_t SessionZone::read(const Digest& key, const Digest& binding, Seconds now, ngx_pool_t* pool,
+                            std::string_view& out) noexcept {
+    out = {};
+    ZoneLock lock(shpool_);
+    RecordTable table = RecordTable::attach(region_);
+    RecordTable::Found found;
+    if (table.find(key, binding, now, false, found) != RecordTable::Find::found) {
+        return NGX_OK;
+    }
+    auto* copy = static_cast<u_char*>(ngx_pnalloc(pool, found.size));
+    if (copy == nullptr) {
+        return NGX_ERROR;
+    }
+    table.copy(found, {copy, found.size});
+    out = {reinterpret_cast<const char*>(copy), found.size};
     return NGX_OK;
 }
 
@@ -224,17 +263,13 @@ ngx_int_t SessionZone::init_process(ngx_cycle_t* cycle) noexcept {
     if (!is_worker() || ngx_worker != 0) {
         return NGX_OK;
     }
-    for (ngx_list_part_t* part = &cycle->shared_memory.part; part != nullptr; part = part->next) {
-        auto* zones = static_cast<ngx_shm_zone_t*>(part->elts);
-        for (ngx_uint_t i = 0; i < part->nelts; ++i) {
-            if (zones[i].init == SessionZoneInit::init &&
-                SessionZoneInit::start_sweeper(
-                    cycle, *static_cast<const SessionZone*>(zones[i].data)) != NGX_OK) {
-                return NGX_ERROR;
-            }
+    ngx_int_t status = NGX_OK;
+    for_each_zone(cycle, [&](const ngx_shm_zone_t& zone) {
+        if (zone.init == SessionZoneInit::init && status == NGX_OK) {
+            status = SessionZoneInit::start_sweeper(cycle, *SessionZoneInit::from_base(zone.data));
         }
-    }
-    return NGX_OK;
+    });
+    return status;
 }
 
 }  // namespace oidc::ngx

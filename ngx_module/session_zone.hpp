@@ -5,14 +5,15 @@
 #include "oidc/bytes.hpp"
 #include "oidc/record_table.hpp"
 #include "oidc/session.hpp"
+#include "shared_zone.hpp"
 
 namespace oidc::ngx {
 
-class SessionZone {
+class SessionZone : private ZoneBase {
   public:
     // Registers the zone `name` with `size` bytes; the zone's data is a SessionZone in cf->pool. A
-    // reload with the same name and size adopts the sessions; another size starts empty (logged).
-    // Null: an error was logged.
+    // reload and a binary upgrade with the same name and size go on with the sessions; another size
+    // starts empty (logged). Null: an error was logged.
     static ngx_shm_zone_t* add(ngx_conf_t* cf, const std::string& name, std::size_t size) noexcept;
 
     // Looks up by the SHA-256 of the session id and copies the record into `pool`.
@@ -24,6 +25,11 @@ class SessionZone {
     };
     ngx_int_t find(const Digest& key, const Digest& binding, Seconds now, bool touch,
                    ngx_pool_t* pool, Lookup& out) noexcept;
+    // Whether there is such a session; nothing is copied or touched.
+    bool alive(const Digest& key, const Digest& binding, Seconds now) noexcept;
+    // The record as it stands, copied into `pool`, in `out`; empty: there is none.
+    ngx_int_t read(const Digest& key, const Digest& binding, Seconds now, ngx_pool_t* pool,
+                   std::string_view& out) noexcept;
     RecordTable::Insert insert(const Digest& key, const RecordTable::Meta& meta, ByteView record,
                                Seconds now) noexcept;
     bool erase(const Digest& key) noexcept;
@@ -43,12 +49,23 @@ class SessionZone {
 
     RecordTable::Stats stats() noexcept;
 
+    // Calls use(table) under the lock.
+    template <class Use>
+    void with_table(Use&& use) {
+        ZoneLock lock(shpool_);
+        use(RecordTable::attach(region_));
+    }
+    // Ends all sessions.
+    void clear() noexcept;
+    // The zone of this name in a configuration; null: it has none.
+    static SessionZone* find_zone(ngx_cycle_t* cycle, std::string_view name,
+                                  const ngx_shm_zone_t** found = nullptr) noexcept;
+
     // Starts the cancelable timers that drop expired sessions, one zone slice at a time.
     static ngx_int_t init_process(ngx_cycle_t* cycle) noexcept;
 
   private:
     friend struct SessionZoneInit;
-    ngx_slab_pool_t* shpool_ = nullptr;
     std::span<std::byte> region_;
 };
 

@@ -126,6 +126,20 @@ void write_idp(const Counters& counters, JsonWriter& json) {
     json.close('}');
 }
 
+void write_store_requests(const Counters::Store& store, JsonWriter& json) {
+    std::uint64_t requests = 0;
+    for (const std::uint64_t count : store.buckets) {
+        requests += count;
+    }
+    json.open("store_requests", '{');
+    json.add("requests", requests);
+    json.add("milliseconds", store.microseconds / 1000);
+    write_enum<StoreFailure>(json, "errors", store.failures);
+    json.add("connections", store.connections);
+    json.add("failovers", store.failovers);
+    json.close('}');
+}
+
 void write_counters(MetadataZone& zone, JsonWriter& json) {
     Counters counters{};
     zone.read_counters(counters);
@@ -144,6 +158,7 @@ void write_counters(MetadataZone& zone, JsonWriter& json) {
     }
     json.close('}');
     write_idp(counters, json);
+    write_store_requests(counters.store, json);
     if (const CurlLoop* loop = CurlLoop::worker()) {
         const CurlLoop::Counters http = loop->counters();
         json.open("worker", '{');

@@ -132,6 +132,29 @@ void write_events(const Counters& counters, Writer& w) {
     write_enum<RefreshResult>(w, "result", counters.refreshes);
 }
 
+void write_store_requests(const Counters::Store& store, Writer& w) {
+    w.family("oidc_store_request_duration_seconds", "histogram",
+             "Time until a session store that is asked over a connection had answered.");
+    std::uint64_t count = 0;
+    for (std::size_t i = 0; i < kStoreBounds.size(); ++i) {
+        count += store.buckets[i];
+        const std::string bound = seconds_text(kStoreBounds[i]);
+        w.sample({{"le", bound}}, count, "_bucket");
+    }
+    count += store.buckets[kStoreBounds.size()];
+    w.sample({{"le", "+Inf"}}, count, "_bucket");
+    w.sample({}, seconds_text(store.microseconds), "_sum");
+    w.sample({}, count, "_count");
+    w.family("oidc_store_errors_total", kCounter,
+             "Questions to session stores over a connection that failed.");
+    write_enum<StoreFailure>(w, "error", store.failures);
+    w.family("oidc_store_connections_total", kCounter, "Connections opened to session stores.");
+    w.sample({}, store.connections);
+    w.family("oidc_store_failovers_total", kCounter,
+             "Changes to the next server of a session store.");
+    w.sample({}, store.failovers);
+}
+
 void write_histogram(const Counters::Idp& idp, std::string_view endpoint, Writer& w) {
     std::uint64_t count = 0;
     for (std::size_t i = 0; i < kLatencyBounds.size(); ++i) {
@@ -230,6 +253,7 @@ std::string render_prometheus(const Metrics& metrics) {
     write_idp(metrics.counters, w);
     write_providers(metrics, w);
     write_stores(metrics, w);
+    write_store_requests(metrics.counters.store, w);
     return head + std::move(w).take();
 }
 
@@ -303,8 +327,20 @@ std::size_t latency_bucket(std::uint64_t microseconds) noexcept {
         kLatencyBounds.begin());
 }
 
+std::size_t store_bucket(std::uint64_t microseconds) noexcept {
+    return static_cast<std::size_t>(
+        std::lower_bound(kStoreBounds.begin(), kStoreBounds.end(), microseconds) -
+        kStoreBounds.begin());
+}
+
+std::string_view label_of(StoreFailure failure) noexcept {
+    constexpr std::string_view kNames[] = {"unavailable", "timeout", "refused"};
+    return name_of(kNames, failure);
+}
+
 std::string_view label_of(LogoutKind kind) noexcept {
-    constexpr std::string_view kNames[] = {"rp_initiated", "local", "frontchannel", "backchannel"};
+    constexpr std::string_view kNames[] = {"rp_initiated", "local", "frontchannel", "backchannel",
+                                           "admin"};
     return name_of(kNames, kind);
 }
 

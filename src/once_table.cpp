@@ -17,6 +17,11 @@ struct Slot {
 };
 constexpr std::size_t kWays = 8;
 
+std::span<Slot> slots_of(std::span<std::byte> region) noexcept {
+    const std::size_t sets = region.size() / (sizeof(Slot) * kWays);
+    return {reinterpret_cast<Slot*>(region.data()), sets * kWays};
+}
+
 }  // namespace
 
 OnceTable OnceTable::create(std::span<std::byte> region) noexcept {
@@ -53,6 +58,31 @@ bool OnceTable::use(const Digest& digest, Seconds expires, Seconds now) noexcept
     std::memcpy(victim->digest, digest.data(), sizeof(victim->digest));
     fence();
     std::atomic_ref<Seconds>(victim->expires).store(expires, std::memory_order_release);
+    return true;
+}
+
+bool OnceTable::next(std::size_t& place, Seconds now, Used& out) const noexcept {
+    const auto slots = slots_of(region_);
+    for (; place < slots.size(); ++place) {
+        const Slot& slot = slots[place];
+        if (slot.expires > now) {
+            out.place = place++;
+            std::memcpy(out.digest.data(), slot.digest, sizeof(slot.digest));
+            out.expires = slot.expires;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool OnceTable::restore(const Used& used) noexcept {
+    const auto slots = slots_of(region_);
+    if (used.place >= slots.size()) {
+        return false;
+    }
+    Slot& slot = slots[used.place];
+    std::memcpy(slot.digest, used.digest.data(), sizeof(slot.digest));
+    slot.expires = used.expires;
     return true;
 }
 

@@ -88,7 +88,7 @@ std::uint32_t Table::store(const Digest& key, const RecordTable::Meta& meta, Byt
     r.size = static_cast<std::uint32_t>(data.size());
     r.expires = meta.expires;
     r.idle_timeout = meta.idle_timeout;
-    r.last_seen = now;
+    r.last_seen = meta.last_seen != 0 ? meta.last_seen : now;
     std::copy(key.begin(), key.end(), r.key);
     std::copy(meta.binding.begin(), meta.binding.end(), r.binding);
     r.tags[static_cast<std::size_t>(RecordTable::Tag::sid)] = meta.sid_tag;

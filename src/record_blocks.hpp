@@ -25,7 +25,7 @@
 namespace oidc::detail {
 
 constexpr std::uint64_t kMagic = 0x6f69646374616231;  // "oidctab1"
-constexpr std::uint32_t kVersion = 3;                 // of the layout
+constexpr std::uint32_t kVersion = RecordTable::layout();
 constexpr std::uint32_t kNone = 0;
 constexpr std::size_t kBlockBytes = 256;
 constexpr std::size_t kTags = 2;  // RecordTable::Tag
@@ -132,6 +132,19 @@ inline Seconds end_of(const Record& record) noexcept {
     const Seconds idle_end = record.last_seen > room ? std::numeric_limits<Seconds>::max()
                                                      : record.last_seen + record.idle_timeout;
     return std::min(record.expires, idle_end);
+}
+
+// What of a record stays when its content is replaced.
+inline RecordTable::Meta meta_of(const Record& record) noexcept {
+    RecordTable::Meta meta;
+    std::copy_n(record.binding, meta.binding.size(), meta.binding.begin());
+    meta.expires = record.expires;
+    meta.idle_timeout = record.idle_timeout;
+    meta.sid_tag = record.tags[static_cast<std::size_t>(RecordTable::Tag::sid)];
+    meta.sub_tag = record.tags[static_cast<std::size_t>(RecordTable::Tag::sub)];
+    meta.created = record.created;
+    meta.last_seen = record.last_seen;
+    return meta;
 }
 
 // The region with names. Everything else works on it; a RecordTable is the public face.

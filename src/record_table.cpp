@@ -124,9 +124,9 @@ RecordTable::Update RecordTable::update(const Digest& key, const Digest& binding
         return Update::missing;
     }
     const Record& old = table.record(old_first);
-    const Meta meta{binding, old.expires, old.idle_timeout, old.tags[0], old.tags[1], old.created};
+    const Meta meta = detail::meta_of(old);
     table.begin();
-    const std::uint32_t first = table.store(key, meta, record, old.last_seen);
+    const std::uint32_t first = table.store(key, meta, record, now);
     table.record(first).lease = old.lease;
     table.put_in(first, true);
     table.end();
@@ -159,6 +159,28 @@ std::size_t RecordTable::sweep(std::size_t buckets, Seconds now) noexcept {
         table.end();
     }
     return dropped;
+}
+
+bool RecordTable::next(Cursor& cursor, Stored& out) const noexcept {
+    const Table table(region_);
+    table.recover_if_dirty();
+    const Head& head = table.head();
+    for (; cursor.bucket < head.bucket_count; ++cursor.bucket, cursor.place = 0) {
+        std::uint32_t number = table.bucket(cursor.bucket);
+        for (std::uint32_t i = 0; i < cursor.place && table.in_use_range(number); ++i) {
+            number = table.record(number).next_record;
+        }
+        if (!table.in_use_range(number) || cursor.place > head.high_water) {
+            continue;
+        }
+        const Record& record = table.record(number);
+        std::copy_n(record.key, out.key.size(), out.key.begin());
+        out.meta = detail::meta_of(record);
+        out.found = {detail::end_of(record), record.size, number};
+        ++cursor.place;
+        return true;
+    }
+    return false;
 }
 
 RecordTable::Stats RecordTable::stats() const noexcept {

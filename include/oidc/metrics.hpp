@@ -22,6 +22,7 @@ enum class LogoutKind : std::uint8_t {
     local,         // at logout_uri, nothing of it reached the provider
     frontchannel,
     backchannel,
+    admin,  // by oidc_sessions, however many sessions it ended
     count_,
 };
 
@@ -72,6 +73,20 @@ inline constexpr std::array<std::uint64_t, 11> kLatencyBounds{
 
 std::size_t latency_bucket(std::uint64_t microseconds) noexcept;  // 0 .. kLatencyBounds.size()
 
+// The same of questions to a session store over a connection.
+inline constexpr std::array<std::uint64_t, 11> kStoreBounds{
+    100, 250, 500, 1'000, 2'500, 5'000, 10'000, 50'000, 250'000, 1'000'000, 5'000'000};
+
+std::size_t store_bucket(std::uint64_t microseconds) noexcept;  // 0 .. kStoreBounds.size()
+
+// Why a session store did not do what it was asked for.
+enum class StoreFailure : std::uint8_t {
+    unavailable,  // not reachable, or the connection broke
+    timeout,
+    refused,  // it answered with an error
+    count_,
+};
+
 template <class E>
 constexpr std::size_t index_of(E value) noexcept {
     return static_cast<std::size_t>(value);
@@ -96,6 +111,15 @@ struct Counters {
         std::uint64_t failures[kCountOf<IdpFailure>];
     };
     Idp idp[kCountOf<IdpEndpoint>];
+    // Of all session stores that are asked over a connection.
+    struct Store {
+        std::uint64_t buckets[kStoreBounds.size() + 1];  // not cumulative
+        std::uint64_t microseconds;                      // sum
+        std::uint64_t failures[kCountOf<StoreFailure>];
+        std::uint64_t connections;
+        std::uint64_t failovers;  // changes to the next server of the list
+    };
+    Store store;
 
     [[nodiscard]] std::uint64_t all_logouts() const noexcept;
 };
@@ -142,6 +166,7 @@ std::string_view label_of(LogoutKind kind) noexcept;
 std::string_view label_of(RefreshResult result) noexcept;
 std::string_view label_of(IdpEndpoint endpoint) noexcept;
 std::string_view label_of(IdpFailure failure) noexcept;
+std::string_view label_of(StoreFailure failure) noexcept;
 
 // ---- which format ----------------------------------------------------------------------------
 

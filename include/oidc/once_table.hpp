@@ -1,7 +1,9 @@
 // OnceTable: values that may be used once, in a flat region shared by processes.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "oidc/bytes.hpp"
@@ -18,6 +20,17 @@ class OnceTable {
     static OnceTable attach(std::span<std::byte> region) noexcept;
     // True the first time a digest is seen before `expires`, false after that.
     bool use(const Digest& digest, Seconds expires, Seconds now) noexcept;
+
+    // All values that are remembered, for whoever copies a table into another of the same size.
+    // `place` is 0 at first. False: there are no more.
+    struct Used {
+        std::size_t place = 0;
+        std::array<std::uint8_t, 16> digest{};  // half of it, which is what a table keeps
+        Seconds expires = 0;
+    };
+    bool next(std::size_t& place, Seconds now, Used& out) const noexcept;
+    // False: the table has no such place.
+    bool restore(const Used& used) noexcept;
 
   private:
     explicit OnceTable(std::span<std::byte> region) noexcept : region_(region) {}

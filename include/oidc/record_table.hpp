@@ -40,6 +40,8 @@ class RecordTable {
     // True when the region holds a table of this version and size.
     static bool is_table(std::span<const std::byte> region) noexcept;
     static constexpr std::size_t min_size() noexcept { return 64 * 1024; }
+    // Of the layout: a region of another one must not be attached.
+    static constexpr std::uint32_t layout() noexcept { return 3; }
 
     enum class Insert : std::uint8_t { ok, full, too_large };
     struct Meta {
@@ -49,6 +51,7 @@ class RecordTable {
         std::uint64_t sid_tag = 0;  // owner_tag(); 0: not to be found by sid
         std::uint64_t sub_tag = 0;  // owner_tag(); 0: not to be found by sub
         Seconds created = 0;        // 0: now
+        Seconds last_seen = 0;      // 0: now
     };
     // Stores a record under `key`, replacing one of the same key. Expired records are dropped to
     // make room; live ones never are. A few blocks stay free for update().
@@ -115,6 +118,19 @@ class RecordTable {
     // Drops expired records of `buckets` buckets from where the last call stopped; returns how many
     // were dropped.
     std::size_t sweep(std::size_t buckets, Seconds now) noexcept;
+
+    // All records one after the other, also expired ones, for whoever copies a table. A cursor is
+    // good as long as nothing changes the table. `found` is for copy(). False: there are no more.
+    struct Cursor {
+        std::uint32_t bucket = 0;
+        std::uint32_t place = 0;  // in its list
+    };
+    struct Stored {
+        Digest key{};
+        Meta meta;
+        Found found;
+    };
+    bool next(Cursor& cursor, Stored& out) const noexcept;
 
     struct Stats {
         std::size_t records = 0;

@@ -59,6 +59,7 @@ START_TEST(counters_that_are_zero_are_written) {
     ck_assert(has_line(text, "oidc_logouts_total{kind=\"local\"} 0"));
     ck_assert(has_line(text, "oidc_logouts_total{kind=\"frontchannel\"} 0"));
     ck_assert(has_line(text, "oidc_logouts_total{kind=\"backchannel\"} 0"));
+    ck_assert(has_line(text, "oidc_logouts_total{kind=\"admin\"} 0"));
     ck_assert(has_line(text, "oidc_refreshes_total{result=\"ended\"} 0"));
     // These by need only: there are too many.
     ck_assert(text.find("oidc_refusals_total{") == std::string::npos);

@@ -1,5 +1,6 @@
 """Runs the real nginx with the built module."""
 
+import ctypes
 import os
 import pathlib
 import re
@@ -26,7 +27,7 @@ SUPPRESSIONS = "leak:ngx_event_process_init\nleak:ngx_alloc\n"
 
 BASE = """\
 load_module {module};
-{user}daemon off;
+{user}daemon {daemon};
 master_process on;
 worker_processes {workers};
 worker_shutdown_timeout {shutdown_timeout};
@@ -90,6 +91,49 @@ def environment(folder, clock=False):
     return env
 
 
+def state_of(pid):
+    """R, S, T or what else ps shows of a process; Z also when it is not there any more."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+    except OSError:
+        return "Z"
+
+
+class Daemon:
+    """A master that has left its parent, with what is used of Popen."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.gone = False
+
+    @staticmethod
+    def adopt_orphans():
+        """Daemons become children of this process in the end, and do not stay as zombies."""
+        set_child_subreaper = 36
+        assert ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0) == 0
+
+    def poll(self):
+        if not self.gone:
+            try:
+                self.gone = os.waitpid(self.pid, os.WNOHANG)[0] == self.pid
+            except ChildProcessError:  # it still has another parent
+                self.gone = not pathlib.Path(f"/proc/{self.pid}").exists()
+        return 0 if self.gone else None
+
+    def send_signal(self, how):
+        os.kill(self.pid, how)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+    def wait(self, timeout):
+        end = time.monotonic() + timeout
+        while self.poll() is None:
+            if time.monotonic() > end:
+                raise subprocess.TimeoutExpired("nginx", timeout)
+            time.sleep(0.01)
+
+
 class Nginx:
     def __init__(self, folder, http, main="", level="info", workers=2, status_port=0,
                  shutdown_timeout="10s", binary=None, module=None, clock=False):
@@ -106,12 +150,16 @@ class Nginx:
         self.workers = workers
         self.status_port = status_port
         self.clock = clock
+        self.daemon = False  # a binary upgrade can only be done by a daemon; see write()
+        self.former = []     # masters that upgrades have left behind
+        self.pidfile = self.folder / "nginx.pid"
         self.process = None
         self.write(http)
 
     def write(self, http):
         user = "user root;\n" if os.getuid() == 0 else ""
-        self.conf.write_text(BASE.format(module=self.module, user=user, http=http, **self.options))
+        self.conf.write_text(BASE.format(module=self.module, user=user, http=http,
+                                         daemon="on" if self.daemon else "off", **self.options))
 
     def command(self, *args):
         return [self.binary, "-p", str(self.folder), "-e", str(self.error_log), "-c",
@@ -139,6 +187,10 @@ class Nginx:
                        *command]
         self.process = subprocess.Popen(command, stdout=self.output, stderr=self.output, env=env)
         end = time.monotonic() + 20 * SLOW
+        if self.daemon:
+            Daemon.adopt_orphans()
+            if self.process.wait(20 * SLOW) == 0:
+                self.process = Daemon(self.wait_for_pid(set()))
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 break
@@ -147,6 +199,31 @@ class Nginx:
             time.sleep(0.01)
         output = (self.folder / "logs" / "output").read_text(errors="replace")
         raise RuntimeError(f"nginx did not start:\n{output}\n{self.log()}")
+
+    def wait_for_pid(self, others):
+        """The process of the pid file, once it is none of those."""
+        end = time.monotonic() + 20 * SLOW
+        while time.monotonic() < end:
+            try:
+                pid = int(self.pidfile.read_text())
+                if pid not in others:
+                    return pid
+            except (OSError, ValueError):
+                pass
+            time.sleep(0.01)
+        raise RuntimeError("no pid file:\n" + self.log()[-3000:])
+
+    def upgrade(self):
+        """SIGUSR2: a new master beside the old one, which is returned; both serve."""
+        old = self.process
+        old.send_signal(signal.SIGUSR2)
+        self.former.append(old)
+        self.process = Daemon(self.wait_for_pid({old.pid}))
+        end = time.monotonic() + 20 * SLOW
+        while len(self.worker_pids()) < self.workers:
+            assert time.monotonic() < end, self.log()[-3000:]
+            time.sleep(0.01)
+        return old
 
     @staticmethod
     def _answers(port):
@@ -160,11 +237,12 @@ class Nginx:
     def pid(self):
         return self.process.pid
 
-    def worker_pids(self):
+    def worker_pids(self, master=None):
         """Workers of the current configuration, without those that are shutting down."""
         out = []
+        pid = master or self.pid
         try:
-            children = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+            children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
         except OSError:
             return out
         for pid in children.split():
@@ -215,6 +293,12 @@ class Nginx:
         if self.process is None:
             return True
         in_time = True
+        for master in self.former:
+            if master is not self.process and master.poll() is None:
+                left = self.worker_pids(master.pid)
+                master.kill()
+                for pid in left:
+                    os.kill(pid, signal.SIGKILL)
         if self.process.poll() is None:
             self.process.send_signal(how)
             try:
