@@ -6,11 +6,14 @@
 #include <span>
 
 #include "commands.hpp"
+#include "cookie_store.hpp"
 #include "memory_store.hpp"
 #include "metadata_cache.hpp"
 #include "oidc/crypto.hpp"
 #include "oidc/key_ring.hpp"
+#include "redis_store.hpp"
 #include "request_ctx.hpp"
+#include "state_file.hpp"
 
 namespace oidc::ngx {
 
@@ -193,6 +196,16 @@ void merge_header_rules(const MainConf& main, const LocConf& prev, LocConf& conf
     conf.header_rules_set = true;
 }
 
+void merge_demand(const LocConf& prev, LocConf& conf) {
+    if (!conf.max_age_set) {
+        conf.demand.max_age = prev.demand.max_age;
+    }
+    if (!conf.acr_values_set) {
+        conf.demand.acr_values = prev.demand.acr_values;
+    }
+    conf.step_up = conf.demand.empty() ? nullptr : &conf.demand;
+}
+
 char* merge_provider(ngx_conf_t* cf, const MainConf& main, const LocConf& prev, LocConf& conf) {
     if (conf.provider_set == NGX_CONF_UNSET) {
         conf.provider_set = prev.provider_set == 1 ? 1 : 0;
@@ -218,7 +231,8 @@ void note_use(ngx_conf_t* cf, MainConf& main, const LocConf& conf) {
         *static_cast<SrvConf*>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_auth_oidc_module));
     const auto& core = *static_cast<const ngx_http_core_loc_conf_t*>(
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
-    if (core.handler == status_handler || core.handler == jwks_handler) {
+    if (core.handler == status_handler || core.handler == jwks_handler ||
+        core.handler == sessions_handler) {
         server.uses_oidc = true;
     }
     if (conf.provider == nullptr) {
@@ -268,6 +282,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept try {
         conf.require_set = prev.require_set;
     }
     merge_header_rules(main, prev, conf);
+    merge_demand(prev, conf);
 
     if (conf.session_info && conf.effective_mode() == Mode::off) {
         return conf_error(cf, {conf.session_info_file, conf.session_info_line},
@@ -292,15 +307,17 @@ Store* find_store(const MainConf& main, std::string_view name) noexcept {
     return nullptr;
 }
 
-char* make_sessions(ngx_conf_t* cf, Store& store) {
+char* make_sessions(ngx_conf_t* cf, const MainConf& main, Store& store) {
     switch (store.type) {
         case Store::Type::memory:
             store.sessions_ = MemoryStore::make(cf, store);
             break;
         case Store::Type::cookie:
+            store.sessions_ = CookieStore::make(cf, main, store);
+            break;
         case Store::Type::redis:
-            return conf_error(cf, {store.file, store.line},
-                              "this type of oidc_session_store is not supported");
+            store.sessions_ = RedisStore::make(cf, store);
+            break;
     }
     if (store.sessions_ == nullptr) {
         return conf_fail();
@@ -337,7 +354,7 @@ char* finish_stores(ngx_conf_t* cf, MainConf& main) {
         main.stores.push_back(std::move(store));
     }
     for (const auto& store : main.stores) {
-        if (char* rv = make_sessions(cf, *store); rv != conf_ok()) {
+        if (char* rv = make_sessions(cf, main, *store); rv != conf_ok()) {
             return rv;
         }
     }
@@ -428,7 +445,13 @@ char* finish_configuration(ngx_conf_t* cf) {
     if (char* rv = finish_stores(cf, main); rv != conf_ok()) {
         return rv;
     }
+    if (char* rv = check_state_files(cf, main); rv != conf_ok()) {
+        return rv;
+    }
     finish_providers(cf, main);
+    if (char* rv = CookieStore::finish(cf, main); rv != conf_ok()) {
+        return rv;
+    }
 
     const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
         ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));

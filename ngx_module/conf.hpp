@@ -13,6 +13,7 @@
 #include "oidc/challenge.hpp"
 #include "oidc/config.hpp"
 #include "oidc/crypto.hpp"
+#include "oidc/step_up.hpp"
 
 namespace oidc::ngx {
 
@@ -84,6 +85,7 @@ struct Provider {
     std::string logout_path;
     std::string frontchannel_path;
     std::string backchannel_path;
+    std::string logout_hook;        // path of a subrequest; empty: none
     std::size_t session_limit = 0;  // per user; 0: none
     std::string cookie_name{"NGX_OIDC_SESSION"};
     std::string cookie_domain;
@@ -192,6 +194,7 @@ struct LocConfPod {
     ngx_flag_t assertion = NGX_CONF_UNSET;          // auth_oidc_assertion
     ngx_flag_t provider_set = NGX_CONF_UNSET;       // auth_oidc was given here or above
     ngx_flag_t provider_off = NGX_CONF_UNSET;       // and says off
+    const LoginDemand* step_up = nullptr;           // LocConf::demand when it asks for anything
 };
 
 enum class Mode : ngx_uint_t { require, verify, off };
@@ -209,11 +212,17 @@ struct LocConf : LocConfPod {
     std::vector<HeaderRule> header_rules;
     bool header_rules_set = false;
     std::string base_url;  // oidc_base_url, an origin; empty: not given
+    LoginDemand demand;    // auth_oidc_max_age and auth_oidc_acr_values
+    bool max_age_set = false;
+    bool acr_values_set = false;
     // oidc_session_info; not inherited.
     bool session_info = false;
     std::vector<std::string> session_info_claims;  // empty: the usual ones
     ngx_str_t session_info_file{};
     ngx_uint_t session_info_line = 0;
+
+    ngx_str_t sessions_file{};  // where oidc_sessions was given; not inherited
+    ngx_uint_t sessions_line = 0;
 
     ngx_str_t file{};  // where the auth_oidc that holds here was given, for messages
     ngx_uint_t line = 0;

@@ -197,6 +197,13 @@ char* check_store(ngx_conf_t* cf, const Store& store, const Block& block) {
     if (block.given("username") && !block.given("password_file")) {
         return conf_error(cf, block.where("username"), "\"username\" needs a \"password_file\"");
     }
+    for (const RedisSettings::Server& server : store.redis.servers) {
+        // There is no host whose name a certificate could be for.
+        if (store.redis.ssl && server.host.empty() && store.redis.ssl_name.empty()) {
+            return conf_error(cf, block.where("ssl"),
+                              "\"ssl\" with " + quoted(server.name) + " needs an \"ssl_name\"");
+        }
+    }
     for (const char* name : {"ssl_name", "ssl_trusted_certificate"}) {
         if (block.given(name) && !store.redis.ssl) {
             return conf_error(cf, block.where(name), quoted(name) + " needs \"ssl on\"");
