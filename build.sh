@@ -17,6 +17,9 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
   coverage          unit tests with line and branch coverage of src/
   fuzz SECONDS      every fuzz target for so long
   memcheck          sign-ins, logout and the hot path in an nginx under valgrind
+  chaos MINUTES [STORE...]
+                    sessions and sign-ins under load while workers are killed, nginx is reloaded and
+                    upgraded, provider, clock and Redis fail; --quick: a minute, with its self-test
   install           copies the module to nginx's module folder
   clean             removes what was built
 
@@ -25,15 +28,17 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
   ESPOCRM_DIR=dir   an unpacked EspoCRM release (test, browser): tests in it, in Chromium as well
   NGINX_BIN=file    the nginx to test with
   STORE=redis       session store of the integration tests (test ARGS): memory, cookie or redis
-  SANITIZE=1        AddressSanitizer and UndefinedBehaviorSanitizer (build, test)
+  SANITIZE=1        AddressSanitizer and UndefinedBehaviorSanitizer (build, test, chaos)
   CC=clang          another compiler
 END
 }
 
-BUILD_PACKAGES="g++ make pkg-config libssl-dev libjansson-dev libcjose-dev libcurl4-openssl-dev"
+BUILD_PACKAGES="g++ make pkg-config libssl-dev libjansson-dev libcjose-dev libcurl4-openssl-dev
+    libhiredis-dev"
 DEMO_PACKAGES="ca-certificates openssl python3"
 TEST_PACKAGES="cmake check clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev curl glewlwyd
-    libfaketime php-cli phpunit python3-cryptography python3-pytest python3-yaml"
+    libfaketime php-cli phpunit python3-cryptography python3-pytest python3-yaml redis-server"
+CHAOS_PACKAGES="libfaketime python3-cryptography redis-server"
 ESPOCRM_PACKAGES="openssl php-cli php-fpm php-bcmath php-curl php-gd php-mbstring php-mysql php-xml
     php-zip mariadb-server mariadb-client chromium fonts-dejavu-core python3-pytest"
 MODULE=ngx_http_auth_oidc_module.so
@@ -213,6 +218,14 @@ run_demo() {
     exec /usr/bin/python3 demo/run.py --nginx "$NGINX_BIN" --module "$root/$out/$MODULE" "$@"
 }
 
+# shellcheck disable=SC2046,SC2086
+run_chaos() {
+    need $(build_packages) $CHAOS_PACKAGES
+    build_default
+    NGINX_BIN=$NGINX_BIN OIDC_MODULE=$root/$out/$MODULE SANITIZE=${SANITIZE:-0} \
+        PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$root/t /usr/bin/python3 -m chaos "$@"
+}
+
 run_install() {
     local folder as_root=()
     build_default
@@ -243,6 +256,7 @@ out=build${SANITIZE:+/sanitize}
 case ${command:-build} in
     build) build_default ;;
     demo) run_demo "${args[@]}" ;;
+    chaos) run_chaos "${args[@]}" ;;
     test | browser | lint | coverage | fuzz | memcheck)
         . tools/checks.sh
         "run_$command" "${args[@]}"
