@@ -8,6 +8,7 @@
 #include "identity_headers.hpp"
 #include "login.hpp"
 #include "logout.hpp"
+#include "logout_hook.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/page.hpp"
 #include "oidc/refresh_flow.hpp"
@@ -154,6 +155,7 @@ ngx_int_t undecided(ngx_http_request_t* r, RequestContext& ctx, const Provider& 
 }
 
 ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
+    ctx.insufficient = false;
     if (const Endpoint* endpoint = find_endpoint(r)) {
         if (endpoint->kind != Endpoint::Kind::backchannel) {
             const ngx_int_t rc = decide(r, ctx, *endpoint->provider);
@@ -192,7 +194,8 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
         clear_identity(r, ctx);
         return NGX_DECLINED;
     }
-    if (ctx.authenticated) {
+    ctx.insufficient = ctx.authenticated && !is_sufficient(ctx, location);
+    if (ctx.authenticated && !ctx.insufficient) {
         if (provider->config.session_refresh &&
             refresh_due(ctx.session, ngx_time(), provider->config)) {
             if (Refresher* refresher = Refresher::worker()) {
@@ -278,6 +281,7 @@ ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider)
     const std::string_view name = session_cookie_name(r, provider);
     SessionStore& store = provider.store->sessions();
     bool ambiguous = false;
+    std::string renewed;
     for (std::size_t i = 0; i < ctx.session_cookie_count; ++i) {
         if (ctx.session_cookies[i].name != name) {
             continue;
@@ -304,15 +308,28 @@ ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider)
         ctx.session = found.view;
         ctx.session_key = found.key;
         ctx.session_expires = found.expires;
+        renewed = std::move(found.renewed);
     }
     if (ambiguous) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                       "oidc: the request carries two different sessions, none is used");
         ctx.authenticated = false;
         ctx.session = {};
+    } else if (!renewed.empty()) {
+        try {
+            answer_session_cookie(r, ctx, provider, renewed, ctx.session_expires - ngx_time());
+        } catch (...) {
+            return NGX_ERROR;
+        }
     }
     ctx.decided = true;
     return NGX_OK;
+}
+
+bool is_sufficient(const RequestContext& ctx, const LocConf& location) noexcept {
+    return location.step_up == nullptr ||
+           shortfall(ctx.session, *location.step_up, ngx_time(), ctx.provider->config.clock_skew) ==
+               Shortfall::none;
 }
 
 ngx_int_t admit(ngx_http_request_t* r, RequestContext& ctx) {
@@ -345,11 +362,21 @@ ngx_int_t challenge(ngx_http_request_t* r, RequestContext& ctx, Provider& provid
     if (should_redirect(static_cast<Unauthorized>(loc_conf(r).unauthorized), facts)) {
         return begin_login(r, ctx, provider, return_target(r, provider));
     }
-    ctx.error_code = reason_info(Reason::login_required).code.data();
+    Respond answer = unauthorized(r, ctx, provider);
     if (has_error_page(r, NGX_HTTP_UNAUTHORIZED)) {
         return NGX_HTTP_UNAUTHORIZED;
     }
-    return send_respond(r, login_required(login_url(r, provider)));
+    return send_respond(r, answer);
+}
+
+Respond unauthorized(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider) {
+    const LoginDemand* demand = loc_conf(r).step_up;
+    if (ctx.insufficient && demand != nullptr) {
+        ctx.error_code = reason_info(Reason::insufficient_user_authentication).code.data();
+        return insufficient_authentication(strictest(provider.config, *demand));
+    }
+    ctx.error_code = reason_info(Reason::login_required).code.data();
+    return login_required(login_url(r, provider));
 }
 
 std::string login_url(ngx_http_request_t* r, const Provider& provider) {
@@ -419,10 +446,17 @@ ngx_int_t subrequest_handler(ngx_http_request_t* r) noexcept try {
     if (pick_provider(r, location, provider) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+    RequestContext* ctx = find_context(r);
+    if (ctx != nullptr && ctx->hook == r) {
+        const bool forward = provider != nullptr && ctx->authenticated &&
+                             ctx->provider == provider && is_sufficient(*ctx, location);
+        if (give_hook_identity(r, *ctx, forward) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
     if (provider == nullptr || location.effective_mode() != Mode::require) {
         return NGX_DECLINED;
     }
-    RequestContext* ctx = find_context(r);
     if (ctx != nullptr && ctx->sanitized && !ctx->decided) {
         const ngx_int_t rc = decide(r, *ctx, *provider);
         if (rc == NGX_AGAIN) {
@@ -432,13 +466,15 @@ ngx_int_t subrequest_handler(ngx_http_request_t* r) noexcept try {
             return rc == NGX_HTTP_SERVICE_UNAVAILABLE ? rc : NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }
-    if (ctx != nullptr && ctx->decided && ctx->authenticated && ctx->provider == provider) {
+    const bool authenticated =
+        ctx != nullptr && ctx->decided && ctx->authenticated && ctx->provider == provider;
+    if (authenticated && is_sufficient(*ctx, location)) {
         return NGX_DECLINED;
     }
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "oidc: subrequest to the protected \"%V\" is refused, its main request has no "
-                  "session there",
-                  &r->uri);
+                  "session there%s",
+                  &r->uri, authenticated ? " that is sufficient" : "");
     return NGX_HTTP_FORBIDDEN;
 } catch (...) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -31,12 +31,18 @@ std::vector<Digest> presented_keys(ngx_http_request_t* r, RequestContext& ctx,
 // The session cookie's name where browsers reach this location, and the only one that counts.
 const std::string& session_cookie_name(ngx_http_request_t* r, const Provider& provider) noexcept;
 
+// Whether the session of a decided request is what the location asks for (auth_oidc_max_age,
+// auth_oidc_acr_values).
+bool is_sufficient(const RequestContext& ctx, const LocConf& location) noexcept;
+
 // Lets an authenticated request through when auth_oidc_require agrees, with the identity that the
 // location forwards (a foreign callback: without any).
 ngx_int_t admit(ngx_http_request_t* r, RequestContext& ctx);
 
-// Nobody is signed in: to the provider, or 401.
+// Nobody is signed in, or not as the location asks for: to the provider, or 401.
 ngx_int_t challenge(ngx_http_request_t* r, RequestContext& ctx, Provider& provider);
+// That 401; sets $oidc_error.
+Respond unauthorized(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider);
 
 // A URL on our origin that starts a login.
 std::string login_url(ngx_http_request_t* r, const Provider& provider);

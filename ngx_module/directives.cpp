@@ -157,6 +157,62 @@ char* set_header(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept tr
     return conf_exception(cf);
 }
 
+// ---- auth_oidc_max_age, auth_oidc_acr_values -------------------------------------------------
+
+// A page takes a moment to be reached after the login.
+constexpr ngx_int_t kShortestMaxAge = 10;
+constexpr ngx_int_t kLongestMaxAge = 365 * 24 * 3600;
+constexpr std::size_t kMaxAcrValues = 512;  // bytes in all: they travel in the login's cookie
+
+char* set_max_age(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
+    LocConf& loc = location(conf);
+    if (loc.max_age_set) {
+        return is_duplicate();
+    }
+    loc.max_age_set = true;
+    ngx_str_t value = arguments(cf)[0];
+    if (view(value) == "off") {
+        return conf_ok();
+    }
+    const ngx_int_t seconds = ngx_parse_time(&value, 1);
+    if (seconds < kShortestMaxAge || seconds > kLongestMaxAge) {
+        return conf_error(cf, "invalid value " + quoted(view(value)) +
+                                  " in \"auth_oidc_max_age\" directive, it must be \"off\" or a "
+                                  "time between 10s and 365d");
+    }
+    loc.demand.max_age = seconds;
+    return conf_ok();
+} catch (...) {
+    return conf_exception(cf);
+}
+
+char* set_acr_values(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
+    LocConf& loc = location(conf);
+    if (loc.acr_values_set) {
+        return is_duplicate();
+    }
+    loc.acr_values_set = true;
+    const std::span<ngx_str_t> values = arguments(cf);
+    if (values.size() == 1 && view(values[0]) == "off") {
+        return conf_ok();
+    }
+    for (const ngx_str_t& value : values) {
+        if (!is_acr_value(view(value)) || view(value) == "off") {
+            return conf_error(cf, "invalid value " + quoted(view(value)) +
+                                      " in \"auth_oidc_acr_values\" directive, each must be of "
+                                      "printable characters without blanks, quotes and "
+                                      "backslashes, and \"off\" stands alone");
+        }
+        loc.demand.acr_values.emplace_back(view(value));
+    }
+    if (join_values(loc.demand.acr_values).size() > kMaxAcrValues) {
+        return conf_error(cf, "the values of \"auth_oidc_acr_values\" are longer than 512 bytes");
+    }
+    return conf_ok();
+} catch (...) {
+    return conf_exception(cf);
+}
+
 char* set_base_url(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
     LocConf& loc = location(conf);
     if (!loc.base_url.empty()) {
@@ -185,6 +241,15 @@ char* set_handler(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* /*conf*/) noexce
     }
     clcf->handler = Handler;
     return conf_ok();
+}
+
+// Who may use it is judged when the location is complete.
+char* set_sessions(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept {
+    LocConf& loc = location(conf);
+    const Place place = place_of(cf);
+    loc.sessions_file = place.file;
+    loc.sessions_line = place.line;
+    return set_handler<sessions_handler>(cf, cmd, conf);
 }
 
 char* set_session_info(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept try {
@@ -360,6 +425,12 @@ ngx_command_t oidc_commands[] = {
     {ngx_string("auth_oidc_require"), kAnyLevel | NGX_CONF_1MORE, set_require,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
 
+    {ngx_string("auth_oidc_max_age"), kAnyLevel | NGX_CONF_TAKE1, set_max_age,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+
+    {ngx_string("auth_oidc_acr_values"), kAnyLevel | NGX_CONF_1MORE, set_acr_values,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+
     {ngx_string("auth_oidc_header"), kAnyLevel | NGX_CONF_TAKE2, set_header,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
 
@@ -373,6 +444,9 @@ ngx_command_t oidc_commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
 
     {ngx_string("oidc_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_handler<status_handler>,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+
+    {ngx_string("oidc_sessions"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_sessions,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
 
     {ngx_string("oidc_session_info"), NGX_HTTP_LOC_CONF | NGX_CONF_ANY, set_session_info,

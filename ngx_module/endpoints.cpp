@@ -51,10 +51,10 @@ ngx_int_t refuse_callback(ngx_http_request_t* r, RequestContext& ctx, const Prov
 
 // A login that cannot be finished any more. Whoever has a session is sent on; without one the page
 // says why, and never starts over by itself: a browser that keeps no cookies would go round for
-// ever.
+// ever. So would one whose session is not enough where the login began (`demanding`).
 ngx_int_t stale(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
-                const Error& error) {
-    if (!ctx.authenticated) {
+                const Error& error, bool demanding) {
+    if (!ctx.authenticated || demanding) {
         return refuse_callback(r, ctx, provider, error);
     }
     return send_redirect(r, NGX_HTTP_SEE_OTHER,
@@ -107,20 +107,22 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
     const bool https = public_https(r, &provider);
     const std::vector<PendingCookie> pending = usable_pending(ctx, https);
     const PendingCookie* cookie = find_pending(pending, response.state);
+    const bool demanding = is_step_up_state(response.state);
     if (cookie == nullptr) {
-        return stale(
-            r, ctx, provider,
-            fail(Reason::state_unknown,
-                 pending.empty() ? "the browser sent no cookie of a login under way; it "
-                                   "refuses cookies, or the login began at another host"
-                                 : "no cookie of a login under way belongs to this state"));
+        return stale(r, ctx, provider,
+                     fail(Reason::state_unknown,
+                          pending.empty() ? "the browser sent no cookie of a login under way; it "
+                                            "refuses cookies, or the login began at another host"
+                                          : "no cookie of a login under way belongs to this state"),
+                     demanding);
     }
     std::optional<PendingLogin> login =
         open_pending(cookie->value, pending_aead(provider, *cache), *binding);
     if (login && !equal_constant_time(login->state, response.state)) {
         // That login is not the one that this response ends: it goes on.
         return stale(r, ctx, provider,
-                     fail(Reason::state_unknown, "the cookie of the login is of another state"));
+                     fail(Reason::state_unknown, "the cookie of the login is of another state"),
+                     demanding);
     }
     expire_login_cookie(ctx, cookie->name, https);
     const std::string fragment_name =
@@ -130,21 +132,26 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
     }
     if (!login) {
         return stale(r, ctx, provider,
-                     fail(Reason::state_unknown, "the cookie of the login does not open here"));
+                     fail(Reason::state_unknown, "the cookie of the login does not open here"),
+                     demanding);
     }
     ctx.start_again = login->return_to;
     const Seconds now = ngx_time();
+    const bool unmet =
+        ctx.authenticated &&
+        shortfall(ctx.session, login->demand, now, provider.config.clock_skew) != Shortfall::none;
     const Seconds expires = login->created + provider.config.pre_auth_timeout;
     if (now >= expires || login->created > now + kFutureTolerance) {
         return stale(
             r, ctx, provider,
             fail(Reason::state_expired,
                  "the login began " + std::to_string(now - login->created) + " seconds ago",
-                 "pre_auth_timeout"));
+                 "pre_auth_timeout"),
+            unmet);
     }
     if (!metadata_zone(r).use_state(login->state, expires, now)) {
         return stale(r, ctx, provider,
-                     fail(Reason::state_replayed, "the state has been used before"));
+                     fail(Reason::state_replayed, "the state has been used before"), unmet);
     }
     ctx.fragment = read_fragment(ctx, fragment_name, login->return_to);
     return begin_callback(r, ctx, provider, *std::move(login), std::move(response));
@@ -153,13 +160,15 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
 // Neither code nor error, on a path that is only there for responses.
 ngx_int_t empty_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
     return stale(r, ctx, provider,
-                 fail(Reason::callback_malformed, "the callback has neither code nor error"));
+                 fail(Reason::callback_malformed, "the callback has neither code nor error"),
+                 false);
 }
 
 // A response to somebody else's request: the backend's business, for users only, without identity.
 ngx_int_t foreign_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
     ctx.foreign_callback = true;
-    return ctx.authenticated ? admit(r, ctx) : challenge(r, ctx, provider);
+    ctx.insufficient = ctx.authenticated && !is_sufficient(ctx, loc_conf(r));
+    return ctx.authenticated && !ctx.insufficient ? admit(r, ctx) : challenge(r, ctx, provider);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "oidc/page.hpp"
 #include "request_view.hpp"
 #include "respond.hpp"
+#include "upgraded.hpp"
 
 namespace oidc::ngx {
 namespace {
@@ -78,11 +79,10 @@ bool add_cookies(ngx_http_request_t* r, const RequestContext& ctx) noexcept {
 ngx_int_t answer_late(ngx_http_request_t* r, RequestContext& ctx) {
     ctx.late_challenge = false;
     metadata_zone(r).count_challenge();
-    ctx.error_code = reason_info(Reason::login_required).code.data();
     Provider& provider = *ctx.provider;
     RequestFacts facts = request_facts(r);
     facts.get = facts.get || facts.head;
-    Respond answer = login_required(login_url(r, provider));
+    Respond answer = unauthorized(r, ctx, provider);
     if (should_redirect(static_cast<Unauthorized>(loc_conf(r).unauthorized), facts)) {
         // Without the metadata at hand the browser gets 401 this once; they are being fetched.
         login_answer_at_once(r, ctx, provider, answer);
@@ -113,6 +113,18 @@ bool needs_no_store(const ngx_http_request_t* r, const RequestContext& ctx) noex
            (ctx.error_code != nullptr && r->headers_out.status >= NGX_HTTP_BAD_REQUEST);
 }
 
+// A connection that stays open because of a session does not outlive it. Only HTTP/1.1 has a socket
+// of its own for one request.
+ngx_int_t watch_upgraded(ngx_http_request_t* r, const RequestContext& ctx) noexcept {
+    Upgraded* upgraded = Upgraded::worker();
+    const bool signed_in =
+        ctx.decided && ctx.authenticated && !ctx.insufficient && ctx.provider != nullptr;
+    if (upgraded == nullptr || !signed_in || r->http_version != NGX_HTTP_VERSION_11) {
+        return NGX_OK;
+    }
+    return upgraded->watch(r, ctx);
+}
+
 ngx_int_t header_filter(ngx_http_request_t* r) noexcept try {
     if (r != r->main || !srv_conf(r).uses_oidc) {
         return next_header_filter(r);
@@ -121,6 +133,10 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept try {
     RequestContext* ctx = find_context(r);
     if (ctx == nullptr) {
         return next_header_filter(r);
+    }
+    if (r->headers_out.status == NGX_HTTP_SWITCHING_PROTOCOLS &&
+        watch_upgraded(r, *ctx) != NGX_OK) {
+        return NGX_ERROR;
     }
     if (ctx->late_challenge && r->headers_out.status == NGX_HTTP_UNAUTHORIZED && !r->error_page &&
         ctx->provider != nullptr) {

@@ -169,6 +169,65 @@ bool answers_by_return(ngx_conf_t* cf, const ngx_http_core_loc_conf_t& location)
     return false;
 }
 
+// The location's configuration of another module, of which only the first members are known here;
+// null: nginx has no such module.
+const void* foreign_conf(ngx_conf_t* cf, const ngx_http_core_loc_conf_t& location,
+                         const char* name) noexcept {
+    for (ngx_uint_t i = 0; cf->cycle->modules[i] != nullptr; i++) {
+        const ngx_module_t& module = *cf->cycle->modules[i];
+        if (module.type == NGX_HTTP_MODULE && module.name != nullptr &&
+            std::strcmp(module.name, name) == 0) {
+            return location.loc_conf[module.ctx_index];
+        }
+    }
+    return nullptr;
+}
+
+template <class T>
+T first_member(const void* conf) noexcept {
+    return conf == nullptr ? T{} : *static_cast<const T*>(conf);
+}
+
+// ngx_http_access_module begins with its lists of rules, one for each kind of address.
+bool has_access_rules(ngx_conf_t* cf, const ngx_http_core_loc_conf_t& location) noexcept {
+    struct Rules {
+        const ngx_array_t* inet;
+#if (NGX_HAVE_INET6)
+        const ngx_array_t* inet6;
+#endif
+    };
+    const auto rules = first_member<Rules>(foreign_conf(cf, location, "ngx_http_access_module"));
+#if (NGX_HAVE_INET6)
+    if (rules.inet6 != nullptr) {
+        return true;
+    }
+#endif
+    return rules.inet != nullptr;
+}
+
+bool has_auth_basic(ngx_conf_t* cf, const ngx_http_core_loc_conf_t& location) noexcept {
+    struct Settings {
+        const ngx_http_complex_value_t* realm;
+    };
+    const auto* realm =
+        first_member<Settings>(foreign_conf(cf, location, "ngx_http_auth_basic_module")).realm;
+    return realm != nullptr && realm != NGX_CONF_UNSET_PTR &&
+           !(realm->lengths == nullptr && view(realm->value) == "off");
+}
+
+bool has_auth_request(ngx_conf_t* cf, const ngx_http_core_loc_conf_t& location) noexcept {
+    return first_member<ngx_str_t>(foreign_conf(cf, location, "ngx_http_auth_request_module"))
+               .len != 0;
+}
+
+// Somebody has said who may come here. That a user is signed in is not enough: it takes a claim.
+bool is_restricted(ngx_conf_t* cf, const ngx_http_core_loc_conf_t& location,
+                   const LocConf& conf) noexcept {
+    return has_access_rules(cf, location) || has_auth_basic(cf, location) ||
+           has_auth_request(cf, location) ||
+           (conf.effective_mode() == Mode::require && !conf.require.empty());
+}
+
 std::string location_label(const ngx_http_core_loc_conf_t& location) {
     return location.name.len == 0 ? std::string("this server")
                                   : "location " + quoted(view(location.name));
@@ -192,6 +251,13 @@ char* lint_location(ngx_conf_t* cf, const MainConf& main, const LocConf& conf) {
         return conf_error(cf, place,
                           "\"auth_oidc_assertion\" is on in " + location_label(location) +
                               ", but there is no \"oidc_assertion\" block");
+    }
+    if (location.handler == sessions_handler && !is_restricted(cf, location, conf)) {
+        return conf_error(cf, {conf.sessions_file, conf.sessions_line},
+                          "\"oidc_sessions\" in " + location_label(location) +
+                              " is open to everyone, say who may use it with \"allow\" and "
+                              "\"deny\", \"auth_basic\", \"auth_request\" or \"auth_oidc\" with "
+                              "\"auth_oidc_require\"");
     }
     if (conf.effective_mode() != Mode::require || location.noname != 0) {
         return conf_ok();
@@ -332,6 +398,22 @@ bool listens_with_tls(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server) no
 
 }  // namespace
 
+namespace {
+
+// A logout must not depend on it, so it is a warning only.
+void check_logout_hook(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, const Provider& p) {
+    const auto& root =
+        *static_cast<const Location*>(server.ctx->loc_conf[ngx_http_core_module.ctx_index]);
+    if (p.logout_hook.empty() || find_location(root, p.logout_hook).kind != Match::Kind::none) {
+        return;
+    }
+    conf_warn(cf, place_of(server),
+              "no location of this server takes the \"logout_hook\" " + quoted(p.logout_hook) +
+                  " of " + label(p));
+}
+
+}  // namespace
+
 char* lint_server(ngx_conf_t* cf, const MainConf& /*main*/, const ngx_http_core_srv_conf_t& server,
                   const SrvConf& conf) {
     const Place place = place_of(server);
@@ -353,6 +435,7 @@ char* lint_server(ngx_conf_t* cf, const MainConf& /*main*/, const ngx_http_core_
         if (endpoint.kind != Endpoint::Kind::callback) {
             continue;
         }
+        check_logout_hook(cf, server, *endpoint.provider);
         if (char* rv = check_callback_location(cf, server, endpoint); rv != conf_ok()) {
             return rv;
         }

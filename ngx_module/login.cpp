@@ -1,6 +1,8 @@
 #include "login.hpp"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "access.hpp"
@@ -11,6 +13,7 @@
 #include "request_task.hpp"
 #include "request_view.hpp"
 #include "respond.hpp"
+#include "upgraded.hpp"
 
 namespace oidc::ngx {
 namespace {
@@ -110,10 +113,7 @@ void set_session_cookie(ngx_http_request_t* r, RequestContext& ctx, const Logged
     if (!same_user) {
         expire_clear_cookies(ctx, https);
     }
-    const Seconds lifetime = done.expires - ngx_time();
-    ctx.set_cookies.push_back(
-        set_cookie(session_cookie_name(r, provider), ctx.inserted.cookie.view(),
-                   session_cookie_attributes(provider, https), static_cast<long>(lifetime)));
+    answer_session_cookie(r, ctx, provider, ctx.inserted.cookie.view(), done.expires - ngx_time());
 }
 
 // `callback forward`: the very request goes on to the backend, now with its session.
@@ -130,6 +130,15 @@ ngx_int_t forward_callback(ngx_http_request_t* r, RequestContext& ctx, const Log
                       fail(Reason::internal_error, "the new session cannot be read"),
                       ctx.start_again);
     }
+    if (const LoginDemand* demand = loc_conf(r).step_up) {
+        // The page that the login was for may ask for less than the callback's location.
+        const Seconds now = ngx_time();
+        const Shortfall lacks = shortfall(*session, *demand, now, ctx.provider->config.clock_skew);
+        if (lacks != Shortfall::none) {
+            return refuse(r, ctx, ctx.provider, shortfall_error(lacks, *session, *demand, now),
+                          ctx.start_again);
+        }
+    }
     ctx.session = *session;
     ctx.session_key = ctx.inserted.key;
     ctx.session_expires = done.expires;
@@ -141,6 +150,7 @@ ngx_int_t forward_callback(ngx_http_request_t* r, RequestContext& ctx, const Log
 
 ngx_int_t logged_in(ngx_http_request_t* r, RequestContext& ctx, const LoggedIn& done) {
     metadata_zone(r).count_login();
+    look_at_upgraded();  // those of the session that this one replaces, or of the limit
     log_limit(r, ctx, done.record);
     set_session_cookie(r, ctx, done);
     std::string target = done.return_to;
@@ -230,6 +240,9 @@ Status make_login(ngx_http_request_t* r, RequestContext& ctx, Provider& provider
         return fail(Reason::internal_error, "the public origin cannot be computed");
     }
     input.return_to = std::move(return_to);
+    if (const LoginDemand* demand = loc_conf(r).step_up) {
+        input.demand = *demand;
+    }
     input.session_key = former_session_key(r, ctx, provider);
     input.binding = *binding;
     ctx.provider = &provider;
@@ -328,6 +341,20 @@ CookieAttributes session_cookie_attributes(const Provider& provider, bool https)
     attributes.domain = provider.cookie_domain;
     attributes.same_site = provider.cookie_same_site;
     return attributes;
+}
+
+void answer_session_cookie(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
+                           std::string_view value, Seconds lifetime) {
+    const std::string& name = session_cookie_name(r, provider);
+    const CookieAttributes attributes =
+        session_cookie_attributes(provider, public_https(r, &provider));
+    std::vector<std::string> lines =
+        value.empty() ? delete_session_cookie_lines(name, attributes, ctx.presented())
+                      : session_cookie_lines(name, value, attributes, static_cast<long>(lifetime),
+                                             ctx.presented());
+    std::erase_if(ctx.set_cookies,
+                  [&name](const std::string& line) { return is_session_cookie_line(line, name); });
+    std::move(lines.begin(), lines.end(), std::back_inserter(ctx.set_cookies));
 }
 
 std::string own_url(ngx_http_request_t* r, const Provider& provider, std::string_view target) {

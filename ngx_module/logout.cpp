@@ -3,12 +3,14 @@
 
 #include "access.hpp"
 #include "login.hpp"
+#include "logout_hook.hpp"
 #include "oidc/logout.hpp"
 #include "oidc/page.hpp"
 #include "oidc/revocation.hpp"
 #include "request_task.hpp"
 #include "request_view.hpp"
 #include "respond.hpp"
+#include "upgraded.hpp"
 
 namespace oidc::ngx {
 namespace {
@@ -95,6 +97,22 @@ ngx_int_t finish_logout(ngx_http_request_t* r, RequestContext& ctx, const Event&
     return leave(r, ctx, provider, provider.config.end_session_endpoint);
 }
 
+ngx_int_t end_and_leave(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+    return end_sessions(r, ctx, provider, [r, &ctx, &provider] {
+        expire_cookies(r, ctx, provider);
+        const bool revokes =
+            provider.config.revoke_on_logout && !ctx.ended_session.provider().empty();
+        const bool endpoint_known =
+            !provider.config.end_session_endpoint.empty() || !provider.config.needs_discovery();
+        if (endpoint_known && !revokes) {
+            return leave(r, ctx, provider, provider.config.end_session_endpoint);
+        }
+        return when_ready(r, ctx, ask_provider(r, ctx, 0), [r, &ctx](const Event& outcome) {
+            return finish_logout(r, ctx, outcome);
+        });
+    });
+}
+
 }  // namespace
 
 ngx_int_t end_sessions(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
@@ -108,19 +126,21 @@ ngx_int_t end_sessions(ngx_http_request_t* r, RequestContext& ctx, Provider& pro
     }
     ctx.provider = &provider;
     const bool ready = ask_store(r, ctx, ctx.erased, [&](auto done) {
-        return provider.store->sessions().erase(provider, std::move(keys), std::move(done));
+        return provider.store->sessions().erase(provider, keys, std::move(done));
     });
-    return when_ready(r, ctx, ready, [r, &ctx, next](const Event& event) {
-        const auto* error = std::get_if<Error>(&event);
-        // The cookie stays: the session has not ended, and the user must know.
-        return error != nullptr ? refuse(r, ctx, ctx.provider, *error, {}) : next();
+    return when_ready(r, ctx, ready, [r, &ctx, next, keys = std::move(keys)](const Event& event) {
+        if (const auto* error = std::get_if<Error>(&event)) {
+            // The cookie stays: the session has not ended, and the user must know.
+            return refuse(r, ctx, ctx.provider, *error, {});
+        }
+        close_upgraded(keys);
+        return next();
     });
 }
 
 void expire_cookies(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider) {
     const bool https = public_https(r, &provider);
-    ctx.set_cookies.push_back(delete_cookie(session_cookie_name(r, provider),
-                                            session_cookie_attributes(provider, https)));
+    answer_session_cookie(r, ctx, provider, {}, 0);
     CookieAttributes attributes;
     attributes.secure = https;
     for (const std::string& name : provider.config.clear_cookies) {
@@ -149,19 +169,9 @@ ngx_int_t handle_logout(ngx_http_request_t* r, RequestContext& ctx, Provider& pr
             ctx.logout_hint = Secret(ctx.session.id_token());
         }
     }
-    return end_sessions(r, ctx, provider, [r, &ctx, &provider] {
-        expire_cookies(r, ctx, provider);
-        const bool revokes =
-            provider.config.revoke_on_logout && !ctx.ended_session.provider().empty();
-        const bool endpoint_known =
-            !provider.config.end_session_endpoint.empty() || !provider.config.needs_discovery();
-        if (endpoint_known && !revokes) {
-            return leave(r, ctx, provider, provider.config.end_session_endpoint);
-        }
-        return when_ready(r, ctx, ask_provider(r, ctx, 0), [r, &ctx](const Event& outcome) {
-            return finish_logout(r, ctx, outcome);
-        });
-    });
+    ctx.provider = &provider;
+    return with_logout_hook(r, ctx, provider,
+                            [r, &ctx, &provider] { return end_and_leave(r, ctx, provider); });
 }
 
 }  // namespace oidc::ngx

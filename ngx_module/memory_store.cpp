@@ -116,6 +116,13 @@ SessionStore::Ticket MemoryStore::list_owner(const Provider& /*provider*/, Recor
     return 0;
 }
 
+SessionStore::Ticket MemoryStore::alive(const Provider& /*provider*/, const Digest& key,
+                                        const Digest& binding, const SessionView& /*session*/,
+                                        Done<bool> done) {
+    done(sessions().alive(key, binding, ngx_time()));
+    return 0;
+}
+
 SessionStore::Ticket MemoryStore::use_once(const Digest& digest, Seconds until, Done<bool> done) {
     MetadataZone* zone = MetadataZone::running();
     done(zone != nullptr && zone->use_once(digest, until, ngx_time()));
@@ -156,6 +163,13 @@ SessionStore::Ticket SessionStore::confirm_lease(const Provider& /*provider*/,
                                                  const Digest& /*key*/, const Digest& /*binding*/,
                                                  Seconds /*seconds*/, Done<bool> done) {
     done(true);
+    return 0;
+}
+
+SessionStore::Ticket SessionStore::alive(const Provider& provider, const Digest& /*key*/,
+                                         const Digest& /*binding*/, const SessionView& session,
+                                         Done<bool> done) {
+    done(ngx_time() < session.created() + provider.config.session_timeout);
     return 0;
 }
 

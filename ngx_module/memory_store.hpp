@@ -27,6 +27,8 @@ class MemoryStore final : public SessionStore {
                        Done<Ended> done) override;
     Ticket list_owner(const Provider& provider, RecordTable::Tag which, std::uint64_t tag,
                       Done<std::vector<RecordTable::Listed>> done) override;
+    Ticket alive(const Provider& provider, const Digest& key, const Digest& binding,
+                 const SessionView& session, Done<bool> done) override;
     Ticket use_once(const Digest& digest, Seconds until, Done<bool> done) override;
     Lease try_lease(const Provider& provider, const Lookup& session, const Digest& binding,
                     Seconds seconds) noexcept override;

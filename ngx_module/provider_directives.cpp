@@ -495,6 +495,7 @@ constexpr BlockDirective kDirectives[] = {
      1,
      [](Block& b) { return b.text(config(b).revocation_endpoint); }},
     {"revoke_on_logout", {}, 1, 1, [](Block& b) { return b.flag(config(b).revoke_on_logout); }},
+    {"logout_hook", {}, 1, 1, [](Block& b) { return b.local_path(provider(b).logout_hook); }},
     {"session_refresh", {}, 1, 2, set_session_refresh},
     {"session_limit", {}, 1, 1, set_session_limit},
 };
@@ -526,11 +527,12 @@ char* derive(ngx_conf_t* cf, Provider& p, const Block& block) {
             "\"redirect_uri\" " + std::string(problem) + ", not " + quoted(p.callback_path));
     }
 
-    const std::array<std::pair<const char*, const std::string*>, 4> paths = {{
+    const std::array<std::pair<const char*, const std::string*>, 5> paths = {{
         {"redirect_uri", &p.callback_path},
         {"logout_uri", &p.logout_path},
         {"frontchannel_logout_uri", &p.frontchannel_path},
         {"backchannel_logout_uri", &p.backchannel_path},
+        {"logout_hook", &p.logout_hook},
     }};
     for (std::size_t i = 1; i < paths.size(); ++i) {
         for (std::size_t j = 0; j < i; ++j) {

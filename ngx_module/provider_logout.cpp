@@ -4,6 +4,7 @@
 #include "access.hpp"
 #include "login.hpp"
 #include "logout.hpp"
+#include "logout_hook.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/logout.hpp"
 #include "oidc/logout_token.hpp"
@@ -13,6 +14,7 @@
 #include "request_task.hpp"
 #include "request_view.hpp"
 #include "respond.hpp"
+#include "upgraded.hpp"
 
 namespace oidc::ngx {
 namespace {
@@ -127,6 +129,7 @@ bool ended_any(const RequestContext& ctx) noexcept {
 }
 
 ngx_int_t accept_backchannel(ngx_http_request_t* r, RequestContext& ctx) {
+    look_at_upgraded();
     metadata_zone(r).count_logout(LogoutKind::backchannel);
     const std::string count =
         ctx.ended.counted ? std::to_string(ctx.ended.sessions) + " sessions" : "the sessions";
@@ -162,10 +165,12 @@ ngx_int_t handle_frontchannel(ngx_http_request_t* r, RequestContext& ctx, Provid
                                              provider.config.name + "\" ends nothing: " + why_not);
             return send_respond(r, frontchannel_page());
         }
-        return end_sessions(r, ctx, provider, [r, &ctx, &provider] {
-            metadata_zone(r).count_logout(LogoutKind::frontchannel);
-            expire_cookies(r, ctx, provider);
-            return send_respond(r, frontchannel_page());
+        return with_logout_hook(r, ctx, provider, [r, &ctx, &provider] {
+            return end_sessions(r, ctx, provider, [r, &ctx, &provider] {
+                metadata_zone(r).count_logout(LogoutKind::frontchannel);
+                expire_cookies(r, ctx, provider);
+                return send_respond(r, frontchannel_page());
+            });
         });
     }
     const std::string sid = named_sid(r, provider);
@@ -178,6 +183,7 @@ ngx_int_t handle_frontchannel(ngx_http_request_t* r, RequestContext& ctx, Provid
                           if (const auto* error = std::get_if<Error>(&event)) {
                               return refuse(r, ctx, ctx.provider, *error, {});
                           }
+                          look_at_upgraded();
                           if (ended_any(ctx)) {
                               metadata_zone(r).count_logout(LogoutKind::frontchannel);
                           }

@@ -13,6 +13,7 @@
 #include "metadata_cache.hpp"
 #include "oidc/flow.hpp"
 #include "oidc/session.hpp"
+#include "oidc/session_cookie.hpp"
 #include "oidc/state.hpp"
 #include "ports_ngx.hpp"
 #include "session_store.hpp"
@@ -28,28 +29,38 @@ struct FlowPorts {
     NgxLog log;
 };
 
+// What a store that answers later has learnt for a request; each such store has its own kind.
+struct StoreMemo {
+    StoreMemo() = default;
+    StoreMemo(const StoreMemo&) = delete;
+    StoreMemo& operator=(const StoreMemo&) = delete;
+    virtual ~StoreMemo() = default;
+};
+
 struct RequestContext {
     enum class Task : unsigned char { none, login, callback, logout, backchannel };
 
     bool sanitized = false;
     bool decided = false;  // the decision below is taken, once per request and provider
     bool authenticated = false;
-    Task task = Task::none;  // under way
-    bool waiting = false;    // for `outcome`, which answers the step that was returned last
-    bool asking = false;     // inside a call that may answer at once
+    bool insufficient = false;  // so, but this location asks more of the login
+    Task task = Task::none;     // under way
+    bool waiting = false;       // for `outcome`, which answers the step that was returned last
+    bool asking = false;        // inside a call that may answer at once
     bool cleanup_added = false;
     bool forwarded_callback = false;  // the header filter adds to the backend's answer
     bool foreign_callback = false;    // of another application: no identity, whatever follows
     bool late_challenge = false;      // satisfy any
 
     // From sanitising, at the first phase of the request.
-    struct FoundCookie {
-        std::string_view name;
-        std::string_view value;
-    };
-    static constexpr std::size_t kMaxSessionCookies = 4;
+    using FoundCookie = CookiePair;
+    // Both spellings of some providers' cookies, with their chunks.
+    static constexpr std::size_t kMaxSessionCookies = 16;
     FoundCookie session_cookies[kMaxSessionCookies];
     std::size_t session_cookie_count = 0;
+    [[nodiscard]] std::span<const CookiePair> presented() const noexcept {
+        return {session_cookies, session_cookie_count};
+    }
     std::vector<PendingCookie> pending;  // names are full names
     std::vector<FoundCookie> fragments;
     // Set while headers of ours stand in the request (identity_headers.cpp).
@@ -69,6 +80,7 @@ struct RequestContext {
     MetadataCache::Ticket ticket = 0;
     SessionStore::Ticket store_ticket = 0;
     SessionStore* store = nullptr;  // that gave the ticket
+    std::unique_ptr<StoreMemo> store_memo;
     // With a task that is no flow: what goes on with the outcome.
     using Next = std::function<ngx_int_t(Event)>;
     Next next;
@@ -77,11 +89,15 @@ struct RequestContext {
     // What the store has answered.
     SessionStore::Inserted inserted;
     SessionStore::Ended ended;
+    std::vector<RecordTable::Listed> listed;
     Unit erased;
     bool first_use = false;
     std::string start_again;  // where the link of an error page leads
     std::string fragment;     // "#..." of the deep link, from its cookie
     Secret logout_hint;
+    // The subrequest of logout_hook, and, as identity_part, the headers of ours in it.
+    ngx_http_request_t* hook = nullptr;
+    ngx_list_part_t* hook_identity_part = nullptr;
     SessionView ended_session;  // what a logout has just ended; borrows the request's pool
     // The body of a back-channel logout.
     bool reading_body = false;
@@ -123,10 +139,11 @@ ngx_int_t header_filter_init() noexcept;
 // architecture. data is null on error.
 ngx_str_t public_origin(ngx_http_request_t* r, const Provider* provider) noexcept;
 
-// Content handlers of oidc_status, oidc_jwks and oidc_session_info.
+// Content handlers of oidc_status, oidc_jwks, oidc_session_info and oidc_sessions.
 ngx_int_t status_handler(ngx_http_request_t* r) noexcept;
 ngx_int_t jwks_handler(ngx_http_request_t* r) noexcept;
 ngx_int_t session_info_handler(ngx_http_request_t* r) noexcept;
+ngx_int_t sessions_handler(ngx_http_request_t* r) noexcept;
 
 // Makes (once per request) the signed assertion; empty when there is no session or no
 // oidc_assertion. NGX_ERROR: signing failed, the caller denies.

@@ -90,6 +90,11 @@ class SessionStore {
     // The live sessions of a tag. Errors besides: store_unsupported, of a store that keeps no list.
     virtual Ticket list_owner(const Provider& provider, RecordTable::Tag which, std::uint64_t tag,
                               Done<std::vector<RecordTable::Listed>> done) = 0;
+    // Whether a session that find() has given still lives, without keeping it alive, for
+    // connections that stay open. `session` is what find() gave. Where the store has no better
+    // answer: as long as the session's own end has not come.
+    virtual Ticket alive(const Provider& provider, const Digest& key, const Digest& binding,
+                         const SessionView& session, Done<bool> done);
     // True the first time, over all nodes that share the store, until `until`.
     virtual Ticket use_once(const Digest& digest, Seconds until, Done<bool> done) = 0;
 

@@ -39,7 +39,7 @@ ngx_int_t set_copy(ngx_http_request_t* r, ngx_http_variable_value_t* v,
 
 const RequestContext* authenticated(ngx_http_request_t* r) noexcept {
     const RequestContext* ctx = find_context(r);
-    return ctx != nullptr && ctx->authenticated ? ctx : nullptr;
+    return ctx != nullptr && ctx->authenticated && !ctx->insufficient ? ctx : nullptr;
 }
 
 ngx_int_t get_authenticated(ngx_http_request_t* r, ngx_http_variable_value_t* v,
@@ -146,7 +146,7 @@ ngx_int_t get_error(ngx_http_request_t* r, ngx_http_variable_value_t* v,
 ngx_int_t get_assertion(ngx_http_request_t* r, ngx_http_variable_value_t* v,
                         uintptr_t /*data*/) noexcept {
     RequestContext* ctx = find_context(r);
-    if (ctx == nullptr || !ctx->authenticated) {
+    if (ctx == nullptr || !ctx->authenticated || ctx->insufficient) {
         return set_value(v, {});
     }
     ngx_str_t text{};

@@ -20,21 +20,10 @@ bool is_reserved(std::string_view name) {
     return std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end();
 }
 
-std::string join(const std::vector<std::string>& words) {
-    std::string text;
-    for (const std::string& word : words) {
-        if (!text.empty()) {
-            text += ' ';
-        }
-        text += word;
-    }
-    return text;
-}
-
 // "openid" makes the request one of OpenID Connect; without it there is no ID token.
 std::string scope_text(const std::vector<std::string>& scope) {
     const bool present = std::find(scope.begin(), scope.end(), "openid") != scope.end();
-    std::string text = join(scope);
+    std::string text = join_values(scope);
     if (present) {
         return text;
     }
@@ -85,17 +74,21 @@ std::string code_challenge(std::string_view verifier) {
     return base64url_encode(sha256(verifier));
 }
 
-std::string authorization_prefix(const ProviderConfig& config, const Metadata& metadata) {
+std::string authorization_prefix(const ProviderConfig& config, const Metadata& metadata,
+                                 const LoginDemand& demand) {
     // parse_endpoint has refused a fragment, so everything is appended at the end.
     std::string url = metadata.authorization_endpoint;
     append_query(url, "response_type", "code");
     append_query(url, "client_id", config.client_id);
     append_query(url, "scope", scope_text(config.scope));
-    if (config.max_age) {
-        append_query(url, "max_age", std::to_string(*config.max_age));
+    const bool own = demand.empty();
+    const std::optional<Seconds>& max_age = own ? config.max_age : demand.max_age;
+    const std::vector<std::string>& acr_values = own ? config.acr_values : demand.acr_values;
+    if (max_age) {
+        append_query(url, "max_age", std::to_string(*max_age));
     }
-    if (!config.acr_values.empty()) {
-        append_query(url, "acr_values", join(config.acr_values));
+    if (!acr_values.empty()) {
+        append_query(url, "acr_values", join_values(acr_values));
     }
     return url;
 }
@@ -104,7 +97,10 @@ std::string authorization_url(const ProviderConfig& config, const ProviderState&
                               const PendingLogin& login, const AuthzParameters& parameters) {
     std::string url;
     url.reserve(provider.authorization_prefix.size() + 1024);
-    url.append(provider.authorization_prefix).append("&redirect_uri=");
+    url.append(login.demand.empty()
+                   ? provider.authorization_prefix
+                   : authorization_prefix(config, provider.metadata, login.demand));
+    url.append("&redirect_uri=");
     append_percent_encoded(url, login.redirect_uri);
     // base64url and our prefix: nothing to escape.
     url.append("&state=").append(login.state).append("&nonce=").append(login.nonce);
@@ -125,10 +121,10 @@ std::string authorization_url(const ProviderConfig& config, const ProviderState&
     optional("ui_locales", parameters.ui_locales);
     optional("claims", parameters.claims);
     if (!parameters.extra_auth_args.empty()) {
-        if (config.max_age) {
+        if (config.max_age || login.demand.max_age) {
             taken.emplace_back("max_age");
         }
-        if (!config.acr_values.empty()) {
+        if (!config.acr_values.empty() || !login.demand.acr_values.empty()) {
             taken.emplace_back("acr_values");
         }
         append_extra(url, parameters.extra_auth_args, taken);

@@ -49,6 +49,18 @@ ExchangeExpectation expectation(const PendingLogin& login, const AuthzResponse& 
     return expected;
 }
 
+// Judged by the record, which the place itself will read: a session that passes here passes there.
+Status check_demand(std::string_view record, const LoginDemand& demand, Seconds now,
+                    const ProviderConfig& config) {
+    const std::optional<SessionView> session = SessionView::open(record);
+    if (!session) {
+        return fail(Reason::internal_error, "the new session cannot be read");
+    }
+    const Shortfall lacks = shortfall(*session, demand, now, config.clock_skew);
+    return lacks == Shortfall::none ? Status(Unit{})
+                                    : shortfall_error(lacks, *session, demand, now);
+}
+
 }  // namespace
 
 // ---- LoginFlow -------------------------------------------------------------------------------
@@ -73,8 +85,9 @@ Step LoginFlow::resume(Event event) {
         return refuse(std::move(status).error());
     }
     const bool old_callback = is_old_callback(input_.return_to, input_.redirect_uri);
-    Result<PendingLogin> login = new_pending_login(
-        old_callback ? std::string_view("/") : input_.return_to, provider.pkce, ports_);
+    Result<PendingLogin> login =
+        new_pending_login(old_callback ? std::string_view("/") : input_.return_to, provider.pkce,
+                          ports_, strictest(config_, input_.demand));
     if (!login) {
         return refuse(std::move(login).error());
     }
@@ -188,6 +201,10 @@ Step CallbackFlow::finish() {
     Result<Secret> record = encode_session(session);
     if (!record) {
         return refuse(std::move(record).error());
+    }
+    if (Status status = check_demand(record->view(), login_.demand, session.created, config_);
+        !status) {
+        return refuse(std::move(status).error());
     }
     std::array<std::uint8_t, kSessionIdBytes> id{};
     if (!ports_.random.fill(id)) {

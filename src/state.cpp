@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "oidc/encode.hpp"
@@ -70,7 +71,25 @@ Secret encode(const PendingLogin& login, std::string_view return_to) {
     put_field(out, return_to);
     put_field(out, login.redirect_uri);
     put_field(out, login.session_key);
+    // Nothing is written without a demand, so that servers that do not know of it can end what
+    // others began.
+    if (!login.demand.empty()) {
+        const std::optional<Seconds>& age = login.demand.max_age;
+        put_number(out, age ? static_cast<std::uint64_t>(*age) + 1 : 0, 8);
+        put_field(out, join_values(login.demand.acr_values));
+    }
     return out;
+}
+
+// The words of a text that join_values() made.
+std::vector<std::string> split_values(std::string_view text) {
+    std::vector<std::string> values;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find(' '), text.size());
+        values.emplace_back(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return values;
 }
 
 // Empty for what is too short to be a state of ours.
@@ -98,7 +117,8 @@ bool is_handle(std::string_view handle) {
 
 }  // namespace
 
-Result<PendingLogin> new_pending_login(std::string_view return_to, bool pkce, Ports& ports) {
+Result<PendingLogin> new_pending_login(std::string_view return_to, bool pkce, Ports& ports,
+                                       LoginDemand demand) {
     PendingLogin login;
     // One draw for all three: a draw costs far more than its bytes.
     constexpr std::size_t kBytes = 32;
@@ -107,7 +127,10 @@ Result<PendingLogin> new_pending_login(std::string_view return_to, bool pkce, Po
         return fail(Reason::internal_error, "no randomness for a login");
     }
     const ByteView bytes(drawn);
-    login.state.append(kStatePrefix).append(base64url_encode(bytes.first(kBytes)));
+    login.state.append(kStatePrefix);
+    login.state.append(demand.empty() ? std::string_view() : kStepUpMark);
+    login.state.append(base64url_encode(bytes.first(kBytes)));
+    login.demand = std::move(demand);
     login.nonce = base64url_encode(bytes.subspan(kBytes, kBytes));
     if (pkce) {
         std::string verifier = base64url_encode(bytes.last(kBytes));
@@ -123,6 +146,10 @@ Result<PendingLogin> new_pending_login(std::string_view return_to, bool pkce, Po
 
 bool is_our_state(std::string_view state) noexcept {
     return state.starts_with(kStatePrefix) && state.size() > kStatePrefix.size();
+}
+
+bool is_step_up_state(std::string_view state) noexcept {
+    return is_our_state(state) && state.substr(kStatePrefix.size()).starts_with(kStepUpMark);
 }
 
 std::string pending_handle(std::string_view state, Seconds created) {
@@ -173,6 +200,16 @@ std::optional<PendingLogin> open_pending(std::string_view cookie_value, const Ae
     login.return_to = reader.field();
     login.redirect_uri = reader.field();
     login.session_key = reader.field();
+    if (!reader.complete()) {
+        const std::uint64_t age = reader.number(8);
+        if (age > static_cast<std::uint64_t>(std::numeric_limits<Seconds>::max())) {
+            return std::nullopt;
+        }
+        if (age > 0) {
+            login.demand.max_age = static_cast<Seconds>(age - 1);
+        }
+        login.demand.acr_values = split_values(reader.field());
+    }
     if (!reader.complete() || !is_our_state(login.state) || login.nonce.empty() ||
         login.created < 0 || !is_safe_return_target(login.return_to)) {
         return std::nullopt;

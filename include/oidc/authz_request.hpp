@@ -20,11 +20,14 @@ struct AuthzParameters {
 };
 
 // What is the same in every request: the endpoint, response_type=code, client_id, scope, max_age
-// and acr_values, for ProviderState.
-std::string authorization_prefix(const ProviderConfig& config, const Metadata& metadata);
+// and acr_values, for ProviderState. A demand that is not empty takes the place of the
+// configuration's max_age and acr_values; see strictest().
+std::string authorization_prefix(const ProviderConfig& config, const Metadata& metadata,
+                                 const LoginDemand& demand = {});
 
-// The URL to send the browser to: the prefix, then redirect_uri, state, nonce, code_challenge and
-// its method, then the parameters; each exactly once.
+// The URL to send the browser to: the prefix (a new one when the login has a demand), then
+// redirect_uri, state, nonce, code_challenge and its method, then the parameters; each exactly
+// once.
 std::string authorization_url(const ProviderConfig& config, const ProviderState& provider,
                               const PendingLogin& login, const AuthzParameters& parameters);
 

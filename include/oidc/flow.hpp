@@ -22,6 +22,7 @@ class LoginFlow final : public Flow {
         std::string session_key;
         AuthzParameters parameters;
         Digest binding{};
+        LoginDemand demand{};  // of the place that the login is for
     };
     LoginFlow(const ProviderConfig& config, const Aead& aead, Ports ports, Input input);
     Step start() override;
@@ -36,7 +37,8 @@ class LoginFlow final : public Flow {
 
 // A callback whose pending login was opened and consumed by the adapter:
 // NeedProvider -> (error response? Refuse) -> Fetch token -> ID token [-> NeedProvider newer, once]
-// -> Fetch userinfo -> StoreSession -> LoggedIn. Nothing is stored before every check has passed.
+// -> Fetch userinfo -> StoreSession -> LoggedIn. Nothing is stored before every check has passed,
+// the last of which is whether the session satisfies the demand that the login was for.
 class CallbackFlow final : public Flow {
   public:
     CallbackFlow(const ProviderConfig& config, Ports ports, PendingLogin login,

@@ -23,9 +23,11 @@ enum class Reason : std::uint8_t {
     internal_error,
     store_full,
     store_unavailable,
+    store_unsupported,
     session_too_large,
     // The request of the browser.
     login_required,
+    insufficient_user_authentication,
     not_permitted,
     callback_method,
     callback_malformed,

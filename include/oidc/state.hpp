@@ -12,11 +12,15 @@
 #include "oidc/crypto.hpp"
 #include "oidc/ports.hpp"
 #include "oidc/result.hpp"
+#include "oidc/step_up.hpp"
 
 namespace oidc {
 
 // Every state of ours starts with this, so that a stale one is told from another application's.
 inline constexpr std::string_view kStatePrefix = "ngxoidc1.";
+// Follows the prefix when the login is to satisfy a place that asks for more than the provider's
+// block does.
+inline constexpr std::string_view kStepUpMark = "up.";
 inline constexpr std::string_view kPendingCookie = "NGX_OIDC_LOGIN_";
 inline constexpr std::string_view kFragmentCookie = "NGX_OIDC_FRAGMENT_";
 inline constexpr std::size_t kMaxPendingLogins = 6;
@@ -29,12 +33,17 @@ struct PendingLogin {
     std::string redirect_uri;
     std::string session_key;  // hex SHA-256 of the session cookie's id at the start, or empty
     Seconds created = 0;
+    LoginDemand demand;  // what the place asks for that the login began at
 };
 
 // Fresh values; return_to becomes "/" when it is not safe or longer than 2048 bytes.
-Result<PendingLogin> new_pending_login(std::string_view return_to, bool pkce, Ports& ports);
+Result<PendingLogin> new_pending_login(std::string_view return_to, bool pkce, Ports& ports,
+                                       LoginDemand demand = {});
 
 bool is_our_state(std::string_view state) noexcept;
+// Of a login with a demand. Anybody can write such a state: it only tells that a browser must not
+// be sent on by itself, since the page that it came from may send it to the provider again.
+bool is_step_up_state(std::string_view state) noexcept;
 
 // "<8 hex digits of the time><the last 22 characters of the state>": what follows the prefix in the
 // name of the cookie, and of the fragment cookie. The time lets the oldest be dropped without

@@ -8,6 +8,7 @@ from harness.cases import case, rows
 from harness.idp import Idp
 from harness.outcome import challenge, page, passes
 from harness.site import Site, query_of
+from harness.stores import server_side
 from harness.whatwg import hostile_targets, origin_of
 
 LOGOUT = {"logout_uri": "/logout", "logout_token_hint": "on", "post_logout_uri": "/public/bye",
@@ -179,6 +180,7 @@ def test_provider_without_end_session_endpoint(lab, make_site):
     assert answer.location == "https://www.example.org/bye", answer
 
 
+@server_side  # such an ID token fits into no cookie
 @case("L-08")
 def test_huge_hint(make_site):
     site = make_site(directives={"logout_uri": "/logout", "logout_token_hint": "on"}, own_paths=OWN)

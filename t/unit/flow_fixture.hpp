@@ -62,15 +62,17 @@ struct World {
         return state;
     }
     // A good ID token under `with_kid` (empty: the known one, "-": none); `more` are members that
-    // come with a leading comma and, for "nonce", instead of the right one.
+    // come with a leading comma and, for "nonce" and "auth_time", instead of the right one.
     [[nodiscard]] std::string id_token(std::string_view with_kid = {},
                                        std::string_view more = {}) const {
         const std::string_view used = with_kid.empty() ? std::string_view(kid) : with_kid;
         std::string payload =
             R"({"iss":"https://op.example","aud":"espocrm","sub":"john-id","sid":"sid-1",)"
-            R"("preferred_username":"john","auth_time":)" +
-            std::to_string(kNow - 50) + R"(,"iat":)" + std::to_string(kNow) + R"(,"exp":)" +
-            std::to_string(kNow + 300);
+            R"("preferred_username":"john","iat":)" +
+            std::to_string(kNow) + R"(,"exp":)" + std::to_string(kNow + 300);
+        if (more.find("\"auth_time\"") == std::string_view::npos) {
+            payload += R"(,"auth_time":)" + std::to_string(kNow - 50);
+        }
         if (more.find("\"nonce\"") == std::string_view::npos) {
             payload += R"(,"nonce":"the-nonce")";
         }
@@ -96,8 +98,8 @@ struct World {
 struct Callback {
     explicit Callback(World& world, std::string_view query = "code=the-code&state=s")
         : Callback(world, query, world.fake.ports()) {}
-    Callback(World& world, std::string_view query, Ports ports)
-        : world(world), flow(world.config, ports, pending(), response(query)) {}
+    Callback(World& world, std::string_view query, Ports ports, LoginDemand demand = {})
+        : world(world), flow(world.config, ports, pending(std::move(demand)), response(query)) {}
 
     Step start() {
         Step first = flow.start();
@@ -113,8 +115,9 @@ struct Callback {
     CallbackFlow flow;
 
   private:
-    static PendingLogin pending() {
+    static PendingLogin pending(LoginDemand demand) {
         PendingLogin login;
+        login.demand = std::move(demand);
         login.state = "ngxoidc1.s";
         login.nonce = "the-nonce";
         login.verifier = Secret("the-verifier");
