@@ -1,12 +1,14 @@
 """`state_file`: what a memory store keeps over stop and start (group F)."""
 
 import os
+import pathlib
 import re
 import secrets
 import shutil
 import signal
 import stat
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -18,6 +20,7 @@ from harness.stores import memory_only
 
 COOKIE = "__Host-NGX_OIDC_SESSION"
 OWN = ("/oidc_callback", "/logout")
+TEMPORARY = pathlib.Path(tempfile.gettempdir())
 
 pytestmark = [memory_only, pytest.mark.kills_workers]
 
@@ -389,7 +392,7 @@ def test_master_without_root(kept, files):
     site.nginx.conf.write_text(site.nginx.conf.read_text().replace("user root;\n", ""))
     files.key.chmod(0o644)
     for folder in (files.folder, *files.folder.parents):
-        if folder.stat().st_uid == os.geteuid() and str(folder).startswith("/tmp/"):
+        if folder.stat().st_uid == os.geteuid() and TEMPORARY in folder.parents:
             folder.chmod(0o755)
     command = site.nginx.command("-t")
     done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", *command],
