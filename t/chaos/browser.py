@@ -14,7 +14,7 @@ HOST = "chaos.example"
 COOKIE = "__Host-NGX_OIDC_SESSION"
 TIMEOUT = 20  # longer than all of the module's own
 SLOW = 3      # what no answer takes, whatever was killed meanwhile
-MAX_NOTES = 5000
+MAX_NOTES = 500_000  # of one store and process, which an hour of outages does not reach
 NAVIGATE = ("Accept: text/html\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n"
             "Sec-Fetch-Site: {site}\r\n")
 SCRIPT = "Accept: */*\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\n" \
