@@ -1,5 +1,7 @@
 #include "memory_store.hpp"
 
+#include <utility>
+
 #include "access.hpp"
 #include "metadata_cache.hpp"
 #include "oidc/encode.hpp"
@@ -162,14 +164,16 @@ void SessionStore::exit_process() noexcept {}
 SessionStore::Ticket SessionStore::confirm_lease(const Provider& /*provider*/,
                                                  const Digest& /*key*/, const Digest& /*binding*/,
                                                  Seconds /*seconds*/, Done<bool> done) {
-    done(true);
+    const Done<bool> answer = std::move(done);
+    answer(true);
     return 0;
 }
 
 SessionStore::Ticket SessionStore::alive(const Provider& provider, const Digest& /*key*/,
                                          const Digest& /*binding*/, const SessionView& session,
                                          Done<bool> done) {
-    done(ngx_time() < session.created() + provider.config.session_timeout);
+    const Done<bool> answer = std::move(done);
+    answer(ngx_time() < session.created() + provider.config.session_timeout);
     return 0;
 }
 

@@ -41,7 +41,7 @@ template <class T, class Call>
 bool ask_store(ngx_http_request_t* r, RequestContext& ctx, T& out, Call call) {
     ctx.asking = true;
     ctx.store = &ctx.provider->store->sessions();
-    const SessionStore::Ticket ticket = call([r, &ctx, &out](Result<T> result) noexcept {
+    const SessionStore::Ticket ticket = call([r, &ctx, &out](Result<T> result) {
         if (result) {
             out = *std::move(result);
             deliver(r, ctx, StoreDone{});
