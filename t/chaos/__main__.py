@@ -11,8 +11,8 @@ killed worker, a login while the provider was away) is counted apart.
 
 --quick      half a minute of chaos, a few thousand logins, and the self-test
 --self-test  faults made on purpose, each of which must be found
---logins N   so many logins at the end, over which no worker may grow by 2 MiB (default 10000 for a
-             minute of chaos, at most 100000; 0: none)
+--logins N   so many logins at the end, over which no worker may grow by 2 MiB (E-14; default 10000
+             for a minute of chaos, at most 100000; 0: none)
 --seed N     repeats the order of events of another run
 --users N    sessions in use at a time (default 1500); --rate N: requests per second (default 900)
 --no-upgrades  leaves the upgrades of the binary out

@@ -10,6 +10,7 @@ from harness import forge
 from harness.cases import case, rows
 from harness.forge import Key, b64u, b64u_int
 from harness.idp import Idp
+from harness.nginx import SLOW
 from harness.outcome import challenge, passes, reject, sane
 from harness.wire import Reply
 
@@ -43,7 +44,7 @@ def test_rotation(make_site, kid):
     assert site.delta("jwks") == before + 1
 
 
-@case("J-03")
+@case("J-03", "E-03")
 def test_storm_of_unknown_kids(make_site):
     site = make_site()
     stranger = Key.ec("x")
@@ -305,6 +306,29 @@ def test_oversized_key_sets(lab, make_site, reply):
     assert answer.status in (502, 503), answer
     assert site.refusals()[-1][1] in ("jwks_invalid", "idp_too_large", "too_large")
     sane(site)
+
+
+@case("E-04", "J-02")
+def test_tokens_without_kid_and_many_keys(lab, make_site):
+    """As many keys as are taken at all, of one type: no more than eight are tried."""
+    idp = Idp(lab.keys)
+    others = [Key.ec(f"k{i}").jwk() for i in range(98)]
+    right, wrong = Key.ec(None), Key.ec(None)
+    idp.jwks_keys = [*others[:5], right.jwk(), *others[5:], wrong.jwk()]
+    site = make_site(idp=idp, control=False)
+    use(idp, right)
+    accepted(site, *login(site))
+    use(idp, wrong)
+    start = time.monotonic()
+    for _ in range(20):
+        browser, answer = login(site)
+        browser.close()
+        reject(site, answer, "jwt_signature", 502)
+        assert "keys tried: 8" in site.log_since_mark()
+        site.again()
+    assert time.monotonic() - start < 10 * SLOW
+    use(idp, right)
+    accepted(site, *login(site))
 
 
 @case("J-11")

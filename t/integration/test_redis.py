@@ -203,6 +203,16 @@ def test_the_hot_path_rarely_asks(make_site, lab, redis):
 
 # ---- several nodes ---------------------------------------------------------------------------
 
+@case("E-17")
+def test_forged_cookies_never_reach_redis(site, redis):
+    """What cannot be a session id is not looked up."""
+    before = redis.commands("getex")
+    for value in ("", "A", "A" * 42, "A" * 44, "A" * 4000, "../../x", "%00", "*" * 42):
+        for _ in range(5):
+            challenge(site, site.browser().get("/x", headers={"Cookie": f"{COOKIE}={value}"}))
+    assert redis.commands("getex") == before
+
+
 @case("C-22")
 def test_two_nodes(node, lab, redis):
     text = store(lab, redis, prefix="two:")
@@ -393,7 +403,7 @@ HOSTILE = {
 }
 
 
-@case("C-23")
+@case("C-23", "F-13")
 def test_hostile_server(make_site, lab):
     """Whatever speaks instead of Redis: nobody gets in, and no worker dies."""
     with FakeRedis() as fake:
@@ -630,7 +640,7 @@ def test_killed_connections(make_site, lab, redis):
         assert ask(site, browser.session_cookie).status == 200
 
 
-@case("G-13")
+@case("G-13", "F-14")
 def test_slow_redis(make_site, lab, redis):
     """Who waits for Redis gets a 503 in time; nobody else waits."""
     with Proxy(redis.socket) as proxy:
@@ -726,7 +736,7 @@ def test_large_sessions_over_tls(make_site, lab):
         assert min(len(redis.do("GET", k)) for k in redis.keys("oidc:s:*")) > 30_000
 
 
-@case("G-13")
+@case("G-13", "F-12")
 def test_failover(make_site, lab):
     with RedisServer(lab.folder) as first, RedisServer(lab.folder) as second:
         second.do("REPLICAOF", "127.0.0.1", str(first.port))
@@ -742,7 +752,7 @@ def test_failover(make_site, lab):
         works(site)
 
 
-@case("G-13")
+@case("G-13", "F-12")
 def test_replica_first(make_site, lab):
     """A server that may not write sends its writers to the next one."""
     with RedisServer(lab.folder) as master, RedisServer(lab.folder) as replica:

@@ -290,6 +290,22 @@ def test_absolute_lifetime(make_site):
     site.set_clock(0)
 
 
+@case("F-23")
+def test_asleep_for_eight_hours(make_site):
+    """The machine stops in the middle of the day and goes on in the evening."""
+    site = timed(make_site, session_timeout="8h", userinfo="on")
+    asleep, fresh = site.browser(), site.browser()
+    asleep.login("/x")
+    passes(site, asleep.get("/x"), remote_user="jdoe")
+    site.set_clock(9 * 3600)
+    # Its connections to the provider have gone, too.
+    site.idp.drop_connections()
+    challenge(site, asleep.get("/x"))
+    fresh.login("/x")
+    passes(site, fresh.get("/x"), remote_user="jdoe")
+    site.set_clock(0)
+
+
 @case("C-26")
 def test_beyond_2038(make_site):
     site = timed(make_site)

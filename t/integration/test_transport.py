@@ -2,7 +2,9 @@
 
 import concurrent.futures
 import gzip
+import os
 import socket
+import threading
 import time
 
 import pytest
@@ -445,3 +447,47 @@ def test_environment_proxies_are_ignored(lab, make_site, monkeypatch):
     site = make_site(main="env http_proxy; env https_proxy; env HTTPS_PROXY; env ALL_PROXY; env all_proxy;")
     with site.signed_in():
         pass
+
+
+@case("E-08")
+def test_many_logins_wait_for_a_stalled_provider(make_site):
+    """Some 512 requests of a worker wait, more are refused at once; nobody else notices."""
+    site = make_site(tls=False, workers=1, control=False, directives={"read_timeout": "60s"})
+    signed = site.browser()
+    signed.login("/x")
+    targets = []
+    for _ in range(540):
+        browser = site.browser()
+        targets.append((browser, browser.callback_url(browser.start("/x"))))
+    descriptors = len(os.listdir(f"/proc/{site.nginx.worker_pids()[0]}/fd"))
+    go_on = threading.Event()
+
+    def stall(exchange):
+        go_on.wait(50)
+        return exchange.default()
+    site.idp.on["token"] = stall
+    with concurrent.futures.ThreadPoolExecutor(len(targets)) as pool:
+        waiting = [pool.submit(browser.callback, url) for browser, url in targets]
+        try:
+            site.wait(lambda: site.delta("token") >= 500, "token requests", timeout=30)
+            site.wait(lambda: sum(w.done() for w in waiting) >= 20, "refusals", timeout=30)
+            for _ in range(20):
+                start = time.monotonic()
+                passes(site, signed.get("/x"), remote_user="jdoe")
+                assert time.monotonic() - start < 2 * SLOW
+            early = [w.result() for w in waiting if w.done()]
+            assert {a.status for a in early} == {503} and len(early) <= 40, len(early)
+        finally:
+            go_on.set()
+        answers = [w.result() for w in waiting]
+    assert {a.status for a in answers} == {303, 503}
+    assert {code for _, code, _ in site.refusals()} == {"idp_busy"}
+    site.close_browsers()
+    site.idp.on.clear()
+    fresh = site.browser()
+    fresh.login("/x")
+    passes(site, fresh.get("/x"), remote_user="jdoe")
+    site.close_browsers()
+    site.idp.drop_connections()
+    site.wait(lambda: len(os.listdir(f"/proc/{site.nginx.worker_pids()[0]}/fd"))
+              < descriptors, "descriptors given back", timeout=10)

@@ -154,7 +154,7 @@ START_TEST(j_08_private_members_are_not_looked_at) {
 }
 END_TEST
 
-START_TEST(j_09_rsa_keys_that_are_refused) {
+START_TEST(j_09_e_13_rsa_keys_that_are_refused) {
     const auto started = std::chrono::steady_clock::now();
     for (const std::size_t bits : {8U, 512U, 1024U, 2040U, 8200U, 16384U, 32768U}) {
         assert_ignored(rsa_jwk(modulus(bits), kF4));
@@ -271,7 +271,7 @@ static Suite* jwk_suite() {
     tcase_add_test(tcase, i_12_keys_for_other_purposes);
     tcase_add_test(tcase, j_07_oct_keys_are_never_used);
     tcase_add_test(tcase, j_08_private_members_are_not_looked_at);
-    tcase_add_test(tcase, j_09_rsa_keys_that_are_refused);
+    tcase_add_test(tcase, j_09_e_13_rsa_keys_that_are_refused);
     tcase_add_test(tcase, j_10_points_that_are_refused);
     tcase_add_test(tcase, j_11_bounds);
     tcase_add_test(tcase, j_12_same_kid_on_several_keys);

@@ -433,7 +433,7 @@ START_TEST(i_19_json_serialization_and_polyglots) {
 }
 END_TEST
 
-START_TEST(i_20_encrypted_tokens_get_a_clear_error) {
+START_TEST(i_20_e_13_encrypted_tokens_get_a_clear_error) {
     const std::string jwe =
         b64(R"({"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2c":2147483647})") +
         ".AAAA.AAAA.AAAA.AAAA";
@@ -695,7 +695,7 @@ static Suite* jws_suite() {
     tcase_add_test(tcase, i_17_crit_and_b64);
     tcase_add_test(tcase, i_18_types);
     tcase_add_test(tcase, i_19_json_serialization_and_polyglots);
-    tcase_add_test(tcase, i_20_encrypted_tokens_get_a_clear_error);
+    tcase_add_test(tcase, i_20_e_13_encrypted_tokens_get_a_clear_error);
     tcase_add_test(tcase, i_22_paddings);
     tcase_add_test(tcase, i_22_bleichenbacher_2006);
     tcase_add_test(tcase, i_38_duplicates_and_encodings);

@@ -83,7 +83,7 @@ START_TEST(c_27_f_07_a_table_of_an_older_build_is_none) {
 }
 END_TEST
 
-START_TEST(replaces_a_record_of_the_same_key) {
+START_TEST(e_11_replaces_a_record_of_the_same_key) {
     const Region region(kSmall);
     RecordTable table = RecordTable::create(region.span());
     const Digest key = key_of(1);
@@ -314,7 +314,7 @@ static Suite* record_table_suite() {
     tcase_add_test(basic, attach_sees_what_create_stored);
     tcase_add_test(basic, is_table_refuses_everything_else);
     tcase_add_test(basic, c_27_f_07_a_table_of_an_older_build_is_none);
-    tcase_add_test(basic, replaces_a_record_of_the_same_key);
+    tcase_add_test(basic, e_11_replaces_a_record_of_the_same_key);
     tcase_add_test(basic, another_binding_opens_nothing);
     tcase_add_test(basic, absolute_end);
     tcase_add_test(basic, idle_end_moves_with_touch_only);

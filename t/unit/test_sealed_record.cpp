@@ -84,7 +84,7 @@ START_TEST(stored_record_is_the_same_on_every_machine) {
 }
 END_TEST
 
-START_TEST(stored_record_of_another_form_is_refused) {
+START_TEST(f_24_stored_record_of_another_form_is_refused) {
     const Secret text = encode_stored_record(full_meta(), "");
     for (std::size_t size = 0; size < text.size(); ++size) {
         // A heap copy, so that a sanitizer sees any byte too many.
@@ -186,7 +186,7 @@ Suite* sealed_record_suite() {
     TCase* tests = tcase_create("all");
     tcase_add_test(tests, stored_record_keeps_all);
     tcase_add_test(tests, stored_record_is_the_same_on_every_machine);
-    tcase_add_test(tests, stored_record_of_another_form_is_refused);
+    tcase_add_test(tests, f_24_stored_record_of_another_form_is_refused);
     tcase_add_test(tests, c_23_what_was_sealed_opens_where_it_belongs);
     tcase_add_test(tests, c_23_not_under_another_key_or_binding);
     tcase_add_test(tests, c_23_every_bit_counts);
