@@ -4,12 +4,14 @@ OIDC_PORTS=1/3: of three runs side by side this is the first; each looks at port
 a port is free until it is used.
 """
 
+import collections
 import os
 import random
 import socket
 
 _rng = random.Random(os.getpid())
-_given = set()
+# Not again soon: a port is only asked for a while before it is used.
+_given = collections.deque(maxlen=1000)
 _part, _parts = map(int, os.environ.get("OIDC_PORTS", "1/1").split("/"))
 
 
@@ -24,6 +26,6 @@ def free_port(host="127.0.0.1"):
                 s.bind((host, port))
             except OSError:
                 continue
-        _given.add(port)
+        _given.append(port)
         return port
     raise RuntimeError("no free port")
