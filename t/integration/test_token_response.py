@@ -11,6 +11,7 @@ from harness.cases import case, rows
 from harness.idp import Idp
 from harness.outcome import no_session, passes, reject, sane
 from harness.site import Site, query_of
+from harness.stores import server_side
 from harness.wire import Reply
 
 
@@ -239,6 +240,7 @@ def test_access_token_with_odd_characters(make_site):
     assert site.backend.last.header("X-At") == token
 
 
+@server_side  # such tokens fit into no cookie
 @pytest.mark.parametrize("name", rows("T-15", {n: n for n in ("access_token", "refresh_token")}))
 def test_64k_tokens(make_site, name):
     site = make_site(control=False, locations='location /at { proxy_set_header X-At '
