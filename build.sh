@@ -158,7 +158,7 @@ build_module() {
     # Configured again only when something changed that the Makefile does not follow.
     stamp=$({ cat config config.make sources.mk "$source/src/core/nginx.h"
               declare -f configure_nginx
-              echo "$root" include/oidc/*.hpp src/*.hpp ngx_module/*.hpp; $cc --version; } | cksum)
+              echo "$root" include/oidc/*.hpp src/*.hpp ngx_module/*.hpp ngx_module/*/*.hpp; $cc --version; } | cksum)
     if [ "$(cat "$obj/.stamp" 2>/dev/null)" != "$stamp" ]; then
         say "configuring nginx for the module ($cc${SANITIZE:+, sanitizers})"
         rm -rf "$obj"

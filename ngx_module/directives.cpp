@@ -3,9 +3,9 @@
 #include <array>
 #include <memory>
 
-#include "commands.hpp"
+#include "config/commands.hpp"
 #include "oidc/uri.hpp"
-#include "request_ctx.hpp"
+#include "request/request_ctx.hpp"
 
 namespace oidc::ngx {
 

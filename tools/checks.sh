@@ -43,7 +43,7 @@ check_format() {
 
 # tidy_one FILE: skipped while neither the file nor a header is newer than the last clean run.
 tidy_one() {
-    local file=$1 mark=build/lint/${1//\//_}.clean flags=(-std=c++20 -Wall -Wextra -Iinclude) part
+    local file=$1 mark=build/lint/${1//\//_}.clean flags=(-std=c++20 -Wall -Wextra -Iinclude -Ingx_module) part
     if [ -e "$mark" ] && [ -z "$(find .clang-tidy "$file" include ngx_module -newer "$mark" \
         \( -name '*.hpp' -o -path "$file" -o -name .clang-tidy \))" ]; then
         return 0

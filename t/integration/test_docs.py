@@ -14,7 +14,9 @@ TESTS = [p for p in pathlib.Path(__file__).parent.glob("test_*.py") if p.name !=
 
 
 def read(name):
-    return (SOURCES / name).read_text()
+    """The source file of that name, in whichever folder; file names are unique."""
+    (path,) = SOURCES.rglob(name)
+    return path.read_text()
 
 
 def top_level():

@@ -1,0 +1,40 @@
+// The core's ports in nginx: cached time, OpenSSL's randomness, nginx's log.
+#pragma once
+
+#include "base/ngx.hpp"
+#include "oidc/crypto.hpp"
+#include "oidc/ports.hpp"
+
+namespace oidc::ngx {
+
+class NgxClock final : public Clock {
+  public:
+    [[nodiscard]] Seconds now() const noexcept override { return ngx_time(); }
+};
+
+class OpensslRandom final : public Random {
+  public:
+    [[nodiscard]] bool fill(std::span<std::uint8_t> out) noexcept override;
+};
+
+// Escapes and bounds the text, and puts "oidc: " in front.
+class NgxLog final : public Log {
+  public:
+    explicit NgxLog(ngx_log_t* log) noexcept : log_(log) {}
+    void write(LogLevel level, std::string_view text) noexcept override;
+
+  private:
+    ngx_log_t* log_;
+};
+
+// One line at the reason's level: `oidc: <what> at provider "<name>" refused: <code>: <detail>;
+// <fix>, reference <ref>`. `what` is "login" or "logout".
+void log_refusal(ngx_log_t* log, std::string_view what, std::string_view provider,
+                 const Error& error, std::string_view reference) noexcept;
+
+// Made once per worker; null before.
+Sha256* worker_sha256() noexcept;
+ngx_int_t init_worker_ports() noexcept;
+void exit_worker_ports() noexcept;
+
+}  // namespace oidc::ngx

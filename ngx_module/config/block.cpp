@@ -1,0 +1,449 @@
+// `name { }` blocks of the configuration: the driver, and the readers of values and files.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+#include <vector>
+
+#include "config/commands.hpp"
+
+namespace oidc::ngx {
+
+Place place_of(ngx_conf_t* cf) noexcept {
+    if (cf->conf_file == nullptr || cf->conf_file->file.fd == NGX_INVALID_FILE) {
+        return {};
+    }
+    return {cf->conf_file->file.name, cf->conf_file->line};
+}
+
+namespace {
+
+void log_at(ngx_conf_t* cf, ngx_uint_t level, const Place& place, std::string_view text,
+            ngx_err_t err) noexcept {
+    ngx_str_t message = borrow(text);
+    if (place.file.len == 0) {
+        ngx_log_error(level, cf->log, err, "%V", &message);
+        return;
+    }
+    ngx_log_error(level, cf->log, err, "%V in %V:%ui", &message, &place.file, place.line);
+}
+
+}  // namespace
+
+char* conf_error(ngx_conf_t* cf, const Place& place, const std::string& text,
+                 ngx_err_t err) noexcept {
+    log_at(cf, NGX_LOG_EMERG, place, text, err);
+    return conf_fail();
+}
+
+void conf_warn(ngx_conf_t* cf, const Place& place, const std::string& text) noexcept {
+    log_at(cf, NGX_LOG_WARN, place, text, 0);
+}
+
+char* conf_exception(ngx_conf_t* cf) noexcept {
+    try {
+        throw;
+    } catch (const std::bad_alloc&) {
+        log_at(cf, NGX_LOG_EMERG, place_of(cf), "out of memory while reading the configuration", 0);
+    } catch (...) {
+        log_at(cf, NGX_LOG_EMERG, place_of(cf), "internal error while reading the configuration",
+               0);
+    }
+    return conf_fail();
+}
+
+std::string quoted(std::string_view text) {
+    std::string out;
+    out.reserve(text.size() + 2);
+    out += '"';
+    out += text;
+    out += '"';
+    return out;
+}
+
+ngx_http_complex_value_t* compile_value(ngx_conf_t* cf, ngx_str_t value) noexcept {
+    auto* out = static_cast<ngx_http_complex_value_t*>(
+        ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t)));
+    if (out == nullptr) {
+        return nullptr;
+    }
+    ngx_str_t copy = copy_to_pool(cf->pool, view(value));
+    if (copy.data == nullptr) {
+        return nullptr;
+    }
+    ngx_http_compile_complex_value_t compile;
+    ngx_memzero(&compile, sizeof(compile));
+    compile.cf = cf;
+    compile.value = &copy;
+    compile.complex_value = out;
+    return ngx_http_compile_complex_value(&compile) == NGX_OK ? out : nullptr;
+}
+
+// ---- text ------------------------------------------------------------------------------------
+
+std::string ascii_lower(std::string_view text) {
+    std::string out(text);
+    std::transform(out.begin(), out.end(), out.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    return out;
+}
+
+bool ascii_equal_nocase(std::string_view a, std::string_view b) noexcept {
+    const auto lower = [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    };
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                              [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::string fold_header(std::string_view name) {
+    std::string out = ascii_lower(name);
+    std::replace_if(
+        out.begin(), out.end(), [](char c) { return c == '_' || c == '.'; }, '-');
+    return out;
+}
+
+bool is_token(std::string_view text) noexcept {
+    static constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               kMarks.find(c) != std::string_view::npos;
+    });
+}
+
+bool is_simple_name(std::string_view text) noexcept {
+    return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '-' || c == '_' || c == '.';
+    });
+}
+
+const char* local_path_problem(std::string_view path) noexcept {
+    if (path.empty() || path.front() != '/') {
+        return "must start with \"/\"";
+    }
+    if (path.starts_with("//")) {
+        return "must not start with \"//\"";
+    }
+    if (path.find_first_of("?#") != std::string_view::npos) {
+        return "must be a path without query and fragment";
+    }
+    // Compared with the decoded URI, in which these would be something else.
+    if (std::any_of(path.begin(), path.end(), [](char c) {
+            return c <= ' ' || c > '~' || c == '%' || c == '\\' || c == '$';
+        })) {
+        return "must be a path of plain ASCII without blanks, escapes and variables";
+    }
+    if (path.find("//") != std::string_view::npos || path.find("/./") != std::string_view::npos ||
+        path.find("/../") != std::string_view::npos || path.ends_with("/.") ||
+        path.ends_with("/..")) {
+        return "must be a path without \"//\", \"/./\" and \"/../\"";
+    }
+    if (path.size() > 1024) {
+        return "must be a path of at most 1024 characters";
+    }
+    return nullptr;
+}
+
+// ---- the block driver ------------------------------------------------------------------------
+
+char* Block::parse(ngx_conf_t* cf) noexcept {
+    const ngx_conf_t saved = *cf;
+    cf->handler = handler;
+    cf->handler_conf = this;
+    char* rv = ngx_conf_parse(cf, nullptr);
+    *cf = saved;
+    cf_ = cf;
+    return rv;
+}
+
+char* Block::handler(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
+    return static_cast<Block*>(conf)->directive(cf);
+} catch (...) {
+    return conf_exception(cf);
+}
+
+char* Block::directive(ngx_conf_t* cf) {
+    auto* values = static_cast<ngx_str_t*>(cf->args->elts);
+    cf_ = cf;
+    args_ = std::span(values + 1, cf->args->nelts - 1);
+    name_ = view(values[0]);
+
+    if (name_ == "include") {
+        if (args_.size() != 1) {
+            return conf_error(cf, "invalid number of arguments in \"include\" directive");
+        }
+        return ngx_conf_include(cf, nullptr, nullptr);
+    }
+    const auto found = std::find_if(table_.begin(), table_.end(),
+                                    [&](const BlockDirective& d) { return d.name == name_; });
+    if (found == table_.end()) {
+        return conf_error(cf, "unknown directive " + quoted(name_) + " in " + label_);
+    }
+    if (args_.size() < found->min_args || args_.size() > found->max_args) {
+        return conf_error(cf, "invalid number of arguments in " + quoted(name_) + " directive");
+    }
+    const std::string_view counted = found->alias_of.empty() ? found->name : found->alias_of;
+    for (const Seen& seen : seen_) {
+        if (seen.name == counted) {
+            return conf_error(cf, quoted(name_) + " directive is duplicate");
+        }
+    }
+    seen_.push_back({counted, place_of(cf)});
+    return found->set(*this);
+}
+
+char* Block::error(std::string_view text, ngx_err_t err) const {
+    return conf_error(cf_, quoted(name_) + " " + std::string(text), err);
+}
+
+char* Block::invalid(std::string_view value, std::string_view wanted) const {
+    return conf_error(cf_, "invalid value " + quoted(value) + " in " + quoted(name_) +
+                               " directive, it must be " + std::string(wanted));
+}
+
+bool Block::given(std::string_view name) const noexcept {
+    return std::any_of(seen_.begin(), seen_.end(), [&](const Seen& s) { return s.name == name; });
+}
+
+Place Block::where(std::string_view name) const noexcept {
+    for (const Seen& seen : seen_) {
+        if (seen.name == name) {
+            return seen.place;
+        }
+    }
+    return {};
+}
+
+// ---- readers ---------------------------------------------------------------------------------
+
+namespace {
+
+bool has_control(std::string_view text) noexcept {
+    return std::any_of(text.begin(), text.end(),
+                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+}  // namespace
+
+char* Block::text(std::string& out) const {
+    if (arg().empty()) {
+        return error("must not be empty");
+    }
+    if (has_control(arg())) {
+        return error("must not hold control characters");
+    }
+    out = arg();
+    return conf_ok();
+}
+
+char* Block::words(std::vector<std::string>& out) const {
+    out.clear();
+    for (std::size_t i = 0; i < size(); i++) {
+        std::string_view rest = arg(i);
+        if (has_control(rest)) {
+            return error("must not hold control characters");
+        }
+        while (!rest.empty()) {
+            const std::size_t end = std::min(rest.find(' '), rest.size());
+            if (end > 0) {
+                out.emplace_back(rest.substr(0, end));
+            }
+            rest.remove_prefix(std::min(end + 1, rest.size()));
+        }
+    }
+    if (out.empty()) {
+        return error("must not be empty");
+    }
+    return conf_ok();
+}
+
+char* Block::flag(bool& out) const {
+    if (arg() != "on" && arg() != "off") {
+        return invalid(arg(), "\"on\" or \"off\"");
+    }
+    out = arg() == "on";
+    return conf_ok();
+}
+
+char* Block::seconds(Seconds& out, Seconds min, Seconds max) const {
+    const ngx_int_t value = ngx_parse_time(&raw(), 1);
+    if (value == static_cast<ngx_int_t>(NGX_ERROR)) {
+        return invalid(arg(), "a time");
+    }
+    if (value < min || value > max) {
+        return invalid(
+            arg(), "a time between " + std::to_string(min) + "s and " + std::to_string(max) + "s");
+    }
+    out = value;
+    return conf_ok();
+}
+
+char* Block::msec(ngx_msec_t& out) const {
+    const ngx_int_t value = ngx_parse_time(&raw(), 0);
+    if (value == static_cast<ngx_int_t>(NGX_ERROR)) {
+        return invalid(arg(), "a time");
+    }
+    if (value < 1 || value > 600 * 1000) {
+        return invalid(arg(), "a time between 1ms and 600s");
+    }
+    out = static_cast<ngx_msec_t>(value);
+    return conf_ok();
+}
+
+char* Block::complex(ngx_http_complex_value_t*& out) const {
+    std::string joined;
+    for (std::size_t i = 0; i < size(); i++) {
+        if (i > 0) {
+            joined += ' ';
+        }
+        joined += arg(i);
+    }
+    if (joined.empty()) {
+        return error("must not be empty");
+    }
+    if (has_control(joined)) {
+        return error("must not hold control characters");
+    }
+    out = compile_value(cf_, borrow(joined));
+    return out == nullptr ? conf_fail() : conf_ok();
+}
+
+char* Block::local_path(std::string& out) const {
+    if (const char* problem = local_path_problem(arg())) {
+        return error(std::string(problem) + ", not " + quoted(arg()));
+    }
+    out = arg();
+    return conf_ok();
+}
+
+char* Block::file_name(std::string& out) const {
+    if (arg().empty()) {
+        return error("must not be empty");
+    }
+    ngx_str_t full = copy_to_pool(cf_->pool, arg());
+    if (full.data == nullptr || ngx_conf_full_name(cf_->cycle, &full, 1) != NGX_OK) {
+        return conf_fail();
+    }
+    out = view(full);
+    return conf_ok();
+}
+
+// ---- files -----------------------------------------------------------------------------------
+
+namespace {
+
+class File {
+  public:
+    // O_NONBLOCK: a FIFO must not stop the master.
+    explicit File(const std::string& path) noexcept
+        : fd_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)) {}
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+    ~File() {
+        if (fd_ >= 0) {
+            ::close(fd_);
+        }
+    }
+    [[nodiscard]] int fd() const noexcept { return fd_; }
+
+  private:
+    int fd_;
+};
+
+struct ReadFile {
+    Secret content;
+    mode_t mode = 0;
+    const char* problem = nullptr;  // null: read
+    ngx_err_t err = 0;
+};
+
+ReadFile read_regular_file(const std::string& path, std::size_t max) {
+    ReadFile out;
+    const File file(path);
+    struct stat info {};
+    if (file.fd() < 0 || ::fstat(file.fd(), &info) != 0) {
+        out.problem = "cannot be opened";
+        out.err = ngx_errno;
+        return out;
+    }
+    out.mode = info.st_mode & 07777;
+    if (!S_ISREG(info.st_mode)) {
+        out.problem = "is not a regular file";
+        return out;
+    }
+    std::vector<char, CleansingAllocator<char>> buffer(max + 1);
+    std::size_t filled = 0;
+    while (filled < buffer.size()) {
+        const ssize_t n = ::read(file.fd(), buffer.data() + filled, buffer.size() - filled);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            out.problem = "cannot be read";
+            out.err = ngx_errno;
+            return out;
+        }
+        if (n == 0) {
+            break;
+        }
+        filled += static_cast<std::size_t>(n);
+    }
+    if (filled > max) {
+        out.problem = "is too large";
+        return out;
+    }
+    out.content = Secret({buffer.data(), filled});
+    if (out.content.view().find('\0') != std::string_view::npos) {
+        out.problem = "holds a NUL byte";
+    }
+    return out;
+}
+
+}  // namespace
+
+char* Block::secret_file(Secret& out, std::size_t max) const {
+    std::string path;
+    if (char* rv = file_name(path); rv != conf_ok()) {
+        return rv;
+    }
+    const ReadFile file = read_regular_file(path, max);
+    if (file.problem != nullptr) {
+        return error(quoted(path) + " " + file.problem, file.err);
+    }
+    std::string_view text = file.content.view();
+    if (text.ends_with('\n')) {
+        text.remove_suffix(text.ends_with("\r\n") ? 2 : 1);
+    }
+    if (text.empty()) {
+        return error(quoted(path) + " is empty");
+    }
+    if ((file.mode & (S_IRGRP | S_IROTH)) != 0) {
+        conf_warn(cf_, quoted(name_) + " " + quoted(path) +
+                           " can be read by other users, it should have mode 0600");
+    }
+    out = Secret(text);
+    return conf_ok();
+}
+
+char* Block::text_file(std::string& out, std::size_t max) const {
+    std::string path;
+    if (char* rv = file_name(path); rv != conf_ok()) {
+        return rv;
+    }
+    const ReadFile file = read_regular_file(path, max);
+    if (file.problem != nullptr) {
+        return error(quoted(path) + " " + file.problem, file.err);
+    }
+    if (file.content.empty()) {
+        return error(quoted(path) + " is empty");
+    }
+    out = file.content.view();
+    return conf_ok();
+}
+
+}  // namespace oidc::ngx

@@ -1,0 +1,163 @@
+// Private to the files that read the configuration: messages with file and line, the driver of
+// `name { }` blocks and the readers of their values.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/conf.hpp"
+#include "oidc/bytes.hpp"
+
+namespace oidc::ngx {
+
+// Where something was configured. The file's name lives as long as the configuration.
+struct Place {
+    ngx_str_t file{};
+    ngx_uint_t line = 0;
+};
+Place place_of(ngx_conf_t* cf) noexcept;
+
+// `<text> in <file>:<line>`. The error returns NGX_CONF_ERROR, for `return conf_error(...)`;
+// `err` is an errno or 0. No text may hold a secret.
+char* conf_error(ngx_conf_t* cf, const Place& place, const std::string& text,
+                 ngx_err_t err = 0) noexcept;
+void conf_warn(ngx_conf_t* cf, const Place& place, const std::string& text) noexcept;
+inline char* conf_error(ngx_conf_t* cf, const std::string& text, ngx_err_t err = 0) noexcept {
+    return conf_error(cf, place_of(cf), text, err);
+}
+inline void conf_warn(ngx_conf_t* cf, const std::string& text) noexcept {
+    conf_warn(cf, place_of(cf), text);
+}
+// For catch (...): out of memory, or a bug.
+char* conf_exception(ngx_conf_t* cf) noexcept;
+
+inline char* conf_ok() noexcept {
+    return NGX_CONF_OK;
+}
+inline char* conf_fail() noexcept {
+    return static_cast<char*>(NGX_CONF_ERROR);
+}
+
+// "text" with quotes, for messages.
+std::string quoted(std::string_view text);
+
+// One directive of a block while it is read. The readers return NGX_CONF_OK, or NGX_CONF_ERROR
+// after a message that names the directive.
+class Block;
+struct BlockDirective {
+    std::string_view name;
+    std::string_view alias_of;  // counted as this one for duplicates; empty: itself
+    std::size_t min_args;
+    std::size_t max_args;
+    char* (*set)(Block& block);
+};
+
+class Block {
+  public:
+    Block(std::string label, std::span<const BlockDirective> table, void* target)
+        : label_(std::move(label)), table_(table), target_(target) {}
+
+    // Reads the block that starts at the parser's position up to its "}". `include` works in it.
+    char* parse(ngx_conf_t* cf) noexcept;
+
+    template <class T>
+    [[nodiscard]] T& target() const noexcept {
+        return *static_cast<T*>(target_);
+    }
+    [[nodiscard]] ngx_conf_t* cf() const noexcept { return cf_; }
+    [[nodiscard]] std::size_t size() const noexcept { return args_.size(); }
+    [[nodiscard]] std::string_view arg(std::size_t i = 0) const noexcept { return view(args_[i]); }
+    [[nodiscard]] ngx_str_t& raw(std::size_t i = 0) const noexcept { return args_[i]; }
+    // `"name" <text>`
+    char* error(std::string_view text, ngx_err_t err = 0) const;
+    char* invalid(std::string_view value, std::string_view wanted) const;
+
+    // Whether and where a directive was given.
+    [[nodiscard]] bool given(std::string_view name) const noexcept;
+    [[nodiscard]] Place where(std::string_view name) const noexcept;
+
+    // Readers of the current directive's arguments.
+    char* text(std::string& out) const;                // not empty, no control bytes
+    char* words(std::vector<std::string>& out) const;  // each split at white space
+    char* flag(bool& out) const;                       // on | off
+    char* seconds(Seconds& out, Seconds min, Seconds max) const;
+    char* msec(ngx_msec_t& out) const;
+    char* complex(ngx_http_complex_value_t*& out) const;  // all arguments, joined by a blank
+    char* local_path(std::string& out) const;             // a path as it stands in $uri
+    char* file_name(std::string& out) const;              // relative to the configuration
+    // A secret or key file, read now (SEC-01, SEC-02).
+    char* secret_file(Secret& out, std::size_t max) const;
+    // Any other file, read now.
+    char* text_file(std::string& out, std::size_t max) const;
+
+  private:
+    static char* handler(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+    char* directive(ngx_conf_t* cf);
+
+    struct Seen {
+        std::string_view name;  // of the table
+        Place place;
+    };
+    std::string label_;
+    std::span<const BlockDirective> table_;
+    void* target_;
+    std::vector<Seen> seen_;
+    ngx_conf_t* cf_ = nullptr;
+    std::string_view name_;
+    std::span<ngx_str_t> args_;
+};
+
+// Null after a message: no memory, or an unknown variable.
+ngx_http_complex_value_t* compile_value(ngx_conf_t* cf, ngx_str_t value) noexcept;
+
+std::string fold_header(std::string_view name);
+// Null text when `path` can be an endpoint of ours, else what is wrong with it.
+const char* local_path_problem(std::string_view path) noexcept;
+bool is_token(std::string_view text) noexcept;        // RFC 9110 5.6.2
+bool is_simple_name(std::string_view text) noexcept;  // of a provider or store
+bool ascii_equal_nocase(std::string_view a, std::string_view b) noexcept;
+std::string ascii_lower(std::string_view text);
+
+// ---- directives ------------------------------------------------------------------------------
+
+extern ngx_command_t oidc_commands[];
+
+// Registers the variable of an oidc_claim_set. False after a message.
+bool add_claim_set_variable(ngx_conf_t* cf, const ClaimSet& set);
+
+// `oidc_provider name { }`
+char* set_provider(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+// `oidc_session_store name { }`
+char* set_session_store(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+
+// ---- lint ------------------------------------------------------------------------------------
+
+// A provider's block is complete: missing, contradictory and insecure settings.
+char* lint_provider(ngx_conf_t* cf, Provider& provider, const Block& block);
+// A location that asks for authentication, after its merge.
+char* lint_location(ngx_conf_t* cf, const MainConf& main, const LocConf& conf);
+// A server, once its endpoints are known.
+char* lint_server(ngx_conf_t* cf, const MainConf& main, const ngx_http_core_srv_conf_t& server,
+                  const SrvConf& conf);
+void lint_unused(ngx_conf_t* cf, const MainConf& main) noexcept;
+// Another module with the same directives is loaded.
+ngx_int_t lint_foreign_module(ngx_conf_t* cf) noexcept;
+
+// ---- conf ------------------------------------------------------------------------------------
+
+void* create_main_conf(ngx_conf_t* cf) noexcept;
+char* init_main_conf(ngx_conf_t* cf, void* conf) noexcept;
+void* create_srv_conf(ngx_conf_t* cf) noexcept;
+void* create_loc_conf(ngx_conf_t* cf) noexcept;
+char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept;
+// Everything that needs the whole configuration; registers the shared zones.
+char* finish_configuration(ngx_conf_t* cf);
+MainConf& conf_main(ngx_conf_t* cf) noexcept;
+void reserve_header(MainConf& main, const std::string& folded);
+// False after a message.
+bool make_header_rule(ngx_conf_t* cf, ngx_str_t name, ngx_str_t value, HeaderRule& out);
+
+}  // namespace oidc::ngx

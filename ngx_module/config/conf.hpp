@@ -1,0 +1,241 @@
+// Configuration of the module as the run-time code reads it.
+//
+// nginx fills the POD parts through ngx_command_t offsets; C++ members live in derived classes that
+// a pool cleanup destroys. Nothing here changes after postconfiguration.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/ngx.hpp"
+#include "oidc/assertion.hpp"
+#include "oidc/challenge.hpp"
+#include "oidc/config.hpp"
+#include "oidc/crypto.hpp"
+#include "oidc/step_up.hpp"
+
+namespace oidc::ngx {
+
+class SessionStore;  // session_store.hpp
+class MetadataZone;  // metadata_cache.hpp
+
+inline constexpr in_port_t kRedisPort = 6379;
+
+// How to reach Redis, or what speaks its protocol.
+struct RedisSettings {
+    struct Server {
+        std::string name;  // as configured, for messages
+        std::string host;  // empty: a unix socket
+        ngx_addr_t address{};
+    };
+    std::vector<Server> servers;  // in the order in which they are tried; a name may give several
+    std::string username;         // empty: the default user
+    Secret password;              // empty: none
+    unsigned database = 0;
+    bool ssl = false;
+    std::string ssl_name;       // checked in the certificate and sent as SNI; empty: the host
+    std::string ca_file;        // empty: the system's bundle
+    ngx_msec_t timeout = 1000;  // of each command, from when it was asked for
+    Seconds local_copy = 2;     // how long a node may go on with what it has read; 0: not at all
+    std::string prefix{"oidc:"};
+};
+
+// One oidc_session_store block, or a provider's own default store.
+struct Store {
+    enum class Type : unsigned char { memory, cookie, redis };
+    Store();
+    ~Store();
+    std::string name;
+    Type type = Type::memory;
+    std::size_t size = 8 * 1024 * 1024;  // of its shared memory
+    std::vector<AeadKey> keys;           // of key_file; the first seals
+    std::string state_file;              // type memory; empty: none
+    RedisSettings redis;
+    // With keys: seals logins under way, so that another node or a later start can end them.
+    std::unique_ptr<Aead> pending_aead;
+    std::unique_ptr<SessionStore> sessions_;
+    ngx_str_t file{};  // where it was defined, for messages
+    ngx_uint_t line = 0;
+    [[nodiscard]] SessionStore& sessions() const noexcept { return *sessions_; }
+};
+
+// How to reach the provider's endpoints.
+struct Transport {
+    std::string ca_file;  // empty: the system's bundle
+    std::string crl_file;
+    std::string http_proxy;  // empty: none, whatever the environment says
+    ngx_msec_t connect_timeout = 5000;
+    ngx_msec_t read_timeout = 10000;  // total, from the start of the request
+    bool insecure_http = false;
+};
+
+// One oidc_provider block.
+struct Provider {
+    ngx_uint_t index = 0;  // position in MainConf::providers
+    ProviderConfig config;
+    Transport transport;
+    Store* store = nullptr;
+    std::string store_name;  // as configured; empty: own default store
+
+    std::string redirect_uri;     // path or absolute
+    std::string callback_path;    // path part of redirect_uri
+    std::string redirect_origin;  // of an absolute redirect_uri, else empty
+    // Empty: none.
+    std::string logout_path;
+    std::string frontchannel_path;
+    std::string backchannel_path;
+    std::string logout_hook;        // path of a subrequest; empty: none
+    std::size_t session_limit = 0;  // per user; 0: none
+    std::string cookie_name{"NGX_OIDC_SESSION"};
+    std::string cookie_domain;
+    std::string cookie_path{"/"};
+    std::string cookie_same_site{"Lax"};
+    // Both spellings that can occur, for stripping and look-up.
+    std::string session_cookie_http;
+    std::string session_cookie_https;
+
+    // session_idle_ignore: URI prefixes and regular expressions.
+    std::vector<std::string> idle_ignore_prefixes;
+    std::vector<ngx_regex_t*> idle_ignore_regexes;
+
+    // Values that may hold variables; null: not configured.
+    ngx_http_complex_value_t* extra_auth_args = nullptr;
+    ngx_http_complex_value_t* prompt = nullptr;
+    ngx_http_complex_value_t* login_hint = nullptr;
+    ngx_http_complex_value_t* ui_locales = nullptr;
+    ngx_http_complex_value_t* claims = nullptr;
+
+    bool used = false;  // some auth_oidc names it
+    ngx_str_t file{};
+    ngx_uint_t line = 0;
+};
+
+// oidc_assertion { }
+struct Assertion {
+    std::unique_ptr<AssertionSigner> signer;
+    ngx_http_complex_value_t* audience = nullptr;
+    Seconds lifetime = 60;
+    std::vector<std::string> claims;  // empty: all
+};
+
+// oidc_claim_set $variable name ...
+struct ClaimSet {
+    std::string variable;
+    std::vector<std::string> path;
+    std::string key;  // path joined with U+001F, the claim's name in a session
+};
+
+// A request header that the module sets, or only keeps clean.
+struct HeaderRule {
+    ngx_str_t name{};  // as written
+    ngx_str_t lowcase{};
+    ngx_uint_t hash = 0;                        // of lowcase
+    std::string folded;                         // lower case, "_" and "." turned to "-"
+    ngx_http_complex_value_t* value = nullptr;  // null: blank
+    ngx_int_t variable = NGX_ERROR;  // its index when the value is one variable and nothing else
+};
+
+struct MainConf {
+    std::vector<std::unique_ptr<Provider>> providers;
+    std::vector<std::unique_ptr<Store>> stores;
+    std::vector<ClaimSet> claim_sets;
+    std::unique_ptr<Assertion> assertion;
+    // What is forwarded where no auth_oidc_header was given.
+    std::vector<HeaderRule> default_header_rules;
+    ngx_shm_zone_t* metadata_zone = nullptr;  // data: MetadataZone*
+
+    // Folded names of all headers that any location sets, and the default ones; the prefix
+    // "x-oidc-" is always reserved.
+    std::vector<std::string> reserved_headers;
+    // Exact names of every session cookie in either spelling.
+    std::vector<std::string> session_cookies;
+    // Made of the two above by prepare_sanitizer. A header is looked at more closely only when it
+    // is as long as the shortest reserved name with its first byte, a cookie when one of ours
+    // starts with its first byte.
+    std::vector<std::string> folded_headers;
+    unsigned char header_min[256]{};
+    bool cookie_first[256]{};
+    bool sanitizer_ready = false;
+    bool used = false;  // some server uses the module
+
+    [[nodiscard]] Provider* find_provider(std::string_view name) const noexcept;
+};
+
+// A server's callback and logout paths, looked up by exact URI.
+struct Endpoint {
+    enum class Kind : unsigned char { callback, logout, frontchannel, backchannel };
+    Kind kind{};
+    Provider* provider = nullptr;
+    std::string path;
+};
+
+struct SrvConf {
+    bool uses_oidc = false;  // some location of the server names a provider or one of our handlers
+    std::vector<Endpoint> endpoints;
+    // Digest per provider index: provider, issuer, client_id and vhost (oidc_base_url, or the
+    // cookie domain, or the first server_name). Sessions and pending logins are bound to it.
+    std::vector<Digest> bindings;
+    // Copies of the server_name values; nginx frees its own after the configuration is read.
+    std::vector<std::string> server_names;
+
+    // Gathered while locations are merged.
+    std::vector<Provider*> used_providers;
+    bool dynamic_provider = false;  // some auth_oidc holds a variable: any provider may be used
+    bool plain_origin = false;      // some protected location has no https origin configured
+};
+
+struct LocConfPod {
+    ngx_http_complex_value_t* provider = nullptr;   // auth_oidc; null: off
+    Provider* static_provider = nullptr;            // when the value holds no variable
+    ngx_uint_t mode = NGX_CONF_UNSET_UINT;          // Mode
+    ngx_uint_t unauthorized = NGX_CONF_UNSET_UINT;  // Unauthorized
+    ngx_flag_t headers = NGX_CONF_UNSET;            // auth_oidc_headers
+    ngx_flag_t assertion = NGX_CONF_UNSET;          // auth_oidc_assertion
+    ngx_flag_t provider_set = NGX_CONF_UNSET;       // auth_oidc was given here or above
+    ngx_flag_t provider_off = NGX_CONF_UNSET;       // and says off
+    const LoginDemand* step_up = nullptr;           // LocConf::demand when it asks for anything
+};
+
+enum class Mode : ngx_uint_t { require, verify, off };
+
+struct LocConf : LocConfPod {
+    // auth_oidc_require: every value must be non-empty and not "0".
+    struct Require {
+        std::vector<ngx_http_complex_value_t*> values;
+        ngx_uint_t status = NGX_HTTP_FORBIDDEN;
+    };
+    std::vector<Require> require;
+    bool require_set = false;
+    // Merged: inherited entries, inner ones of the same name winning; the default set when none was
+    // given anywhere.
+    std::vector<HeaderRule> header_rules;
+    bool header_rules_set = false;
+    std::string base_url;  // oidc_base_url, an origin; empty: not given
+    LoginDemand demand;    // auth_oidc_max_age and auth_oidc_acr_values
+    bool max_age_set = false;
+    bool acr_values_set = false;
+    // oidc_session_info; not inherited.
+    bool session_info = false;
+    std::vector<std::string> session_info_claims;  // empty: the usual ones
+    ngx_str_t session_info_file{};
+    ngx_uint_t session_info_line = 0;
+
+    ngx_str_t sessions_file{};  // where oidc_sessions was given; not inherited
+    ngx_uint_t sessions_line = 0;
+
+    ngx_str_t file{};  // where the auth_oidc that holds here was given, for messages
+    ngx_uint_t line = 0;
+
+    [[nodiscard]] Mode effective_mode() const noexcept {
+        return provider == nullptr ? Mode::off : static_cast<Mode>(mode);
+    }
+};
+
+MainConf& main_conf(ngx_http_request_t* r) noexcept;
+SrvConf& srv_conf(ngx_http_request_t* r) noexcept;
+LocConf& loc_conf(ngx_http_request_t* r) noexcept;
+// The running cycle's configuration, null without an http block or providers.
+MainConf* cycle_main_conf(ngx_cycle_t* cycle) noexcept;
+
+}  // namespace oidc::ngx

@@ -1,0 +1,475 @@
+// What `nginx -t` refuses and warns about beyond the syntax of single directives. Never touches
+// the network.
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "config/commands.hpp"
+#include "oidc/uri.hpp"
+#include "request/request_ctx.hpp"
+
+namespace oidc::ngx {
+
+// ---- providers -------------------------------------------------------------------------------
+
+namespace {
+
+Place place_of(const Provider& p) {
+    return {p.file, p.line};
+}
+
+Place place_of(const ngx_http_core_srv_conf_t& server) {
+    if (server.file_name == nullptr) {
+        return {};
+    }
+    return {{ngx_strlen(server.file_name), server.file_name}, server.line};
+}
+
+std::string label(const Provider& p) {
+    return "oidc_provider " + quoted(p.config.name);
+}
+
+char* check_urls(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) {
+    struct Entry {
+        std::string_view name;
+        const std::string& url;
+    };
+    const std::array<Entry, 8> entries{{{"issuer", c.issuer},
+                                        {"config_url", c.config_url},
+                                        {"authorization_endpoint", c.authorization_endpoint},
+                                        {"token_endpoint", c.token_endpoint},
+                                        {"userinfo_endpoint", c.userinfo_endpoint},
+                                        {"jwks_uri", c.jwks_uri},
+                                        {"end_session_endpoint", c.end_session_endpoint},
+                                        {"revocation_endpoint", c.revocation_endpoint}}};
+    for (const Entry& entry : entries) {
+        if (entry.url.empty()) {
+            continue;
+        }
+        const Result<Url> url = parse_endpoint(entry.url, entry.name, c.insecure_http);
+        if (!url) {
+            return conf_error(cf, block.where(entry.name), url.error().detail);
+        }
+    }
+    if (c.issuer.find('?') != std::string::npos) {
+        return conf_error(cf, block.where("issuer"), "\"issuer\" must not have a query");
+    }
+    const std::string& after = c.post_logout_uri;
+    if (after.starts_with('/') ? !is_safe_return_target(after) : !after.empty()) {
+        const Result<Url> url = parse_endpoint(after, "post_logout_uri", c.insecure_http);
+        if (!url) {
+            return conf_error(cf, block.where("post_logout_uri"), url.error().detail);
+        }
+    }
+    return conf_ok();
+}
+
+char* check_client(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) {
+    const Place method = block.where("token_endpoint_auth_method");
+    if (c.client_auth == ClientAuth::none && !c.client_secret.empty()) {
+        return conf_error(cf, method,
+                          "\"token_endpoint_auth_method none\" cannot be combined with a client "
+                          "secret");
+    }
+    if ((c.client_auth == ClientAuth::basic || c.client_auth == ClientAuth::post) &&
+        c.client_secret.empty()) {
+        return conf_error(cf, method,
+                          "\"token_endpoint_auth_method\" needs \"client_secret\" or "
+                          "\"client_secret_file\"");
+    }
+    if (c.client_secret.empty() &&
+        std::any_of(c.id_token_algs.begin(), c.id_token_algs.end(), alg_is_symmetric)) {
+        return conf_error(cf, block.where("id_token_signed_response_alg"),
+                          "\"id_token_signed_response_alg\" with an HS algorithm needs "
+                          "\"client_secret\" or \"client_secret_file\"");
+    }
+    if (c.pkce == Toggle::off && block.given("code_challenge_method")) {
+        return conf_error(cf, block.where("code_challenge_method"),
+                          "\"code_challenge_method\" cannot be combined with \"pkce off\"");
+    }
+    return conf_ok();
+}
+
+}  // namespace
+
+char* lint_provider(ngx_conf_t* cf, Provider& p, const Block& block) {
+    const ProviderConfig& c = p.config;
+    for (const std::string_view name : {"issuer", "client_id"}) {
+        if (!block.given(name)) {
+            return conf_error(cf, place_of(p), quoted(name) + " is missing in " + label(p));
+        }
+    }
+    const auto exclusive = [&](std::string_view a, std::string_view b) {
+        return conf_error(cf, place_of(p),
+                          quoted(a) + " and " + quoted(b) + " cannot both be given in " + label(p));
+    };
+    if (block.given("client_secret") && block.given("client_secret_file")) {
+        return exclusive("client_secret", "client_secret_file");
+    }
+    if (block.given("jwks_uri") && block.given("jwks_file")) {
+        return exclusive("jwks_uri", "jwks_file");
+    }
+    if (char* rv = check_urls(cf, c, block); rv != conf_ok()) {
+        return rv;
+    }
+    if (char* rv = check_client(cf, c, block); rv != conf_ok()) {
+        return rv;
+    }
+    if (c.userinfo && !c.needs_discovery() && c.userinfo_endpoint.empty()) {
+        return conf_error(cf, block.where("userinfo"),
+                          "\"userinfo\" needs \"userinfo_endpoint\" when all other endpoints are "
+                          "given, no metadata is fetched then");
+    }
+    if (c.insecure_http) {
+        conf_warn(cf, block.where("insecure_http"),
+                  "\"insecure_http\" is on: tokens and secrets of " + label(p) +
+                      " may travel unencrypted, for laboratories only");
+    }
+    return conf_ok();
+}
+
+void lint_unused(ngx_conf_t* cf, const MainConf& main) noexcept {
+    for (const auto& p : main.providers) {
+        if (!p->used) {
+            conf_warn(cf, place_of(*p), label(*p) + " is not used by any auth_oidc");
+        }
+    }
+}
+
+// ---- locations -------------------------------------------------------------------------------
+
+namespace {
+
+// ngx_http_rewrite_module keeps its types to itself; the first member of its location
+// configuration is the array of script codes, each of which begins with a function that is public.
+// A `return` with a 4xx or 5xx status and no text gives nothing away and is left alone.
+bool answers_by_return(ngx_conf_t* cf, const ngx_http_core_loc_conf_t& location) noexcept {
+    for (ngx_uint_t i = 0; cf->cycle->modules[i] != nullptr; i++) {
+        const ngx_module_t& module = *cf->cycle->modules[i];
+        if (module.type != NGX_HTTP_MODULE || module.name == nullptr ||
+            std::strcmp(module.name, "ngx_http_rewrite_module") != 0) {
+            continue;
+        }
+        const ngx_array_t* codes = *static_cast<ngx_array_t**>(location.loc_conf[module.ctx_index]);
+        if (codes == nullptr || codes->size != 1 || codes->pool != cf->pool) {
+            return false;
+        }
+        const auto* bytes = static_cast<const u_char*>(codes->elts);
+        constexpr std::size_t kReturn = sizeof(ngx_http_script_return_code_t);
+        for (std::size_t at = 0; at + kReturn <= codes->nelts; at += sizeof(uintptr_t)) {
+            ngx_http_script_return_code_t code;
+            std::memcpy(&code, bytes + at, kReturn);
+            if (code.code == ngx_http_script_return_code &&
+                (code.status < 400 || code.text.value.len > 0)) {
+                return true;
+            }
+        }
+        return false;
+    }
+    return false;
+}
+
+// The location's configuration of another module, of which only the first members are known here;
+// null: nginx has no such module.
+const void* foreign_conf(ngx_conf_t* cf, const ngx_http_core_loc_conf_t& location,
+                         const char* name) noexcept {
+    for (ngx_uint_t i = 0; cf->cycle->modules[i] != nullptr; i++) {
+        const ngx_module_t& module = *cf->cycle->modules[i];
+        if (module.type == NGX_HTTP_MODULE && module.name != nullptr &&
+            std::strcmp(module.name, name) == 0) {
+            return location.loc_conf[module.ctx_index];
+        }
+    }
+    return nullptr;
+}
+
+template <class T>
+T first_member(const void* conf) noexcept {
+    return conf == nullptr ? T{} : *static_cast<const T*>(conf);
+}
+
+// ngx_http_access_module begins with its lists of rules, one for each kind of address.
+bool has_access_rules(ngx_conf_t* cf, const ngx_http_core_loc_conf_t& location) noexcept {
+    struct Rules {
+        const ngx_array_t* inet;
+#if (NGX_HAVE_INET6)
+        const ngx_array_t* inet6;
+#endif
+    };
+    const auto rules = first_member<Rules>(foreign_conf(cf, location, "ngx_http_access_module"));
+#if (NGX_HAVE_INET6)
+    if (rules.inet6 != nullptr) {
+        return true;
+    }
+#endif
+    return rules.inet != nullptr;
+}
+
+bool has_auth_basic(ngx_conf_t* cf, const ngx_http_core_loc_conf_t& location) noexcept {
+    struct Settings {
+        const ngx_http_complex_value_t* realm;
+    };
+    const auto* realm =
+        first_member<Settings>(foreign_conf(cf, location, "ngx_http_auth_basic_module")).realm;
+    return realm != nullptr && realm != NGX_CONF_UNSET_PTR &&
+           !(realm->lengths == nullptr && view(realm->value) == "off");
+}
+
+bool has_auth_request(ngx_conf_t* cf, const ngx_http_core_loc_conf_t& location) noexcept {
+    return first_member<ngx_str_t>(foreign_conf(cf, location, "ngx_http_auth_request_module"))
+               .len != 0;
+}
+
+// Somebody has said who may come here. That a user is signed in is not enough: it takes a claim.
+bool is_restricted(ngx_conf_t* cf, const ngx_http_core_loc_conf_t& location,
+                   const LocConf& conf) noexcept {
+    return has_access_rules(cf, location) || has_auth_basic(cf, location) ||
+           has_auth_request(cf, location) ||
+           (conf.effective_mode() == Mode::require && !conf.require.empty());
+}
+
+std::string location_label(const ngx_http_core_loc_conf_t& location) {
+    return location.name.len == 0 ? std::string("this server")
+                                  : "location " + quoted(view(location.name));
+}
+
+}  // namespace
+
+char* lint_location(ngx_conf_t* cf, const MainConf& main, const LocConf& conf) {
+    const auto& location = *static_cast<const ngx_http_core_loc_conf_t*>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    const auto& server = *static_cast<const ngx_http_core_srv_conf_t*>(
+        ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
+    const Place place = conf.line != 0 ? Place{conf.file, conf.line} : place_of(server);
+
+    if (location.handler == jwks_handler && main.assertion == nullptr) {
+        return conf_error(
+            cf, place,
+            "\"oidc_jwks\" in " + location_label(location) + " needs an \"oidc_assertion\" block");
+    }
+    if (conf.assertion == 1 && main.assertion == nullptr) {
+        return conf_error(cf, place,
+                          "\"auth_oidc_assertion\" is on in " + location_label(location) +
+                              ", but there is no \"oidc_assertion\" block");
+    }
+    if (location.handler == sessions_handler && !is_restricted(cf, location, conf)) {
+        return conf_error(cf, {conf.sessions_file, conf.sessions_line},
+                          "\"oidc_sessions\" in " + location_label(location) +
+                              " is open to everyone, say who may use it with \"allow\" and "
+                              "\"deny\", \"auth_basic\", \"auth_request\" or \"auth_oidc\" with "
+                              "\"auth_oidc_require\"");
+    }
+    if (conf.effective_mode() != Mode::require || location.noname != 0) {
+        return conf_ok();
+    }
+    if (location.satisfy == NGX_HTTP_SATISFY_ANY) {
+        conf_warn(cf, place,
+                  "\"satisfy any\" in " + location_label(location) +
+                      " lets requests through that auth_oidc would refuse");
+    }
+    if (location.name.len > 0 && answers_by_return(cf, location)) {
+        conf_warn(cf, place,
+                  "\"return\" in " + location_label(location) +
+                      " answers before auth_oidc is asked, what it sends is not "
+                      "protected");
+    }
+    return conf_ok();
+}
+
+// ---- servers ---------------------------------------------------------------------------------
+
+namespace {
+
+using Location = ngx_http_core_loc_conf_t;
+
+// The steps of ngx_http_core_find_location() for a URI that is known at start.
+struct Match {
+    const Location* location;
+    enum class Kind { none, prefix, final } kind;
+};
+
+Match find_static(const ngx_http_location_tree_node_t* node, std::string_view uri) noexcept {
+    Match best{nullptr, Match::Kind::none};
+    while (node != nullptr) {
+        const std::size_t n = std::min<std::size_t>(uri.size(), node->len);
+        const int rc = n == 0 ? 0 : std::memcmp(uri.data(), node->name, n);
+        if (rc != 0) {
+            node = rc < 0 ? node->left : node->right;
+        } else if (uri.size() > node->len) {
+            if (node->inclusive != nullptr) {
+                best = {node->inclusive, Match::Kind::prefix};
+                node = node->tree;
+                uri.remove_prefix(n);
+            } else {
+                node = node->right;
+            }
+        } else if (uri.size() == node->len) {
+            return node->exact != nullptr ? Match{node->exact, Match::Kind::final}
+                                          : Match{node->inclusive, Match::Kind::prefix};
+        } else {
+            node = node->left;
+        }
+    }
+    return best;
+}
+
+// NOLINTNEXTLINE(misc-no-recursion): as deep as locations are nested
+Match find_location(const Location& parent, std::string_view uri) noexcept {
+    Match match = find_static(parent.static_locations, uri);
+    bool noregex = false;
+    if (match.kind == Match::Kind::prefix) {
+        noregex = match.location->noregex != 0;
+        const Match inner = find_location(*match.location, uri);
+        if (inner.kind != Match::Kind::none) {
+            match = inner;
+        }
+    }
+    if (match.kind == Match::Kind::final || noregex || parent.regex_locations == nullptr) {
+        return match;
+    }
+    ngx_str_t subject = borrow(uri);
+    for (Location** regex = parent.regex_locations; *regex != nullptr; regex++) {
+        if (ngx_regex_exec((*regex)->regex->regex, &subject, nullptr, 0) < 0) {
+            continue;
+        }
+        const Match inner = find_location(**regex, uri);
+        return {inner.kind == Match::Kind::none ? *regex : inner.location, Match::Kind::final};
+    }
+    return match;
+}
+
+char* check_callback_location(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server,
+                              const Endpoint& endpoint) {
+    const Provider& p = *endpoint.provider;
+    const auto& root =
+        *static_cast<const Location*>(server.ctx->loc_conf[ngx_http_core_module.ctx_index]);
+    const Match match = find_location(root, endpoint.path);
+    const Location& location = match.location != nullptr ? *match.location : root;
+    // The server's own level does not know its loc_conf in older nginx.
+    void** confs = match.location != nullptr ? location.loc_conf : server.ctx->loc_conf;
+    const auto& conf = *static_cast<const LocConf*>(
+        static_cast<const LocConfPod*>(confs[ngx_http_auth_oidc_module.ctx_index]));
+    const std::string path = "callback path " + quoted(endpoint.path) + " of " + label(p);
+
+    if (conf.provider_set == 1 && conf.provider_off == 1) {
+        return conf_error(cf, {conf.file, conf.line},
+                          path + " lies under \"auth_oidc off\" in " + location_label(location));
+    }
+    if (!p.config.callback_forward) {
+        return conf_ok();
+    }
+    if (conf.provider == nullptr ||
+        (conf.static_provider != nullptr && conf.static_provider != endpoint.provider)) {
+        return conf_error(cf, conf.line != 0 ? Place{conf.file, conf.line} : place_of(server),
+                          path + " is forwarded to " + location_label(location) +
+                              ", where auth_oidc does not name this provider");
+    }
+    return conf_ok();
+}
+
+bool listens_with_tls(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server) noexcept {
+#if (NGX_HTTP_SSL)
+    const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    if (core.ports == nullptr) {
+        return false;
+    }
+    const std::span ports(static_cast<const ngx_http_conf_port_t*>(core.ports->elts),
+                          core.ports->nelts);
+    for (const ngx_http_conf_port_t& port : ports) {
+        const std::span addrs(static_cast<const ngx_http_conf_addr_t*>(port.addrs.elts),
+                              port.addrs.nelts);
+        for (const ngx_http_conf_addr_t& addr : addrs) {
+            const std::span servers(
+                static_cast<ngx_http_core_srv_conf_t* const*>(addr.servers.elts),
+                addr.servers.nelts);
+            if (addr.opt.ssl != 0 &&
+                std::find(servers.begin(), servers.end(), &server) != servers.end()) {
+                return true;
+            }
+        }
+    }
+#else
+    (void)cf;
+    (void)server;
+#endif
+    return false;
+}
+
+}  // namespace
+
+namespace {
+
+// A logout must not depend on it, so it is a warning only.
+void check_logout_hook(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, const Provider& p) {
+    const auto& root =
+        *static_cast<const Location*>(server.ctx->loc_conf[ngx_http_core_module.ctx_index]);
+    if (p.logout_hook.empty() || find_location(root, p.logout_hook).kind != Match::Kind::none) {
+        return;
+    }
+    conf_warn(cf, place_of(server),
+              "no location of this server takes the \"logout_hook\" " + quoted(p.logout_hook) +
+                  " of " + label(p));
+}
+
+}  // namespace
+
+char* lint_server(ngx_conf_t* cf, const MainConf& /*main*/, const ngx_http_core_srv_conf_t& server,
+                  const SrvConf& conf) {
+    const Place place = place_of(server);
+    for (std::size_t i = 0; i < conf.endpoints.size(); i++) {
+        for (std::size_t j = 0; j < i; j++) {
+            const Endpoint& a = conf.endpoints[j];
+            const Endpoint& b = conf.endpoints[i];
+            if (a.path == b.path && a.provider != b.provider) {
+                const bool callback = a.kind == b.kind && a.kind == Endpoint::Kind::callback;
+                return conf_error(
+                    cf, place,
+                    label(*a.provider) + " and " + label(*b.provider) + " share the " +
+                        (callback ? "callback" : "callback or logout") + " path " + quoted(a.path) +
+                        " on this server, give each its own \"redirect_uri\" and \"logout_uri\"");
+            }
+        }
+    }
+    for (const Endpoint& endpoint : conf.endpoints) {
+        if (endpoint.kind != Endpoint::Kind::callback) {
+            continue;
+        }
+        check_logout_hook(cf, server, *endpoint.provider);
+        if (char* rv = check_callback_location(cf, server, endpoint); rv != conf_ok()) {
+            return rv;
+        }
+    }
+    if (conf.plain_origin && !listens_with_tls(cf, server)) {
+        conf_warn(cf, place,
+                  "this server uses auth_oidc without TLS: add \"ssl\" to \"listen\", or name the "
+                  "public https address in \"oidc_base_url\"");
+    }
+    return conf_ok();
+}
+
+// ---- modules ---------------------------------------------------------------------------------
+
+ngx_int_t lint_foreign_module(ngx_conf_t* cf) noexcept try {
+    for (ngx_uint_t i = 0; cf->cycle->modules[i] != nullptr; i++) {
+        const ngx_module_t& module = *cf->cycle->modules[i];
+        if (&module == &ngx_http_auth_oidc_module || module.type != NGX_HTTP_MODULE ||
+            module.commands == nullptr) {
+            continue;
+        }
+        for (const ngx_command_t* c = module.commands; c->name.len != 0; c++) {
+            if (view(c->name) == "oidc_provider") {
+                conf_error(cf, "module " + quoted(module.name) +
+                                   " has the same directives as \"ngx_http_auth_oidc_module\", "
+                                   "only one of the two can be loaded");
+                return NGX_ERROR;
+            }
+        }
+    }
+    return NGX_OK;
+} catch (...) {
+    conf_exception(cf);
+    return NGX_ERROR;
+}
+
+}  // namespace oidc::ngx

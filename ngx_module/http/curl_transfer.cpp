@@ -1,0 +1,303 @@
+#include "http/curl_transfer.hpp"
+
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "oidc/uri.hpp"
+
+namespace oidc::ngx {
+
+namespace {
+
+constexpr long kDnsCacheSeconds = 60;
+constexpr long kIdleConnectionSeconds = 60;
+constexpr const char* kUserAgent = "ngx_http_auth_oidc_module";
+
+template <class T>
+bool set(CURL* easy, CURLoption option, T value) noexcept {
+    return curl_easy_setopt(easy, option, value) == CURLE_OK;
+}
+
+bool append(HeaderList& list, const std::string& line) {
+    curl_slist* longer = curl_slist_append(list.get(), line.c_str());
+    if (longer == nullptr) {
+        return false;
+    }
+    (void)list.release();
+    list.reset(longer);
+    return true;
+}
+
+bool is_tls_failure(CURLcode code) noexcept {
+    switch (code) {
+        case CURLE_SSL_CONNECT_ERROR:
+        case CURLE_PEER_FAILED_VERIFICATION:
+        case CURLE_SSL_CERTPROBLEM:
+        case CURLE_SSL_CIPHER:
+        case CURLE_SSL_CACERT_BADFILE:
+        case CURLE_SSL_CRL_BADFILE:
+        case CURLE_SSL_ISSUER_ERROR:
+        case CURLE_SSL_ENGINE_INITFAILED:
+        case CURLE_SSL_INVALIDCERTSTATUS:
+        case CURLE_USE_SSL_FAILED:
+            return true;
+        default:
+            return false;
+    }
+}
+
+// libcurl knows where the distribution keeps its bundle as one file. With the directory of hashed
+// names set as well it would parse the bundle again for each connection instead of once a day.
+bool has_default_bundle() noexcept {
+    const curl_version_info_data* info = curl_version_info(CURLVERSION_NOW);
+    return info->age >= CURLVERSION_SEVENTH && info->cainfo != nullptr;
+}
+
+}  // namespace
+
+void HeaderListDeleter::operator()(curl_slist* list) const noexcept {
+    for (curl_slist* item = list; item != nullptr; item = item->next) {
+        cleanse(item->data, std::strlen(item->data));
+    }
+    curl_slist_free_all(list);
+}
+
+Status CurlTransfer::prepare(CURL* easy) {
+    if (auto url = parse_url(request_.url)) {
+        host_ = url->host;
+        if (host_.starts_with('[') && host_.ends_with(']')) {
+            host_ = host_.substr(1, host_.size() - 2);
+        }
+        if (host_.ends_with('.')) {
+            host_.pop_back();
+        }
+    } else {
+        return error(Reason::idp_http, url.error().detail, std::string(request_.endpoint));
+    }
+    const bool post = request_.method == HttpRequest::Method::post;
+    const auto total = static_cast<long>(transport_.read_timeout);
+    const auto connect = static_cast<long>(transport_.connect_timeout);
+    bool ok =
+        set(easy, CURLOPT_ERRORBUFFER, message_) && set(easy, CURLOPT_URL, request_.url.c_str()) &&
+        set(easy, CURLOPT_PATH_AS_IS, 1L) && set(easy, CURLOPT_NOSIGNAL, 1L) &&
+        set(easy, CURLOPT_PROTOCOLS_STR, transport_.insecure_http ? "https,http" : "https") &&
+        set(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) && set(easy, CURLOPT_FOLLOWLOCATION, 0L) &&
+        set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1)) &&
+        set(easy, CURLOPT_HTTP09_ALLOWED, 0L) && set(easy, CURLOPT_USERAGENT, kUserAgent) &&
+        set(easy, CURLOPT_TIMEOUT_MS, std::max(total, 1L)) &&
+        set(easy, CURLOPT_CONNECTTIMEOUT_MS, std::max(connect, 1L)) &&
+        set(easy, CURLOPT_DNS_CACHE_TIMEOUT, kDnsCacheSeconds) &&
+        set(easy, CURLOPT_MAXAGE_CONN, kIdleConnectionSeconds) &&
+        set(easy, CURLOPT_HEADERFUNCTION, on_header) && set(easy, CURLOPT_HEADERDATA, this) &&
+        set(easy, CURLOPT_WRITEFUNCTION, on_body) && set(easy, CURLOPT_WRITEDATA, this) &&
+        set_tls(easy) && set_proxy(easy) && set_headers(easy);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    // Otherwise an abandoned name look-up joins its thread, and the worker waits with it.
+    ok = ok && set(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+    if (ok && post) {
+        // Read from a callback and without a way back: libcurl cannot send the body a second time
+        // on its own when a kept connection turns out dead. A code is used once.
+        ok =
+            set(easy, CURLOPT_POST, 1L) &&
+            set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size())) &&
+            set(easy, CURLOPT_READFUNCTION, on_read) && set(easy, CURLOPT_READDATA, this);
+    }
+    if (!ok) {
+        return error(Reason::internal_error, "libcurl refused an option");
+    }
+    return Unit{};
+}
+
+bool CurlTransfer::set_tls(CURL* easy) {
+    bool ok = set(easy, CURLOPT_SSL_VERIFYPEER, 1L) && set(easy, CURLOPT_SSL_VERIFYHOST, 2L) &&
+              set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    if (!transport_.ca_file.empty()) {
+        ok = ok && set(easy, CURLOPT_CAINFO, transport_.ca_file.c_str());
+    }
+    if (!transport_.ca_file.empty() || has_default_bundle()) {
+        ok = ok && set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+    }
+    if (!transport_.crl_file.empty()) {
+        ok = ok && set(easy, CURLOPT_CRLFILE, transport_.crl_file.c_str());
+    }
+    // The callback would also see the handshake with a TLS proxy, whose name is another.
+    if (!transport_.http_proxy.starts_with("https:")) {
+        ok = ok && set(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx) &&
+             set(easy, CURLOPT_SSL_CTX_DATA, this);
+    }
+    return ok;
+}
+
+bool CurlTransfer::set_proxy(CURL* easy) {
+    // Both always set: the environment never decides.
+    if (transport_.http_proxy.empty()) {
+        return set(easy, CURLOPT_PROXY, "") && set(easy, CURLOPT_NOPROXY, "*");
+    }
+    return set(easy, CURLOPT_PROXY, transport_.http_proxy.c_str()) &&
+           set(easy, CURLOPT_NOPROXY, "") && set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+}
+
+bool CurlTransfer::set_headers(CURL* easy) {
+    headers_.reset();
+    bool ok = append(headers_, "Expect:");
+    for (const Header& header : request_.headers) {
+        ok = ok && append(headers_, header.name + ": " + header.value);
+    }
+    if (!request_.authorization.empty()) {
+        Secret line("Authorization: ");
+        line.append(request_.authorization.view());
+        line.append(std::string_view("\0", 1));
+        curl_slist* longer = ok ? curl_slist_append(headers_.get(), line.view().data()) : nullptr;
+        ok = longer != nullptr;
+        if (ok) {
+            (void)headers_.release();
+            headers_.reset(longer);
+        }
+    }
+    return ok && set(easy, CURLOPT_HTTPHEADER, headers_.get());
+}
+
+std::size_t CurlTransfer::on_header(char* data, std::size_t size, std::size_t count,
+                                    void* self) noexcept try {
+    auto& transfer = *static_cast<CurlTransfer*>(self);
+    const std::size_t bytes = size * count;
+    if (!transfer.head_.accept({data, bytes})) {
+        return 0;
+    }
+    const auto length = transfer.head_.content_length();
+    if (length && *length > transfer.request_.max_response) {
+        transfer.too_large_ = true;
+        return 0;
+    }
+    return bytes;
+} catch (...) {
+    static_cast<CurlTransfer*>(self)->no_memory_ = true;
+    return 0;
+}
+
+std::size_t CurlTransfer::on_body(char* data, std::size_t size, std::size_t count,
+                                  void* self) noexcept try {
+    auto& transfer = *static_cast<CurlTransfer*>(self);
+    const std::size_t bytes = size * count;
+    if (bytes > transfer.request_.max_response - transfer.body_.size()) {
+        transfer.too_large_ = true;
+        return 0;
+    }
+    if (transfer.body_.empty() && transfer.head_.content_length()) {
+        transfer.body_.reserve(static_cast<std::size_t>(*transfer.head_.content_length()));
+    }
+    transfer.body_.append({data, bytes});
+    return bytes;
+} catch (...) {
+    static_cast<CurlTransfer*>(self)->no_memory_ = true;
+    return 0;
+}
+
+std::size_t CurlTransfer::on_read(char* data, std::size_t size, std::size_t count,
+                                  void* self) noexcept {
+    auto& transfer = *static_cast<CurlTransfer*>(self);
+    const std::string_view left = transfer.request_.body.view().substr(transfer.sent_);
+    const std::size_t bytes = std::min(size * count, left.size());
+    std::memcpy(data, left.data(), bytes);
+    transfer.sent_ += bytes;
+    return bytes;
+}
+
+// libcurl itself accepts a name from the certificate's common name, and checks the name after the
+// handshake. OpenSSL does it within, and by RFC 6125: subject alternative names only.
+CURLcode CurlTransfer::on_ssl_ctx(CURL* /*easy*/, void* ssl_ctx, void* self) noexcept {
+    const std::string& host = static_cast<CurlTransfer*>(self)->host_;
+    X509_VERIFY_PARAM* param = SSL_CTX_get0_param(static_cast<SSL_CTX*>(ssl_ctx));
+    X509_VERIFY_PARAM_set_hostflags(
+        param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (X509_VERIFY_PARAM_set1_ip_asc(param, host.c_str()) == 1 ||
+        X509_VERIFY_PARAM_set1_host(param, host.data(), host.size()) == 1) {
+        return CURLE_OK;
+    }
+    return CURLE_SSL_CONNECT_ERROR;
+}
+
+Error CurlTransfer::error(Reason reason, std::string_view text, std::string fix) const {
+    std::string detail(request_.endpoint);
+    // The origin only: paths and queries may hold what does not belong into a log.
+    if (auto url = parse_url(request_.url)) {
+        detail.append(" ").append(url->origin());
+    }
+    detail.append(": ").append(text);
+    return fail(reason, std::move(detail), std::move(fix));
+}
+
+HttpOutcome CurlTransfer::finish(CURL* easy, CURLcode code) {
+    if (code != CURLE_OK) {
+        return failure(easy, code);
+    }
+    if (head_.status() < 200) {
+        return error(Reason::idp_http, "no response");
+    }
+    HttpResponse response;
+    response.status = head_.status();
+    response.content_type = head_.content_type();
+    response.location = head_.location();
+    response.retry_after = head_.retry_after();
+    char* absolute = nullptr;
+    if (!response.location.empty() &&
+        curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &absolute) == CURLE_OK &&
+        absolute != nullptr) {
+        response.location = absolute;
+    }
+    response.body = std::move(body_);
+    return response;
+}
+
+Error CurlTransfer::failure(CURL* easy, CURLcode code) const {
+    if (no_memory_ || code == CURLE_FAILED_INIT) {
+        return error(Reason::internal_error, "no memory");
+    }
+    if (code == CURLE_OUT_OF_MEMORY) {
+        // libcurl's answer to a header line beyond its own limit as well.
+        return error(Reason::idp_http, "response header line is too long, or no memory");
+    }
+    if (too_large_ || code == CURLE_FILESIZE_EXCEEDED) {
+        return error(Reason::idp_too_large,
+                     "response is larger than " + std::to_string(request_.max_response) + " bytes");
+    }
+    if (head_.problem() != nullptr) {
+        return error(Reason::idp_http, head_.problem());
+    }
+    const std::string_view text = message_[0] != '\0' ? message_ : curl_easy_strerror(code);
+    switch (code) {
+        case CURLE_OPERATION_TIMEDOUT: {
+            curl_off_t connected = 0;
+            curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
+            return error(Reason::idp_timeout, text,
+                         connected == 0 ? "connect_timeout" : "read_timeout");
+        }
+        case CURLE_COULDNT_RESOLVE_PROXY:
+        case CURLE_PROXY:
+            return error(Reason::idp_connect, text, "http_proxy");
+        case CURLE_COULDNT_RESOLVE_HOST:
+        case CURLE_COULDNT_CONNECT:
+            return error(Reason::idp_connect, text, std::string(request_.endpoint));
+        case CURLE_SEND_FAIL_REWIND:
+            return error(Reason::idp_http,
+                         "a kept connection was closed by the peer while the request was sent");
+        case CURLE_SSL_CRL_BADFILE:
+            return error(Reason::idp_tls, text, "ssl_crl");
+        case CURLE_PEER_FAILED_VERIFICATION:
+            // OpenSSL's words for a certificate that is trusted but of another name.
+            return error(Reason::idp_tls, text,
+                         text.find("mismatch") == std::string_view::npos
+                             ? "ssl_trusted_certificate"
+                             : std::string(request_.endpoint));
+        case CURLE_SSL_CACERT_BADFILE:
+            return error(Reason::idp_tls, text, "ssl_trusted_certificate");
+        default:
+            return error(is_tls_failure(code) ? Reason::idp_tls : Reason::idp_http, text);
+    }
+}
+
+}  // namespace oidc::ngx

@@ -1,0 +1,62 @@
+// CurlTransfer: one request to the provider as libcurl carries it out: its options, what it may
+// receive, and what its end means.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <memory>
+
+#include "config/conf.hpp"
+#include "oidc/http_message.hpp"
+#include "response_head.hpp"
+
+namespace oidc::ngx {
+
+// Request headers hold credentials: wiped before they are given back.
+struct HeaderListDeleter {
+    void operator()(curl_slist* list) const noexcept;
+};
+using HeaderList = std::unique_ptr<curl_slist, HeaderListDeleter>;
+
+class CurlTransfer {
+  public:
+    // Borrows `transport`.
+    CurlTransfer(HttpRequest request, const Transport& transport)
+        : request_(std::move(request)), transport_(transport) {}
+    CurlTransfer(const CurlTransfer&) = delete;
+    CurlTransfer& operator=(const CurlTransfer&) = delete;
+
+    // Sets every option on a fresh or reset handle, which from then on points at this object.
+    // Error: internal_error.
+    Status prepare(CURL* easy);
+    // The outcome of a handle that prepare() set up and that ended with `code`.
+    HttpOutcome finish(CURL* easy, CURLcode code);
+    // An error that names the endpoint and the host it was for.
+    [[nodiscard]] Error error(Reason reason, std::string_view text, std::string fix = {}) const;
+
+  private:
+    static std::size_t on_header(char* data, std::size_t size, std::size_t count,
+                                 void* self) noexcept;
+    static std::size_t on_body(char* data, std::size_t size, std::size_t count,
+                               void* self) noexcept;
+    static std::size_t on_read(char* data, std::size_t size, std::size_t count,
+                               void* self) noexcept;
+    static CURLcode on_ssl_ctx(CURL* easy, void* ssl_ctx, void* self) noexcept;
+    bool set_tls(CURL* easy);
+    bool set_proxy(CURL* easy);
+    bool set_headers(CURL* easy);
+    [[nodiscard]] Error failure(CURL* easy, CURLcode code) const;
+
+    HttpRequest request_;
+    const Transport& transport_;
+    HeaderList headers_;
+    std::string host_;  // of the URL, without brackets and final dot; for the certificate
+    std::size_t sent_ = 0;
+    ResponseHead head_;
+    Secret body_;
+    bool too_large_ = false;
+    bool no_memory_ = false;
+    char message_[CURL_ERROR_SIZE] = {};
+};
+
+}  // namespace oidc::ngx

@@ -1,0 +1,284 @@
+#include "provider/metadata_cache.hpp"
+
+#include <algorithm>
+#include <map>
+#include <new>
+#include <vector>
+
+#include "base/worker_event.hpp"
+#include "oidc/ptr.hpp"
+#include "provider/provider_documents.hpp"
+#include "shm/shared_zone.hpp"
+
+namespace oidc::ngx {
+
+namespace {
+
+using Claim = ProviderSlot::Claim;
+
+// How often a worker looks whether another one has finished the fetch that it waits for.
+constexpr ngx_msec_t kPoll = 20;
+
+struct Waiter {
+    ProviderDocuments* documents = nullptr;
+    std::uint64_t newer_than = 0;
+    std::uint64_t serial = 0;  // of another worker's fetch; 0: our own
+    ngx_msec_t deadline = 0;
+    MetadataCache::Done done;
+};
+
+class Cache final : public MetadataCache {
+  public:
+    Cache(ngx_cycle_t* cycle, MainConf& conf);
+
+    Ticket want(Provider& provider, std::uint64_t newer_than, Done done) override;
+    void cancel(Ticket ticket) noexcept override;
+    [[nodiscard]] const Aead& pending_aead() const noexcept override { return *aead_; }
+    Status status(const Provider& provider) override;
+
+  private:
+    ProviderDocuments* find(const Provider& provider) noexcept;
+    void wake(const ProviderDocuments& documents) noexcept;
+    void answer(Ticket ticket) noexcept;
+    void look(Ticket ticket);
+    void arm() noexcept;
+    static void on_tick(ngx_event_t* event) noexcept;
+
+    ngx_log_t* log_;
+    std::unique_ptr<Aead> aead_;
+    std::vector<std::unique_ptr<ProviderDocuments>> documents_;
+    std::map<Ticket, Waiter> waiters_;
+    Ticket last_ = 0;
+    WorkerEvent tick_;
+};
+
+Cache* g_cache = nullptr;
+
+std::unique_ptr<Aead> make_pending_aead(MetadataZone& zone) {
+    AeadKey shared_key;
+    zone.read_key(shared_key);
+    auto key = derive_key(shared_key, "oidc pending login");
+    cleanse(shared_key.data(), shared_key.size());
+    if (!key) {
+        throw std::bad_alloc();
+    }
+    auto aead = std::make_unique<Aead>(std::span<const AeadKey>(&*key, 1));
+    cleanse(key->data(), key->size());
+    return aead;
+}
+
+Cache::Cache(ngx_cycle_t* cycle, MainConf& conf)
+    : log_(cycle->log), tick_(this, on_tick, cycle->log) {
+    auto& zone = *static_cast<MetadataZone*>(conf.metadata_zone->data);
+    aead_ = make_pending_aead(zone);
+    for (const auto& provider : conf.providers) {
+        documents_.push_back(std::make_unique<ProviderDocuments>(
+            *provider, zone.slot(*provider), log_,
+            [this](const ProviderDocuments& documents) { wake(documents); }));
+    }
+    // It runs only while a request waits, which a worker that shuts down serves first.
+    tick_.hold_worker(true);
+}
+
+ProviderDocuments* Cache::find(const Provider& provider) noexcept {
+    if (provider.index >= documents_.size() ||
+        &documents_[provider.index]->provider() != &provider) {
+        return nullptr;
+    }
+    return documents_[provider.index].get();
+}
+
+MetadataCache::Ticket Cache::want(Provider& provider, std::uint64_t newer_than, Done done) {
+    OpensslErrorGuard guard;
+    ProviderDocuments* documents = find(provider);
+    if (documents == nullptr) {
+        done(fail(Reason::internal_error, "the provider is not of this configuration"));
+        return 0;
+    }
+    documents->sync();
+    const auto& state = documents->state();
+    if (state && (state->generation > newer_than || !documents->can_have_newer_keys())) {
+        documents->refresh_when_stale();
+        done(state);
+        return 0;
+    }
+    if (!documents->uses_network()) {
+        done(documents->error());
+        return 0;
+    }
+    Waiter waiter;
+    waiter.documents = documents;
+    waiter.newer_than = newer_than;
+    waiter.deadline = ngx_current_msec + documents->patience();
+    if (!documents->is_fetching()) {
+        const Claim claim = documents->fetch(true, waiter.serial);
+        if (claim == Claim::refused) {
+            if (state) {
+                done(state);
+            } else {
+                done(documents->error());
+            }
+            return 0;
+        }
+        if (claim == Claim::owner) {
+            waiter.serial = 0;
+        }
+    }
+    const Ticket ticket = ++last_;
+    waiter.done = std::move(done);
+    waiters_.emplace(ticket, std::move(waiter));
+    arm();
+    return ticket;
+}
+
+void Cache::cancel(Ticket ticket) noexcept {
+    // A fetch goes on without its waiter: the next one will want it.
+    waiters_.erase(ticket);
+    arm();
+}
+
+// Answers all who wait for this worker's fetch. Answers start and cancel waits themselves.
+void Cache::wake(const ProviderDocuments& documents) noexcept {
+    const Ticket newest = last_;
+    for (auto it = waiters_.begin(); it != waiters_.end() && it->first <= newest;) {
+        const Ticket ticket = it->first;
+        if (it->second.documents == &documents) {
+            answer(ticket);
+        }
+        it = waiters_.upper_bound(ticket);
+    }
+    arm();
+}
+
+void Cache::answer(Ticket ticket) noexcept try {
+    auto it = waiters_.find(ticket);
+    if (it == waiters_.end()) {
+        return;
+    }
+    const Waiter waiter = std::move(it->second);
+    waiters_.erase(it);
+    if (waiter.documents->state()) {
+        waiter.done(waiter.documents->state());
+    } else {
+        waiter.done(waiter.documents->error());
+    }
+} catch (...) {
+    ngx_log_error(NGX_LOG_ERR, log_, 0, "oidc: an answer about the provider was lost");
+}
+
+// What has become of the fetch that this one waits for?
+void Cache::look(Ticket ticket) {
+    auto it = waiters_.find(ticket);
+    if (it == waiters_.end()) {
+        return;
+    }
+    Waiter& waiter = it->second;
+    ProviderDocuments& documents = *waiter.documents;
+    if (static_cast<ngx_msec_int_t>(waiter.deadline - ngx_current_msec) <= 0) {
+        if (documents.state()) {
+            answer(ticket);
+            return;
+        }
+        const Done done = std::move(waiter.done);
+        waiters_.erase(it);
+        done(fail(Reason::idp_timeout, "no answer of the provider in time", "read_timeout"));
+        return;
+    }
+    if (documents.is_fetching()) {
+        return;
+    }
+    documents.sync();
+    const auto now = documents.slot().peek();
+    const auto& state = documents.state();
+    if ((state && state->generation > waiter.newer_than) || now.finished >= waiter.serial ||
+        !now.attached) {
+        answer(ticket);
+        return;
+    }
+    if (now.fetching) {
+        return;
+    }
+    // Its owner died or gave up.
+    const Claim claim = documents.fetch(false, waiter.serial);
+    if (claim == Claim::refused) {
+        answer(ticket);
+    } else if (claim == Claim::owner) {
+        waiter.serial = 0;
+    }
+}
+
+void Cache::arm() noexcept {
+    if (waiters_.empty()) {
+        tick_.unset();
+    } else if (!tick_.is_timed()) {
+        tick_.set(kPoll);
+    }
+}
+
+void Cache::on_tick(ngx_event_t* event) noexcept {
+    auto& cache = WorkerEvent::of<Cache>(event);
+    OpensslErrorGuard guard;
+    const Ticket newest = cache.last_;
+    for (auto it = cache.waiters_.begin(); it != cache.waiters_.end() && it->first <= newest;) {
+        const Ticket ticket = it->first;
+        try {
+            cache.look(ticket);
+        } catch (...) {
+            cache.answer(ticket);
+        }
+        it = cache.waiters_.upper_bound(ticket);
+    }
+    cache.arm();
+}
+
+MetadataCache::Status Cache::status(const Provider& provider) {
+    Status out;
+    ProviderDocuments* documents = find(provider);
+    if (documents == nullptr) {
+        return out;
+    }
+    OpensslErrorGuard guard;
+    documents->sync();
+    const auto now = documents->slot().peek();
+    const auto seconds = [](const std::optional<ngx_msec_t>& age) {
+        return age ? static_cast<Seconds>(*age / 1000) : Seconds{-1};
+    };
+    out.metadata_age = seconds(now.metadata_age);
+    out.keys_age = seconds(now.keys_age);
+    out.fetches = now.started;
+    out.failures = now.failures;
+    if (documents->state()) {
+        out.generation = documents->state()->generation;
+        out.keys = documents->state()->keys.size();
+    }
+    if (const auto reason = documents->slot().last_reason()) {
+        out.last_error = reason_info(*reason).code;
+    }
+    return out;
+}
+
+}  // namespace
+
+MetadataCache* MetadataCache::worker() noexcept {
+    return g_cache;
+}
+
+ngx_int_t MetadataCache::init_process(ngx_cycle_t* cycle) noexcept try {
+    MainConf* conf = cycle_main_conf(cycle);
+    if (!is_worker() || g_cache != nullptr || conf == nullptr || conf->metadata_zone == nullptr) {
+        return NGX_OK;
+    }
+    OpensslErrorGuard guard;
+    g_cache = new Cache(cycle, *conf);
+    return NGX_OK;
+} catch (...) {
+    ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "oidc: no memory for the metadata cache");
+    return NGX_ERROR;
+}
+
+void MetadataCache::exit_process() noexcept {
+    delete g_cache;
+    g_cache = nullptr;
+}
+
+}  // namespace oidc::ngx

@@ -1,0 +1,86 @@
+// ProviderDocuments: what one worker knows of one provider, and its fetches for all workers.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "http/curl_loop.hpp"
+#include "oidc/metadata.hpp"
+#include "shm/metadata_slot.hpp"
+
+namespace oidc::ngx {
+
+// A fetch of this worker: metadata, unless there is no discovery, then keys.
+struct DocumentsFlight {
+    CurlLoop::Handle transfer = 0;
+    std::optional<std::string> metadata;  // new, checked
+    std::optional<Error> problem;         // of the metadata, when the old one is gone on with
+    std::string jwks_uri;
+};
+
+class ProviderDocuments {
+  public:
+    using Purpose = ProviderSlot::Purpose;
+    using StatePtr = std::shared_ptr<const ProviderState>;
+
+    // Borrows `provider`. `finished` is called from the event loop at the end of each fetch.
+    ProviderDocuments(Provider& provider, ProviderSlot slot, ngx_log_t* log,
+                      std::function<void(ProviderDocuments&)> finished);
+    ~ProviderDocuments();
+    ProviderDocuments(const ProviderDocuments&) = delete;
+    ProviderDocuments& operator=(const ProviderDocuments&) = delete;
+
+    [[nodiscard]] Provider& provider() const noexcept { return provider_; }
+    [[nodiscard]] const ProviderSlot& slot() const noexcept { return slot_; }
+    // Null: nothing usable is known yet.
+    [[nodiscard]] const StatePtr& state() const noexcept { return state_; }
+    // Why there is no state.
+    [[nodiscard]] Error error() const;
+    [[nodiscard]] bool uses_network() const noexcept { return needs_metadata_ || needs_keys_; }
+    [[nodiscard]] bool can_have_newer_keys() const noexcept { return needs_keys_; }
+    [[nodiscard]] bool is_fetching() const noexcept { return flight_.has_value(); }
+    // No fetch, and so no wait for one, takes longer.
+    [[nodiscard]] ngx_msec_t patience() const noexcept {
+        return provider_.transport.connect_timeout + 2 * provider_.transport.read_timeout;
+    }
+
+    // Takes over what any worker has fetched since the last look.
+    void sync();
+    // Claims a fetch of the documents, or, when there is a state, of its keys, and starts it.
+    // `throttle` false: for a fetch whose owner died. Throws std::bad_alloc with nothing claimed.
+    ProviderSlot::Claim fetch(bool throttle, std::uint64_t& serial);
+    // Starts a fetch without a waiter when the documents are too old.
+    void refresh_when_stale();
+
+  private:
+    Result<StatePtr> make_state(const std::string& metadata, const std::string& keys,
+                                std::uint64_t generation) const;
+    void start(Purpose purpose);
+    void fetch_metadata();
+    void fetch_keys();
+    void on_metadata(HttpOutcome outcome) noexcept;
+    void on_keys(HttpOutcome outcome) noexcept;
+    Result<std::string> checked_metadata(HttpOutcome outcome, std::string& jwks_uri) const;
+    std::optional<Error> settle(HttpOutcome outcome);
+    void finish(const std::optional<Error>& error) noexcept;
+    void log_internal_endpoints(const Metadata& metadata) const;
+    void log_end(const std::optional<Error>& error, bool recovered) const;
+
+    Provider& provider_;
+    ProviderSlot slot_;
+    ngx_log_t* log_;
+    std::function<void(ProviderDocuments&)> finished_;
+    bool needs_metadata_;
+    bool needs_keys_;
+    StatePtr state_;
+    std::string metadata_;  // what state_ was made from
+    std::string keys_;
+    std::optional<Error> state_error_;  // the documents there are do not suit the configuration
+    std::uint64_t seen_ = 0;            // generation that was read last
+    ngx_msec_t lifetime_ = 0;           // of the documents
+    std::optional<DocumentsFlight> flight_;
+};
+
+}  // namespace oidc::ngx

@@ -1,0 +1,208 @@
+#include "request/identity_headers.hpp"
+
+#include "oidc/encode.hpp"
+#include "request/request_view.hpp"
+
+namespace oidc::ngx {
+namespace {
+
+constexpr std::size_t kOwnHeaders = 2;
+
+struct OwnHeader {
+    ngx_str_t name;
+    ngx_str_t lowcase;
+};
+OwnHeader assertion_header() noexcept {
+    return {ngx_string("X-Oidc-Assertion"), ngx_string("x-oidc-assertion")};
+}
+OwnHeader return_to_header() noexcept {
+    return {ngx_string("X-Oidc-Return-To"), ngx_string("x-oidc-return-to")};
+}
+
+// Request headers in the making, in one allocation.
+class HeaderBlock {
+  public:
+    bool reserve(ngx_pool_t* pool, std::size_t n) noexcept {
+        elements_ = static_cast<ngx_table_elt_t*>(ngx_palloc(pool, n * sizeof(ngx_table_elt_t)));
+        return elements_ != nullptr;
+    }
+    void add(const ngx_str_t& name, const ngx_str_t& lowcase, ngx_uint_t hash,
+             const ngx_str_t& value) noexcept {
+        ngx_table_elt_t& element = elements_[size_++];
+        element.hash = hash;
+        element.key = name;
+        element.value = value;
+        element.lowcase_key = lowcase.data;
+#if (nginx_version >= 1023000)
+        element.next = nullptr;
+#endif
+    }
+    void add(const OwnHeader& header, const ngx_str_t& value) noexcept {
+        add(header.name, header.lowcase, ngx_hash_key(header.lowcase.data, header.lowcase.len),
+            value);
+    }
+    [[nodiscard]] ngx_table_elt_t* elements() const noexcept {
+        return elements_;
+    }
+    [[nodiscard]] std::size_t size() const noexcept {
+        return size_;
+    }
+
+  private:
+    ngx_table_elt_t* elements_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+// Puts the block in front of the client's headers. nginx's loops expect no empty part but the
+// first, and pushes go to the last one; in front ours is never the last as long as the client sent
+// any header at all.
+ngx_int_t insert(ngx_http_request_t* r, RequestContext& ctx, const HeaderBlock& block) noexcept {
+    ngx_list_t& list = r->headers_in.headers;
+    if (list.pool == nullptr) {
+        // HTTP/0.9 has no header list.
+        if (ngx_list_init(&list, r->pool, 4, sizeof(ngx_table_elt_t)) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+    if (list.part.nelts == 0) {
+        list.part.elts = block.elements();
+        list.part.nelts = block.size();
+        if (list.last == &list.part) {
+            list.nalloc = block.size();
+        }
+        ctx.identity_part = &list.part;
+        return NGX_OK;
+    }
+    auto* behind = static_cast<ngx_list_part_t*>(ngx_palloc(r->pool, sizeof(ngx_list_part_t)));
+    if (behind == nullptr) {
+        return NGX_ERROR;
+    }
+    *behind = list.part;
+    list.part = {block.elements(), block.size(), behind};
+    if (list.last == &list.part) {
+        list.last = behind;
+    }
+    ctx.identity_part = behind;
+    return NGX_OK;
+}
+
+ngx_int_t build_assertion(ngx_http_request_t* r, RequestContext& ctx, const Assertion& assertion) {
+    const Provider& provider = *ctx.provider;
+    const ngx_str_t origin = public_origin(r, &provider);
+    ngx_str_t audience{};
+    if (origin.data == nullptr ||
+        (assertion.audience != nullptr &&
+         ngx_http_complex_value(r, assertion.audience, &audience) != NGX_OK)) {
+        return NGX_ERROR;
+    }
+    AssertionSigner::Content content;
+    content.issuer = view(origin);
+    content.audience = audience.len != 0 ? view(audience) : view(origin);
+    content.idp = provider.config.issuer;
+    content.now = ngx_time();
+    content.lifetime = assertion.lifetime;
+    content.claim_names = assertion.claims.empty() ? nullptr : &assertion.claims;
+    OpensslRandom random;
+    const Result<std::string> token = assertion.signer->sign(ctx.session, content, random);
+    if (!token) {
+        NgxLog(r->connection->log)
+            .write(LogLevel::error, "the assertion cannot be signed: " + token.error().detail);
+        return NGX_ERROR;
+    }
+    ctx.assertion = copy_to_pool(r->pool, *token);
+    return ctx.assertion.data != nullptr ? NGX_OK : NGX_ERROR;
+}
+
+ngx_int_t add_rules(ngx_http_request_t* r, const RequestContext& ctx, const LocConf& location,
+                    HeaderBlock& block) {
+    for (const HeaderRule& rule : location.header_rules) {
+        ngx_str_t value{};
+        if (rule.value == nullptr) {
+            continue;
+        }
+        if (!identity_variable(r, ctx, rule.variable, value) &&
+            ngx_http_complex_value(r, rule.value, &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+        if (value.len == 0) {
+            continue;
+        }
+        if (has_control_bytes(view(value))) {
+            ngx_str_t name = rule.name;
+            ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                          "oidc: header \"%V\" is left out, its value has control bytes", &name);
+            continue;
+        }
+        block.add(rule.name, rule.lowcase, rule.hash, value);
+    }
+    return NGX_OK;
+}
+
+}  // namespace
+
+ngx_int_t request_assertion(ngx_http_request_t* r, RequestContext& ctx, ngx_str_t& out) noexcept
+    try {
+    const Assertion* assertion = main_conf(r).assertion.get();
+    if (assertion == nullptr || assertion->signer == nullptr || !ctx.authenticated ||
+        ctx.provider == nullptr) {
+        out = {0, nullptr};
+        return NGX_OK;
+    }
+    if (ctx.assertion.data == nullptr && build_assertion(r, ctx, *assertion) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    out = ctx.assertion;
+    return NGX_OK;
+} catch (...) {
+    return NGX_ERROR;
+}
+
+void clear_identity(ngx_http_request_t* r, RequestContext& ctx) noexcept {
+    if (ctx.identity_part == nullptr) {
+        return;
+    }
+    ngx_list_t& list = r->headers_in.headers;
+    if (ctx.identity_part == &list.part) {
+        list.part.nelts = 0;
+    } else {
+        list.part = *ctx.identity_part;
+        if (list.last == ctx.identity_part) {
+            list.last = &list.part;
+        }
+    }
+    ctx.identity_part = nullptr;
+}
+
+ngx_int_t set_identity(ngx_http_request_t* r, RequestContext& ctx, const LocConf& location,
+                       bool forward) noexcept try {
+    clear_identity(r, ctx);
+    const bool headers = location.headers != 0;
+    const bool assertion = location.assertion == 1;
+    if (!forward || !ctx.authenticated || (!headers && !assertion)) {
+        return NGX_OK;
+    }
+    HeaderBlock block;
+    if (!block.reserve(r->pool, location.header_rules.size() + kOwnHeaders)) {
+        return NGX_ERROR;
+    }
+    if (headers && add_rules(r, ctx, location, block) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    if (assertion) {
+        ngx_str_t value{};
+        if (request_assertion(r, ctx, value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+        if (value.len != 0) {
+            block.add(assertion_header(), value);
+        }
+    }
+    if (ctx.forwarded_callback && ctx.return_to.len != 0) {
+        block.add(return_to_header(), ctx.return_to);
+    }
+    return block.size() == 0 ? NGX_OK : insert(r, ctx, block);
+} catch (...) {
+    return NGX_ERROR;
+}
+
+}  // namespace oidc::ngx

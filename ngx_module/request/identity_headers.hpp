@@ -1,0 +1,16 @@
+// The identity on its way to the backend: request headers of our own, and the assertion.
+#pragma once
+
+#include "request/request_ctx.hpp"
+
+namespace oidc::ngx {
+
+// Makes the request carry exactly what this location forwards of the session in `ctx`; with
+// `forward` false nothing. NGX_ERROR: the caller denies.
+ngx_int_t set_identity(ngx_http_request_t* r, RequestContext& ctx, const LocConf& location,
+                       bool forward) noexcept;
+
+// Takes the headers of an earlier decision out of the request again.
+void clear_identity(ngx_http_request_t* r, RequestContext& ctx) noexcept;
+
+}  // namespace oidc::ngx

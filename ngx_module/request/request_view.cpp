@@ -1,0 +1,235 @@
+#include "request/request_view.hpp"
+
+#include <algorithm>
+
+#include "request/request_ctx.hpp"
+
+namespace oidc::ngx {
+namespace {
+
+constexpr std::string_view kHttps = "https:";
+
+bool equals_lowcase(std::string_view name, std::string_view lowcase) noexcept {
+    return name.size() == lowcase.size() &&
+           std::equal(name.begin(), name.end(), lowcase.begin(), [](char a, char b) {
+               return static_cast<char>(ngx_tolower(static_cast<u_char>(a))) == b;
+           });
+}
+
+bool is_host_name(std::string_view name) noexcept {
+    return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+    });
+}
+
+ngx_http_core_loc_conf_t* core_loc_conf(ngx_http_request_t* r) noexcept {
+    return static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+}
+
+// `pattern` as server_name writes it: a name, "*.name" or ".name".
+bool matches_server_name(std::string_view host, std::string_view pattern) noexcept {
+    if (pattern == host) {
+        return true;
+    }
+    if (pattern.starts_with("*.")) {
+        pattern.remove_prefix(1);
+    } else if (pattern.starts_with(".")) {
+        if (host == pattern.substr(1)) {
+            return true;
+        }
+    } else {
+        return false;
+    }
+    return host.size() > pattern.size() && host.ends_with(pattern);
+}
+
+// The Host header only when it equals one of the server's names, else the first name; empty when
+// there is none that could stand in a URL.
+std::string_view own_host_name(ngx_http_request_t* r) noexcept {
+    const auto* server = static_cast<ngx_http_core_srv_conf_t*>(
+        ngx_http_get_module_srv_conf(r, ngx_http_core_module));
+    const std::string_view host = view(r->headers_in.server);
+    const std::vector<std::string>& names = srv_conf(r).server_names;
+    if (is_host_name(host) && std::any_of(names.begin(), names.end(), [host](const auto& name) {
+            return matches_server_name(host, name);
+        })) {
+        return host;
+    }
+    const std::string_view first = view(server->server_name);
+    return is_host_name(first) ? first : std::string_view{};
+}
+
+}  // namespace
+
+std::string_view request_header(ngx_http_request_t* r, std::string_view lowcase_name) noexcept {
+    for (const ngx_list_part_t* part = &r->headers_in.headers.part; part != nullptr;
+         part = part->next) {
+        const auto* headers = static_cast<const ngx_table_elt_t*>(part->elts);
+        for (ngx_uint_t i = 0; i < part->nelts; ++i) {
+            if (equals_lowcase(view(headers[i].key), lowcase_name)) {
+                return view(headers[i].value);
+            }
+        }
+    }
+    return {};
+}
+
+RequestFacts request_facts(ngx_http_request_t* r) noexcept {
+    RequestFacts facts;
+    facts.get = r->method == NGX_HTTP_GET;
+    facts.head = r->method == NGX_HTTP_HEAD;
+    facts.sec_fetch_mode = request_header(r, "sec-fetch-mode");
+    facts.sec_fetch_dest = request_header(r, "sec-fetch-dest");
+    facts.sec_purpose = request_header(r, "sec-purpose");
+    if (facts.sec_purpose.empty()) {
+        facts.sec_purpose = request_header(r, "purpose");
+    }
+    if (facts.sec_purpose.empty()) {
+        facts.sec_purpose = request_header(r, "x-moz");
+    }
+    facts.accept = request_header(r, "accept");
+    facts.upgrade = request_header(r, "upgrade");
+    facts.requested_with = request_header(r, "x-requested-with");
+    return facts;
+}
+
+bool public_https(ngx_http_request_t* r, const Provider* provider) noexcept {
+    const LocConf& location = loc_conf(r);
+    if (!location.base_url.empty()) {
+        return std::string_view(location.base_url).starts_with(kHttps);
+    }
+    if (provider != nullptr && !provider->redirect_origin.empty()) {
+        return std::string_view(provider->redirect_origin).starts_with(kHttps);
+    }
+#if (NGX_HTTP_SSL)
+    return r->connection->ssl != nullptr;
+#else
+    return false;
+#endif
+}
+
+bool is_insecure_detour(ngx_http_request_t* r, const Provider& provider) noexcept {
+    if (!public_https(r, &provider)) {
+        return false;
+    }
+#if (NGX_HTTP_SSL)
+    if (r->connection->ssl != nullptr) {
+        return false;
+    }
+    const std::string_view forwarded = request_header(r, "x-forwarded-proto");
+    const auto* ssl =
+        static_cast<ngx_http_ssl_srv_conf_t*>(ngx_http_get_module_srv_conf(r, ngx_http_ssl_module));
+    if (ssl->certificates != nullptr && !equals_lowcase(forwarded, "https")) {
+        return true;
+    }
+    return equals_lowcase(forwarded, "http");
+#else
+    return equals_lowcase(request_header(r, "x-forwarded-proto"), "http");
+#endif
+}
+
+bool is_early_data(ngx_http_request_t* r) noexcept {
+#if (NGX_HTTP_SSL)
+    if (r->connection->ssl != nullptr) {
+        ngx_str_t early{};
+        if (ngx_ssl_get_early_data(r->connection, r->pool, &early) != NGX_OK || early.len != 0) {
+            return true;
+        }
+    }
+#endif
+    return request_header(r, "early-data") == "1";
+}
+
+const Digest* binding_of(ngx_http_request_t* r, const Provider& provider) noexcept {
+    const SrvConf& server = srv_conf(r);
+    return provider.index < server.bindings.size() ? &server.bindings[provider.index] : nullptr;
+}
+
+void remember_server_names(SrvConf& server, const ngx_http_core_srv_conf_t& core) {
+    const auto* names = static_cast<const ngx_http_server_name_t*>(core.server_names.elts);
+    server.server_names.clear();
+    for (ngx_uint_t i = 0; i < core.server_names.nelts; ++i) {
+        // Names are matched in lower case; a regular expression is not a name.
+        if (names[i].regex == nullptr) {
+            std::string name(view(names[i].name));
+            std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+                return static_cast<char>(ngx_tolower(static_cast<u_char>(c)));
+            });
+            server.server_names.push_back(std::move(name));
+        }
+    }
+}
+
+ngx_str_t public_origin(ngx_http_request_t* r, const Provider* provider) noexcept {
+    const LocConf& location = loc_conf(r);
+    if (!location.base_url.empty()) {
+        return borrow(location.base_url);
+    }
+    if (provider != nullptr && !provider->redirect_origin.empty()) {
+        return borrow(provider->redirect_origin);
+    }
+    const bool https = public_https(r, provider);
+    std::string_view host = own_host_name(r);
+    bool literal = false;
+    // Written out only where it is the name.
+    u_char text[NGX_SOCKADDR_STRLEN];
+    ngx_str_t address{sizeof(text), text};
+    if (ngx_connection_local_sockaddr(r->connection, host.empty() ? &address : nullptr, 0) !=
+        NGX_OK) {
+        return {0, nullptr};
+    }
+    const ngx_uint_t port = ngx_inet_get_port(r->connection->local_sockaddr);
+    if (host.empty()) {
+        const bool inet = r->connection->local_sockaddr->sa_family != AF_UNIX;
+        host = inet ? view(address) : std::string_view("localhost");
+        literal = host.find(':') != std::string_view::npos && host.front() != '[';
+    }
+    auto* out =
+        static_cast<u_char*>(ngx_pnalloc(r->pool, sizeof("https://[]:65535") + host.size()));
+    if (out == nullptr) {
+        return {0, nullptr};
+    }
+    u_char* end = out;
+    const auto put = [&end](std::string_view part) {
+        end = ngx_cpymem(end, part.data(), part.size());
+    };
+    put(https ? "https://" : "http://");
+    put(literal ? "[" : "");
+    put(host);
+    put(literal ? "]" : "");
+    const ngx_uint_t usual = https ? 443 : 80;
+    if (port != 0 && port != usual) {
+        end = ngx_sprintf(end, ":%ui", port);
+    }
+    return {static_cast<std::size_t>(end - out), out};
+}
+
+bool evaluate(ngx_http_request_t* r, ngx_http_complex_value_t* expression, std::string& out) {
+    out.clear();
+    if (expression == nullptr) {
+        return true;
+    }
+    ngx_str_t value{};
+    if (ngx_http_complex_value(r, expression, &value) != NGX_OK) {
+        return false;
+    }
+    out = view(value);
+    return true;
+}
+
+bool has_error_page(ngx_http_request_t* r, ngx_int_t status) noexcept {
+    const ngx_http_core_loc_conf_t* location = core_loc_conf(r);
+    if (r->error_page || location->error_pages == nullptr || r->uri_changes == 0) {
+        return false;
+    }
+    const auto* pages = static_cast<const ngx_http_err_page_t*>(location->error_pages->elts);
+    return std::any_of(pages, pages + location->error_pages->nelts,
+                       [status](const ngx_http_err_page_t& page) { return page.status == status; });
+}
+
+bool satisfy_any(ngx_http_request_t* r) noexcept {
+    return core_loc_conf(r)->satisfy == NGX_HTTP_SATISFY_ANY;
+}
+
+}  // namespace oidc::ngx

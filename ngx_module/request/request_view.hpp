@@ -1,0 +1,41 @@
+// What the module reads from a request: headers, scheme, the values of configured expressions.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/ngx.hpp"
+#include "config/conf.hpp"
+#include "oidc/challenge.hpp"
+
+namespace oidc::ngx {
+
+// The first header of this name (lower case); empty when absent. Borrows the request.
+std::string_view request_header(ngx_http_request_t* r, std::string_view lowcase_name) noexcept;
+
+RequestFacts request_facts(ngx_http_request_t* r) noexcept;
+
+// Whether browsers reach this location over https: decides cookie names and Secure.
+bool public_https(ngx_http_request_t* r, const Provider* provider) noexcept;
+
+// An https site that was reached over plain http: TLS neither ends here nor, as far as can be told,
+// in a proxy in front.
+bool is_insecure_detour(ngx_http_request_t* r, const Provider& provider) noexcept;
+
+// Sent as TLS early data, which can be replayed (RFC 8470).
+bool is_early_data(ngx_http_request_t* r) noexcept;
+
+// What sessions and pending logins of this provider are bound to here; null: configuration lacks
+// it.
+const Digest* binding_of(ngx_http_request_t* r, const Provider& provider) noexcept;
+
+// The value of a configured expression; false: nginx could not compute it. A null expression is
+// empty.
+bool evaluate(ngx_http_request_t* r, ngx_http_complex_value_t* expression, std::string& out);
+
+// True when the location's error_page handles `status`, so that returning the status is enough.
+bool has_error_page(ngx_http_request_t* r, ngx_int_t status) noexcept;
+
+bool satisfy_any(ngx_http_request_t* r) noexcept;
+
+}  // namespace oidc::ngx

@@ -1,0 +1,42 @@
+// Answers of our own, and headers added to the answers of others.
+#pragma once
+
+#include <string_view>
+
+#include "oidc/result.hpp"
+#include "request/request_ctx.hpp"
+
+namespace oidc::ngx {
+
+// For content handlers: sends the answer, the return value is the handler's. Set-Cookie headers go
+// through the request's context. (send_respond is the same for the access phase, where it also ends
+// the request: nothing of it may be touched afterwards.)
+ngx_int_t send_answer(ngx_http_request_t* r, const Respond& respond) noexcept;
+
+// Adds a response header; both texts are copied. False: no memory, or a control byte in the value.
+ngx_table_elt_t* push_header(ngx_http_request_t* r, std::string_view name,
+                             std::string_view value) noexcept;
+
+// Makes `value` the only Cache-Control of the response, whatever `expires` or the backend say.
+bool set_cache_control(ngx_http_request_t* r, std::string_view value) noexcept;
+
+// Takes over status, content type, length and headers of `respond`, not its cookies and body.
+bool set_response_head(ngx_http_request_t* r, const Respond& respond) noexcept;
+ngx_int_t send_body(ngx_http_request_t* r, std::string_view body) noexcept;
+
+// Refuses the request: one log line, the counter, $oidc_error, then the operator's error_page, else
+// our page (JSON unless the browser navigates). Return value of the access handler.
+// `status` 0: the reason's own.
+ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* provider,
+                 const Error& error, std::string_view start_again, int status = 0);
+
+// 302 or 303 to `location`, an absolute URL.
+ngx_int_t send_redirect(ngx_http_request_t* r, int status, std::string_view location);
+
+// 425, for requests that must not be replayed.
+ngx_int_t send_too_early(ngx_http_request_t* r);
+
+// The zone of counters and used states.
+MetadataZone& metadata_zone(ngx_http_request_t* r) noexcept;
+
+}  // namespace oidc::ngx

@@ -1,0 +1,369 @@
+// The first phase of every request: what only this module may say is taken out of the request, and
+// the module's own cookies are kept aside for the decision.
+//
+// nginx's known headers are pointed to from headers_in, so header elements never move: a header
+// list is edited by cutting its parts into views of the runs that stay.
+#include <algorithm>
+#include <array>
+
+#include "oidc/cookie.hpp"
+#include "oidc/state.hpp"
+#include "request/cookies_in.hpp"
+#include "request/request_ctx.hpp"
+
+namespace oidc::ngx {
+namespace {
+
+constexpr std::string_view kReservedPrefix = "x-oidc";
+constexpr std::size_t kMaxFolded = 128;
+constexpr std::size_t kMaxPendingSeen = 32;
+constexpr std::size_t kHandleChars = 30;  // of a pending login, oidc/state.hpp
+
+bool is_name_char(char c) noexcept {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+char lower(char c) noexcept {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
+
+// Lower case; every run of other characters than letters and digits becomes one "-", none at the
+// ends. Backends fold "-", "_", "." and blanks into each other in different ways; names that any of
+// them could take for ours fold to the same text. Longer names are cut: no reserved one is as long.
+std::size_t fold(std::string_view name, std::array<char, kMaxFolded>& out) noexcept {
+    std::size_t n = 0;
+    bool gap = false;
+    for (const char c : name) {
+        if (!is_name_char(c)) {
+            gap = n != 0;
+            continue;
+        }
+        if (n + 2 > out.size()) {
+            break;
+        }
+        if (gap) {
+            out[n++] = '-';
+            gap = false;
+        }
+        out[n++] = lower(c);
+    }
+    return n;
+}
+
+bool is_reserved_folded(const MainConf& conf, std::string_view folded) noexcept {
+    if (folded.starts_with(kReservedPrefix) &&
+        (folded.size() == kReservedPrefix.size() || folded[kReservedPrefix.size()] == '-')) {
+        return true;
+    }
+    return std::any_of(conf.folded_headers.begin(), conf.folded_headers.end(),
+                       [folded](const std::string& name) { return folded == name; });
+}
+
+bool is_reserved_name(const MainConf& conf, std::string_view name) noexcept {
+    if (name.empty() || name.size() < conf.header_min[static_cast<u_char>(name.front())]) {
+        return false;
+    }
+    std::array<char, kMaxFolded> buffer;
+    if (is_reserved_folded(conf, {buffer.data(), fold(name, buffer)})) {
+        return true;
+    }
+    // PHP reads NAME[x] as an element of NAME.
+    const std::size_t bracket = name.find('[');
+    return bracket != std::string_view::npos &&
+           is_reserved_folded(conf, {buffer.data(), fold(name.substr(0, bracket), buffer)});
+}
+
+std::string_view without_host_prefix(std::string_view name) noexcept {
+    if (name.starts_with(kHostPrefix)) {
+        name.remove_prefix(kHostPrefix.size());
+    }
+    return name;
+}
+
+bool is_handle(std::string_view text) noexcept {
+    return text.size() == kHandleChars && std::all_of(text.begin(), text.end(), [](char c) {
+               return is_name_char(c) || c == '-' || c == '_';
+           });
+}
+
+// A sibling subdomain can set plain cookies for this host but none with "__Host-", so those never
+// lose their place to others.
+void keep_session_cookie(RequestContext& ctx, const RequestContext::FoundCookie& cookie) noexcept {
+    if (ctx.session_cookie_count < RequestContext::kMaxSessionCookies) {
+        ctx.session_cookies[ctx.session_cookie_count++] = cookie;
+        return;
+    }
+    if (!cookie.name.starts_with(kHostPrefix)) {
+        return;
+    }
+    for (RequestContext::FoundCookie& kept : ctx.session_cookies) {
+        if (!kept.name.starts_with(kHostPrefix)) {
+            kept = cookie;
+            return;
+        }
+    }
+}
+
+// One of our cookies.
+void keep_cookie(const MainConf& conf, RequestContext& ctx, std::string_view name,
+                 std::string_view value) {
+    if (is_session_cookie(conf, name)) {
+        keep_session_cookie(ctx, {name, value});
+        return;
+    }
+    const std::string_view bare = without_host_prefix(name);
+    if (bare.starts_with(kPendingCookie)) {
+        const std::string_view handle = bare.substr(kPendingCookie.size());
+        if (is_handle(handle) && ctx.pending.size() < kMaxPendingSeen) {
+            ctx.pending.push_back({name, handle, value});
+        }
+    } else if (bare.starts_with(kFragmentCookie) &&
+               is_handle(bare.substr(kFragmentCookie.size())) &&
+               ctx.fragments.size() < kMaxPendingSeen) {
+        ctx.fragments.push_back({name, value});
+    }
+}
+
+// A header whose key is empty is to be dropped; nginx never makes one.
+void mark_dropped(ngx_table_elt_t& header) noexcept {
+    header.key.len = 0;
+}
+bool is_dropped(const ngx_table_elt_t& header) noexcept {
+    return header.key.len == 0;
+}
+
+// nginx's own pointers to a header that goes.
+void forget_pointers(ngx_http_request_t* r, const ngx_table_elt_t& header) noexcept {
+    for (const ngx_http_header_t* known = ngx_http_headers_in; known->name.len != 0; ++known) {
+        if (known->offset == 0) {
+            continue;
+        }
+        auto** pointer = reinterpret_cast<ngx_table_elt_t**>(
+            reinterpret_cast<char*>(&r->headers_in) + known->offset);
+        if (*pointer == &header) {
+            *pointer = nullptr;
+        }
+    }
+#if (nginx_version < 1023000 && NGX_HTTP_X_FORWARDED_FOR)
+    ngx_array_t& forwarded = r->headers_in.x_forwarded_for;
+    auto** elements = static_cast<ngx_table_elt_t**>(forwarded.elts);
+    ngx_uint_t kept = 0;
+    for (ngx_uint_t i = 0; i < forwarded.nelts; ++i) {
+        if (elements[i] != &header) {
+            elements[kept++] = elements[i];
+        }
+    }
+    forwarded.nelts = kept;
+#endif
+}
+
+// Rebuilds the list of parts from the runs of headers that stay. False: no memory.
+bool drop_marked(ngx_http_request_t* r) noexcept {
+    ngx_list_t& list = r->headers_in.headers;
+    const ngx_list_part_t first = list.part;
+    ngx_list_part_t* tail = nullptr;
+    list.part.next = nullptr;
+    list.part.nelts = 0;
+    const ngx_list_part_t* part = &first;
+    while (part != nullptr) {
+        auto* headers = static_cast<ngx_table_elt_t*>(part->elts);
+        for (ngx_uint_t i = 0; i < part->nelts;) {
+            if (is_dropped(headers[i])) {
+                ++i;
+                continue;
+            }
+            ngx_uint_t end = i + 1;
+            while (end < part->nelts && !is_dropped(headers[end])) {
+                ++end;
+            }
+            ngx_list_part_t* run = &list.part;
+            if (tail != nullptr) {
+                run = static_cast<ngx_list_part_t*>(ngx_palloc(r->pool, sizeof(ngx_list_part_t)));
+                if (run == nullptr) {
+                    return false;
+                }
+                tail->next = run;
+            }
+            *run = {&headers[i], end - i, nullptr};
+            tail = run;
+            i = end;
+        }
+        part = part->next;
+    }
+    // The last part counts as full, so that a later push starts a part of its own. Nothing left:
+    // the first part is empty and keeps its room.
+    list.last = &list.part;
+    if (tail != nullptr) {
+        list.last = tail;
+        list.nalloc = tail->nelts;
+    }
+    return true;
+}
+
+// True when some header has to go. None of nginx's pointers to them is left.
+bool mark_reserved(ngx_http_request_t* r, const MainConf& conf) noexcept {
+    bool found = false;
+    for (ngx_list_part_t* part = &r->headers_in.headers.part; part != nullptr; part = part->next) {
+        auto* headers = static_cast<ngx_table_elt_t*>(part->elts);
+        for (ngx_uint_t i = 0; i < part->nelts; ++i) {
+            if (is_reserved_name(conf, view(headers[i].key))) {
+                forget_pointers(r, headers[i]);
+                mark_dropped(headers[i]);
+                found = true;
+            }
+        }
+    }
+    return found;
+}
+
+// For strip_cookies, which must not see an exception: keeps those of our cookies that it names.
+class Taker {
+  public:
+    Taker(const MainConf& conf, RequestContext& ctx, std::string_view header) noexcept
+        : conf_(conf), ctx_(ctx), header_(header) {}
+    bool operator()(std::string_view name) noexcept {
+        if (!is_own_cookie(conf_, name)) {
+            return false;
+        }
+        any_ = true;
+        try {
+            const auto at = static_cast<std::size_t>(name.data() - header_.data());
+            CookieCursor pair(header_.substr(at));
+            pair.next();
+            keep_cookie(conf_, ctx_, name, pair.value());
+        } catch (...) {
+            failed_ = true;
+        }
+        return true;
+    }
+    [[nodiscard]] bool any() const noexcept { return any_; }
+    [[nodiscard]] bool failed() const noexcept { return failed_; }
+
+  private:
+    const MainConf& conf_;
+    RequestContext& ctx_;
+    std::string_view header_;
+    bool any_ = false;
+    bool failed_ = false;
+};
+
+// Keeps our cookies and takes them out of the header. NGX_DONE: nothing else was in it.
+ngx_int_t take_cookies(ngx_http_request_t* r, const MainConf& conf, RequestContext& ctx,
+                       ngx_table_elt_t& header) noexcept {
+    const std::string_view value = view(header.value);
+    auto* out = static_cast<u_char*>(ngx_pnalloc(r->pool, value.size() + 1));
+    if (out == nullptr) {
+        return NGX_ERROR;
+    }
+    Taker taker(conf, ctx, value);
+    const std::size_t left =
+        strip_cookies(value, reinterpret_cast<char*>(out),
+                      [&taker](std::string_view name) noexcept { return taker(name); });
+    if (taker.failed()) {
+        return NGX_ERROR;
+    }
+    if (!taker.any()) {
+        return NGX_OK;
+    }
+    out[left] = '\0';
+    header.value = {left, out};
+    return left == 0 ? NGX_DONE : NGX_OK;
+}
+
+ngx_int_t sanitize(ngx_http_request_t* r, const MainConf& conf, RequestContext& ctx) {
+    bool drop = mark_reserved(r, conf);
+    ngx_int_t rc = NGX_OK;
+    for_each_cookie_header(r, [&](ngx_table_elt_t& header) {
+        const ngx_int_t taken = take_cookies(r, conf, ctx, header);
+        if (taken == NGX_DONE) {
+            mark_dropped(header);
+            drop = true;
+        } else if (taken != NGX_OK) {
+            rc = taken;
+        }
+    });
+    if (rc != NGX_OK) {
+        return rc;
+    }
+    if (drop) {
+        forget_cookie_headers(r, [](const ngx_table_elt_t& header) { return is_dropped(header); });
+        if (!drop_marked(r)) {
+            return NGX_ERROR;
+        }
+    }
+    ctx.sanitized = true;
+    return NGX_OK;
+}
+
+}  // namespace
+
+bool is_session_cookie(const MainConf& conf, std::string_view name) noexcept {
+    return std::any_of(conf.session_cookies.begin(), conf.session_cookies.end(),
+                       [name](const std::string& own) { return name == own; });
+}
+
+bool is_own_cookie(const MainConf& conf, std::string_view name) noexcept {
+    if (name.empty() || !conf.cookie_first[static_cast<u_char>(name.front())]) {
+        return false;
+    }
+    if (is_session_cookie(conf, name)) {
+        return true;
+    }
+    const std::string_view bare = without_host_prefix(name);
+    return bare.starts_with(kPendingCookie) || bare.starts_with(kFragmentCookie);
+}
+
+void prepare_sanitizer(MainConf& conf) {
+    conf.folded_headers.clear();
+    std::array<char, kMaxFolded> buffer;
+    for (int c = 0; c < 256; ++c) {
+        // A name that starts with anything else is folded to know what it starts with.
+        conf.header_min[c] = is_name_char(static_cast<char>(c)) ? 255 : 0;
+    }
+    const auto reserve = [&conf](std::string_view folded) {
+        const auto length = static_cast<unsigned char>(std::min<std::size_t>(folded.size(), 255));
+        const auto first = static_cast<u_char>(folded.front());
+        for (const int c : {static_cast<int>(first), static_cast<int>(ngx_toupper(first))}) {
+            conf.header_min[c] = std::min(conf.header_min[c], length);
+        }
+    };
+    reserve(kReservedPrefix);
+    for (const std::string& name : conf.reserved_headers) {
+        const std::string_view folded{buffer.data(), fold(name, buffer)};
+        if (!folded.empty()) {
+            reserve(folded);
+            conf.folded_headers.emplace_back(folded);
+        }
+    }
+    conf.cookie_first[static_cast<u_char>(kHostPrefix.front())] = true;
+    conf.cookie_first[static_cast<u_char>(kPendingCookie.front())] = true;
+    conf.cookie_first[static_cast<u_char>(kFragmentCookie.front())] = true;
+    for (const std::string& name : conf.session_cookies) {
+        if (!name.empty()) {
+            conf.cookie_first[static_cast<u_char>(name.front())] = true;
+        }
+    }
+    conf.sanitizer_ready = true;
+}
+
+ngx_int_t sanitize_handler(ngx_http_request_t* r) noexcept try {
+    if (r != r->main || !srv_conf(r).uses_oidc) {
+        return NGX_DECLINED;
+    }
+    RequestContext* ctx = get_context(r);
+    if (ctx == nullptr) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (ctx->sanitized) {
+        return NGX_DECLINED;
+    }
+    MainConf& conf = main_conf(r);
+    if (!conf.sanitizer_ready) {
+        prepare_sanitizer(conf);
+    }
+    return sanitize(r, conf, *ctx) == NGX_OK ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+} catch (...) {
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+}  // namespace oidc::ngx

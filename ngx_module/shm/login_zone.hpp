@@ -1,0 +1,57 @@
+// LoginZone: what logins under way need, for all workers: the key that seals them and the states
+// that were used. Of one size whatever the configuration says, so that every reload and upgrade
+// goes on with it.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "base/ngx.hpp"
+#include "oidc/crypto.hpp"
+#include "oidc/once_table.hpp"
+#include "shm/shared_zone.hpp"
+
+namespace oidc::ngx {
+
+class LoginZone : private ZoneBase {
+  public:
+    static constexpr std::string_view kName = "oidc_logins";
+
+    // Registers the zone; its data is a LoginZone in cf->pool. Null: an error was logged.
+    static ngx_shm_zone_t* add(ngx_conf_t* cf) noexcept;
+    static LoginZone* of(const ngx_shm_zone_t& zone) noexcept;
+    // The zone of a configuration; null: it has none.
+    static LoginZone* find_zone(const volatile ngx_cycle_t* cycle) noexcept;
+
+    // Copies the random key that all workers share.
+    void read_key(AeadKey& out) noexcept;
+    // True the first time.
+    bool use_once(const Digest& digest, Seconds expires, Seconds now) noexcept;
+
+    // Calls use(table) under the lock.
+    template <class Use>
+    void with_table(Use&& use) {
+        ZoneLock lock(shpool_);
+        use(OnceTable::attach(used_states()));
+    }
+
+    // Calls use(table) under the lock; the table is as before when that answers false.
+    template <class Use>
+    void with_restore(Use&& use) {
+        ZoneLock lock(shpool_);
+        const auto table = used_states();
+        const std::vector<std::byte> before(table.begin(), table.end());
+        if (!use(OnceTable::attach(table))) {
+            std::copy(before.begin(), before.end(), table.begin());
+        }
+    }
+
+    struct Shared;  // in shared memory
+
+  private:
+    friend struct LoginZoneInit;
+    [[nodiscard]] std::span<std::byte> used_states() const noexcept;
+    Shared* shared_ = nullptr;
+};
+
+}  // namespace oidc::ngx

@@ -1,0 +1,218 @@
+// The callback path of a provider.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "oidc/encode.hpp"
+#include "oidc/page.hpp"
+#include "oidc/uri.hpp"
+#include "request/cookies_in.hpp"
+#include "request/request_view.hpp"
+#include "request/respond.hpp"
+#include "signin/access.hpp"
+#include "signin/login.hpp"
+
+namespace oidc::ngx {
+namespace {
+
+constexpr Seconds kFutureTolerance = 60;
+
+bool set_text(ngx_http_request_t* r, ngx_str_t& target, std::string_view text) noexcept {
+    target = copy_to_pool(r->pool, text);
+    return target.data != nullptr;
+}
+
+// Takes the response's arguments out of the request: a backend that sees them would start a login
+// of its own, and a code has no business in a log.
+bool hide_response(ngx_http_request_t* r) {
+    const std::string kept = strip_response_arguments(view(r->args));
+    const std::string_view unparsed = view(r->unparsed_uri);
+    std::string target(unparsed.substr(0, unparsed.find('?')));
+    if (!kept.empty()) {
+        target.append("?").append(kept);
+    }
+    std::string line = std::string(view(r->method_name)) + " " + target;
+    const std::string_view old_line = view(r->request_line);
+    const std::size_t blank = old_line.rfind(' ');
+    if (blank != std::string_view::npos && old_line.substr(blank + 1).starts_with("HTTP/")) {
+        line.append(old_line.substr(blank));
+    }
+    r->valid_unparsed_uri = 0;
+    return set_text(r, r->args, kept) && set_text(r, r->unparsed_uri, target) &&
+           set_text(r, r->request_line, line);
+}
+
+ngx_int_t refuse_callback(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
+                          const Error& error) {
+    return refuse(
+        r, ctx, &provider, error,
+        ctx.start_again.empty() ? std::string_view("/") : std::string_view(ctx.start_again));
+}
+
+// A login that cannot be finished any more. Whoever has a session is sent on; without one the page
+// says why, and never starts over by itself: a browser that keeps no cookies would go round for
+// ever. So would one whose session is not enough where the login began (`demanding`).
+ngx_int_t stale(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
+                const Error& error, bool demanding) {
+    if (!ctx.authenticated || demanding) {
+        return refuse_callback(r, ctx, provider, error);
+    }
+    return send_redirect(r, NGX_HTTP_SEE_OTHER,
+                         own_url(r, provider, ctx.start_again.empty() ? "/" : ctx.start_again));
+}
+
+// Cookies of the spelling that counts here; the other one may have been planted over plain http.
+std::vector<PendingCookie> usable_pending(const RequestContext& ctx, bool https) {
+    std::vector<PendingCookie> usable;
+    std::copy_if(ctx.pending.begin(), ctx.pending.end(), std::back_inserter(usable),
+                 [https](const PendingCookie& cookie) {
+                     return cookie.name.starts_with(kHostPrefix) == https;
+                 });
+    return usable;
+}
+
+// "#..." as the browser stored it before the login, or empty.
+std::string read_fragment(const RequestContext& ctx, std::string_view cookie_name,
+                          std::string_view return_to) {
+    for (const RequestContext::FoundCookie& cookie : ctx.fragments) {
+        if (cookie.name != cookie_name) {
+            continue;
+        }
+        std::optional<std::string> fragment = percent_decode(cookie.value, false);
+        if (!fragment || fragment->empty()) {
+            return {};
+        }
+        if (fragment->front() != '#') {
+            fragment->insert(0, 1, '#');
+        }
+        std::string target(return_to);
+        target.append(*fragment);
+        return is_safe_return_target(target) ? *std::move(fragment) : std::string();
+    }
+    return {};
+}
+
+void expire_login_cookie(RequestContext& ctx, std::string_view name, bool https) {
+    ctx.set_cookies.push_back(delete_cookie(name, login_cookie_attributes(https)));
+}
+
+// A response to a login of ours.
+ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
+                   AuthzResponse response) {
+    const Digest* binding = binding_of(r, provider);
+    const MetadataCache* cache = MetadataCache::worker();
+    if (binding == nullptr || cache == nullptr) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    const bool https = public_https(r, &provider);
+    const std::vector<PendingCookie> pending = usable_pending(ctx, https);
+    const PendingCookie* cookie = find_pending(pending, response.state);
+    const bool demanding = is_step_up_state(response.state);
+    if (cookie == nullptr) {
+        return stale(r, ctx, provider,
+                     fail(Reason::state_unknown,
+                          pending.empty() ? "the browser sent no cookie of a login under way; it "
+                                            "refuses cookies, or the login began at another host"
+                                          : "no cookie of a login under way belongs to this state"),
+                     demanding);
+    }
+    std::optional<PendingLogin> login =
+        open_pending(cookie->value, pending_aead(provider, *cache), *binding);
+    if (login && !equal_constant_time(login->state, response.state)) {
+        // That login is not the one that this response ends: it goes on.
+        return stale(r, ctx, provider,
+                     fail(Reason::state_unknown, "the cookie of the login is of another state"),
+                     demanding);
+    }
+    expire_login_cookie(ctx, cookie->name, https);
+    const std::string fragment_name =
+        login_cookie_name(std::string(kFragmentCookie).append(cookie->handle), https);
+    if (provider.config.preserve_fragment) {
+        expire_login_cookie(ctx, fragment_name, https);
+    }
+    if (!login) {
+        return stale(r, ctx, provider,
+                     fail(Reason::state_unknown, "the cookie of the login does not open here"),
+                     demanding);
+    }
+    ctx.start_again = login->return_to;
+    const Seconds now = ngx_time();
+    const bool unmet =
+        ctx.authenticated &&
+        shortfall(ctx.session, login->demand, now, provider.config.clock_skew) != Shortfall::none;
+    const Seconds expires = login->created + provider.config.pre_auth_timeout;
+    if (now >= expires || login->created > now + kFutureTolerance) {
+        return stale(
+            r, ctx, provider,
+            fail(Reason::state_expired,
+                 "the login began " + std::to_string(now - login->created) + " seconds ago",
+                 "pre_auth_timeout"),
+            unmet);
+    }
+    if (!metadata_zone(r).use_state(login->state, expires, now)) {
+        return stale(r, ctx, provider,
+                     fail(Reason::state_replayed, "the state has been used before"), unmet);
+    }
+    ctx.fragment = read_fragment(ctx, fragment_name, login->return_to);
+    return begin_callback(r, ctx, provider, *std::move(login), std::move(response));
+}
+
+// Neither code nor error, on a path that is only there for responses.
+ngx_int_t empty_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+    return stale(r, ctx, provider,
+                 fail(Reason::callback_malformed, "the callback has neither code nor error"),
+                 false);
+}
+
+// A response to somebody else's request: the backend's business, for users only, without identity.
+ngx_int_t foreign_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+    ctx.foreign_callback = true;
+    ctx.insufficient = ctx.authenticated && !is_sufficient(ctx, loc_conf(r));
+    return ctx.authenticated && !ctx.insufficient ? admit(r, ctx) : challenge(r, ctx, provider);
+}
+
+}  // namespace
+
+ngx_int_t handle_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+    const bool forward = provider.config.callback_forward;
+    Result<AuthzResponse> response = parse_authz_response(view(r->args));
+    if (!response) {
+        return hide_response(r) ? refuse_callback(r, ctx, provider, response.error())
+                                : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    const bool ours = is_our_state(response->state);
+    if (!ours && !response->is_response()) {
+        return forward ? NGX_DECLINED : empty_callback(r, ctx, provider);
+    }
+    if (!ours && forward) {
+        return foreign_callback(r, ctx, provider);
+    }
+    if (!hide_response(r)) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (!ours) {
+        return refuse_callback(r, ctx, provider,
+                               response->state.empty()
+                                   ? fail(Reason::state_missing, "the response has no state")
+                                   : fail(Reason::state_unknown, "the state is not one of ours"));
+    }
+    if (r->method != NGX_HTTP_GET) {
+        return refuse_callback(r, ctx, provider,
+                               fail(Reason::callback_method, "a response must come with GET"));
+    }
+    if (is_insecure_detour(r, provider)) {
+        return refuse_callback(
+            r, ctx, provider,
+            fail(Reason::callback_not_https, "the response came over plain http", "redirect_uri"));
+    }
+    if (is_early_data(r)) {
+        return send_too_early(r);
+    }
+    if (!response->is_response()) {
+        return refuse_callback(r, ctx, provider,
+                               fail(Reason::callback_malformed, "a state without code or error"));
+    }
+    return complete(r, ctx, provider, *std::move(response));
+}
+
+}  // namespace oidc::ngx

@@ -1,0 +1,177 @@
+// Logout through the browser that asks for it (RP-Initiated Logout 1.0).
+#include "signin/logout.hpp"
+
+#include "oidc/logout.hpp"
+#include "oidc/page.hpp"
+#include "oidc/revocation.hpp"
+#include "request/request_task.hpp"
+#include "request/request_view.hpp"
+#include "request/respond.hpp"
+#include "signin/access.hpp"
+#include "signin/login.hpp"
+#include "signin/logout_hook.hpp"
+#include "signin/upgraded.hpp"
+
+namespace oidc::ngx {
+namespace {
+
+// Empty: the request may end the session.
+std::string why_not_logout(ngx_http_request_t* r, const Provider& provider) {
+    const ngx_str_t origin = public_origin(r, &provider);
+    if (origin.data == nullptr ||
+        !is_own_navigation(request_header(r, "sec-fetch-site"), request_header(r, "origin"),
+                           request_header(r, "referer"), view(origin))) {
+        return "the request comes from another site";
+    }
+    return request_facts(r).sec_purpose.empty() ? "" : "the request is a prefetch";
+}
+
+ngx_int_t leave(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
+                std::string_view end_session_endpoint) {
+    const ProviderConfig& config = provider.config;
+    if (!ctx.ended_session.provider().empty()) {
+        metadata_zone(r).count_logout(end_session_endpoint.empty() ? LogoutKind::local
+                                                                   : LogoutKind::rp_initiated);
+    }
+    const int status = r->method == NGX_HTTP_POST ? NGX_HTTP_SEE_OTHER : NGX_HTTP_MOVED_TEMPORARILY;
+    const std::string landing = config.post_logout_uri.starts_with('/')
+                                    ? own_url(r, provider, config.post_logout_uri)
+                                    : config.post_logout_uri;
+    if (!end_session_endpoint.empty()) {
+        OpensslRandom random;
+        const Result<std::string> state = random_token(random);
+        if (!state) {
+            return refuse(r, ctx, &provider, state.error(), {});
+        }
+        return send_redirect(r, status,
+                             end_session_url({end_session_endpoint, config.client_id, landing,
+                                              ctx.logout_hint.view(), *state}));
+    }
+    if (!landing.empty()) {
+        return send_redirect(r, status, landing);
+    }
+    return send_respond(r, signed_out_page("/"));
+}
+
+// Takes back at the provider what the session held. Nobody waits for it.
+void revoke(const RequestContext& ctx, const Provider& provider, const ProviderState& state) {
+    CurlLoop* loop = CurlLoop::worker();
+    if (loop == nullptr || ctx.ended_session.provider().empty()) {
+        return;
+    }
+    std::optional<HttpRequest> request =
+        revocation_request(provider.config, state, ctx.ended_session);
+    if (!request) {
+        return;
+    }
+    const auto done = [url = request->url, endpoint = request->endpoint,
+                       name = provider.config.name](const HttpOutcome& outcome) {
+        HttpRequest shown;
+        shown.url = url;
+        shown.endpoint = endpoint;
+        const Status status = check_revocation(shown, outcome);
+        if (!status) {
+            NgxLog(ngx_cycle->log)
+                .write(LogLevel::warn, "the tokens of a session that has ended at provider \"" +
+                                           name + "\" are not revoked: " +
+                                           std::string(reason_info(status.error().reason).code) +
+                                           ": " + status.error().detail);
+        }
+    };
+    loop->start(*std::move(request), provider.transport, done);
+}
+
+ngx_int_t finish_logout(ngx_http_request_t* r, RequestContext& ctx, const Event& outcome) {
+    const Provider& provider = *ctx.provider;
+    if (const auto* ready = std::get_if<ProviderReady>(&outcome)) {
+        revoke(ctx, provider, **ready);
+        return leave(r, ctx, provider, (*ready)->metadata.end_session_endpoint);
+    }
+    if (const auto* error = std::get_if<Error>(&outcome)) {
+        // The session here has ended all the same; the provider's lasts until it times out.
+        NgxLog(r->connection->log)
+            .write(LogLevel::warn,
+                   "logout at provider \"" + provider.config.name + "\" is local only: " +
+                       std::string(reason_info(error->reason).code) + ": " + error->detail);
+    }
+    return leave(r, ctx, provider, provider.config.end_session_endpoint);
+}
+
+ngx_int_t end_and_leave(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+    return end_sessions(r, ctx, provider, [r, &ctx, &provider] {
+        expire_cookies(r, ctx, provider);
+        const bool revokes =
+            provider.config.revoke_on_logout && !ctx.ended_session.provider().empty();
+        const bool endpoint_known =
+            !provider.config.end_session_endpoint.empty() || !provider.config.needs_discovery();
+        if (endpoint_known && !revokes) {
+            return leave(r, ctx, provider, provider.config.end_session_endpoint);
+        }
+        return when_ready(r, ctx, ask_provider(r, ctx, 0), [r, &ctx](const Event& outcome) {
+            return finish_logout(r, ctx, outcome);
+        });
+    });
+}
+
+}  // namespace
+
+ngx_int_t end_sessions(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
+                       const std::function<ngx_int_t()>& next) {
+    std::vector<Digest> keys = presented_keys(r, ctx, provider);
+    ctx.authenticated = false;
+    ctx.session = {};
+    ctx.assertion = {0, nullptr};
+    if (keys.empty()) {
+        return next();
+    }
+    ctx.provider = &provider;
+    const bool ready = ask_store(r, ctx, ctx.erased, [&](auto done) {
+        return provider.store->sessions().erase(provider, keys, std::move(done));
+    });
+    return when_ready(r, ctx, ready, [r, &ctx, next, keys = std::move(keys)](const Event& event) {
+        if (const auto* error = std::get_if<Error>(&event)) {
+            // The cookie stays: the session has not ended, and the user must know.
+            return refuse(r, ctx, ctx.provider, *error, {});
+        }
+        close_upgraded(keys);
+        return next();
+    });
+}
+
+void expire_cookies(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider) {
+    const bool https = public_https(r, &provider);
+    answer_session_cookie(r, ctx, provider, {}, 0);
+    CookieAttributes attributes;
+    attributes.secure = https;
+    for (const std::string& name : provider.config.clear_cookies) {
+        ctx.set_cookies.push_back(delete_cookie(name, attributes));
+    }
+}
+
+ngx_int_t handle_logout(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+    ctx.task = RequestContext::Task::logout;
+    if (r->method != NGX_HTTP_GET && r->method != NGX_HTTP_HEAD && r->method != NGX_HTTP_POST) {
+        return refuse(r, ctx, &provider, fail(Reason::callback_method, "logout takes GET and POST"),
+                      provider.logout_path);
+    }
+    if (is_early_data(r)) {
+        return send_too_early(r);
+    }
+    const std::string why_not = why_not_logout(r, provider);
+    if (!why_not.empty()) {
+        return refuse(r, ctx, &provider, fail(Reason::logout_cross_site, why_not),
+                      provider.logout_path);
+    }
+    if (ctx.authenticated) {
+        // The record is the request's own copy and outlives the session.
+        ctx.ended_session = ctx.session;
+        if (provider.config.logout_token_hint) {
+            ctx.logout_hint = Secret(ctx.session.id_token());
+        }
+    }
+    ctx.provider = &provider;
+    return with_logout_hook(r, ctx, provider,
+                            [r, &ctx, &provider] { return end_and_leave(r, ctx, provider); });
+}
+
+}  // namespace oidc::ngx

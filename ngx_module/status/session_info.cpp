@@ -1,0 +1,132 @@
+// Content handler: oidc_session_info, what a front end may know of the session of its own browser.
+//
+// The access phase leaves such a location alone: there is an answer without a session too, and
+// asking is no use of the application, so nothing here keeps a session alive or refreshes it.
+#include <string>
+
+#include "json_writer.hpp"
+#include "request/request_view.hpp"
+#include "request/respond.hpp"
+#include "signin/access.hpp"
+
+namespace oidc::ngx {
+namespace {
+
+constexpr std::string_view kDefaultClaims[] = {"name",    "given_name", "family_name", "email",
+                                               "picture", "locale",     "groups"};
+
+// Other sites learn nothing, not even by the time that an answer takes. No CORS header is ever
+// sent; Sec-Fetch-Site, or, from older browsers, Origin and Referer, stop the request itself.
+bool is_own_request(ngx_http_request_t* r, const Provider* provider) noexcept {
+    const ngx_str_t origin = public_origin(r, provider);
+    return origin.data != nullptr &&
+           is_own_navigation(request_header(r, "sec-fetch-site"), request_header(r, "origin"),
+                             request_header(r, "referer"), view(origin));
+}
+
+void add_time(JsonWriter& json, std::string_view name, Seconds time) {
+    if (time > 0) {
+        json.add(name, static_cast<std::uint64_t>(time));
+    } else {
+        json.add_null(name);
+    }
+}
+
+void add_claim(JsonWriter& json, const SessionView& session, std::string_view name) {
+    for (std::uint32_t i = 0; i < session.claim_count(); ++i) {
+        const SessionView::Entry entry = session.claim_at(i);
+        if (entry.name == name) {
+            json.add_json(name,
+                          entry.json.empty() ? json_quote(entry.text) : std::string(entry.json));
+            return;
+        }
+    }
+}
+
+void add_claims(JsonWriter& json, const SessionView& session, const LocConf& location) {
+    json.open("claims", '{');
+    if (location.session_info_claims.empty()) {
+        for (const std::string_view name : kDefaultClaims) {
+            add_claim(json, session, name);
+        }
+    }
+    for (const std::string& name : location.session_info_claims) {
+        add_claim(json, session, name);
+    }
+    json.close('}');
+}
+
+void add_session(JsonWriter& json, const RequestContext& ctx, const Provider& provider,
+                 const LocConf& location) {
+    const SessionView& session = ctx.session;
+    json.add("user", session.username());
+    json.add("sub", session.sub());
+    add_claims(json, session, location);
+    add_time(json, "created", session.created());
+    add_time(json, "auth_time", session.auth_time());
+    add_time(json, "expires", ctx.session_expires);
+    // The store knows the earlier of the two ends.
+    const bool idle = provider.config.session_idle_timeout > 0 &&
+                      ctx.session_expires < session.created() + provider.config.session_timeout;
+    add_time(json, "idle_expires", idle ? ctx.session_expires : 0);
+}
+
+void add_urls(ngx_http_request_t* r, JsonWriter& json, const Provider& provider) {
+    json.add("login_url", login_url(r, provider));
+    if (provider.logout_path.empty()) {
+        json.add_null("logout_url");
+        return;
+    }
+    const ngx_str_t origin = public_origin(r, &provider);
+    json.add("logout_url", std::string(view(origin)).append(provider.logout_path));
+}
+
+ngx_int_t send_info(ngx_http_request_t* r, int status, std::string body) {
+    Respond respond;
+    respond.status = status;
+    respond.headers.push_back({"Content-Type", "application/json"});
+    respond.headers.push_back({"Cache-Control", "no-store"});
+    respond.headers.push_back({"X-Content-Type-Options", "nosniff"});
+    respond.headers.push_back({"Cross-Origin-Resource-Policy", "same-origin"});
+    respond.body = std::move(body);
+    return send_answer(r, respond);
+}
+
+}  // namespace
+
+ngx_int_t session_info_handler(ngx_http_request_t* r) noexcept try {
+    if ((r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)) == 0) {
+        return NGX_HTTP_NOT_ALLOWED;
+    }
+    const LocConf& location = loc_conf(r);
+    RequestContext* ctx = find_context(r);
+    Provider* provider = nullptr;
+    if (ctx == nullptr || !ctx->sanitized || select_provider(r, location, provider) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (!is_own_request(r, provider)) {
+        return send_info(r, NGX_HTTP_FORBIDDEN, "{\"error\":\"cross_site\"}\n");
+    }
+    // The access phase has decided.
+    if (provider != nullptr && (!ctx->decided || ctx->provider != provider)) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    const bool authenticated = provider != nullptr && ctx->authenticated;
+    JsonWriter json;
+    json.open('{');
+    json.add_flag("authenticated", authenticated);
+    add_time(json, "now", ngx_time());
+    if (provider != nullptr) {
+        json.add("provider", provider->config.name);
+        if (authenticated) {
+            add_session(json, *ctx, *provider, location);
+        }
+        add_urls(r, json, *provider);
+    }
+    json.close('}');
+    return send_info(r, NGX_HTTP_OK, std::move(json).take() + "\n");
+} catch (...) {
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+}  // namespace oidc::ngx

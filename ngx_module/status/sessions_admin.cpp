@@ -1,0 +1,315 @@
+// Content handler: oidc_sessions, for administrators. Lists and ends the sessions of a user; tells
+// nothing by which one could be used.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "json_writer.hpp"
+#include "oidc/uri.hpp"
+#include "request/request_task.hpp"
+#include "request/request_view.hpp"
+#include "request/respond.hpp"
+#include "signin/access.hpp"
+#include "signin/logout.hpp"
+#include "signin/upgraded.hpp"
+
+namespace oidc::ngx {
+namespace {
+
+constexpr std::size_t kMaxSub = 255;  // OIDC Core 2
+constexpr std::size_t kIdBytes = 8;   // as $oidc_session_id shows it
+
+struct Question {
+    Provider* provider = nullptr;
+    std::string sub;
+    std::string id;  // empty: all of the user's
+};
+
+// ---- answers ---------------------------------------------------------------------------------
+
+ngx_int_t send_json(ngx_http_request_t* r, int status, std::string body) {
+    Respond respond;
+    respond.status = status;
+    respond.headers.push_back({"Content-Type", "application/json"});
+    respond.headers.push_back({"Cache-Control", "no-store"});
+    respond.headers.push_back({"X-Content-Type-Options", "nosniff"});
+    respond.headers.push_back({"Cross-Origin-Resource-Policy", "same-origin"});
+    if (status == NGX_HTTP_NOT_ALLOWED) {
+        respond.headers.push_back({"Allow", "GET, HEAD, DELETE"});
+    }
+    respond.body = std::move(body.append("\n"));
+    return send_answer(r, respond);
+}
+
+ngx_int_t send_error(ngx_http_request_t* r, int status, std::string_view code,
+                     std::string_view message) {
+    JsonWriter json;
+    json.open('{');
+    json.add("error", code);
+    json.add("message", message);
+    json.close('}');
+    return send_json(r, status, std::move(json).take());
+}
+
+ngx_int_t send_failure(ngx_http_request_t* r, const Question& question, const Error& error) {
+    const ReasonInfo& info = reason_info(error.reason);
+    NgxLog(r->connection->log)
+        .write(info.level, "oidc_sessions cannot be answered for provider \"" +
+                               question.provider->config.name + "\": " + std::string(info.code) +
+                               ": " + error.detail);
+    return send_error(r, info.status, info.code, info.title);
+}
+
+std::string short_id(const Digest& key) {
+    return hex_encode(ByteView(key).first(kIdBytes));
+}
+
+void add_session(JsonWriter& json, const RecordTable::Listed& session, bool seen) {
+    const auto add_time = [&json](std::string_view name, Seconds time) {
+        json.add(name, static_cast<std::uint64_t>(std::max<Seconds>(time, 0)));
+    };
+    json.open('{');
+    json.add("id", short_id(session.key));
+    add_time("created", session.created);
+    if (seen) {
+        add_time("last_seen", session.last_seen);
+    } else {
+        json.add_null("last_seen");
+    }
+    add_time("expires", session.expires);
+    json.close('}');
+}
+
+ngx_int_t send_list(ngx_http_request_t* r, RequestContext& ctx, const Question& question) {
+    std::sort(ctx.listed.begin(), ctx.listed.end(), [](const auto& a, const auto& b) {
+        return std::pair(a.created, a.key) < std::pair(b.created, b.key);
+    });
+    // Nobody writes down when a session was used unless its end depends on it.
+    const bool seen = question.provider->config.session_idle_timeout > 0;
+    JsonWriter json;
+    json.open('{');
+    json.add("provider", question.provider->config.name);
+    json.add("sub", question.sub);
+    json.open("sessions", '[');
+    for (const RecordTable::Listed& session : ctx.listed) {
+        add_session(json, session, seen);
+    }
+    json.close(']');
+    json.close('}');
+    return send_json(r, NGX_HTTP_OK, std::move(json).take());
+}
+
+// `count` null: the store does not know how many there were.
+ngx_int_t send_ended(ngx_http_request_t* r, const Question& question,
+                     std::optional<std::size_t> count) {
+    if (!count || *count > 0) {
+        metadata_zone(r).count_logout(LogoutKind::admin);
+        const std::string which =
+            question.id.empty() ? std::string() : ", the one with the id \"" + question.id + "\"";
+        NgxLog(r->connection->log)
+            .write(LogLevel::notice,
+                   "oidc_sessions ended " + (count ? std::to_string(*count) : std::string("the")) +
+                       " sessions of the sub \"" + question.sub + "\" at provider \"" +
+                       question.provider->config.name + "\"" + which);
+    }
+    JsonWriter json;
+    json.open('{');
+    json.add("provider", question.provider->config.name);
+    json.add("sub", question.sub);
+    if (count) {
+        json.add("ended", static_cast<std::uint64_t>(*count));
+    } else {
+        json.add_null("ended");
+    }
+    json.close('}');
+    return send_json(r, NGX_HTTP_OK, std::move(json).take());
+}
+
+// ---- waiting in the content phase ------------------------------------------------------------
+
+void on_ready(ngx_http_request_t* r) noexcept {
+    RequestContext* ctx = find_context(r);
+    if (ctx != nullptr && (ctx->waiting || ctx->outcome == nullptr)) {
+        return;  // some other event of the connection
+    }
+    ngx_int_t rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+    try {
+        if (ctx != nullptr && ctx->next) {
+            rc = std::exchange(ctx->next, nullptr)(take_outcome(*ctx));
+        }
+    } catch (...) {
+        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
+                      "oidc: oidc_sessions ended in an exception");
+    }
+    ngx_http_finalize_request(r, rc);
+}
+
+// when_ready() for a content handler, whose phase is not run again.
+ngx_int_t content_when_ready(ngx_http_request_t* r, RequestContext& ctx, bool ready,
+                             RequestContext::Next next) {
+    if (ready) {
+        return next(take_outcome(ctx));
+    }
+    ctx.next = std::move(next);
+    if (const ngx_int_t rc = wait_for_outcome(r, ctx); rc != NGX_AGAIN) {
+        return rc;
+    }
+    r->write_event_handler = on_ready;
+    ++r->main->count;  // given back by the caller's finalisation of NGX_DONE
+    return NGX_DONE;
+}
+
+// ask_store() of another provider than the one that the location may be protected by.
+template <class T, class Call>
+bool ask(ngx_http_request_t* r, RequestContext& ctx, Provider& provider, T& out, Call call) {
+    Provider* own = std::exchange(ctx.provider, &provider);
+    const bool ready = ask_store(r, ctx, out, call);
+    ctx.provider = own;
+    return ready;
+}
+
+// ---- what is asked for -----------------------------------------------------------------------
+
+ngx_int_t with_list(ngx_http_request_t* r, RequestContext& ctx, const Question& question,
+                    const std::function<ngx_int_t()>& next) {
+    const std::uint64_t tag = sub_tag(*question.provider, question.sub);
+    const bool ready = ask(r, ctx, *question.provider, ctx.listed, [&](auto done) {
+        return question.provider->store->sessions().list_owner(
+            *question.provider, RecordTable::Tag::sub, tag, std::move(done));
+    });
+    return content_when_ready(r, ctx, ready, [r, question, next](const Event& event) {
+        const auto* error = std::get_if<Error>(&event);
+        return error != nullptr ? send_failure(r, question, *error) : next();
+    });
+}
+
+ngx_int_t end_all(ngx_http_request_t* r, RequestContext& ctx, const Question& question) {
+    const std::uint64_t tag = sub_tag(*question.provider, question.sub);
+    const bool ready = ask(r, ctx, *question.provider, ctx.ended, [&](auto done) {
+        return question.provider->store->sessions().erase_owner(
+            *question.provider, RecordTable::Tag::sub, tag, std::move(done));
+    });
+    return content_when_ready(r, ctx, ready, [r, &ctx, question](const Event& event) {
+        if (const auto* error = std::get_if<Error>(&event)) {
+            return send_failure(r, question, *error);
+        }
+        look_at_upgraded();
+        return send_ended(r, question,
+                          ctx.ended.counted ? std::optional(ctx.ended.sessions) : std::nullopt);
+    });
+}
+
+// The one of the user's sessions that the id names.
+ngx_int_t end_one(ngx_http_request_t* r, RequestContext& ctx, const Question& question) {
+    std::vector<Digest> keys;
+    for (const RecordTable::Listed& session : ctx.listed) {
+        if (short_id(session.key) == question.id) {
+            keys.push_back(session.key);
+        }
+    }
+    if (keys.empty()) {
+        return send_ended(r, question, 0);
+    }
+    const bool ready = ask(r, ctx, *question.provider, ctx.erased, [&](auto done) {
+        return question.provider->store->sessions().erase(*question.provider, keys,
+                                                          std::move(done));
+    });
+    return content_when_ready(r, ctx, ready,
+                              [r, question, keys = std::move(keys)](const Event& event) {
+                                  if (const auto* error = std::get_if<Error>(&event)) {
+                                      return send_failure(r, question, *error);
+                                  }
+                                  close_upgraded(keys);
+                                  return send_ended(r, question, keys.size());
+                              });
+}
+
+// False: the argument is there more than once, or cannot be read.
+bool read_argument(ngx_http_request_t* r, std::string_view name, std::string& out) {
+    int count = 0;
+    const auto argument = query_argument(view(r->args), name, &count);
+    if (!argument) {
+        return count == 0;
+    }
+    std::optional<std::string> value = percent_decode(*argument, true);
+    if (count != 1 || !value || value->empty() || has_control_bytes(*value)) {
+        return false;
+    }
+    out = *std::move(value);
+    return true;
+}
+
+bool is_short_id(std::string_view text) noexcept {
+    return text.size() == 2 * kIdBytes && std::all_of(text.begin(), text.end(), [](char c) {
+               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+           });
+}
+
+// No page of another site can make an administrator's browser ask. No CORS header is ever sent.
+bool is_own_request(ngx_http_request_t* r) noexcept {
+    const ngx_str_t origin = public_origin(r, nullptr);
+    return origin.data != nullptr &&
+           is_own_navigation(request_header(r, "sec-fetch-site"), request_header(r, "origin"),
+                             request_header(r, "referer"), view(origin));
+}
+
+ngx_int_t answer(ngx_http_request_t* r, RequestContext& ctx) {
+    if (!is_own_request(r)) {
+        return send_error(r, NGX_HTTP_FORBIDDEN, "cross_site", "The request is of another site.");
+    }
+    if ((r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD | NGX_HTTP_DELETE)) == 0) {
+        return send_error(r, NGX_HTTP_NOT_ALLOWED, "invalid_method", "GET lists, DELETE ends.");
+    }
+    const MainConf& conf = main_conf(r);
+    Question question;
+    std::string name;
+    if (!read_argument(r, "provider", name) || !read_argument(r, "sub", question.sub) ||
+        !read_argument(r, "id", question.id)) {
+        return send_error(r, NGX_HTTP_BAD_REQUEST, "invalid_request",
+                          "An argument is empty, malformed or there twice.");
+    }
+    if (question.sub.empty() || question.sub.size() > kMaxSub) {
+        return send_error(r, NGX_HTTP_BAD_REQUEST, "invalid_request",
+                          "The argument sub, 1 to 255 characters, names the user.");
+    }
+    const bool ends = r->method == NGX_HTTP_DELETE;
+    if (!question.id.empty() && (!ends || !is_short_id(question.id))) {
+        return send_error(r, NGX_HTTP_BAD_REQUEST, "invalid_request",
+                          "The argument id is for DELETE, 16 hexadecimal digits as listed.");
+    }
+    if (name.empty() && conf.providers.size() != 1) {
+        return send_error(r, NGX_HTTP_BAD_REQUEST, "invalid_request",
+                          "There are several providers, the argument provider names one.");
+    }
+    question.provider = name.empty() ? conf.providers.front().get() : conf.find_provider(name);
+    if (question.provider == nullptr) {
+        return send_error(r, NGX_HTTP_NOT_FOUND, "unknown_provider", "There is no such provider.");
+    }
+    if (!ends) {
+        return with_list(r, ctx, question,
+                         [r, &ctx, question] { return send_list(r, ctx, question); });
+    }
+    return question.id.empty() ? end_all(r, ctx, question)
+                               : with_list(r, ctx, question, [r, &ctx, question] {
+                                     return end_one(r, ctx, question);
+                                 });
+}
+
+}  // namespace
+
+ngx_int_t sessions_handler(ngx_http_request_t* r) noexcept try {
+    RequestContext* ctx = find_context(r);
+    if (r != r->main) {
+        return NGX_HTTP_FORBIDDEN;
+    }
+    if (ctx == nullptr || !ctx->sanitized) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return answer(r, *ctx);
+} catch (...) {
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+}  // namespace oidc::ngx
