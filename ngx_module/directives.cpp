@@ -58,7 +58,7 @@ char* set_require(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept t
     if (view(values.back()).starts_with("error=")) {
         const std::string_view status = view(values.back()).substr(6);
         if (status != "401" && status != "403") {
-            return conf_error(cf, "invalid value " + quoted(view(values.back())) +
+            return conf_error(cf, "invalid value " + in_quotes(view(values.back())) +
                                       " in \"auth_oidc_require\" directive, it must be "
                                       "\"error=401\" or \"error=403\"");
         }
@@ -74,8 +74,8 @@ char* set_require(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept t
             return conf_fail();
         }
         if (compiled->lengths == nullptr) {
-            return conf_error(
-                cf, quoted(view(value)) + " in \"auth_oidc_require\" directive holds no variable");
+            return conf_error(cf, in_quotes(view(value)) +
+                                      " in \"auth_oidc_require\" directive holds no variable");
         }
         require.values.push_back(compiled);
     }
@@ -128,21 +128,21 @@ char* set_header(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept tr
     const std::string_view name = view(values[0]);
     if (!is_token(name)) {
         return conf_error(
-            cf, "invalid header name " + quoted(name) + " in \"auth_oidc_header\" directive");
+            cf, "invalid header name " + in_quotes(name) + " in \"auth_oidc_header\" directive");
     }
     const std::string folded = fold_header(name);
     if (std::find(kForbiddenHeaders.begin(), kForbiddenHeaders.end(), folded) !=
         kForbiddenHeaders.end()) {
         return conf_error(
-            cf, "header " + quoted(name) + " cannot be set by \"auth_oidc_header\" directive");
+            cf, "header " + in_quotes(name) + " cannot be set by \"auth_oidc_header\" directive");
     }
     if (folded == "x-oidc-assertion" || folded == "x-oidc-return-to") {
-        return conf_error(cf, "header " + quoted(name) + " is set by the module itself");
+        return conf_error(cf, "header " + in_quotes(name) + " is set by the module itself");
     }
     for (const HeaderRule& rule : loc.header_rules) {
         if (rule.folded == folded) {
             return conf_error(
-                cf, "duplicate header " + quoted(name) + " in \"auth_oidc_header\" directive");
+                cf, "duplicate header " + in_quotes(name) + " in \"auth_oidc_header\" directive");
         }
     }
     HeaderRule rule;
@@ -176,7 +176,7 @@ char* set_max_age(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept t
     }
     const ngx_int_t seconds = ngx_parse_time(&value, 1);
     if (seconds < kShortestMaxAge || seconds > kLongestMaxAge) {
-        return conf_error(cf, "invalid value " + quoted(view(value)) +
+        return conf_error(cf, "invalid value " + in_quotes(view(value)) +
                                   " in \"auth_oidc_max_age\" directive, it must be \"off\" or a "
                                   "time between 10s and 365d");
     }
@@ -198,7 +198,7 @@ char* set_acr_values(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcep
     }
     for (const ngx_str_t& value : values) {
         if (!is_acr_value(view(value)) || view(value) == "off") {
-            return conf_error(cf, "invalid value " + quoted(view(value)) +
+            return conf_error(cf, "invalid value " + in_quotes(view(value)) +
                                       " in \"auth_oidc_acr_values\" directive, each must be of "
                                       "printable characters without blanks, quotes and "
                                       "backslashes, and \"off\" stands alone");
@@ -222,7 +222,7 @@ char* set_base_url(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept 
     const Result<Url> url = parse_url(value);
     if (!url || url->path != "/" || !url->query.empty() ||
         value.find('?') != std::string_view::npos) {
-        return conf_error(cf, "invalid value " + quoted(value) +
+        return conf_error(cf, "invalid value " + in_quotes(value) +
                                   " in \"oidc_base_url\" directive, it must be an origin, as in "
                                   "https://crm.example or https://crm.example:8443");
     }
@@ -266,7 +266,7 @@ char* set_session_info(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept 
         std::vector<std::string>& names = loc.session_info_claims;
         if (name.empty() || std::find(names.begin(), names.end(), name) != names.end()) {
             return conf_error(cf, (name.empty() ? "empty" : "duplicate") +
-                                      std::string(" claim name ") + quoted(name) +
+                                      std::string(" claim name ") + in_quotes(name) +
                                       " in \"oidc_session_info\" directive");
         }
         names.emplace_back(name);
@@ -283,14 +283,14 @@ char* set_claim_set(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept
     const std::span<ngx_str_t> values = arguments(cf);
     const std::string_view variable = view(values[0]);
     if (variable.size() < 2 || variable.front() != '$') {
-        return conf_error(
-            cf, "invalid variable name " + quoted(variable) + " in \"oidc_claim_set\" directive");
+        return conf_error(cf, "invalid variable name " + in_quotes(variable) +
+                                  " in \"oidc_claim_set\" directive");
     }
     ClaimSet set;
     set.variable = ascii_lower(variable.substr(1));
     for (const ngx_str_t& name : values.subspan(1)) {
         if (name.len == 0 || view(name).find('\x1f') != std::string_view::npos) {
-            return conf_error(cf, "invalid claim name " + quoted(view(name)) +
+            return conf_error(cf, "invalid claim name " + in_quotes(view(name)) +
                                       " in \"oidc_claim_set\" directive");
         }
         if (!set.key.empty()) {
@@ -301,8 +301,8 @@ char* set_claim_set(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept
     }
     for (const ClaimSet& other : main.claim_sets) {
         if (other.variable == set.variable) {
-            return conf_error(
-                cf, "duplicate variable " + quoted(variable) + " in \"oidc_claim_set\" directive");
+            return conf_error(cf, "duplicate variable " + in_quotes(variable) +
+                                      " in \"oidc_claim_set\" directive");
         }
     }
     if (!add_claim_set_variable(cf, set)) {

@@ -55,7 +55,7 @@ char* conf_exception(ngx_conf_t* cf) noexcept {
     return conf_fail();
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     std::string out;
     out.reserve(text.size() + 2);
     out += '"';
@@ -182,15 +182,15 @@ char* Block::directive(ngx_conf_t* cf) {
     const auto found = std::find_if(table_.begin(), table_.end(),
                                     [&](const BlockDirective& d) { return d.name == name_; });
     if (found == table_.end()) {
-        return conf_error(cf, "unknown directive " + quoted(name_) + " in " + label_);
+        return conf_error(cf, "unknown directive " + in_quotes(name_) + " in " + label_);
     }
     if (args_.size() < found->min_args || args_.size() > found->max_args) {
-        return conf_error(cf, "invalid number of arguments in " + quoted(name_) + " directive");
+        return conf_error(cf, "invalid number of arguments in " + in_quotes(name_) + " directive");
     }
     const std::string_view counted = found->alias_of.empty() ? found->name : found->alias_of;
     for (const Seen& seen : seen_) {
         if (seen.name == counted) {
-            return conf_error(cf, quoted(name_) + " directive is duplicate");
+            return conf_error(cf, in_quotes(name_) + " directive is duplicate");
         }
     }
     seen_.push_back({counted, place_of(cf)});
@@ -198,11 +198,11 @@ char* Block::directive(ngx_conf_t* cf) {
 }
 
 char* Block::error(std::string_view text, ngx_err_t err) const {
-    return conf_error(cf_, quoted(name_) + " " + std::string(text), err);
+    return conf_error(cf_, in_quotes(name_) + " " + std::string(text), err);
 }
 
 char* Block::invalid(std::string_view value, std::string_view wanted) const {
-    return conf_error(cf_, "invalid value " + quoted(value) + " in " + quoted(name_) +
+    return conf_error(cf_, "invalid value " + in_quotes(value) + " in " + in_quotes(name_) +
                                " directive, it must be " + std::string(wanted));
 }
 
@@ -315,7 +315,7 @@ char* Block::complex(ngx_http_complex_value_t*& out) const {
 
 char* Block::local_path(std::string& out) const {
     if (const char* problem = local_path_problem(arg())) {
-        return error(std::string(problem) + ", not " + quoted(arg()));
+        return error(std::string(problem) + ", not " + in_quotes(arg()));
     }
     out = arg();
     return conf_ok();
@@ -413,17 +413,17 @@ char* Block::secret_file(Secret& out, std::size_t max) const {
     }
     const ReadFile file = read_regular_file(path, max);
     if (file.problem != nullptr) {
-        return error(quoted(path) + " " + file.problem, file.err);
+        return error(in_quotes(path) + " " + file.problem, file.err);
     }
     std::string_view text = file.content.view();
     if (text.ends_with('\n')) {
         text.remove_suffix(text.ends_with("\r\n") ? 2 : 1);
     }
     if (text.empty()) {
-        return error(quoted(path) + " is empty");
+        return error(in_quotes(path) + " is empty");
     }
     if ((file.mode & (S_IRGRP | S_IROTH)) != 0) {
-        conf_warn(cf_, quoted(name_) + " " + quoted(path) +
+        conf_warn(cf_, in_quotes(name_) + " " + in_quotes(path) +
                            " can be read by other users, it should have mode 0600");
     }
     out = Secret(text);
@@ -437,10 +437,10 @@ char* Block::text_file(std::string& out, std::size_t max) const {
     }
     const ReadFile file = read_regular_file(path, max);
     if (file.problem != nullptr) {
-        return error(quoted(path) + " " + file.problem, file.err);
+        return error(in_quotes(path) + " " + file.problem, file.err);
     }
     if (file.content.empty()) {
-        return error(quoted(path) + " is empty");
+        return error(in_quotes(path) + " is empty");
     }
     out = file.content.view();
     return conf_ok();

@@ -42,7 +42,7 @@ inline char* conf_fail() noexcept {
 }
 
 // "text" with quotes, for messages.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 // One directive of a block while it is read. The readers return NGX_CONF_OK, or NGX_CONF_ERROR
 // after a message that names the directive.

@@ -219,7 +219,7 @@ char* merge_provider(ngx_conf_t* cf, const MainConf& main, const LocConf& prev, 
         conf.static_provider = main.find_provider(name);
         if (conf.static_provider == nullptr) {
             return conf_error(cf, {conf.file, conf.line},
-                              "unknown oidc_provider " + quoted(name) + " in \"auth_oidc\"");
+                              "unknown oidc_provider " + in_quotes(name) + " in \"auth_oidc\"");
         }
     }
     return conf_ok();
@@ -343,8 +343,8 @@ char* finish_stores(ngx_conf_t* cf, MainConf& main) {
         }
         if (!own) {
             return conf_error(cf, {p->file, p->line},
-                              "unknown session store " + quoted(name) + " in oidc_provider " +
-                                  quoted(p->config.name));
+                              "unknown session store " + in_quotes(name) + " in oidc_provider " +
+                                  in_quotes(p->config.name));
         }
         auto store = std::make_unique<Store>();
         store->name = name;

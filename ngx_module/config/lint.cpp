@@ -26,7 +26,7 @@ Place place_of(const ngx_http_core_srv_conf_t& server) {
 }
 
 std::string label(const Provider& p) {
-    return "oidc_provider " + quoted(p.config.name);
+    return "oidc_provider " + in_quotes(p.config.name);
 }
 
 char* check_urls(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) {
@@ -96,12 +96,13 @@ char* lint_provider(ngx_conf_t* cf, Provider& p, const Block& block) {
     const ProviderConfig& c = p.config;
     for (const std::string_view name : {"issuer", "client_id"}) {
         if (!block.given(name)) {
-            return conf_error(cf, place_of(p), quoted(name) + " is missing in " + label(p));
+            return conf_error(cf, place_of(p), in_quotes(name) + " is missing in " + label(p));
         }
     }
     const auto exclusive = [&](std::string_view a, std::string_view b) {
-        return conf_error(cf, place_of(p),
-                          quoted(a) + " and " + quoted(b) + " cannot both be given in " + label(p));
+        return conf_error(
+            cf, place_of(p),
+            in_quotes(a) + " and " + in_quotes(b) + " cannot both be given in " + label(p));
     };
     if (block.given("client_secret") && block.given("client_secret_file")) {
         return exclusive("client_secret", "client_secret_file");
@@ -230,7 +231,7 @@ bool is_restricted(ngx_conf_t* cf, const ngx_http_core_loc_conf_t& location,
 
 std::string location_label(const ngx_http_core_loc_conf_t& location) {
     return location.name.len == 0 ? std::string("this server")
-                                  : "location " + quoted(view(location.name));
+                                  : "location " + in_quotes(view(location.name));
 }
 
 }  // namespace
@@ -349,7 +350,7 @@ char* check_callback_location(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& se
     void** confs = match.location != nullptr ? location.loc_conf : server.ctx->loc_conf;
     const auto& conf = *static_cast<const LocConf*>(
         static_cast<const LocConfPod*>(confs[ngx_http_auth_oidc_module.ctx_index]));
-    const std::string path = "callback path " + quoted(endpoint.path) + " of " + label(p);
+    const std::string path = "callback path " + in_quotes(endpoint.path) + " of " + label(p);
 
     if (conf.provider_set == 1 && conf.provider_off == 1) {
         return conf_error(cf, {conf.file, conf.line},
@@ -408,7 +409,7 @@ void check_logout_hook(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, c
         return;
     }
     conf_warn(cf, place_of(server),
-              "no location of this server takes the \"logout_hook\" " + quoted(p.logout_hook) +
+              "no location of this server takes the \"logout_hook\" " + in_quotes(p.logout_hook) +
                   " of " + label(p));
 }
 
@@ -426,7 +427,8 @@ char* lint_server(ngx_conf_t* cf, const MainConf& /*main*/, const ngx_http_core_
                 return conf_error(
                     cf, place,
                     label(*a.provider) + " and " + label(*b.provider) + " share the " +
-                        (callback ? "callback" : "callback or logout") + " path " + quoted(a.path) +
+                        (callback ? "callback" : "callback or logout") + " path " +
+                        in_quotes(a.path) +
                         " on this server, give each its own \"redirect_uri\" and \"logout_uri\"");
             }
         }
@@ -459,7 +461,7 @@ ngx_int_t lint_foreign_module(ngx_conf_t* cf) noexcept try {
         }
         for (const ngx_command_t* c = module.commands; c->name.len != 0; c++) {
             if (view(c->name) == "oidc_provider") {
-                conf_error(cf, "module " + quoted(module.name) +
+                conf_error(cf, "module " + in_quotes(module.name) +
                                    " has the same directives as \"ngx_http_auth_oidc_module\", "
                                    "only one of the two can be loaded");
                 return NGX_ERROR;

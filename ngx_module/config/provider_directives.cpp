@@ -55,7 +55,7 @@ char* set_client_auth(Block& b) {
     } else if (b.arg() == "none") {
         out = ClientAuth::none;
     } else {
-        return b.error(quoted(b.arg()) +
+        return b.error(in_quotes(b.arg()) +
                        " is not supported by this version, only \"client_secret_basic\", "
                        "\"client_secret_post\" and \"none\" are");
     }
@@ -156,7 +156,7 @@ char* set_pkce(Block& b) {
 
 char* set_code_challenge_method(Block& b) {
     if (b.arg() != "S256") {
-        return b.error(quoted(b.arg()) + " is not supported, only \"S256\" is");
+        return b.error(in_quotes(b.arg()) + " is not supported, only \"S256\" is");
     }
     return conf_ok();
 }
@@ -171,7 +171,7 @@ char* set_algs(Block& b) {
     for (const std::string& name : names) {
         const std::optional<Alg> alg = alg_from_name(name);
         if (!alg) {
-            return b.error(quoted(name) + " is not supported" +
+            return b.error(in_quotes(name) + " is not supported" +
                            (ascii_equal_nocase(name, "none") ? ", tokens must be signed" : ""));
         }
         config(b).id_token_algs.push_back(*alg);
@@ -205,7 +205,7 @@ char* set_cookie_name(Block& b) {
         return b.invalid(b.arg(), "a cookie name");
     }
     if (b.arg().starts_with(kPendingCookie) || b.arg().starts_with(kFragmentCookie)) {
-        return b.error(quoted(b.arg()) + " is reserved for the module's own use");
+        return b.error(in_quotes(b.arg()) + " is reserved for the module's own use");
     }
     provider(b).cookie_name = b.arg();
     return conf_ok();
@@ -524,7 +524,7 @@ char* derive(ngx_conf_t* cf, Provider& p, const Block& block) {
     if (const char* problem = local_path_problem(p.callback_path)) {
         return conf_error(
             cf, block.where("redirect_uri"),
-            "\"redirect_uri\" " + std::string(problem) + ", not " + quoted(p.callback_path));
+            "\"redirect_uri\" " + std::string(problem) + ", not " + in_quotes(p.callback_path));
     }
 
     const std::array<std::pair<const char*, const std::string*>, 5> paths = {{
@@ -537,9 +537,9 @@ char* derive(ngx_conf_t* cf, Provider& p, const Block& block) {
     for (std::size_t i = 1; i < paths.size(); ++i) {
         for (std::size_t j = 0; j < i; ++j) {
             if (!paths[i].second->empty() && *paths[i].second == *paths[j].second) {
-                return conf_error(
-                    cf, block.where(paths[i].first),
-                    quoted(paths[i].first) + " must not be the path of " + quoted(paths[j].first));
+                return conf_error(cf, block.where(paths[i].first),
+                                  in_quotes(paths[i].first) + " must not be the path of " +
+                                      in_quotes(paths[j].first));
             }
         }
     }
@@ -562,12 +562,12 @@ char* set_provider(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept 
     auto& main = *static_cast<MainConf*>(conf);
     const std::string name(view(static_cast<ngx_str_t*>(cf->args->elts)[1]));
     if (!is_simple_name(name) || name == "off") {
-        return conf_error(cf, "invalid provider name " + quoted(name) +
+        return conf_error(cf, "invalid provider name " + in_quotes(name) +
                                   ", it must be of letters, digits, \"-\", \"_\" and \".\", at "
                                   "most 64, and not \"off\"");
     }
     if (const Provider* other = main.find_provider(name)) {
-        return conf_error(cf, "duplicate oidc_provider " + quoted(name) + ", first defined in " +
+        return conf_error(cf, "duplicate oidc_provider " + in_quotes(name) + ", first defined in " +
                                   std::string(view(other->file)) + ":" +
                                   std::to_string(other->line));
     }

@@ -47,7 +47,7 @@ char* set_key_file(Block& b) {
     }
     Result<std::vector<AeadKey>> keys = parse_key_ring(text.view());
     if (!keys) {
-        return b.error(quoted(b.arg()) + ": " + keys.error().detail);
+        return b.error(in_quotes(b.arg()) + ": " + keys.error().detail);
     }
     b.target<Store>().keys = std::move(*keys);
     return conf_ok();
@@ -70,7 +70,7 @@ char* set_server(Block& b) {
         }
         if (ngx_parse_url(b.cf()->pool, &url) != NGX_OK) {
             return b.error(std::string(url.err != nullptr ? url.err : "invalid address") + " in " +
-                           quoted(b.arg(i)));
+                           in_quotes(b.arg(i)));
         }
         if (url.uri.len > 0) {
             return b.invalid(b.arg(i), "\"host:port\" or \"unix:path\"");
@@ -136,7 +136,7 @@ char* set_prefix(Block& b) {
 
 template <auto& Name>
 char* without_effect(Block& b) {
-    conf_warn(b.cf(), quoted(Name) + " in oidc_session_store has no effect");
+    conf_warn(b.cf(), in_quotes(Name) + " in oidc_session_store has no effect");
     return conf_ok();
 }
 constexpr char kTtl[] = "ttl";
@@ -171,8 +171,8 @@ char* check_store(ngx_conf_t* cf, const Store& store, const Block& block) {
         for (const char* name : kRedisOnly) {
             if (block.given(name)) {
                 return conf_error(cf, block.where(name),
-                                  quoted(name) + " needs \"type redis\" in oidc_session_store " +
-                                      quoted(store.name));
+                                  in_quotes(name) + " needs \"type redis\" in oidc_session_store " +
+                                      in_quotes(store.name));
             }
         }
         if (block.given("prefix")) {
@@ -183,16 +183,16 @@ char* check_store(ngx_conf_t* cf, const Store& store, const Block& block) {
     if (store.type != Type::memory && block.given("state_file")) {
         return conf_error(
             cf, block.where("state_file"),
-            "\"state_file\" needs \"type memory\" in oidc_session_store " + quoted(store.name));
+            "\"state_file\" needs \"type memory\" in oidc_session_store " + in_quotes(store.name));
     }
     const bool sealed = store.type != Type::memory || block.given("state_file");
     if (sealed && store.keys.empty()) {
-        return conf_error(cf, "oidc_session_store " + quoted(store.name) +
+        return conf_error(cf, "oidc_session_store " + in_quotes(store.name) +
                                   " needs a \"key_file\"; make one with: openssl rand -hex 32");
     }
     if (store.type == Type::redis && store.redis.servers.empty()) {
-        return conf_error(
-            cf, "oidc_session_store " + quoted(store.name) + " of type redis needs a \"server\"");
+        return conf_error(cf, "oidc_session_store " + in_quotes(store.name) +
+                                  " of type redis needs a \"server\"");
     }
     if (block.given("username") && !block.given("password_file")) {
         return conf_error(cf, block.where("username"), "\"username\" needs a \"password_file\"");
@@ -201,12 +201,12 @@ char* check_store(ngx_conf_t* cf, const Store& store, const Block& block) {
         // There is no host whose name a certificate could be for.
         if (store.redis.ssl && server.host.empty() && store.redis.ssl_name.empty()) {
             return conf_error(cf, block.where("ssl"),
-                              "\"ssl\" with " + quoted(server.name) + " needs an \"ssl_name\"");
+                              "\"ssl\" with " + in_quotes(server.name) + " needs an \"ssl_name\"");
         }
     }
     for (const char* name : {"ssl_name", "ssl_trusted_certificate"}) {
         if (block.given(name) && !store.redis.ssl) {
-            return conf_error(cf, block.where(name), quoted(name) + " needs \"ssl on\"");
+            return conf_error(cf, block.where(name), in_quotes(name) + " needs \"ssl on\"");
         }
     }
     return conf_ok();
@@ -219,11 +219,11 @@ char* set_session_store(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noex
     auto store = std::make_unique<Store>();
     store->name = view(static_cast<ngx_str_t*>(cf->args->elts)[1]);
     if (!is_simple_name(store->name)) {
-        return conf_error(cf, "invalid session store name " + quoted(store->name));
+        return conf_error(cf, "invalid session store name " + in_quotes(store->name));
     }
     for (const auto& other : main.stores) {
         if (other->name == store->name) {
-            return conf_error(cf, "duplicate oidc_session_store " + quoted(store->name) +
+            return conf_error(cf, "duplicate oidc_session_store " + in_quotes(store->name) +
                                       ", first defined in " + std::string(view(other->file)) + ":" +
                                       std::to_string(other->line));
         }

@@ -90,12 +90,12 @@ char* CookieStore::finish(ngx_conf_t* cf, MainConf& main) {
             continue;
         }
         const Place place{p->file, p->line};
-        const std::string where = " in oidc_provider " + quoted(p->config.name);
+        const std::string where = " in oidc_provider " + in_quotes(p->config.name);
         if (p->session_limit > 0) {
             return conf_error(cf, place,
                               "\"session_limit\"" + where +
                                   " needs a session store that knows all sessions, and " +
-                                  quoted(p->store->name) + " is of \"type cookie\"");
+                                  in_quotes(p->store->name) + " is of \"type cookie\"");
         }
         for (const bool https : {false, true}) {
             const std::string& name = https ? p->session_cookie_https : p->session_cookie_http;
@@ -113,8 +113,8 @@ char* CookieStore::finish(ngx_conf_t* cf, MainConf& main) {
         for (const std::string* name : {&p->session_cookie_http, &p->session_cookie_https}) {
             if (std::find(chunks.begin(), chunks.end(), *name) != chunks.end()) {
                 return conf_error(cf, {p->file, p->line},
-                                  "the session cookie " + quoted(*name) + " of oidc_provider " +
-                                      quoted(p->config.name) +
+                                  "the session cookie " + in_quotes(*name) + " of oidc_provider " +
+                                      in_quotes(p->config.name) +
                                       " is also a part of another provider's");
             }
         }

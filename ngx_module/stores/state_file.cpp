@@ -316,25 +316,26 @@ char* check_state_file(ngx_conf_t* cf, const Store& store) {
     struct stat info {};
     if (stat(folder.c_str(), &info) == -1) {
         return conf_error(
-            cf, place, "the folder of state_file " + quoted(store.state_file) + " cannot be used",
+            cf, place,
+            "the folder of state_file " + in_quotes(store.state_file) + " cannot be used",
             ngx_errno);
     }
     // As the master, which reads and writes it.
     if (faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) == -1) {
         return conf_error(cf, place,
-                          "the folder of state_file " + quoted(store.state_file) +
+                          "the folder of state_file " + in_quotes(store.state_file) +
                               " is not writable for who runs nginx's master",
                           ngx_errno);
     }
     if ((info.st_mode & S_IWOTH) != 0 || ((info.st_mode & S_IWGRP) != 0 && info.st_gid != 0)) {
         conf_warn(cf, place,
-                  "the folder of state_file " + quoted(store.state_file) +
+                  "the folder of state_file " + in_quotes(store.state_file) +
                       " is writable for others, who could bring ended sessions back "
                       "with an old file");
     }
     if (lstat(store.state_file.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
         return conf_error(cf, place,
-                          "state_file " + quoted(store.state_file) + " is not a regular file");
+                          "state_file " + in_quotes(store.state_file) + " is not a regular file");
     }
     return conf_ok();
 }
@@ -381,9 +382,9 @@ char* check_state_files(ngx_conf_t* cf, const MainConf& main) {
         }
         for (const auto& other : main.stores) {
             if (other != store && other->state_file == store->state_file) {
-                return conf_error(
-                    cf, {store->file, store->line},
-                    "state_file " + quoted(store->state_file) + " is given to two session stores");
+                return conf_error(cf, {store->file, store->line},
+                                  "state_file " + in_quotes(store->state_file) +
+                                      " is given to two session stores");
             }
         }
         if (char* rv = check_state_file(cf, *store); rv != conf_ok()) {
