@@ -16,6 +16,11 @@ def _name(common):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
+def _key_identifier(key):
+    """RFC 5280 4.2.1.1 asks for it in every certificate; Python 3.13 refuses those without."""
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+
+
 class Authority:
     def __init__(self, folder, common, parent=None, is_ca=True):
         self.folder = pathlib.Path(folder)
@@ -23,7 +28,7 @@ class Authority:
         self.parent = parent
         self.key = ec.generate_private_key(ec.SECP256R1())
         issuer = parent or self
-        now = datetime.datetime.utcnow()
+        now = datetime.datetime.now(datetime.timezone.utc)
         self.cert = (
             x509.CertificateBuilder()
             .subject_name(_name(common)).issuer_name(_name(issuer.common))
@@ -33,6 +38,7 @@ class Authority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), False)
             .add_extension(x509.KeyUsage(True, False, False, False, False, is_ca, is_ca, False,
                                          False), critical=True)
+            .add_extension(_key_identifier(issuer.key), critical=False)
             .sign(issuer.key, hashes.SHA256()))
         self.file = self.folder / (common.replace(" ", "-") + ".pem")
         self.file.write_bytes(self.cert.public_bytes(serialization.Encoding.PEM))
@@ -41,19 +47,21 @@ class Authority:
               usage=ExtendedKeyUsageOID.SERVER_AUTH, self_signed=False, chain=()):
         """Writes certificate (plus `chain`) and key; returns their paths."""
         key = ec.generate_private_key(ec.SECP256R1())
-        now = datetime.datetime.utcnow()
+        signer = key if self_signed else self.key
+        now = datetime.datetime.now(datetime.timezone.utc)
         builder = (
             x509.CertificateBuilder()
             .subject_name(_name(common)).issuer_name(_name(common if self_signed else self.common))
             .public_key(key.public_key()).serial_number(x509.random_serial_number())
             .not_valid_before(now + start).not_valid_after(now + end)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False))
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .add_extension(_key_identifier(signer), critical=False))
         if dns or ips:
             names = [x509.DNSName(d) for d in dns]
             names += [x509.IPAddress(ipaddress.ip_address(i)) for i in ips]
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        cert = builder.sign(key if self_signed else self.key, hashes.SHA256())
+        cert = builder.sign(signer, hashes.SHA256())
         pem = cert.public_bytes(serialization.Encoding.PEM)
         for authority in chain:
             pem += authority.cert.public_bytes(serialization.Encoding.PEM)
@@ -67,9 +75,10 @@ class Authority:
         return Leaf(cert_file, key_file, cert)
 
     def crl(self, label, revoked):
-        now = datetime.datetime.utcnow()
+        now = datetime.datetime.now(datetime.timezone.utc)
         builder = (x509.CertificateRevocationListBuilder().issuer_name(_name(self.common))
-                   .last_update(now - DAY).next_update(now + DAY))
+                   .last_update(now - DAY).next_update(now + DAY)
+                   .add_extension(_key_identifier(self.key), critical=False))
         for cert in revoked:
             builder = builder.add_revoked_certificate(
                 x509.RevokedCertificateBuilder().serial_number(cert.serial_number)
