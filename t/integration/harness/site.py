@@ -204,7 +204,10 @@ class Site:
     def set_clock(self, seconds):
         """Moves the clock of nginx (needs clock="wall" or, with the monotonic one, "all") and of
         the providers."""
-        (self.folder / "clock").write_text(f"{seconds:+d}")
+        # libfaketime ends a worker that finds the file empty: it is never seen half written.
+        fresh = self.folder / "clock.new"
+        fresh.write_text(f"{seconds:+d}")
+        fresh.replace(self.folder / "clock")
         for idp, _ in self.providers.values():
             idp.offset = seconds
         # A worker reads the clock when it wakes up.
