@@ -38,7 +38,7 @@ class ClaimCompleterTest extends TestCase
         $this->assertEquals(self::CURRENT, array_intersect_key($data, self::CURRENT));
     }
 
-    public function provideNames(): array
+    public static function provideNames(): array
     {
         return [
             [['given_name' => 'A', 'family_name' => 'B', 'name' => 'X Y'], 'A', 'B'],

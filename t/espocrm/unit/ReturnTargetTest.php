@@ -12,7 +12,7 @@ class ReturnTargetTest extends TestCase
         return $callback . (str_contains($callback, '?') ? '&' : '?') . 'return_to=' . rawurlencode($target);
     }
 
-    public function provideGood(): array
+    public static function provideGood(): array
     {
         return [
             ['/'],
@@ -38,7 +38,7 @@ class ReturnTargetTest extends TestCase
         $this->assertSame($target, $chooser->choose(self::wrap(self::wrap($target)), null));
     }
 
-    public function provideBad(): array
+    public static function provideBad(): array
     {
         return [
             [''],

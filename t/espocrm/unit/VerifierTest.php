@@ -68,7 +68,7 @@ class VerifierTest extends TestCase
         $this->verify(AssertionFactory::create(['jti' => 'b']), self::NOW, AssertionFactory::SECRET . ' ');
     }
 
-    public function provideParties(): array
+    public static function provideParties(): array
     {
         return [
             'list' => [AssertionFactory::SITE, ['aud' => ['https://other.example', 'https://crm.example.com']]],
@@ -116,7 +116,7 @@ class VerifierTest extends TestCase
         }
     }
 
-    public function provideMalformed(): array
+    public static function provideMalformed(): array
     {
         $good = AssertionFactory::create();
         [$header, $payload, $signature] = explode('.', $good);
@@ -186,7 +186,7 @@ class VerifierTest extends TestCase
                 "$header.$payload." . AssertionFactory::encode(hash_hmac('sha256', "$header.$payload", '', true))));
     }
 
-    public function provideParty(): array
+    public static function provideParty(): array
     {
         return [
             [Reason::Issuer, ['iss' => null]],
