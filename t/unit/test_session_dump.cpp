@@ -1,5 +1,6 @@
 #include "oidc/session_dump.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include "oidc/session.hpp"
