@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "config/commands.hpp"
+#include "config/nginx_private.hpp"
 #include "oidc/uri.hpp"
 #include "request/request_ctx.hpp"
 
@@ -141,91 +142,11 @@ void lint_unused(ngx_conf_t* cf, const MainConf& main) noexcept {
 
 namespace {
 
-// ngx_http_rewrite_module keeps its types to itself; the first member of its location
-// configuration is the array of script codes, each of which begins with a function that is public.
-// A `return` with a 4xx or 5xx status and no text gives nothing away and is left alone.
-bool answers_by_return(ngx_conf_t* cf, const ngx_http_core_loc_conf_t& location) noexcept {
-    for (ngx_uint_t i = 0; cf->cycle->modules[i] != nullptr; i++) {
-        const ngx_module_t& module = *cf->cycle->modules[i];
-        if (module.type != NGX_HTTP_MODULE || module.name == nullptr ||
-            std::strcmp(module.name, "ngx_http_rewrite_module") != 0) {
-            continue;
-        }
-        const ngx_array_t* codes = *static_cast<ngx_array_t**>(location.loc_conf[module.ctx_index]);
-        if (codes == nullptr || codes->size != 1 || codes->pool != cf->pool) {
-            return false;
-        }
-        const auto* bytes = static_cast<const u_char*>(codes->elts);
-        constexpr std::size_t kReturn = sizeof(ngx_http_script_return_code_t);
-        for (std::size_t at = 0; at + kReturn <= codes->nelts; at += sizeof(uintptr_t)) {
-            ngx_http_script_return_code_t code;
-            std::memcpy(&code, bytes + at, kReturn);
-            if (code.code == ngx_http_script_return_code &&
-                (code.status < 400 || code.text.value.len > 0)) {
-                return true;
-            }
-        }
-        return false;
-    }
-    return false;
-}
-
-// The location's configuration of another module, of which only the first members are known here;
-// null: nginx has no such module.
-const void* foreign_conf(ngx_conf_t* cf, const ngx_http_core_loc_conf_t& location,
-                         const char* name) noexcept {
-    for (ngx_uint_t i = 0; cf->cycle->modules[i] != nullptr; i++) {
-        const ngx_module_t& module = *cf->cycle->modules[i];
-        if (module.type == NGX_HTTP_MODULE && module.name != nullptr &&
-            std::strcmp(module.name, name) == 0) {
-            return location.loc_conf[module.ctx_index];
-        }
-    }
-    return nullptr;
-}
-
-template <class T>
-T first_member(const void* conf) noexcept {
-    return conf == nullptr ? T{} : *static_cast<const T*>(conf);
-}
-
-// ngx_http_access_module begins with its lists of rules, one for each kind of address.
-bool has_access_rules(ngx_conf_t* cf, const ngx_http_core_loc_conf_t& location) noexcept {
-    struct Rules {
-        const ngx_array_t* inet;
-#if (NGX_HAVE_INET6)
-        const ngx_array_t* inet6;
-#endif
-    };
-    const auto rules = first_member<Rules>(foreign_conf(cf, location, "ngx_http_access_module"));
-#if (NGX_HAVE_INET6)
-    if (rules.inet6 != nullptr) {
-        return true;
-    }
-#endif
-    return rules.inet != nullptr;
-}
-
-bool has_auth_basic(ngx_conf_t* cf, const ngx_http_core_loc_conf_t& location) noexcept {
-    struct Settings {
-        const ngx_http_complex_value_t* realm;
-    };
-    const auto* realm =
-        first_member<Settings>(foreign_conf(cf, location, "ngx_http_auth_basic_module")).realm;
-    return realm != nullptr && realm != NGX_CONF_UNSET_PTR &&
-           !(realm->lengths == nullptr && view(realm->value) == "off");
-}
-
-bool has_auth_request(ngx_conf_t* cf, const ngx_http_core_loc_conf_t& location) noexcept {
-    return first_member<ngx_str_t>(foreign_conf(cf, location, "ngx_http_auth_request_module"))
-               .len != 0;
-}
-
-// Somebody has said who may come here. That a user is signed in is not enough: it takes a claim.
+// Somebody has said who may come here, or that cannot be told. That a user is signed in is not
+// enough: it takes a claim.
 bool is_restricted(ngx_conf_t* cf, const ngx_http_core_loc_conf_t& location,
                    const LocConf& conf) noexcept {
-    return has_access_rules(cf, location) || has_auth_basic(cf, location) ||
-           has_auth_request(cf, location) ||
+    return has_access_control(cf, location).value_or(true) ||
            (conf.effective_mode() == Mode::require && !conf.require.empty());
 }
 
@@ -268,7 +189,7 @@ char* lint_location(ngx_conf_t* cf, const MainConf& main, const LocConf& conf) {
                   "\"satisfy any\" in " + location_label(location) +
                       " lets requests through that auth_oidc would refuse");
     }
-    if (location.name.len > 0 && answers_by_return(cf, location)) {
+    if (location.name.len > 0 && answers_by_return(cf, location).value_or(false)) {
         conf_warn(cf, place,
                   "\"return\" in " + location_label(location) +
                       " answers before auth_oidc is asked, what it sends is not "
@@ -281,73 +202,17 @@ char* lint_location(ngx_conf_t* cf, const MainConf& main, const LocConf& conf) {
 
 namespace {
 
-using Location = ngx_http_core_loc_conf_t;
-
-// The steps of ngx_http_core_find_location() for a URI that is known at start.
-struct Match {
-    const Location* location;
-    enum class Kind { none, prefix, final } kind;
-};
-
-Match find_static(const ngx_http_location_tree_node_t* node, std::string_view uri) noexcept {
-    Match best{nullptr, Match::Kind::none};
-    while (node != nullptr) {
-        const std::size_t n = std::min<std::size_t>(uri.size(), node->len);
-        const int rc = n == 0 ? 0 : std::memcmp(uri.data(), node->name, n);
-        if (rc != 0) {
-            node = rc < 0 ? node->left : node->right;
-        } else if (uri.size() > node->len) {
-            if (node->inclusive != nullptr) {
-                best = {node->inclusive, Match::Kind::prefix};
-                node = node->tree;
-                uri.remove_prefix(n);
-            } else {
-                node = node->right;
-            }
-        } else if (uri.size() == node->len) {
-            return node->exact != nullptr ? Match{node->exact, Match::Kind::final}
-                                          : Match{node->inclusive, Match::Kind::prefix};
-        } else {
-            node = node->left;
-        }
-    }
-    return best;
-}
-
-// NOLINTNEXTLINE(misc-no-recursion): as deep as locations are nested
-Match find_location(const Location& parent, std::string_view uri) noexcept {
-    Match match = find_static(parent.static_locations, uri);
-    bool noregex = false;
-    if (match.kind == Match::Kind::prefix) {
-        noregex = match.location->noregex != 0;
-        const Match inner = find_location(*match.location, uri);
-        if (inner.kind != Match::Kind::none) {
-            match = inner;
-        }
-    }
-    if (match.kind == Match::Kind::final || noregex || parent.regex_locations == nullptr) {
-        return match;
-    }
-    ngx_str_t subject = borrow(uri);
-    for (Location** regex = parent.regex_locations; *regex != nullptr; regex++) {
-        if (ngx_regex_exec((*regex)->regex->regex, &subject, nullptr, 0) < 0) {
-            continue;
-        }
-        const Match inner = find_location(**regex, uri);
-        return {inner.kind == Match::Kind::none ? *regex : inner.location, Match::Kind::final};
-    }
-    return match;
-}
-
 char* check_callback_location(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server,
                               const Endpoint& endpoint) {
     const Provider& p = *endpoint.provider;
-    const auto& root =
-        *static_cast<const Location*>(server.ctx->loc_conf[ngx_http_core_module.ctx_index]);
-    const Match match = find_location(root, endpoint.path);
-    const Location& location = match.location != nullptr ? *match.location : root;
+    const auto found = find_location(server, endpoint.path);
+    if (!found.has_value()) {
+        return conf_ok();
+    }
     // The server's own level does not know its loc_conf in older nginx.
-    void** confs = match.location != nullptr ? location.loc_conf : server.ctx->loc_conf;
+    void** confs = *found != nullptr ? (*found)->loc_conf : server.ctx->loc_conf;
+    const auto& location =
+        *static_cast<const ngx_http_core_loc_conf_t*>(confs[ngx_http_core_module.ctx_index]);
     const auto& conf = *static_cast<const LocConf*>(
         static_cast<const LocConfPod*>(confs[ngx_http_auth_oidc_module.ctx_index]));
     const std::string path = "callback path " + in_quotes(endpoint.path) + " of " + label(p);
@@ -403,9 +268,11 @@ namespace {
 
 // A logout must not depend on it, so it is a warning only.
 void check_logout_hook(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, const Provider& p) {
-    const auto& root =
-        *static_cast<const Location*>(server.ctx->loc_conf[ngx_http_core_module.ctx_index]);
-    if (p.logout_hook.empty() || find_location(root, p.logout_hook).kind != Match::Kind::none) {
+    if (p.logout_hook.empty()) {
+        return;
+    }
+    const auto found = find_location(server, p.logout_hook);
+    if (!found.has_value() || *found != nullptr) {
         return;
     }
     conf_warn(cf, place_of(server),
