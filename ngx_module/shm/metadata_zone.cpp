@@ -42,7 +42,7 @@ bool has_slots(std::span<const std::byte> memory) noexcept {
 }
 
 constexpr RegionKind kKind{0x3344544d4344494fULL,  // "OIDCMTD3"
-                           sizeof(Shared) << 32 | sizeof(SharedProvider), has_slots};
+                           std::uint64_t{sizeof(Shared)} << 32 | sizeof(SharedProvider), has_slots};
 
 std::size_t slots_for(std::size_t providers) noexcept {
     return std::bit_ceil(std::max(providers + providers / 2, kMinSlots));

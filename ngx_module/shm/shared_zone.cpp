@@ -138,7 +138,7 @@ std::span<std::byte> keep_region(ngx_shm_zone_t* zone, const RegionKind& kind,
     if (old != nullptr) {
         share_memory(old->memory_, base.memory_, zone->shm.log);
     }
-    return behind_head({start, head.bytes});
+    return behind_head({start, static_cast<std::size_t>(head.bytes)});
 }
 
 ngx_shm_zone_t* running_zone(const ngx_shm_zone_t* zone) noexcept {
