@@ -207,7 +207,7 @@ class Server:
     def workers(self, leaving=False):
         """Of all masters; with those that are shutting down when asked for."""
         return [pid for master in self.masters for pid in pids_below(master)
-                if "nginx: worker process" in (text := title(pid))
+                if "worker process" in (text := title(pid))
                 and (leaving or "shutting down" not in text)]
 
     async def stop(self):

@@ -2,6 +2,7 @@
 no surprises."""
 
 import json
+import re
 import socket
 import ssl
 import time
@@ -32,8 +33,8 @@ class Response:
 
     @property
     def by_nginx(self):
-        """An error page of nginx itself."""
-        return b"<hr><center>nginx" in self.body
+        """An error page of nginx itself, or of Angie."""
+        return re.search(rb"<hr><center>(nginx|Angie)", self.body) is not None
 
     def json(self):
         return json.loads(self.body)
