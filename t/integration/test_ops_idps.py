@@ -22,6 +22,7 @@ from harness.nginx import ROOT, Nginx
 from harness.outcome import passes
 from harness.ports import free_port
 from harness.site import Site, query_of
+from harness.vhost import for_this_nginx
 from real_provider import NpmProvider
 
 OPS = ROOT / "ops"
@@ -249,6 +250,7 @@ def test_keycloak_realm():
 def nginx_test(folder, site, secrets):
     """nginx -t on a site file, with free ports and the secrets that it names in `folder`."""
     folder = pathlib.Path(folder)
+    site = for_this_nginx(site)
     (folder / "espocrm").symlink_to(OPS / "nginx" / "espocrm")
     for path, value in secrets.items():
         file = folder / path.strip("/").replace("/", "_")

@@ -1,6 +1,7 @@
 """Runs the real nginx with the built module."""
 
 import ctypes
+import functools
 import os
 import pathlib
 import re
@@ -8,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -62,6 +64,22 @@ http {{
 {http}
 }}
 """
+
+
+@functools.cache
+def has_http2_directive():
+    """nginx 1.25.1 and later, which warn about `listen ... http2`."""
+    with tempfile.TemporaryDirectory() as folder:
+        conf = pathlib.Path(folder) / "nginx.conf"
+        conf.write_text("pid nginx.pid; events {} http { http2 on; }")
+        done = subprocess.run([BINARY, "-t", "-p", folder, "-e", "stderr", "-c", str(conf)],
+                              capture_output=True, text=True, timeout=60, check=False)
+    return 'unknown directive "http2"' not in done.stderr
+
+
+def http2_listen(address):
+    return f"listen {address} ssl; http2 on;" if has_http2_directive() \
+        else f"listen {address} ssl http2;"
 
 
 FAKETIME = pathlib.Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")

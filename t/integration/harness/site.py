@@ -15,7 +15,7 @@ from . import invariants
 from .backend import Backend
 from .client import Browser, Connection
 from .idp import Idp
-from .nginx import FAKETIME, SANITIZE, SLOW, Nginx
+from .nginx import FAKETIME, SANITIZE, SLOW, Nginx, http2_listen
 from .ports import free_port
 from .stores import in_this_store, store_block
 
@@ -146,7 +146,8 @@ class Site:
 @FCGI_PARAMS@        }
 """.replace("@ROOT@", p["root"]) if p["default_locations"] else ""
         base = "oidc_base_url @ORIGIN@;" if p["base_url"] is True else p["base_url"] or ""
-        listen = p["listen"] or f"listen 127.0.0.1:@PORT@{' ssl http2' if self.tls else ''};"
+        listen = p["listen"] or (http2_listen("127.0.0.1:@PORT@") if self.tls
+                                 else "listen 127.0.0.1:@PORT@;")
         server = f"""\
     server {{
         {listen}

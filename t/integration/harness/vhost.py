@@ -5,7 +5,7 @@ import html
 import re
 import shutil
 
-from .nginx import ROOT
+from .nginx import ROOT, has_http2_directive
 from .site import Site
 
 OPS = ROOT / "ops"
@@ -19,6 +19,15 @@ def substitute(text, pairs):
         text, count = re.subn(pattern, lambda _, v=value: v, text, flags=re.M)
         assert count, f"{pattern} is not in the site file"
     return text
+
+
+def for_this_nginx(text):
+    """A site file of ops/ with the lines for HTTP/2 that its comment names for this version."""
+    if not has_http2_directive():
+        return text
+    return substitute(text, [(r"^ *listen +443 ssl http2;\n", ""),
+                             (r"# listen +443 ssl;$", "listen 443 ssl;"),
+                             (r"# http2 +on;$", "http2 on;")])
 
 
 class VhostSite(Site):
@@ -60,7 +69,7 @@ class VhostSite(Site):
 
     def render(self, **_changes):
         root = self.install()
-        text = (OPS / "nginx" / f"site-{self.variant}.conf.example").read_text()
+        text = for_this_nginx((OPS / "nginx" / f"site-{self.variant}.conf.example").read_text())
         backend = self.backend.fcgi_port if self.variant == "fpm" else self.backend.port
         transport = "insecure_http on;" if self.idp.leaf is None else \
             f"ssl_trusted_certificate {self.lab.pki.ca.file};"
@@ -71,7 +80,7 @@ class VhostSite(Site):
             (r"/etc/nginx/secrets/espocrm-client", str(self.folder / "secret")),
             (r"/etc/nginx/secrets/espocrm-assertion", str(self.folder / "assertion")),
             (r"listen +80;", f"listen 127.0.0.1:{self.port2};"),
-            (r"listen +443 ssl http2;", f"listen 127.0.0.1:{self.port} ssl http2;"),
+            (r"listen +443 ssl", f"listen 127.0.0.1:{self.port} ssl"),
             (r"crm\.example\.com;", f"{self.host};"),
             (r"ssl_certificate +\S+;", f"ssl_certificate {self.lab.pki.site.cert_file};"),
             (r"ssl_certificate_key +\S+;", f"ssl_certificate_key {self.lab.pki.site.key_file};"),
