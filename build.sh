@@ -152,7 +152,7 @@ build_module() {
         source=$NGINX_SRC
         obj=$out/nginx-src-$(printf %s "$NGINX_SRC" | cksum | cut -d' ' -f1)
         targets="binary modules"
-        NGINX_BIN=${NGINX_BIN:-$obj/nginx}
+        NGINX_BIN=${NGINX_BIN:-$obj/$([ -e "$source/src/core/angie.h" ] && echo angie || echo nginx)}
     fi
     mkdir -p "$out"
     # Configured again only when something changed that the Makefile does not follow.
