@@ -8,8 +8,10 @@
 #include "config/commands.hpp"
 #include "oidc/crypto.hpp"
 #include "oidc/key_ring.hpp"
-#include "provider/metadata_cache.hpp"
 #include "request/request_ctx.hpp"
+#include "shm/counters_zone.hpp"
+#include "shm/login_zone.hpp"
+#include "shm/metadata_zone.hpp"
 #include "stores/cookie_store.hpp"
 #include "stores/memory_store.hpp"
 #include "stores/redis_store.hpp"
@@ -60,6 +62,11 @@ MainConf* cycle_main_conf(ngx_cycle_t* cycle) noexcept {
     auto* conf = static_cast<MainConf*>(
         ngx_http_cycle_get_module_main_conf(cycle, ngx_http_auth_oidc_module));
     return conf != nullptr && in_use(*conf) ? conf : nullptr;
+}
+
+MainConf* running_main_conf() noexcept {
+    // nginx's own variable is volatile, for signals.
+    return cycle_main_conf(const_cast<ngx_cycle_t*>(ngx_cycle));
 }
 
 Provider* MainConf::find_provider(std::string_view name) const noexcept {
@@ -466,7 +473,10 @@ char* finish_configuration(ngx_conf_t* cf) {
 
     if (in_use(main)) {
         main.metadata_zone = MetadataZone::add(cf, main);
-        if (main.metadata_zone == nullptr) {
+        main.login_zone = LoginZone::add(cf);
+        main.counters_zone = CountersZone::add(cf);
+        if (main.metadata_zone == nullptr || main.login_zone == nullptr ||
+            main.counters_zone == nullptr) {
             return conf_fail();
         }
     }

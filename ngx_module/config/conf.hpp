@@ -18,7 +18,6 @@
 namespace oidc::ngx {
 
 class SessionStore;  // session_store.hpp
-class MetadataZone;  // metadata_cache.hpp
 
 inline constexpr in_port_t kRedisPort = 6379;
 
@@ -143,7 +142,10 @@ struct MainConf {
     std::unique_ptr<Assertion> assertion;
     // What is forwarded where no auth_oidc_header was given.
     std::vector<HeaderRule> default_header_rules;
-    ngx_shm_zone_t* metadata_zone = nullptr;  // data: MetadataZone*
+    // Set when there are providers or some server uses the module.
+    ngx_shm_zone_t* metadata_zone = nullptr;  // MetadataZone
+    ngx_shm_zone_t* login_zone = nullptr;     // LoginZone
+    ngx_shm_zone_t* counters_zone = nullptr;  // CountersZone
 
     // Folded names of all headers that any location sets, and the default ones; the prefix
     // "x-oidc-" is always reserved.
@@ -235,7 +237,8 @@ struct LocConf : LocConfPod {
 MainConf& main_conf(ngx_http_request_t* r) noexcept;
 SrvConf& srv_conf(ngx_http_request_t* r) noexcept;
 LocConf& loc_conf(ngx_http_request_t* r) noexcept;
-// The running cycle's configuration, null without an http block or providers.
+// A cycle's configuration, and the running one's; null without an http block or providers.
 MainConf* cycle_main_conf(ngx_cycle_t* cycle) noexcept;
+MainConf* running_main_conf() noexcept;
 
 }  // namespace oidc::ngx

@@ -12,7 +12,7 @@
 #include "base/worker_event.hpp"
 #include "http/curl_transfer.hpp"
 #include "oidc/ptr.hpp"
-#include "provider/metadata_cache.hpp"
+#include "shm/counters_zone.hpp"
 #include "shm/shared_zone.hpp"
 
 namespace oidc::ngx {
@@ -318,7 +318,7 @@ void Loop::end(LiveMap::iterator it, CURLcode code) noexcept {
 }
 
 void Loop::count(const Live& live, const HttpOutcome& outcome, long connects) {
-    MetadataZone* zone = MetadataZone::running();
+    CountersZone* zone = CountersZone::running();
     if (zone == nullptr) {
         return;
     }

@@ -8,7 +8,8 @@
 #include "base/worker_event.hpp"
 #include "oidc/ptr.hpp"
 #include "provider/provider_documents.hpp"
-#include "shm/shared_zone.hpp"
+#include "shm/login_zone.hpp"
+#include "shm/metadata_zone.hpp"
 
 namespace oidc::ngx {
 
@@ -54,9 +55,9 @@ class Cache final : public MetadataCache {
 
 Cache* g_cache = nullptr;
 
-std::unique_ptr<Aead> make_pending_aead(MetadataZone& zone) {
+std::unique_ptr<Aead> make_pending_aead(LoginZone& logins) {
     AeadKey shared_key;
-    zone.read_key(shared_key);
+    logins.read_key(shared_key);
     auto key = derive_key(shared_key, "oidc pending login");
     cleanse(shared_key.data(), shared_key.size());
     if (!key) {
@@ -69,8 +70,8 @@ std::unique_ptr<Aead> make_pending_aead(MetadataZone& zone) {
 
 Cache::Cache(ngx_cycle_t* cycle, MainConf& conf)
     : log_(cycle->log), tick_(this, on_tick, cycle->log) {
-    auto& zone = *static_cast<MetadataZone*>(conf.metadata_zone->data);
-    aead_ = make_pending_aead(zone);
+    aead_ = make_pending_aead(*LoginZone::of(*conf.login_zone));
+    MetadataZone& zone = MetadataZone::of(*conf.metadata_zone);
     for (const auto& provider : conf.providers) {
         documents_.push_back(std::make_unique<ProviderDocuments>(
             *provider, zone.slot(*provider), log_,

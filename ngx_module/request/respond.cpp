@@ -5,6 +5,7 @@
 #include "oidc/encode.hpp"
 #include "oidc/page.hpp"
 #include "request/request_view.hpp"
+#include "shm/counters_zone.hpp"
 
 namespace oidc::ngx {
 namespace {
@@ -112,10 +113,6 @@ bool make_reference(ngx_http_request_t* r, RequestContext& ctx) {
 }
 
 }  // namespace
-
-MetadataZone& metadata_zone(ngx_http_request_t* r) noexcept {
-    return *static_cast<MetadataZone*>(main_conf(r).metadata_zone->data);
-}
 
 ngx_table_elt_t* push_header(ngx_http_request_t* r, std::string_view name,
                              std::string_view value) noexcept {
@@ -229,10 +226,10 @@ ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* pro
     }
     log_refusal(r->connection->log, ctx.task == RequestContext::Task::logout ? "logout" : "login",
                 provider != nullptr ? provider->config.name : "", error, view(ctx.reference));
-    metadata_zone(r).count_refusal(error.reason);
+    counters(r).count_refusal(error.reason);
     if (ctx.task != RequestContext::Task::logout && ctx.task != RequestContext::Task::backchannel &&
         error.reason != Reason::not_permitted) {
-        metadata_zone(r).count_refused_login();
+        counters(r).count_refused_login();
     }
     ctx.error_code = info.code.data();
     const bool others_may_grant =

@@ -36,7 +36,4 @@ ngx_int_t send_redirect(ngx_http_request_t* r, int status, std::string_view loca
 // 425, for requests that must not be replayed.
 ngx_int_t send_too_early(ngx_http_request_t* r);
 
-// The zone of counters and used states.
-MetadataZone& metadata_zone(ngx_http_request_t* r) noexcept;
-
 }  // namespace oidc::ngx

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "base/ports_ngx.hpp"
+#include "config/conf.hpp"
 
 namespace oidc::ngx {
 
@@ -85,6 +86,11 @@ LoginZone* LoginZone::find_zone(const volatile ngx_cycle_t* cycle) noexcept {
     return out;
 }
 
+LoginZone* LoginZone::running() noexcept {
+    const MainConf* conf = running_main_conf();
+    return conf == nullptr || conf->login_zone == nullptr ? nullptr : of(*conf->login_zone);
+}
+
 std::span<std::byte> LoginZone::used_states() const noexcept {
     return {reinterpret_cast<std::byte*>(shared_) + kOnceOffset, kOnceBytes};
 }
@@ -92,6 +98,15 @@ std::span<std::byte> LoginZone::used_states() const noexcept {
 void LoginZone::read_key(AeadKey& out) noexcept {
     ZoneLock lock(shpool_);
     out = shared_->key;
+}
+
+bool LoginZone::use_state(std::string_view state, Seconds expires, Seconds now) noexcept {
+    Digest digest{};
+    Sha256* sha256 = worker_sha256();
+    if (sha256 == nullptr || !sha256->digest(as_bytes(state), digest)) {
+        return false;
+    }
+    return use_once(digest, expires, now);
 }
 
 bool LoginZone::use_once(const Digest& digest, Seconds expires, Seconds now) noexcept {

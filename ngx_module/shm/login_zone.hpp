@@ -22,10 +22,13 @@ class LoginZone : private ZoneBase {
     static LoginZone* of(const ngx_shm_zone_t& zone) noexcept;
     // The zone of a configuration; null: it has none.
     static LoginZone* find_zone(const volatile ngx_cycle_t* cycle) noexcept;
+    // The zone of the running configuration; null without one.
+    static LoginZone* running() noexcept;
 
     // Copies the random key that all workers share.
     void read_key(AeadKey& out) noexcept;
-    // True the first time.
+    // True the first time a state is used, or the digest of another value.
+    bool use_state(std::string_view state, Seconds expires, Seconds now) noexcept;
     bool use_once(const Digest& digest, Seconds expires, Seconds now) noexcept;
 
     // Calls use(table) under the lock.

@@ -1,16 +1,12 @@
-// The shared half of what is known of the providers: layout of the zone, counters.
+#include "shm/metadata_zone.hpp"
+
 #include <algorithm>
-#include <atomic>
 #include <bit>
+#include <cstring>
 #include <new>
 #include <vector>
 
-#include "base/ports_ngx.hpp"
-#include "oidc/ptr.hpp"
-#include "provider/metadata_cache.hpp"
-#include "shm/login_zone.hpp"
-#include "shm/metadata_slot.hpp"
-#include "shm/shared_zone.hpp"
+#include "oidc/crypto.hpp"
 
 namespace oidc::ngx {
 
@@ -18,7 +14,6 @@ namespace oidc::ngx {
 // taken over, so everything in it is plain data.
 struct MetadataZone::Shared {
     std::uint64_t slots;
-    Counters counters;
 };
 
 namespace {
@@ -50,26 +45,6 @@ std::size_t slots_for(std::size_t providers) noexcept {
 
 SharedProvider* slots(Shared* shared) noexcept {
     return reinterpret_cast<SharedProvider*>(reinterpret_cast<std::byte*>(shared) + kSlotsOffset);
-}
-
-void count(std::uint64_t& counter, std::uint64_t by = 1) noexcept {
-    std::atomic_ref<std::uint64_t>(counter).fetch_add(by, std::memory_order_relaxed);
-}
-
-template <class E>
-void count_of(std::uint64_t (&counters)[kCountOf<E>], E which) noexcept {
-    if (which < E::count_) {
-        count(counters[index_of(which)]);
-    }
-}
-
-// Word by word, each as it is at that moment.
-void read_words(Counters& from, Counters& to) noexcept {
-    auto* source = reinterpret_cast<std::uint64_t*>(&from);
-    auto* target = reinterpret_cast<std::uint64_t*>(&to);
-    for (std::size_t i = 0; i < sizeof(Counters) / sizeof(std::uint64_t); ++i) {
-        target[i] = std::atomic_ref<std::uint64_t>(source[i]).load(std::memory_order_relaxed);
-    }
 }
 
 // Everything that decides what the documents are and how far they are to be trusted: after a change
@@ -108,12 +83,11 @@ bool is_free(const SharedProvider& slot) noexcept {
 // Gives every provider of the configuration its slot. When none is free any more, those go that no
 // provider of it has: workers of another configuration see that theirs is gone. Precondition: the
 // lock is held, or nobody else has the zone yet.
-ngx_int_t assign_slots(MetadataZone& zone, ngx_log_t* log) {
+ngx_int_t assign_slots(Shared* shared, const MainConf& conf, ngx_log_t* log) {
     std::vector<Digest> ids;
-    for (const auto& provider : zone.conf_->providers) {
+    for (const auto& provider : conf.providers) {
         ids.push_back(slot_id(*provider));
     }
-    Shared* shared = zone.shared_;
     SharedProvider* const first = slots(shared);
     SharedProvider* const end = first + shared->slots;
     for (const Digest& id : ids) {
@@ -135,14 +109,10 @@ ngx_int_t assign_slots(MetadataZone& zone, ngx_log_t* log) {
     return NGX_OK;
 }
 
-// A reload with a far larger number of providers gets another zone: the counters and the documents
-// of the providers that stay move over.
-void inherit(MetadataZone& zone, MetadataZone& old) {
-    ZoneLock lock(old.shpool_);
-    Shared* from = old.shared_;
-    Shared* to = zone.shared_;
-    read_words(from->counters, to->counters);
-    for (const auto& provider : zone.conf_->providers) {
+// A reload with a far larger number of providers gets another zone: the documents of the providers
+// that stay move over. Precondition: the lock of `from` is held.
+void move_documents(Shared* from, Shared* to, const MainConf& conf) {
+    for (const auto& provider : conf.providers) {
         const Digest id = slot_id(*provider);
         const SharedProvider* source = find_slot(from, id);
         SharedProvider* target = find_slot(to, id);
@@ -162,11 +132,19 @@ void inherit(MetadataZone& zone, MetadataZone& old) {
     }
 }
 
-MetadataZone& from_base(void* data) noexcept {
-    return *static_cast<MetadataZone*>(static_cast<ZoneBase*>(data));
-}
+}  // namespace
 
-ngx_int_t init_fresh(ngx_shm_zone_t* zone, MetadataZone& self, std::span<std::byte> memory) {
+struct MetadataZoneInit {
+    static MetadataZone& from_base(void* data) noexcept {
+        return *static_cast<MetadataZone*>(static_cast<ZoneBase*>(data));
+    }
+    static ngx_int_t init(ngx_shm_zone_t* zone, void* data) noexcept;
+    static ngx_int_t init_fresh(ngx_shm_zone_t* zone, MetadataZone& self,
+                                std::span<std::byte> memory);
+};
+
+ngx_int_t MetadataZoneInit::init_fresh(ngx_shm_zone_t* zone, MetadataZone& self,
+                                       std::span<std::byte> memory) {
     const std::size_t count = slots_for(self.conf_->providers.size());
     if (memory.size() < kSlotsOffset + count * sizeof(SharedProvider)) {
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0, "oidc: no memory for the metadata zone");
@@ -174,17 +152,19 @@ ngx_int_t init_fresh(ngx_shm_zone_t* zone, MetadataZone& self, std::span<std::by
     }
     self.shared_ = new (memory.data()) Shared{};
     self.shared_->slots = count;
-    if (assign_slots(self, zone->shm.log) != NGX_OK) {
+    if (assign_slots(self.shared_, *self.conf_, zone->shm.log) != NGX_OK) {
         return NGX_ERROR;
     }
-    ngx_shm_zone_t* old = running_zone(zone);
-    if (old != nullptr && old->tag == zone->tag) {
-        inherit(self, from_base(old->data));
+    const ngx_shm_zone_t* running = running_zone(zone);
+    if (running != nullptr && running->tag == zone->tag) {
+        const MetadataZone& old = from_base(running->data);
+        ZoneLock lock(old.shpool_);
+        move_documents(old.shared_, self.shared_, *self.conf_);
     }
     return NGX_OK;
 }
 
-ngx_int_t init_zone(ngx_shm_zone_t* zone, void* data) noexcept try {
+ngx_int_t MetadataZoneInit::init(ngx_shm_zone_t* zone, void* data) noexcept try {
     auto& self = from_base(zone->data);
     std::span<std::byte> memory;
     if (data == nullptr && !zone->shm.exists) {
@@ -203,33 +183,26 @@ ngx_int_t init_zone(ngx_shm_zone_t* zone, void* data) noexcept try {
     }
     self.shared_ = reinterpret_cast<Shared*>(memory.data());
     ZoneLock lock(self.shpool_);
-    return assign_slots(self, zone->shm.log);
+    return assign_slots(self.shared_, *self.conf_, zone->shm.log);
 } catch (...) {
     ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0, "oidc: the metadata zone cannot be set up");
     return NGX_ERROR;
 }
 
-}  // namespace
-
-ngx_shm_zone_t* MetadataZone::add(ngx_conf_t* cf, MainConf& conf) noexcept {
-    ngx_shm_zone_t* logins = LoginZone::add(cf);
+ngx_shm_zone_t* MetadataZone::add(ngx_conf_t* cf, const MainConf& conf) noexcept {
     void* memory = ngx_palloc(cf->pool, sizeof(MetadataZone));
-    if (logins == nullptr || memory == nullptr) {
+    if (memory == nullptr) {
         return nullptr;
     }
     auto* self = new (memory) MetadataZone();
-    self->logins_ = LoginZone::of(*logins);
     self->conf_ = &conf;
     const std::size_t size = kZoneBase + slots_for(conf.providers.size()) * kZonePerProvider;
-    return add_zone(cf, "oidc_metadata", size, self, init_zone, "the zone name is reserved:");
+    return add_zone(cf, "oidc_metadata", size, self, MetadataZoneInit::init,
+                    "the zone name is reserved:");
 }
 
-MetadataZone* MetadataZone::running() noexcept {
-    // nginx's own variable is volatile, for signals.
-    const MainConf* conf = cycle_main_conf(const_cast<ngx_cycle_t*>(ngx_cycle));
-    return conf == nullptr || conf->metadata_zone == nullptr
-               ? nullptr
-               : &from_base(conf->metadata_zone->data);
+MetadataZone& MetadataZone::of(const ngx_shm_zone_t& zone) noexcept {
+    return MetadataZoneInit::from_base(zone.data);
 }
 
 ProviderSlot MetadataZone::slot(const Provider& provider) noexcept try {
@@ -238,92 +211,6 @@ ProviderSlot MetadataZone::slot(const Provider& provider) noexcept try {
     return ProviderSlot(shpool_, find_slot(shared_, id), id);
 } catch (...) {
     return {};
-}
-
-void MetadataZone::read_key(AeadKey& out) noexcept {
-    logins_->read_key(out);
-}
-
-void MetadataZone::count_login() noexcept {
-    count(shared_->counters.logins);
-}
-
-void MetadataZone::count_refused_login() noexcept {
-    count(shared_->counters.refused_logins);
-}
-
-void MetadataZone::count_challenge() noexcept {
-    count(shared_->counters.challenges);
-}
-
-void MetadataZone::count_redirect() noexcept {
-    count(shared_->counters.redirects);
-}
-
-void MetadataZone::count_refusal(Reason reason) noexcept {
-    count_of(shared_->counters.refusals, reason);
-}
-
-void MetadataZone::count_logout(LogoutKind kind) noexcept {
-    count_of(shared_->counters.logouts, kind);
-}
-
-void MetadataZone::count_refresh(RefreshResult result) noexcept {
-    count_of(shared_->counters.refreshes, result);
-}
-
-void MetadataZone::count_request(IdpEndpoint endpoint, std::optional<std::uint64_t> microseconds,
-                                 std::optional<IdpFailure> failure,
-                                 std::uint64_t connections) noexcept {
-    if (endpoint >= IdpEndpoint::count_) {
-        return;
-    }
-    Counters::Idp& idp = shared_->counters.idp[index_of(endpoint)];
-    if (microseconds) {
-        count(idp.microseconds, *microseconds);
-        count(idp.buckets[latency_bucket(*microseconds)]);
-    }
-    if (failure) {
-        count_of(idp.failures, *failure);
-    }
-    if (connections != 0) {
-        count(shared_->counters.idp_connections, connections);
-    }
-}
-
-void MetadataZone::count_store_answer(std::uint64_t microseconds) noexcept {
-    Counters::Store& store = shared_->counters.store;
-    count(store.microseconds, microseconds);
-    count(store.buckets[store_bucket(microseconds)]);
-}
-
-void MetadataZone::count_store_failure(StoreFailure failure) noexcept {
-    count_of(shared_->counters.store.failures, failure);
-}
-
-void MetadataZone::count_store_connection() noexcept {
-    count(shared_->counters.store.connections);
-}
-
-void MetadataZone::count_store_failover() noexcept {
-    count(shared_->counters.store.failovers);
-}
-
-void MetadataZone::read_counters(Counters& out) noexcept {
-    read_words(shared_->counters, out);
-}
-
-bool MetadataZone::use_state(std::string_view state, Seconds expires, Seconds now) noexcept {
-    Digest digest{};
-    Sha256* sha256 = worker_sha256();
-    if (sha256 == nullptr || !sha256->digest(as_bytes(state), digest)) {
-        return false;
-    }
-    return use_once(digest, expires, now);
-}
-
-bool MetadataZone::use_once(const Digest& digest, Seconds expires, Seconds now) noexcept {
-    return logins_->use_once(digest, expires, now);
 }
 
 }  // namespace oidc::ngx

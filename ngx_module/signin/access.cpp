@@ -1,5 +1,6 @@
 // Who may pass. The authenticated path is decide() and admit(): cookie, hash, look-up, headers.
 #include "signin/access.hpp"
+#include "shm/counters_zone.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -356,7 +357,7 @@ ngx_int_t challenge(ngx_http_request_t* r, RequestContext& ctx, Provider& provid
         ctx.late_challenge = true;
         return NGX_HTTP_UNAUTHORIZED;
     }
-    metadata_zone(r).count_challenge();
+    counters(r).count_challenge();
     RequestFacts facts = request_facts(r);
     facts.get = facts.get || facts.head;  // the same decision for both
     if (should_redirect(static_cast<Unauthorized>(loc_conf(r).unauthorized), facts)) {

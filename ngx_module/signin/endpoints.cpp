@@ -9,6 +9,7 @@
 #include "request/cookies_in.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
+#include "shm/login_zone.hpp"
 #include "signin/access.hpp"
 #include "signin/login.hpp"
 
@@ -149,7 +150,7 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
                  "pre_auth_timeout"),
             unmet);
     }
-    if (!metadata_zone(r).use_state(login->state, expires, now)) {
+    if (!LoginZone::of(*main_conf(r).login_zone)->use_state(login->state, expires, now)) {
         return stale(r, ctx, provider,
                      fail(Reason::state_replayed, "the state has been used before"), unmet);
     }

@@ -4,6 +4,7 @@
 #include "request/cookies_in.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
+#include "shm/counters_zone.hpp"
 #include "signin/access.hpp"
 #include "signin/login.hpp"
 #include "signin/upgraded.hpp"
@@ -78,7 +79,7 @@ bool add_cookies(ngx_http_request_t* r, const RequestContext& ctx) noexcept {
 // The 401 on which all access modules agreed becomes a redirect or our JSON.
 ngx_int_t answer_late(ngx_http_request_t* r, RequestContext& ctx) {
     ctx.late_challenge = false;
-    metadata_zone(r).count_challenge();
+    counters(r).count_challenge();
     Provider& provider = *ctx.provider;
     RequestFacts facts = request_facts(r);
     facts.get = facts.get || facts.head;

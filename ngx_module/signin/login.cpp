@@ -11,6 +11,7 @@
 #include "request/request_task.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
+#include "shm/counters_zone.hpp"
 #include "signin/access.hpp"
 #include "signin/logout.hpp"
 #include "signin/upgraded.hpp"
@@ -88,7 +89,7 @@ void expire_clear_cookies(RequestContext& ctx, bool https) {
 }
 
 Respond login_answer(ngx_http_request_t* r, RequestContext& ctx, const StartLogin& step) {
-    metadata_zone(r).count_redirect();
+    counters(r).count_redirect();
     const ProviderConfig& config = ctx.provider->config;
     const bool https = public_https(r, ctx.provider);
     Respond answer = config.preserve_fragment && r->method == NGX_HTTP_GET
@@ -149,7 +150,7 @@ ngx_int_t forward_callback(ngx_http_request_t* r, RequestContext& ctx, const Log
 }
 
 ngx_int_t logged_in(ngx_http_request_t* r, RequestContext& ctx, const LoggedIn& done) {
-    metadata_zone(r).count_login();
+    counters(r).count_login();
     look_at_upgraded();  // those of the session that this one replaces, or of the limit
     log_limit(r, ctx, done.record);
     set_session_cookie(r, ctx, done);

@@ -1,5 +1,6 @@
 // Logout through the browser that asks for it (RP-Initiated Logout 1.0).
 #include "signin/logout.hpp"
+#include "shm/counters_zone.hpp"
 
 #include "oidc/logout.hpp"
 #include "oidc/page.hpp"
@@ -30,8 +31,8 @@ ngx_int_t leave(ngx_http_request_t* r, RequestContext& ctx, const Provider& prov
                 std::string_view end_session_endpoint) {
     const ProviderConfig& config = provider.config;
     if (!ctx.ended_session.provider().empty()) {
-        metadata_zone(r).count_logout(end_session_endpoint.empty() ? LogoutKind::local
-                                                                   : LogoutKind::rp_initiated);
+        counters(r).count_logout(end_session_endpoint.empty() ? LogoutKind::local
+                                                              : LogoutKind::rp_initiated);
     }
     const int status = r->method == NGX_HTTP_POST ? NGX_HTTP_SEE_OTHER : NGX_HTTP_MOVED_TEMPORARILY;
     const std::string landing = config.post_logout_uri.starts_with('/')

@@ -10,6 +10,7 @@
 #include "request/request_task.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
+#include "shm/counters_zone.hpp"
 #include "signin/access.hpp"
 #include "signin/login.hpp"
 #include "signin/logout.hpp"
@@ -37,7 +38,7 @@ std::string named_sid(ngx_http_request_t* r, const Provider& provider) {
 ngx_int_t method_not_allowed(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
                              const char* detail, const char* allow) {
     const Error error = fail(Reason::callback_method, detail);
-    metadata_zone(r).count_refusal(error.reason);
+    counters(r).count_refusal(error.reason);
     ctx.error_code = reason_info(error.reason).code.data();
     log_refusal(r->connection->log, "logout", provider.config.name, error, "-");
     Respond respond = backchannel_refusal(error);
@@ -130,7 +131,7 @@ bool ended_any(const RequestContext& ctx) noexcept {
 
 ngx_int_t accept_backchannel(ngx_http_request_t* r, RequestContext& ctx) {
     look_at_upgraded();
-    metadata_zone(r).count_logout(LogoutKind::backchannel);
+    counters(r).count_logout(LogoutKind::backchannel);
     const std::string count =
         ctx.ended.counted ? std::to_string(ctx.ended.sessions) + " sessions" : "the sessions";
     NgxLog(r->connection->log)
@@ -167,7 +168,7 @@ ngx_int_t handle_frontchannel(ngx_http_request_t* r, RequestContext& ctx, Provid
         }
         return with_logout_hook(r, ctx, provider, [r, &ctx, &provider] {
             return end_sessions(r, ctx, provider, [r, &ctx, &provider] {
-                metadata_zone(r).count_logout(LogoutKind::frontchannel);
+                counters(r).count_logout(LogoutKind::frontchannel);
                 expire_cookies(r, ctx, provider);
                 return send_respond(r, frontchannel_page());
             });
@@ -185,7 +186,7 @@ ngx_int_t handle_frontchannel(ngx_http_request_t* r, RequestContext& ctx, Provid
                           }
                           look_at_upgraded();
                           if (ended_any(ctx)) {
-                              metadata_zone(r).count_logout(LogoutKind::frontchannel);
+                              counters(r).count_logout(LogoutKind::frontchannel);
                           }
                           return send_respond(r, frontchannel_page());
                       });
@@ -224,7 +225,7 @@ ngx_int_t handle_backchannel(ngx_http_request_t* r, RequestContext& ctx, Provide
 
 ngx_int_t refuse_backchannel(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
                              const Error& error) {
-    metadata_zone(r).count_refusal(error.reason);
+    counters(r).count_refusal(error.reason);
     ctx.error_code = reason_info(error.reason).code.data();
     log_refusal(r->connection->log, "logout", provider.config.name, error, "-");
     return send_respond(r, backchannel_refusal(error));

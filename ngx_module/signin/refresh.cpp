@@ -5,6 +5,7 @@
 #include "oidc/refresh_flow.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
+#include "shm/counters_zone.hpp"
 #include "stores/session_store.hpp"
 
 namespace oidc::ngx {
@@ -18,11 +19,11 @@ class Worker;
 
 // One refresh under way. It lives until it ends, whatever becomes of the request that began it.
 struct Refresh {
-    Refresh(Worker& worker, Provider& provider, MetadataZone& zone, const Digest& key,
+    Refresh(Worker& worker, Provider& provider, CountersZone& counters, const Digest& key,
             const Digest& binding, const SessionView& session)
         : worker(worker),
           provider(provider),
-          zone(zone),
+          counters(counters),
           key(key),
           binding(binding),
           ports(ngx_cycle->log),
@@ -30,7 +31,7 @@ struct Refresh {
 
     Worker& worker;
     Provider& provider;
-    MetadataZone& zone;
+    CountersZone& counters;
     Digest key;
     Digest binding;
     FlowPorts ports;
@@ -82,8 +83,8 @@ std::string line_of(const Refresh& refresh, const char* what, const Error& error
 void replace(const Refresh& refresh, const Secret& record, Seconds not_before,
              RefreshResult result) {
     SessionStore& store = refresh.provider.store->sessions();
-    const auto written = [&provider = refresh.provider, &zone = refresh.zone, key = refresh.key,
-                          binding = refresh.binding, not_before,
+    const auto written = [&provider = refresh.provider, &counters = refresh.counters,
+                          key = refresh.key, binding = refresh.binding, not_before,
                           result](const Result<RecordTable::Update>& done) {
         const bool kept =
             done && *done != RecordTable::Update::full && *done != RecordTable::Update::too_large;
@@ -95,7 +96,7 @@ void replace(const Refresh& refresh, const Secret& record, Seconds not_before,
         }
         provider.store->sessions().release(provider, key, binding,
                                            kept ? not_before : ngx_time() + kAfterRefusal);
-        zone.count_refresh(kept ? result : RefreshResult::postponed);
+        counters.count_refresh(kept ? result : RefreshResult::postponed);
     };
     store.update(refresh.provider, refresh.key, refresh.binding, record.clone(), written);
 }
@@ -110,7 +111,7 @@ void settle(const Refresh& refresh, const Step& step) {
         log.write(LogLevel::warn, line_of(refresh, "failed for now", later->error));
         replace(refresh, later->record, later->next_try, RefreshResult::postponed);
     } else if (const auto* over = std::get_if<RefreshEnded>(&step)) {
-        refresh.zone.count_refresh(RefreshResult::ended);
+        refresh.counters.count_refresh(RefreshResult::ended);
         log.write(LogLevel::notice, line_of(refresh, "ended it", over->error));
         store.erase(refresh.provider, {refresh.key},
                     [&provider = refresh.provider](const Result<Unit>& erased) {
@@ -124,7 +125,7 @@ void settle(const Refresh& refresh, const Step& step) {
                     });
     } else if (const auto* refused = std::get_if<Refuse>(&step)) {
         store.release(refresh.provider, refresh.key, refresh.binding, ngx_time() + kAfterRefusal);
-        refresh.zone.count_refresh(RefreshResult::postponed);
+        refresh.counters.count_refresh(RefreshResult::postponed);
         log.write(LogLevel::error, line_of(refresh, "was not possible", refused->error));
     }
 }
@@ -143,7 +144,7 @@ void Worker::begin(ngx_http_request_t* r, const RequestContext& ctx) noexcept tr
     if (lease == SessionStore::Lease::refused) {
         return;
     }
-    refreshes_.emplace_back(*this, provider, metadata_zone(r), ctx.session_key, *binding,
+    refreshes_.emplace_back(*this, provider, ngx::counters(r), ctx.session_key, *binding,
                             ctx.session);
     Refresh& refresh = refreshes_.back();
     refresh.self = std::prev(refreshes_.end());

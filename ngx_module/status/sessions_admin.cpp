@@ -9,6 +9,7 @@
 #include "request/request_task.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
+#include "shm/counters_zone.hpp"
 #include "signin/access.hpp"
 #include "signin/logout.hpp"
 #include "signin/upgraded.hpp"
@@ -103,7 +104,7 @@ ngx_int_t send_list(ngx_http_request_t* r, RequestContext& ctx, const Question& 
 ngx_int_t send_ended(ngx_http_request_t* r, const Question& question,
                      std::optional<std::size_t> count) {
     if (!count || *count > 0) {
-        metadata_zone(r).count_logout(LogoutKind::admin);
+        counters(r).count_logout(LogoutKind::admin);
         const std::string which =
             question.id.empty() ? std::string() : ", the one with the id \"" + question.id + "\"";
         NgxLog(r->connection->log)

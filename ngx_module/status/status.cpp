@@ -8,6 +8,7 @@
 #include "oidc/version.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
+#include "shm/counters_zone.hpp"
 #include "stores/session_store.hpp"
 
 namespace oidc::ngx {
@@ -40,8 +41,8 @@ Metrics collect(const MainConf& conf) {
     for (const auto& store : conf.stores) {
         metrics.stores.push_back(store_metrics(*store, store->sessions().stats()));
     }
-    if (MetadataZone* zone = MetadataZone::running()) {
-        zone->read_counters(metrics.counters);
+    if (CountersZone* zone = CountersZone::running()) {
+        zone->read(metrics.counters);
     }
     return metrics;
 }
@@ -140,9 +141,9 @@ void write_store_requests(const Counters::Store& store, JsonWriter& json) {
     json.close('}');
 }
 
-void write_counters(MetadataZone& zone, JsonWriter& json) {
+void write_counters(CountersZone& zone, JsonWriter& json) {
     Counters counters{};
-    zone.read_counters(counters);
+    zone.read(counters);
     json.add("logins", counters.logins);
     json.add("refused_logins", counters.refused_logins);
     json.add("logouts", counters.all_logouts());
@@ -176,7 +177,7 @@ std::string status_json(const MainConf& conf) {
     json.add("version", kVersion);
     write_providers(conf, json);
     write_stores(conf, json);
-    if (MetadataZone* zone = MetadataZone::running()) {
+    if (CountersZone* zone = CountersZone::running()) {
         write_counters(*zone, json);
     }
     json.close('}');

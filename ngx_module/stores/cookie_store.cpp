@@ -5,7 +5,7 @@
 
 #include "config/commands.hpp"
 #include "oidc/encode.hpp"
-#include "provider/metadata_cache.hpp"
+#include "shm/login_zone.hpp"
 #include "signin/access.hpp"
 #include "signin/login.hpp"
 #include "signin/logout.hpp"
@@ -358,7 +358,7 @@ SessionStore::Ticket CookieStore::alive(const Provider& provider, const Digest& 
 }
 
 SessionStore::Ticket CookieStore::use_once(const Digest& digest, Seconds until, Done<bool> done) {
-    MetadataZone* zone = MetadataZone::running();
+    LoginZone* zone = LoginZone::running();
     done(zone != nullptr && zone->use_once(digest, until, ngx_time()));
     return 0;
 }

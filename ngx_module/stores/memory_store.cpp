@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "oidc/encode.hpp"
-#include "provider/metadata_cache.hpp"
+#include "shm/login_zone.hpp"
 #include "signin/access.hpp"
 
 namespace oidc::ngx {
@@ -126,7 +126,7 @@ SessionStore::Ticket MemoryStore::alive(const Provider& /*provider*/, const Dige
 }
 
 SessionStore::Ticket MemoryStore::use_once(const Digest& digest, Seconds until, Done<bool> done) {
-    MetadataZone* zone = MetadataZone::running();
+    LoginZone* zone = LoginZone::running();
     done(zone != nullptr && zone->use_once(digest, until, ngx_time()));
     return 0;
 }

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "provider/metadata_cache.hpp"
+#include "shm/counters_zone.hpp"
 #include "stores/redis_pool.hpp"
 
 namespace oidc::ngx {
@@ -85,7 +85,7 @@ void RedisPool::server_failed(const std::string& detail) noexcept {
     }
     server_ = (server_ + 1) % settings_.servers.size();
     if (settings_.servers.size() > 1) {
-        if (MetadataZone* zone = MetadataZone::running()) {
+        if (CountersZone* zone = CountersZone::running()) {
             zone->count_store_failover();
         }
     }

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "oidc/encode.hpp"
-#include "provider/metadata_cache.hpp"
+#include "shm/counters_zone.hpp"
 
 namespace oidc::ngx {
 
@@ -40,7 +40,7 @@ RedisPool::RedisPool(std::string store, const RedisSettings& settings, ngx_ssl_t
 RedisPool::~RedisPool() = default;
 
 void RedisPool::count_failure(StoreFailure failure) noexcept {
-    if (MetadataZone* zone = MetadataZone::running()) {
+    if (CountersZone* zone = CountersZone::running()) {
         zone->count_store_failure(failure);
     }
 }
@@ -150,7 +150,7 @@ void RedisPool::dispatch() noexcept try {
 // ---- answers -----------------------------------------------------------------------------------
 
 void RedisPool::on_ready(RedisConn& /*connection*/) noexcept {
-    if (MetadataZone* zone = MetadataZone::running()) {
+    if (CountersZone* zone = CountersZone::running()) {
         zone->count_store_connection();
     }
     if (down_ || told_) {
@@ -210,7 +210,7 @@ void RedisPool::answered(PendingMap::iterator it) noexcept {
     const auto passed = std::chrono::steady_clock::now() - it->second.started;
     const auto took = static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(passed).count());
-    if (MetadataZone* zone = MetadataZone::running()) {
+    if (CountersZone* zone = CountersZone::running()) {
         zone->count_store_answer(took);
     }
     if (it->second.refused) {
@@ -233,7 +233,7 @@ bool RedisPool::switch_role(const Pending& pending) noexcept {
     ++role_switches_;
     role_switch_at_ = ngx_current_msec;
     server_ = (server_ + 1) % count;
-    if (MetadataZone* zone = MetadataZone::running()) {
+    if (CountersZone* zone = CountersZone::running()) {
         zone->count_store_failover();
     }
     return true;

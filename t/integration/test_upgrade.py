@@ -302,7 +302,7 @@ def test_reload_around_an_upgrade(daemon):
     worker; another size in one generation leaves the other alone."""
     sized = "oidc_session_store st {{ type memory; size {}; }}"
     site = daemon(http=sized.format("1m"), directives={**DIRECTIVES, "session_store": "st"})
-    names = {"st", "oidc_logins", "oidc_metadata"}
+    names = {"st", "oidc_counters", "oidc_logins", "oidc_metadata"}
     with site.signed_in() as browser:
         for _ in range(3):
             browser.close()
