@@ -78,6 +78,15 @@ Provider* MainConf::find_provider(std::string_view name) const noexcept {
     return nullptr;
 }
 
+CookieAttributes session_cookie_attributes(const Provider& provider, bool https) {
+    CookieAttributes attributes;
+    attributes.secure = https;
+    attributes.path = provider.cookie_path;
+    attributes.domain = provider.cookie_domain;
+    attributes.same_site = provider.cookie_same_site;
+    return attributes;
+}
+
 // ---- creation --------------------------------------------------------------------------------
 
 namespace {

@@ -12,6 +12,7 @@
 #include "oidc/assertion.hpp"
 #include "oidc/challenge.hpp"
 #include "oidc/config.hpp"
+#include "oidc/cookie.hpp"
 #include "oidc/crypto.hpp"
 #include "oidc/step_up.hpp"
 
@@ -240,5 +241,8 @@ LocConf& loc_conf(ngx_http_request_t* r) noexcept;
 // A cycle's configuration, and the running one's; null without an http block or providers.
 MainConf* cycle_main_conf(ngx_cycle_t* cycle) noexcept;
 MainConf* running_main_conf() noexcept;
+
+// What the session cookie of a provider is set with.
+CookieAttributes session_cookie_attributes(const Provider& provider, bool https);
 
 }  // namespace oidc::ngx

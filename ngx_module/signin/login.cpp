@@ -335,15 +335,6 @@ std::string login_cookie_name(std::string_view name, bool https) {
     return cookie_name_for(name, https, false);
 }
 
-CookieAttributes session_cookie_attributes(const Provider& provider, bool https) {
-    CookieAttributes attributes;
-    attributes.secure = https;
-    attributes.path = provider.cookie_path;
-    attributes.domain = provider.cookie_domain;
-    attributes.same_site = provider.cookie_same_site;
-    return attributes;
-}
-
 void answer_session_cookie(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
                            std::string_view value, Seconds lifetime) {
     const std::string& name = session_cookie_name(r, provider);

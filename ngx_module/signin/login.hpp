@@ -34,7 +34,6 @@ ngx_int_t continue_task(ngx_http_request_t* r, RequestContext& ctx);
 // Cookies of a login: host-only, for the whole site, with "__Host-" on https.
 CookieAttributes login_cookie_attributes(bool https);
 std::string login_cookie_name(std::string_view name, bool https);
-CookieAttributes session_cookie_attributes(const Provider& provider, bool https);
 // The answer sets the session cookie, or deletes it when `value` is empty, with all its chunks;
 // what it would have set before is forgotten.
 void answer_session_cookie(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,

@@ -7,7 +7,6 @@
 #include "oidc/encode.hpp"
 #include "shm/login_zone.hpp"
 #include "signin/access.hpp"
-#include "signin/login.hpp"
 #include "signin/logout.hpp"
 #include "stores/cookie_waiting.hpp"
 
