@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "config/commands.hpp"
+#include "config/header_rules.hpp"
 #include "oidc/uri.hpp"
 #include "request/request_ctx.hpp"
 
@@ -21,15 +22,10 @@ char* is_duplicate() noexcept {
     return text;
 }
 
-// The location's configuration as C sees it is its POD base.
-LocConf& location(void* conf) noexcept {
-    return *static_cast<LocConf*>(static_cast<LocConfPod*>(conf));
-}
-
 // ---- auth_oidc and its companions ------------------------------------------------------------
 
 char* set_auth_oidc(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
-    LocConf& loc = location(conf);
+    LocConf& loc = as_loc_conf(conf);
     if (loc.provider_set != NGX_CONF_UNSET) {
         return is_duplicate();
     }
@@ -52,7 +48,7 @@ char* set_auth_oidc(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept
 }
 
 char* set_require(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
-    LocConf& loc = location(conf);
+    LocConf& loc = as_loc_conf(conf);
     LocConf::Require require;
     std::span<ngx_str_t> values = arguments(cf);
     if (view(values.back()).starts_with("error=")) {
@@ -123,7 +119,7 @@ constexpr std::array<std::string_view, 34> kForbiddenHeaders{"accept",
                                                              "x-requested-with"};
 
 char* set_header(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
-    LocConf& loc = location(conf);
+    LocConf& loc = as_loc_conf(conf);
     const std::span<ngx_str_t> values = arguments(cf);
     const std::string_view name = view(values[0]);
     if (!is_token(name)) {
@@ -165,7 +161,7 @@ constexpr ngx_int_t kLongestMaxAge = 365 * 24 * 3600;
 constexpr std::size_t kMaxAcrValues = 512;  // bytes in all: they travel in the login's cookie
 
 char* set_max_age(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
-    LocConf& loc = location(conf);
+    LocConf& loc = as_loc_conf(conf);
     if (loc.max_age_set) {
         return is_duplicate();
     }
@@ -187,7 +183,7 @@ char* set_max_age(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept t
 }
 
 char* set_acr_values(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
-    LocConf& loc = location(conf);
+    LocConf& loc = as_loc_conf(conf);
     if (loc.acr_values_set) {
         return is_duplicate();
     }
@@ -214,7 +210,7 @@ char* set_acr_values(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcep
 }
 
 char* set_base_url(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
-    LocConf& loc = location(conf);
+    LocConf& loc = as_loc_conf(conf);
     if (!loc.base_url.empty()) {
         return is_duplicate();
     }
@@ -245,7 +241,7 @@ char* set_handler(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* /*conf*/) noexce
 
 // Who may use it is judged when the location is complete.
 char* set_sessions(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept {
-    LocConf& loc = location(conf);
+    LocConf& loc = as_loc_conf(conf);
     const Place place = place_of(cf);
     loc.sessions_file = place.file;
     loc.sessions_line = place.line;
@@ -253,7 +249,7 @@ char* set_sessions(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept {
 }
 
 char* set_session_info(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept try {
-    LocConf& loc = location(conf);
+    LocConf& loc = as_loc_conf(conf);
     if (char* rv = set_handler<session_info_handler>(cf, cmd, conf); rv != conf_ok()) {
         return rv;
     }

@@ -1,7 +1,9 @@
 // The module record and nginx's life-cycle hooks.
+#include "assemble.hpp"
 #include "base/ports_ngx.hpp"
 #include "config/commands.hpp"
 #include "http/curl_loop.hpp"
+#include "merge.hpp"
 #include "provider/metadata_cache.hpp"
 #include "request/request_ctx.hpp"
 #include "shm/session_zone.hpp"

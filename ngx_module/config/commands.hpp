@@ -146,18 +146,4 @@ void lint_unused(ngx_conf_t* cf, const MainConf& main) noexcept;
 // Another module with the same directives is loaded.
 ngx_int_t lint_foreign_module(ngx_conf_t* cf) noexcept;
 
-// ---- conf ------------------------------------------------------------------------------------
-
-void* create_main_conf(ngx_conf_t* cf) noexcept;
-char* init_main_conf(ngx_conf_t* cf, void* conf) noexcept;
-void* create_srv_conf(ngx_conf_t* cf) noexcept;
-void* create_loc_conf(ngx_conf_t* cf) noexcept;
-char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept;
-// Everything that needs the whole configuration; registers the shared zones.
-char* finish_configuration(ngx_conf_t* cf);
-MainConf& conf_main(ngx_conf_t* cf) noexcept;
-void reserve_header(MainConf& main, const std::string& folded);
-// False after a message.
-bool make_header_rule(ngx_conf_t* cf, ngx_str_t name, ngx_str_t value, HeaderRule& out);
-
 }  // namespace oidc::ngx

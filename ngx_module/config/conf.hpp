@@ -18,7 +18,7 @@
 
 namespace oidc::ngx {
 
-class SessionStore;  // session_store.hpp
+class SessionStore;  // stores/session_store.hpp
 
 inline constexpr in_port_t kRedisPort = 6379;
 
@@ -44,7 +44,9 @@ struct RedisSettings {
 // One oidc_session_store block, or a provider's own default store.
 struct Store {
     enum class Type : unsigned char { memory, cookie, redis };
-    Store();
+    Store() = default;
+    Store(const Store&) = delete;
+    Store& operator=(const Store&) = delete;
     ~Store();
     std::string name;
     Type type = Type::memory;
@@ -54,8 +56,8 @@ struct Store {
     RedisSettings redis;
     // With keys: seals logins under way, so that another node or a later start can end them.
     std::unique_ptr<Aead> pending_aead;
-    std::unique_ptr<SessionStore> sessions_;
-    ngx_str_t file{};  // where it was defined, for messages
+    std::shared_ptr<SessionStore> sessions_;  // set once, when the configuration is complete
+    ngx_str_t file{};                         // where it was defined, for messages
     ngx_uint_t line = 0;
     [[nodiscard]] SessionStore& sessions() const noexcept { return *sessions_; }
 };
@@ -162,6 +164,7 @@ struct MainConf {
     bool sanitizer_ready = false;
     bool used = false;  // some server uses the module
 
+    [[nodiscard]] bool in_use() const noexcept { return used || !providers.empty(); }
     [[nodiscard]] Provider* find_provider(std::string_view name) const noexcept;
 };
 
@@ -235,6 +238,12 @@ struct LocConf : LocConfPod {
     }
 };
 
+// The location's configuration as C has it is its plain base.
+inline LocConf& as_loc_conf(void* conf) noexcept {
+    return *static_cast<LocConf*>(static_cast<LocConfPod*>(conf));
+}
+
+MainConf& conf_main(ngx_conf_t* cf) noexcept;
 MainConf& main_conf(ngx_http_request_t* r) noexcept;
 SrvConf& srv_conf(ngx_http_request_t* r) noexcept;
 LocConf& loc_conf(ngx_http_request_t* r) noexcept;

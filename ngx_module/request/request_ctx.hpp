@@ -129,9 +129,6 @@ ngx_int_t subrequest_handler(ngx_http_request_t* r) noexcept;
 // Folds the reserved names once; postconfiguration calls it after reserved_headers and
 // session_cookies are complete.
 void prepare_sanitizer(MainConf& conf);
-// Keeps the server's names for public_origin; postconfiguration calls it for every server that uses
-// the module. Without it the first name stands for all.
-void remember_server_names(SrvConf& server, const ngx_http_core_srv_conf_t& core);
 // Header filter: cookies and no-store on forwarded callbacks, late challenges.
 ngx_int_t header_filter_init() noexcept;
 

@@ -146,21 +146,6 @@ const Digest* binding_of(ngx_http_request_t* r, const Provider& provider) noexce
     return provider.index < server.bindings.size() ? &server.bindings[provider.index] : nullptr;
 }
 
-void remember_server_names(SrvConf& server, const ngx_http_core_srv_conf_t& core) {
-    const auto* names = static_cast<const ngx_http_server_name_t*>(core.server_names.elts);
-    server.server_names.clear();
-    for (ngx_uint_t i = 0; i < core.server_names.nelts; ++i) {
-        // Names are matched in lower case; a regular expression is not a name.
-        if (names[i].regex == nullptr) {
-            std::string name(view(names[i].name));
-            std::transform(name.begin(), name.end(), name.begin(), [](char c) {
-                return static_cast<char>(ngx_tolower(static_cast<u_char>(c)));
-            });
-            server.server_names.push_back(std::move(name));
-        }
-    }
-}
-
 ngx_str_t public_origin(ngx_http_request_t* r, const Provider* provider) noexcept {
     const LocConf& location = loc_conf(r);
     if (!location.base_url.empty()) {

@@ -1,0 +1,280 @@
+#include "assemble.hpp"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <span>
+
+#include "config/commands.hpp"
+#include "config/conf.hpp"
+#include "config/header_rules.hpp"
+#include "oidc/crypto.hpp"
+#include "oidc/key_ring.hpp"
+#include "shm/counters_zone.hpp"
+#include "shm/login_zone.hpp"
+#include "shm/metadata_zone.hpp"
+#include "stores/cookie_store.hpp"
+#include "stores/memory_store.hpp"
+#include "stores/redis_store.hpp"
+#include "stores/state_file.hpp"
+
+namespace oidc::ngx {
+
+// ---- creation --------------------------------------------------------------------------------
+
+namespace {
+
+// An object that lives as long as the configuration; its secrets are wiped with it.
+template <class T>
+T* make(ngx_conf_t* cf) noexcept try {
+    ngx_pool_cleanup_t* cleanup = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cleanup == nullptr) {
+        return nullptr;
+    }
+    auto* object = new T;
+    cleanup->handler = [](void* data) noexcept { delete static_cast<T*>(data); };
+    cleanup->data = object;
+    return object;
+} catch (...) {
+    conf_exception(cf);
+    return nullptr;
+}
+
+constexpr std::array<std::array<std::string_view, 2>, 4> kDefaultHeaders{{
+    {"Remote-User", "$oidc_user"},
+    {"Remote-Email", "$oidc_claim_email"},
+    {"Remote-Name", "$oidc_claim_name"},
+    {"Remote-Groups", "$oidc_claim_groups"},
+}};
+
+}  // namespace
+
+void* create_main_conf(ngx_conf_t* cf) noexcept {
+    return make<MainConf>(cf);
+}
+
+void* create_srv_conf(ngx_conf_t* cf) noexcept {
+    return make<SrvConf>(cf);
+}
+
+void* create_loc_conf(ngx_conf_t* cf) noexcept {
+    return static_cast<LocConfPod*>(make<LocConf>(cf));
+}
+
+char* init_main_conf(ngx_conf_t* cf, void* conf) noexcept try {
+    auto& main = *static_cast<MainConf*>(conf);
+    for (const auto& [name, value] : kDefaultHeaders) {
+        reserve_header(main, fold_header(name));
+        if (main.providers.empty()) {
+            continue;
+        }
+        HeaderRule rule;
+        if (!make_header_rule(cf, borrow(name), borrow(value), rule)) {
+            return conf_fail();
+        }
+        main.default_header_rules.push_back(std::move(rule));
+    }
+    return conf_ok();
+} catch (...) {
+    return conf_exception(cf);
+}
+
+// ---- completion ------------------------------------------------------------------------------
+
+namespace {
+
+Store* find_store(const MainConf& main, std::string_view name) noexcept {
+    for (const auto& store : main.stores) {
+        if (store->name == name) {
+            return store.get();
+        }
+    }
+    return nullptr;
+}
+
+char* make_sessions(ngx_conf_t* cf, const MainConf& main, Store& store) {
+    switch (store.type) {
+        case Store::Type::memory:
+            store.sessions_ = MemoryStore::make(cf, store);
+            break;
+        case Store::Type::cookie:
+            store.sessions_ = CookieStore::make(cf, main, store);
+            break;
+        case Store::Type::redis:
+            store.sessions_ = RedisStore::make(cf, store);
+            break;
+    }
+    if (store.sessions_ == nullptr) {
+        return conf_fail();
+    }
+    if (!store.keys.empty()) {
+        Result<std::vector<AeadKey>> ring = derive_ring(store.keys, "pending login");
+        if (!ring) {
+            return conf_error(cf, {store.file, store.line}, "no key can be derived from key_file");
+        }
+        store.pending_aead = std::make_unique<Aead>(*ring);
+        cleanse(ring->data(), ring->size() * sizeof(AeadKey));
+    }
+    return conf_ok();
+}
+
+char* finish_stores(ngx_conf_t* cf, MainConf& main) {
+    for (const auto& p : main.providers) {
+        const bool own = p->store_name.empty();
+        const std::string name = own ? "oidc_default_store_" + p->config.name : p->store_name;
+        p->store = find_store(main, name);
+        if (p->store != nullptr) {
+            continue;
+        }
+        if (!own) {
+            return conf_error(cf, {p->file, p->line},
+                              "unknown session store " + in_quotes(name) + " in oidc_provider " +
+                                  in_quotes(p->config.name));
+        }
+        auto store = std::make_unique<Store>();
+        store->name = name;
+        store->file = p->file;
+        store->line = p->line;
+        p->store = store.get();
+        main.stores.push_back(std::move(store));
+    }
+    for (const auto& store : main.stores) {
+        if (char* rv = make_sessions(cf, main, *store); rv != conf_ok()) {
+            return rv;
+        }
+    }
+    return conf_ok();
+}
+
+// Tokens are kept in sessions only when something can read them.
+void finish_providers(ngx_conf_t* cf, MainConf& main) {
+    const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    const std::span variables(static_cast<const ngx_http_variable_t*>(core.variables.elts),
+                              core.variables.nelts);
+    const auto read = [&](std::string_view name) {
+        return std::any_of(variables.begin(), variables.end(),
+                           [&](const ngx_http_variable_t& v) { return view(v.name) == name; });
+    };
+    const bool id_token = read("oidc_id_token");
+    const bool access_token = read("oidc_access_token");
+    const bool userinfo = read("oidc_userinfo");
+
+    const auto add_cookie = [&](const std::string& name) {
+        if (std::find(main.session_cookies.begin(), main.session_cookies.end(), name) ==
+            main.session_cookies.end()) {
+            main.session_cookies.push_back(name);
+        }
+    };
+    for (const auto& p : main.providers) {
+        p->config.keep_id_token = id_token || p->config.logout_token_hint;
+        p->config.keep_access_token = access_token;
+        p->config.keep_refresh_token = p->config.session_refresh || p->config.revoke_on_logout;
+        p->config.keep_userinfo = userinfo;
+        for (const ClaimSet& set : main.claim_sets) {
+            p->config.claim_paths.push_back(set.path);
+        }
+        add_cookie(p->session_cookie_http);
+        add_cookie(p->session_cookie_https);
+    }
+}
+
+void add_endpoints(SrvConf& server, Provider& provider) {
+    server.endpoints.push_back({Endpoint::Kind::callback, &provider, provider.callback_path});
+    const auto add = [&server, &provider](Endpoint::Kind kind, const std::string& path) {
+        if (!path.empty()) {
+            server.endpoints.push_back({kind, &provider, path});
+        }
+    };
+    add(Endpoint::Kind::logout, provider.logout_path);
+    add(Endpoint::Kind::frontchannel, provider.frontchannel_path);
+    add(Endpoint::Kind::backchannel, provider.backchannel_path);
+}
+
+// A session or pending login is only good for the provider, client and site that it was made for.
+Digest binding(const Provider& p, const std::string& base_url, std::string_view server_name) {
+    std::string_view vhost = server_name;
+    for (const std::string* candidate : {&base_url, &p.cookie_domain, &p.redirect_origin}) {
+        if (!candidate->empty()) {
+            vhost = *candidate;
+            break;
+        }
+    }
+    return sha256_fields({"session", p.config.name, p.config.issuer, p.config.client_id, vhost});
+}
+
+// For public_origin. Without it the first name stands for all.
+void remember_server_names(SrvConf& server, const ngx_http_core_srv_conf_t& core) {
+    const auto* names = static_cast<const ngx_http_server_name_t*>(core.server_names.elts);
+    server.server_names.clear();
+    for (ngx_uint_t i = 0; i < core.server_names.nelts; ++i) {
+        // Names are matched in lower case; a regular expression is not a name.
+        if (names[i].regex == nullptr) {
+            std::string name(view(names[i].name));
+            std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+                return static_cast<char>(ngx_tolower(static_cast<u_char>(c)));
+            });
+            server.server_names.push_back(std::move(name));
+        }
+    }
+}
+
+char* finish_server(ngx_conf_t* cf, MainConf& main, const ngx_http_core_srv_conf_t& core) {
+    auto& server = *static_cast<SrvConf*>(core.ctx->srv_conf[ngx_http_auth_oidc_module.ctx_index]);
+    if (!server.uses_oidc) {
+        return conf_ok();
+    }
+    main.used = true;
+    remember_server_names(server, core);
+    const LocConf& root = as_loc_conf(core.ctx->loc_conf[ngx_http_auth_oidc_module.ctx_index]);
+    for (const auto& p : main.providers) {
+        const bool used_here = server.dynamic_provider ||
+                               std::find(server.used_providers.begin(), server.used_providers.end(),
+                                         p.get()) != server.used_providers.end();
+        if (used_here) {
+            add_endpoints(server, *p);
+        }
+        server.bindings.push_back(binding(*p, root.base_url, view(core.server_name)));
+    }
+    return lint_server(cf, main, core, server);
+}
+
+}  // namespace
+
+char* finish_configuration(ngx_conf_t* cf) {
+    MainConf& main = conf_main(cf);
+    if (char* rv = finish_stores(cf, main); rv != conf_ok()) {
+        return rv;
+    }
+    if (char* rv = check_state_files(cf, main); rv != conf_ok()) {
+        return rv;
+    }
+    finish_providers(cf, main);
+    if (char* rv = CookieStore::finish(cf, main); rv != conf_ok()) {
+        return rv;
+    }
+
+    const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    const std::span servers(static_cast<ngx_http_core_srv_conf_t* const*>(core.servers.elts),
+                            core.servers.nelts);
+    for (const ngx_http_core_srv_conf_t* server : servers) {
+        if (char* rv = finish_server(cf, main, *server); rv != conf_ok()) {
+            return rv;
+        }
+    }
+    lint_unused(cf, main);
+
+    if (main.in_use()) {
+        main.metadata_zone = MetadataZone::add(cf, main);
+        main.login_zone = LoginZone::add(cf);
+        main.counters_zone = CountersZone::add(cf);
+        if (main.metadata_zone == nullptr || main.login_zone == nullptr ||
+            main.counters_zone == nullptr) {
+            return conf_fail();
+        }
+    }
+    return conf_ok();
+}
+
+}  // namespace oidc::ngx

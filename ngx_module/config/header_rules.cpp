@@ -1,0 +1,50 @@
+#include "config/header_rules.hpp"
+
+#include <algorithm>
+
+#include "config/commands.hpp"
+
+namespace oidc::ngx {
+
+namespace {
+
+// "$name" and nothing else.
+bool is_one_variable(std::string_view value) noexcept {
+    return value.size() > 1 && value.front() == '$' &&
+           std::all_of(value.begin() + 1, value.end(), [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+           });
+}
+
+}  // namespace
+
+void reserve_header(MainConf& main, const std::string& folded) {
+    if (std::find(main.reserved_headers.begin(), main.reserved_headers.end(), folded) ==
+        main.reserved_headers.end()) {
+        main.reserved_headers.push_back(folded);
+    }
+}
+
+bool make_header_rule(ngx_conf_t* cf, ngx_str_t name, ngx_str_t value, HeaderRule& out) {
+    out.name = copy_to_pool(cf->pool, view(name));
+    out.lowcase = copy_to_pool(cf->pool, ascii_lower(view(name)));
+    if (out.name.data == nullptr || out.lowcase.data == nullptr) {
+        return false;
+    }
+    out.hash = ngx_hash_key(out.lowcase.data, out.lowcase.len);
+    out.folded = fold_header(view(name));
+    if (value.len > 0) {
+        out.value = compile_value(cf, value);
+        if (out.value == nullptr) {
+            return false;
+        }
+    }
+    if (is_one_variable(view(value))) {
+        ngx_str_t variable = borrow(view(value).substr(1));
+        out.variable = ngx_http_get_variable_index(cf, &variable);
+        return out.variable != NGX_ERROR;
+    }
+    return true;
+}
+
+}  // namespace oidc::ngx
