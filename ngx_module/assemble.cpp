@@ -5,9 +5,10 @@
 #include <memory>
 #include <span>
 
-#include "config/commands.hpp"
+#include "config/block.hpp"
 #include "config/conf.hpp"
 #include "config/header_rules.hpp"
+#include "config/lint.hpp"
 #include "oidc/crypto.hpp"
 #include "oidc/key_ring.hpp"
 #include "shm/counters_zone.hpp"

@@ -1,12 +1,17 @@
-// Directives outside the oidc_provider block, and the command table.
+#include "directives.hpp"
+
 #include <algorithm>
 #include <array>
 #include <memory>
 
-#include "config/commands.hpp"
+#include "config/block.hpp"
+#include "config/conf.hpp"
 #include "config/header_rules.hpp"
+#include "config/provider_directives.hpp"
+#include "config/store_directives.hpp"
 #include "oidc/uri.hpp"
 #include "request/request_ctx.hpp"
+#include "request/variables.hpp"
 
 namespace oidc::ngx {
 
@@ -239,10 +244,16 @@ char* set_handler(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* /*conf*/) noexce
     return conf_ok();
 }
 
+char* set_jwks(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept {
+    as_loc_conf(conf).jwks = true;
+    return set_handler<jwks_handler>(cf, cmd, conf);
+}
+
 // Who may use it is judged when the location is complete.
 char* set_sessions(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept {
     LocConf& loc = as_loc_conf(conf);
     const Place place = place_of(cf);
+    loc.sessions = true;
     loc.sessions_file = place.file;
     loc.sessions_line = place.line;
     return set_handler<sessions_handler>(cf, cmd, conf);
@@ -448,7 +459,7 @@ ngx_command_t oidc_commands[] = {
     {ngx_string("oidc_session_info"), NGX_HTTP_LOC_CONF | NGX_CONF_ANY, set_session_info,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
 
-    {ngx_string("oidc_jwks"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_handler<jwks_handler>,
+    {ngx_string("oidc_jwks"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_jwks,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
 
     {ngx_null_string, 0, nullptr, 0, 0, nullptr},

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
-#include "config/commands.hpp"
+#include "config/block.hpp"
 #include "config/conf.hpp"
+#include "config/lint.hpp"
 #include "request/request_ctx.hpp"
 
 namespace oidc::ngx {

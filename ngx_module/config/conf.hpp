@@ -227,7 +227,10 @@ struct LocConf : LocConfPod {
     ngx_str_t session_info_file{};
     ngx_uint_t session_info_line = 0;
 
-    ngx_str_t sessions_file{};  // where oidc_sessions was given; not inherited
+    bool jwks = false;  // oidc_jwks; not inherited
+    // oidc_sessions and where it was given; not inherited.
+    bool sessions = false;
+    ngx_str_t sessions_file{};
     ngx_uint_t sessions_line = 0;
 
     ngx_str_t file{};  // where the auth_oidc that holds here was given, for messages

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "config/commands.hpp"
+#include "config/block.hpp"
 
 namespace oidc::ngx {
 

@@ -1,13 +1,11 @@
-// What `nginx -t` refuses and warns about beyond the syntax of single directives. Never touches
-// the network.
+#include "config/lint.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstring>
 
-#include "config/commands.hpp"
 #include "config/nginx_private.hpp"
 #include "oidc/uri.hpp"
-#include "request/request_ctx.hpp"
 
 namespace oidc::ngx {
 
@@ -164,7 +162,7 @@ char* lint_location(ngx_conf_t* cf, const MainConf& main, const LocConf& conf) {
         ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
     const Place place = conf.line != 0 ? Place{conf.file, conf.line} : place_of(server);
 
-    if (location.handler == jwks_handler && main.assertion == nullptr) {
+    if (conf.jwks && main.assertion == nullptr) {
         return conf_error(
             cf, place,
             "\"oidc_jwks\" in " + location_label(location) + " needs an \"oidc_assertion\" block");
@@ -174,7 +172,7 @@ char* lint_location(ngx_conf_t* cf, const MainConf& main, const LocConf& conf) {
                           "\"auth_oidc_assertion\" is on in " + location_label(location) +
                               ", but there is no \"oidc_assertion\" block");
     }
-    if (location.handler == sessions_handler && !is_restricted(cf, location, conf)) {
+    if (conf.sessions && !is_restricted(cf, location, conf)) {
         return conf_error(cf, {conf.sessions_file, conf.sessions_line},
                           "\"oidc_sessions\" in " + location_label(location) +
                               " is open to everyone, say who may use it with \"allow\" and "

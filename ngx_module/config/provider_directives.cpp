@@ -1,4 +1,5 @@
-// The oidc_provider { } block.
+#include "config/provider_directives.hpp"
+
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -7,7 +8,9 @@
 #include <array>
 #include <memory>
 
-#include "config/commands.hpp"
+#include "config/block.hpp"
+#include "config/conf.hpp"
+#include "config/lint.hpp"
 #include "oidc/authz_request.hpp"
 #include "oidc/cookie.hpp"
 #include "oidc/json.hpp"

@@ -1,9 +1,11 @@
-// `oidc_session_store name { }`.
+#include "config/store_directives.hpp"
+
 #include <unistd.h>
 
 #include <algorithm>
 
-#include "config/commands.hpp"
+#include "config/block.hpp"
+#include "config/conf.hpp"
 #include "oidc/key_ring.hpp"
 
 namespace oidc::ngx {

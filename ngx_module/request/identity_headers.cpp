@@ -2,6 +2,7 @@
 
 #include "oidc/encode.hpp"
 #include "request/request_view.hpp"
+#include "request/variables.hpp"
 
 namespace oidc::ngx {
 namespace {

@@ -118,17 +118,11 @@ RequestContext* get_context(ngx_http_request_t* r) noexcept;
 
 // ---- entry points, registered by module.cpp --------------------------------------------------
 
-// POST_READ: removes identity headers and own cookies from the request, in every server that uses
-// the module.
-ngx_int_t sanitize_handler(ngx_http_request_t* r) noexcept;
 // ACCESS: decides.
 ngx_int_t access_handler(ngx_http_request_t* r) noexcept;
 // PREACCESS: nginx skips the access phase for subrequests (SSI, auth_request, mirror), so one to a
 // protected location is refused here unless its main request has a session of that provider.
 ngx_int_t subrequest_handler(ngx_http_request_t* r) noexcept;
-// Folds the reserved names once; postconfiguration calls it after reserved_headers and
-// session_cookies are complete.
-void prepare_sanitizer(MainConf& conf);
 // Header filter: cookies and no-store on forwarded callbacks, late challenges.
 ngx_int_t header_filter_init() noexcept;
 
@@ -148,13 +142,5 @@ ngx_int_t request_assertion(ngx_http_request_t* r, RequestContext& ctx, ngx_str_
 
 // Sends an answer of the core and ends the request's phases: the return value of the handler.
 ngx_int_t send_respond(ngx_http_request_t* r, const Respond& respond) noexcept;
-
-// Variables; registered in preconfiguration.
-ngx_int_t add_variables(ngx_conf_t* cf) noexcept;
-
-// The value of the variable at `index` when it is $oidc_user or a claim of ours: what nginx's
-// script engine would find, at a fraction of its cost. False: another variable, evaluate it.
-bool identity_variable(ngx_http_request_t* r, const RequestContext& ctx, ngx_int_t index,
-                       ngx_str_t& out) noexcept;
 
 }  // namespace oidc::ngx

@@ -3,6 +3,8 @@
 //
 // nginx's known headers are pointed to from headers_in, so header elements never move: a header
 // list is edited by cutting its parts into views of the runs that stay.
+#include "request/sanitize.hpp"
+
 #include <algorithm>
 #include <array>
 

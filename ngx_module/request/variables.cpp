@@ -4,11 +4,13 @@
 // authenticated yet, and an internal redirect may lead to another provider; a cached value would be
 // wrong after either. Values only change in the access phase, never while nginx computes the length
 // of a text and then copies it.
+#include "request/variables.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 
-#include "config/commands.hpp"
+#include "config/block.hpp"
 #include "request/request_ctx.hpp"
 
 namespace oidc::ngx {

@@ -1,6 +1,5 @@
 // Who may pass. The authenticated path is decide() and admit(): cookie, hash, look-up, headers.
 #include "signin/access.hpp"
-#include "shm/counters_zone.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -14,6 +13,8 @@
 #include "request/request_task.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
+#include "request/sanitize.hpp"
+#include "shm/counters_zone.hpp"
 #include "signin/login.hpp"
 #include "signin/logout.hpp"
 #include "signin/logout_hook.hpp"

@@ -1,6 +1,5 @@
 // Logout through the browser that asks for it (RP-Initiated Logout 1.0).
 #include "signin/logout.hpp"
-#include "shm/counters_zone.hpp"
 
 #include "oidc/logout.hpp"
 #include "oidc/page.hpp"
@@ -8,6 +7,7 @@
 #include "request/request_task.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
+#include "shm/counters_zone.hpp"
 #include "signin/access.hpp"
 #include "signin/login.hpp"
 #include "signin/logout_hook.hpp"

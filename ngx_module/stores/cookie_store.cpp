@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "config/commands.hpp"
+#include "config/block.hpp"
 #include "oidc/encode.hpp"
 #include "shm/login_zone.hpp"
 #include "signin/access.hpp"

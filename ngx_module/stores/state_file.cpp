@@ -9,7 +9,7 @@
 #include <string>
 
 #include "base/ports_ngx.hpp"
-#include "config/commands.hpp"
+#include "config/block.hpp"
 #include "oidc/key_ring.hpp"
 #include "oidc/ptr.hpp"
 #include "oidc/session_dump.hpp"

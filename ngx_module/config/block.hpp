@@ -1,48 +1,16 @@
-// Private to the files that read the configuration: messages with file and line, the driver of
-// `name { }` blocks and the readers of their values.
+// `name { }` blocks of the configuration: the driver, and the readers of values and files.
 #pragma once
 
-#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "config/conf.hpp"
+#include "config/messages.hpp"
 #include "oidc/bytes.hpp"
+#include "oidc/ports.hpp"
 
 namespace oidc::ngx {
-
-// Where something was configured. The file's name lives as long as the configuration.
-struct Place {
-    ngx_str_t file{};
-    ngx_uint_t line = 0;
-};
-Place place_of(ngx_conf_t* cf) noexcept;
-
-// `<text> in <file>:<line>`. The error returns NGX_CONF_ERROR, for `return conf_error(...)`;
-// `err` is an errno or 0. No text may hold a secret.
-char* conf_error(ngx_conf_t* cf, const Place& place, const std::string& text,
-                 ngx_err_t err = 0) noexcept;
-void conf_warn(ngx_conf_t* cf, const Place& place, const std::string& text) noexcept;
-inline char* conf_error(ngx_conf_t* cf, const std::string& text, ngx_err_t err = 0) noexcept {
-    return conf_error(cf, place_of(cf), text, err);
-}
-inline void conf_warn(ngx_conf_t* cf, const std::string& text) noexcept {
-    conf_warn(cf, place_of(cf), text);
-}
-// For catch (...): out of memory, or a bug.
-char* conf_exception(ngx_conf_t* cf) noexcept;
-
-inline char* conf_ok() noexcept {
-    return NGX_CONF_OK;
-}
-inline char* conf_fail() noexcept {
-    return static_cast<char*>(NGX_CONF_ERROR);
-}
-
-// "text" with quotes, for messages.
-std::string in_quotes(std::string_view text);
 
 // One directive of a block while it is read. The readers return NGX_CONF_OK, or NGX_CONF_ERROR
 // after a message that names the directive.
@@ -110,6 +78,9 @@ class Block {
     std::span<ngx_str_t> args_;
 };
 
+// "text" with quotes, for messages.
+std::string in_quotes(std::string_view text);
+
 // Null after a message: no memory, or an unknown variable.
 ngx_http_complex_value_t* compile_value(ngx_conf_t* cf, ngx_str_t value) noexcept;
 
@@ -120,30 +91,5 @@ bool is_token(std::string_view text) noexcept;        // RFC 9110 5.6.2
 bool is_simple_name(std::string_view text) noexcept;  // of a provider or store
 bool ascii_equal_nocase(std::string_view a, std::string_view b) noexcept;
 std::string ascii_lower(std::string_view text);
-
-// ---- directives ------------------------------------------------------------------------------
-
-extern ngx_command_t oidc_commands[];
-
-// Registers the variable of an oidc_claim_set. False after a message.
-bool add_claim_set_variable(ngx_conf_t* cf, const ClaimSet& set);
-
-// `oidc_provider name { }`
-char* set_provider(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
-// `oidc_session_store name { }`
-char* set_session_store(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
-
-// ---- lint ------------------------------------------------------------------------------------
-
-// A provider's block is complete: missing, contradictory and insecure settings.
-char* lint_provider(ngx_conf_t* cf, Provider& provider, const Block& block);
-// A location that asks for authentication, after its merge.
-char* lint_location(ngx_conf_t* cf, const MainConf& main, const LocConf& conf);
-// A server, once its endpoints are known.
-char* lint_server(ngx_conf_t* cf, const MainConf& main, const ngx_http_core_srv_conf_t& server,
-                  const SrvConf& conf);
-void lint_unused(ngx_conf_t* cf, const MainConf& main) noexcept;
-// Another module with the same directives is loaded.
-ngx_int_t lint_foreign_module(ngx_conf_t* cf) noexcept;
 
 }  // namespace oidc::ngx

@@ -1,0 +1,21 @@
+// What is wrong or unwise in a configuration that can be read. Each answers NGX_CONF_OK, or
+// NGX_CONF_ERROR after a message.
+#pragma once
+
+#include "config/block.hpp"
+#include "config/conf.hpp"
+
+namespace oidc::ngx {
+
+// A provider's block is complete: missing, contradictory and insecure settings.
+char* lint_provider(ngx_conf_t* cf, Provider& provider, const Block& block);
+// A location that asks for authentication, after its merge.
+char* lint_location(ngx_conf_t* cf, const MainConf& main, const LocConf& conf);
+// A server, once its endpoints are known.
+char* lint_server(ngx_conf_t* cf, const MainConf& main, const ngx_http_core_srv_conf_t& server,
+                  const SrvConf& conf);
+void lint_unused(ngx_conf_t* cf, const MainConf& main) noexcept;
+// NGX_ERROR after a message: another module with the same directives is loaded.
+ngx_int_t lint_foreign_module(ngx_conf_t* cf) noexcept;
+
+}  // namespace oidc::ngx
