@@ -37,6 +37,11 @@ inline ngx_str_t copy_to_pool(ngx_pool_t* pool, std::string_view s) noexcept {
     return {s.size(), p};
 }
 
+// True in processes that serve requests, false in nginx's cache helpers.
+inline bool is_worker() noexcept {
+    return ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE;
+}
+
 }  // namespace oidc::ngx
 
 extern "C" {

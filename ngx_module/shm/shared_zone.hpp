@@ -9,6 +9,7 @@
 #include <span>
 
 #include "base/ngx.hpp"
+#include "shm/zone_list.hpp"
 #include "shm/zone_memory.hpp"
 
 #if !(NGX_HAVE_ATOMIC_OPS)
@@ -46,13 +47,6 @@ class ZoneLock {
     ngx_slab_pool_t* shpool_;
 };
 
-// What zone->data of every zone of the module points to: the base of the zone's own class. Lives
-// in the configuration's pool.
-struct ZoneBase {
-    ngx_slab_pool_t* shpool_ = nullptr;
-    ZoneMemory memory_;
-};
-
 // Registers a zone of the module with this init, and `base` as its data. A name that the
 // configuration has given to two zones of the module is refused, `duplicate` is the message before
 // it. Null: an error was logged.
@@ -71,15 +65,5 @@ Region take_region(ngx_shm_zone_t* zone, const RegionKind& kind) noexcept;
 // before. Empty: it holds something else.
 std::span<std::byte> keep_region(ngx_shm_zone_t* zone, const RegionKind& kind,
                                  const ZoneBase* old) noexcept;
-
-// The zone of the same name in the configuration that is still running while a new one is loaded,
-// null when there is none. Its data may only be read when its tag is ours: another tag is another
-// build of the module. Precondition: called from a zone's init.
-ngx_shm_zone_t* running_zone(const ngx_shm_zone_t* zone) noexcept;
-
-// True in processes that serve requests, false in nginx's cache helpers.
-inline bool is_worker() noexcept {
-    return ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE;
-}
 
 }  // namespace oidc::ngx

@@ -13,7 +13,7 @@
 
 #include "oidc/crypto.hpp"
 #include "oidc/ptr.hpp"
-#include "shm/shared_zone.hpp"
+#include "shm/zone_list.hpp"
 
 namespace oidc::ngx {
 

@@ -42,6 +42,13 @@ struct ZoneMemory {
     std::uint32_t join = 0;  // which of RegionHead::joined this master is; 0: none yet
 };
 
+// What zone->data of every zone of the module points to: the base of the zone's own class. Lives
+// in the configuration's pool.
+struct ZoneBase {
+    ngx_slab_pool_t* shpool_ = nullptr;
+    ZoneMemory memory_;
+};
+
 // The descriptor is closed with the pool.
 bool close_with_pool(ngx_pool_t* pool, ZoneMemory& memory) noexcept;
 
@@ -66,19 +73,5 @@ void zone_memory_init_process(ngx_cycle_t* cycle) noexcept;
 bool is_last_master(const ngx_shm_zone_t& zone) noexcept;
 // The other binary of an upgrade, old or new, is there.
 bool is_upgrading() noexcept;
-
-// Calls visit(zone) for the zones of this module.
-template <class Visit>
-void for_each_zone(const volatile ngx_cycle_t* cycle, Visit&& visit) {
-    for (auto* part = const_cast<ngx_list_part_t*>(&cycle->shared_memory.part); part != nullptr;
-         part = part->next) {
-        auto* zones = static_cast<ngx_shm_zone_t*>(part->elts);
-        for (ngx_uint_t i = 0; i < part->nelts; ++i) {
-            if (zones[i].tag == &ngx_http_auth_oidc_module && zones[i].data != nullptr) {
-                visit(zones[i]);
-            }
-        }
-    }
-}
 
 }  // namespace oidc::ngx
