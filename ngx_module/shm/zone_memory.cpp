@@ -13,6 +13,7 @@
 
 #include "oidc/crypto.hpp"
 #include "oidc/ptr.hpp"
+#include "shm/memory_file.hpp"
 #include "shm/zone_list.hpp"
 
 namespace oidc::ngx {
@@ -38,68 +39,11 @@ Digest name_digest(const ngx_shm_zone_t* zone) {
     return sha256_fields({"oidc zone", view(zone->shm.name)});
 }
 
-// ---- files -----------------------------------------------------------------------------------
-
-#if defined(MFD_ALLOW_SEALING) && defined(F_ADD_SEALS)
-
-constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-
-// Of this size for ever: nobody who has the descriptor can take pages away from under the workers.
-int make_file(const char* name, std::size_t size) noexcept {
-    // Newer kernels want to be told that nothing in it is to be executed, older ones refuse to hear
-    // it.
-    constexpr unsigned kNoExec = 8U;
-    int fd = memfd_create(name, MFD_ALLOW_SEALING | kNoExec);
-    if (fd == -1 && errno == EINVAL) {
-        fd = memfd_create(name, MFD_ALLOW_SEALING);
-    }
-    if (fd == -1) {
-        return -1;
-    }
-    if (ftruncate(fd, static_cast<off_t>(size)) == -1 || fcntl(fd, F_ADD_SEALS, kSeals) == -1) {
-        const int error = errno;
-        close(fd);
-        errno = error;
-        return -1;
-    }
-    return fd;
-}
-
-bool is_ours(int fd) noexcept {
-    const int seals = fcntl(fd, F_GET_SEALS);
-    return seals != -1 && (seals & kSeals) == kSeals;
-}
-
-#else
-
-int make_file(const char*, std::size_t) noexcept {
-    errno = ENOSYS;
-    return -1;
-}
-
-bool is_ours(int) noexcept {
-    return false;
-}
-
-#endif
-
 bool read_head(int fd, RegionHead& head) noexcept {
     void* place = &head;
-    return is_ours(fd) && pread(fd, place, sizeof(head), 0) == static_cast<ssize_t>(sizeof(head)) &&
+    return is_memory_file(fd) &&
+           pread(fd, place, sizeof(head), 0) == static_cast<ssize_t>(sizeof(head)) &&
            head.magic == kMagic;
-}
-
-bool map_file(int fd, std::span<std::byte> place, bool probe) noexcept {
-    void* wanted = probe ? nullptr : place.data();
-    void* at = mmap(wanted, place.size(), PROT_READ | PROT_WRITE,
-                    MAP_SHARED | (probe ? 0 : MAP_FIXED), fd, 0);
-    if (at == MAP_FAILED) {
-        return false;
-    }
-    if (probe) {
-        (void)munmap(at, place.size());
-    }
-    return true;
 }
 
 // ---- what another binary has left ------------------------------------------------------------
@@ -182,7 +126,7 @@ Mapped map_inherited(ngx_shm_zone_t* zone, const RegionKind& kind, std::span<std
     if (!upgrade) {
         fd = fcntl(fd, F_DUPFD, 3);
     }
-    if (fd == -1 || !map_file(fd, place, true)) {
+    if (fd == -1 || !map_memory_file(fd, place, true)) {
         ngx_log_error(
             NGX_LOG_ERR, zone->shm.log, ngx_errno,
             "oidc: zone \"%V\" of the running binary cannot be mapped, the new one starts "
@@ -192,7 +136,7 @@ Mapped map_inherited(ngx_shm_zone_t* zone, const RegionKind& kind, std::span<std
     }
     memory.fd = fd;
     memory.inherited = true;
-    if (!map_file(fd, place, false)) {
+    if (!map_memory_file(fd, place, false)) {
         return Mapped::failed;
     }
     if (kind.is_whole(place.subspan(sizeof(RegionHead)))) {
@@ -219,13 +163,13 @@ void log_no_file(ngx_shm_zone_t* zone) noexcept {
 
 Mapped map_fresh(ngx_shm_zone_t* zone, const RegionKind& kind, std::span<std::byte> place,
                  ZoneMemory& memory) {
-    const int fd = make_file(("oidc:" + zone_name(zone)).c_str(), place.size());
+    const int fd = make_memory_file(("oidc:" + zone_name(zone)).c_str(), place.size());
     if (fd == -1) {
         log_no_file(zone);
-    } else if (!map_file(fd, place, true)) {
+    } else if (!map_memory_file(fd, place, true)) {
         log_no_file(zone);
         (void)close(fd);
-    } else if (!map_file(fd, place, false)) {
+    } else if (!map_memory_file(fd, place, false)) {
         (void)close(fd);
         return Mapped::failed;
     } else {
@@ -319,7 +263,7 @@ ngx_int_t zone_memory_init_module(ngx_cycle_t* cycle) noexcept try {
     });
     if (ngx_is_init_cycle(ngx_cycle)) {
         for (const int fd : inherited_files()) {
-            if (std::find(kept.begin(), kept.end(), fd) == kept.end() && is_ours(fd)) {
+            if (std::find(kept.begin(), kept.end(), fd) == kept.end() && is_memory_file(fd)) {
                 (void)close(fd);
             }
         }
