@@ -1,22 +1,16 @@
 // The module record and nginx's life-cycle hooks.
 #include "assemble.hpp"
-#include "base/ports_ngx.hpp"
 #include "config/conf.hpp"
 #include "config/lint.hpp"
 #include "config/messages.hpp"
 #include "directives.hpp"
-#include "http/curl_loop.hpp"
 #include "merge.hpp"
-#include "provider/metadata_cache.hpp"
 #include "request/request_ctx.hpp"
 #include "request/sanitize.hpp"
 #include "request/variables.hpp"
-#include "shm/session_zone.hpp"
 #include "shm/zone_memory.hpp"
-#include "signin/refresh.hpp"
-#include "signin/upgraded.hpp"
-#include "stores/session_store.hpp"
 #include "stores/state_file.hpp"
+#include "worker.hpp"
 
 #if !(NGX_PCRE)
 #error "nginx must be built with PCRE (session_idle_ignore needs regular expressions)"
@@ -66,20 +60,6 @@ ngx_int_t postconfiguration(ngx_conf_t* cf) noexcept try {
     return NGX_ERROR;
 }
 
-// nginx also calls the hooks in the cache manager and loader, which serve no requests.
-bool serves_requests() noexcept {
-    return ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE;
-}
-
-ngx_int_t init_stores(ngx_cycle_t* cycle) noexcept {
-    for (const auto& store : cycle_main_conf(cycle)->stores) {
-        if (store->sessions().init_process(cycle) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-    return NGX_OK;
-}
-
 // In the master, when a configuration holds: at the start, in an upgrade's new binary, in a reload.
 ngx_int_t init_module(ngx_cycle_t* cycle) noexcept {
     if (zone_memory_init_module(cycle) != NGX_OK) {
@@ -96,31 +76,11 @@ void exit_master(ngx_cycle_t* cycle) noexcept {
 
 ngx_int_t init_process(ngx_cycle_t* cycle) noexcept {
     zone_memory_init_process(cycle);
-    if (!serves_requests() || cycle_main_conf(cycle) == nullptr) {
-        return NGX_OK;
-    }
-    if (init_worker_ports() != NGX_OK || CurlLoop::init_process(cycle) != NGX_OK ||
-        SessionZone::init_process(cycle) != NGX_OK || init_stores(cycle) != NGX_OK ||
-        MetadataCache::init_process(cycle) != NGX_OK || Refresher::init_process() != NGX_OK ||
-        Upgraded::init_process(cycle) != NGX_OK) {
-        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "oidc: the worker cannot be initialised");
-        return NGX_ERROR;
-    }
-    return NGX_OK;
+    return Worker::begin(cycle);
 }
 
-void exit_process(ngx_cycle_t* cycle) noexcept {
-    if (!serves_requests() || cycle_main_conf(cycle) == nullptr) {
-        return;
-    }
-    Upgraded::exit_process();
-    Refresher::exit_process();
-    for (const auto& store : cycle_main_conf(cycle)->stores) {
-        store->sessions().exit_process();
-    }
-    MetadataCache::exit_process();
-    CurlLoop::exit_process();
-    exit_worker_ports();
+void exit_process(ngx_cycle_t* /*cycle*/) noexcept {
+    Worker::end();
 }
 
 ngx_http_module_t module_context = {

@@ -1,14 +1,6 @@
 #include "base/ports_ngx.hpp"
 
-#include <openssl/rand.h>
-
-#include <array>
-#include <cstring>
-#include <memory>
-#include <new>
-
 #include "oidc/encode.hpp"
-#include "oidc/ptr.hpp"
 
 namespace oidc::ngx {
 
@@ -34,37 +26,6 @@ ngx_uint_t ngx_level(LogLevel level) noexcept {
 }
 
 Sha256* g_sha256 = nullptr;
-
-// Random bytes of this worker, drawn many at a time: a draw costs some thousand instructions
-// whatever its size. Used bytes are wiped at once. Made after the fork, never shared.
-class RandomReserve {
-  public:
-    ~RandomReserve() { cleanse(bytes_.data(), bytes_.size()); }
-    bool take(std::span<std::uint8_t> out) noexcept {
-        if (out.size() > bytes_.size()) {
-            return draw(out);
-        }
-        if (out.size() > left_) {
-            if (!draw(bytes_)) {
-                return false;
-            }
-            left_ = bytes_.size();
-        }
-        left_ -= out.size();
-        std::memcpy(out.data(), bytes_.data() + left_, out.size());
-        cleanse(bytes_.data() + left_, out.size());
-        return true;
-    }
-    static bool draw(std::span<std::uint8_t> out) noexcept {
-        OpensslErrorGuard guard;
-        return RAND_bytes(out.data(), static_cast<int>(out.size())) == 1;
-    }
-
-  private:
-    std::array<std::uint8_t, 2048> bytes_{};
-    std::size_t left_ = 0;
-};
-
 RandomReserve* g_random = nullptr;
 
 }  // namespace
@@ -112,27 +73,18 @@ void log_refusal(ngx_log_t* log, std::string_view what, std::string_view provide
     ngx_log_error(NGX_LOG_ERR, log, 0, "oidc: login refused, no memory to log the reason");
 }
 
+WorkerPorts::WorkerPorts() {
+    g_sha256 = &sha256_;
+    g_random = &random_;
+}
+
+WorkerPorts::~WorkerPorts() {
+    g_sha256 = nullptr;
+    g_random = nullptr;
+}
+
 Sha256* worker_sha256() noexcept {
     return g_sha256;
-}
-
-ngx_int_t init_worker_ports() noexcept try {
-    if (g_sha256 == nullptr) {
-        OpensslErrorGuard guard;
-        g_sha256 = new Sha256();
-        g_random = new RandomReserve();
-    }
-    return NGX_OK;
-} catch (...) {
-    ngx_log_error(NGX_LOG_EMERG, ngx_cycle->log, 0, "oidc: no memory for a worker");
-    return NGX_ERROR;
-}
-
-void exit_worker_ports() noexcept {
-    delete g_sha256;
-    g_sha256 = nullptr;
-    delete g_random;
-    g_random = nullptr;
 }
 
 }  // namespace oidc::ngx

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/ngx.hpp"
+#include "base/random_reserve.hpp"
 #include "oidc/crypto.hpp"
 #include "oidc/ports.hpp"
 
@@ -32,9 +33,20 @@ class NgxLog final : public Log {
 void log_refusal(ngx_log_t* log, std::string_view what, std::string_view provider,
                  const Error& error, std::string_view reference) noexcept;
 
-// Made once per worker; null before.
+// What the ports of a worker draw on. Made once in a process, after the fork.
+class WorkerPorts {
+  public:
+    WorkerPorts();
+    ~WorkerPorts();
+    WorkerPorts(const WorkerPorts&) = delete;
+    WorkerPorts& operator=(const WorkerPorts&) = delete;
+
+  private:
+    Sha256 sha256_;
+    RandomReserve random_;
+};
+
+// The worker's; null outside workers.
 Sha256* worker_sha256() noexcept;
-ngx_int_t init_worker_ports() noexcept;
-void exit_worker_ports() noexcept;
 
 }  // namespace oidc::ngx

@@ -36,6 +36,21 @@ struct EasyDeleter {
 };
 using EasyPtr = std::unique_ptr<CURL, EasyDeleter>;
 
+struct CurlLibrary {
+    explicit CurlLibrary(ngx_log_t* log) {
+        if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+            ngx_log_error(NGX_LOG_EMERG, log, 0, "oidc: libcurl cannot be initialised");
+            throw std::bad_alloc();
+        }
+    }
+    ~CurlLibrary() {
+        OpensslErrorGuard guard;
+        curl_global_cleanup();
+    }
+    CurlLibrary(const CurlLibrary&) = delete;
+    CurlLibrary& operator=(const CurlLibrary&) = delete;
+};
+
 class Loop final : public CurlLoop {
   public:
     explicit Loop(ngx_cycle_t* cycle);
@@ -86,6 +101,7 @@ class Loop final : public CurlLoop {
     EasyPtr take_handle();
 
     ngx_log_t* log_;
+    CurlLibrary library_;
     CURLM* multi_ = nullptr;
     WorkerEvent timer_;
     WorkerEvent refusals_;
@@ -103,6 +119,7 @@ class Loop final : public CurlLoop {
 
 Loop::Loop(ngx_cycle_t* cycle)
     : log_(cycle->log),
+      library_(cycle->log),
       timer_(this, on_timeout, cycle->log),
       refusals_(this, on_refused, cycle->log),
       idle_(this, on_idle, cycle->log),
@@ -110,6 +127,7 @@ Loop::Loop(ngx_cycle_t* cycle)
       limit_(std::clamp<std::size_t>(cycle->connection_n / 2, 8, kMaxTransfers)) {
     spare_.reserve(kKeptHandles);
     open_multi();
+    g_loop = this;
 }
 
 Loop::~Loop() {
@@ -122,6 +140,7 @@ Loop::~Loop() {
     live_.clear();
     spare_.clear();
     close_multi();
+    g_loop = nullptr;
 }
 
 void Loop::open_multi() {
@@ -477,32 +496,8 @@ CurlLoop* CurlLoop::worker() noexcept {
     return g_loop;
 }
 
-ngx_int_t CurlLoop::init_process(ngx_cycle_t* cycle) noexcept try {
-    if (!is_worker() || g_loop != nullptr || cycle_main_conf(cycle) == nullptr) {
-        return NGX_OK;
-    }
-    OpensslErrorGuard guard;
-    // In the worker and not in the master, which has no use for it and would hand its state to the
-    // workers of every later configuration.
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "oidc: libcurl cannot be initialised");
-        return NGX_ERROR;
-    }
-    g_loop = new Loop(cycle);
-    return NGX_OK;
-} catch (...) {
-    ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "oidc: no memory for the http client");
-    return NGX_ERROR;
-}
-
-void CurlLoop::exit_process() noexcept {
-    if (g_loop == nullptr) {
-        return;
-    }
-    delete g_loop;
-    g_loop = nullptr;
-    OpensslErrorGuard guard;
-    curl_global_cleanup();
+std::unique_ptr<CurlLoop> CurlLoop::make(ngx_cycle_t* cycle) {
+    return std::make_unique<Loop>(cycle);
 }
 
 }  // namespace oidc::ngx

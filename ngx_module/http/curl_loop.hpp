@@ -17,10 +17,11 @@ class CurlLoop {
     using Handle = std::uint64_t;  // 0: none
     using Done = std::function<void(HttpOutcome)>;
 
-    // Null until init_process, and after exit_process.
+    // The worker's; null outside workers.
     static CurlLoop* worker() noexcept;
-    static ngx_int_t init_process(ngx_cycle_t* cycle) noexcept;
-    static void exit_process() noexcept;
+    // To be made in the worker and not in the master, which has no use for libcurl and would hand
+    // its state to the workers of every later configuration. Throws std::bad_alloc.
+    static std::unique_ptr<CurlLoop> make(ngx_cycle_t* cycle);
 
     virtual ~CurlLoop() = default;
     // Begins a transfer; `done` is called exactly once, later, from the event loop and never from

@@ -31,6 +31,9 @@ struct Waiter {
 class Cache final : public MetadataCache {
   public:
     Cache(ngx_cycle_t* cycle, MainConf& conf);
+    ~Cache() override;
+    Cache(const Cache&) = delete;
+    Cache& operator=(const Cache&) = delete;
 
     Ticket want(Provider& provider, std::uint64_t newer_than, Done done) override;
     void cancel(Ticket ticket) noexcept override;
@@ -79,6 +82,11 @@ Cache::Cache(ngx_cycle_t* cycle, MainConf& conf)
     }
     // It runs only while a request waits, which a worker that shuts down serves first.
     tick_.hold_worker(true);
+    g_cache = this;
+}
+
+Cache::~Cache() {
+    g_cache = nullptr;
 }
 
 ProviderDocuments* Cache::find(const Provider& provider) noexcept {
@@ -264,22 +272,8 @@ MetadataCache* MetadataCache::worker() noexcept {
     return g_cache;
 }
 
-ngx_int_t MetadataCache::init_process(ngx_cycle_t* cycle) noexcept try {
-    MainConf* conf = cycle_main_conf(cycle);
-    if (!is_worker() || g_cache != nullptr || conf == nullptr || conf->metadata_zone == nullptr) {
-        return NGX_OK;
-    }
-    OpensslErrorGuard guard;
-    g_cache = new Cache(cycle, *conf);
-    return NGX_OK;
-} catch (...) {
-    ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "oidc: no memory for the metadata cache");
-    return NGX_ERROR;
-}
-
-void MetadataCache::exit_process() noexcept {
-    delete g_cache;
-    g_cache = nullptr;
+std::unique_ptr<MetadataCache> MetadataCache::make(ngx_cycle_t* cycle, MainConf& conf) {
+    return std::make_unique<Cache>(cycle, conf);
 }
 
 }  // namespace oidc::ngx

@@ -13,15 +13,16 @@
 
 namespace oidc::ngx {
 
-// Per worker; made in init_process.
+// Per worker.
 class MetadataCache {
   public:
     using Ticket = std::uint64_t;  // 0: answered at once
     using Done = std::function<void(Result<std::shared_ptr<const ProviderState>>)>;
 
+    // The worker's; null outside workers.
     static MetadataCache* worker() noexcept;
-    static ngx_int_t init_process(ngx_cycle_t* cycle) noexcept;
-    static void exit_process() noexcept;
+    // Borrows `conf`. Throws std::bad_alloc.
+    static std::unique_ptr<MetadataCache> make(ngx_cycle_t* cycle, MainConf& conf);
 
     virtual ~MetadataCache() = default;
     // Calls `done` with a usable state, at once when there is one (also a stale one: a refresh then

@@ -1,9 +1,6 @@
 #include "shm/session_zone.hpp"
 
-#include <algorithm>
 #include <new>
-
-#include "base/worker_event.hpp"
 
 namespace oidc::ngx {
 
@@ -12,39 +9,6 @@ namespace {
 constexpr RegionKind kKind{0x315453534344494fULL,  // "OIDCSST1"
                            RecordTable::layout(), RecordTable::is_table};
 
-// A full pass over a zone takes about this long, so an expired session leaves memory within it
-// (the look-up ignores it from the second it expires).
-constexpr ngx_msec_t kSweepPass = 60 * 1000;
-// Buckets under one hold of the lock: some ten microseconds.
-constexpr std::size_t kSweepHold = 64;
-
-void on_sweep(ngx_event_t* event) noexcept;
-
-// Lives in the cycle's pool, as long as the worker.
-struct Sweeper {
-    Sweeper(ngx_slab_pool_t* shpool, std::span<std::byte> region, ngx_log_t* log) noexcept
-        : event(this, on_sweep, log), shpool(shpool), region(region) {}
-    WorkerEvent event;
-    ngx_slab_pool_t* shpool;
-    std::span<std::byte> region;
-    ngx_msec_t interval = 0;
-    std::size_t slice = 0;  // buckets of one turn
-};
-
-void on_sweep(ngx_event_t* event) noexcept {
-    auto& sweeper = WorkerEvent::of<Sweeper>(event);
-    const Seconds now = ngx_time();
-    std::size_t left = sweeper.slice;
-    // A busy zone is left alone until the next turn.
-    while (left > 0 && try_lock_zone(sweeper.shpool)) {
-        const std::size_t buckets = std::min(left, kSweepHold);
-        RecordTable::attach(sweeper.region).sweep(buckets, now);
-        unlock_zone(sweeper.shpool);
-        left -= buckets;
-    }
-    sweeper.event.set(sweeper.interval);
-}
-
 }  // namespace
 
 struct SessionZoneInit {
@@ -52,7 +16,6 @@ struct SessionZoneInit {
         return static_cast<SessionZone*>(static_cast<ZoneBase*>(data));
     }
     static ngx_int_t init(ngx_shm_zone_t* zone, void* data) noexcept;
-    static ngx_int_t start_sweeper(ngx_cycle_t* cycle, const SessionZone& zone) noexcept;
 };
 
 // The ways a zone comes to a configuration: taken over by a reload, found in memory that outlived
@@ -240,36 +203,21 @@ RecordTable::Stats SessionZone::stats() noexcept {
     return RecordTable::attach(region_).stats();
 }
 
-ngx_int_t SessionZoneInit::start_sweeper(ngx_cycle_t* cycle, const SessionZone& zone) noexcept {
-    void* memory = ngx_palloc(cycle->pool, sizeof(Sweeper));
-    if (memory == nullptr) {
-        return NGX_ERROR;
+bool SessionZone::try_sweep(std::size_t buckets, Seconds now) noexcept {
+    if (!try_lock_zone(shpool_)) {
+        return false;
     }
-    auto* sweeper = new (memory) Sweeper(zone.shpool_, zone.region_, cycle->log);
-    std::size_t buckets = 0;
-    {
-        ZoneLock lock(zone.shpool_);
-        buckets = std::max<std::size_t>(RecordTable::attach(zone.region_).bucket_count(), 1);
-    }
-    // Small zones wake the worker once a second, large ones more often with as short turns.
-    sweeper->interval = std::clamp<ngx_msec_t>(kSweepPass * 4 * kSweepHold / buckets, 50, 1000);
-    sweeper->slice = buckets * sweeper->interval / kSweepPass + 1;
-    sweeper->event.set(sweeper->interval);
-    return NGX_OK;
+    RecordTable::attach(region_).sweep(buckets, now);
+    unlock_zone(shpool_);
+    return true;
 }
 
-ngx_int_t SessionZone::init_process(ngx_cycle_t* cycle) noexcept {
-    // One worker sweeps for all.
-    if (!is_worker() || ngx_worker != 0) {
-        return NGX_OK;
-    }
-    ngx_int_t status = NGX_OK;
-    for_each_zone(cycle, [&](const ngx_shm_zone_t& zone) {
-        if (zone.init == SessionZoneInit::init && status == NGX_OK) {
-            status = SessionZoneInit::start_sweeper(cycle, *SessionZoneInit::from_base(zone.data));
-        }
-    });
-    return status;
+bool SessionZone::is_one(const ngx_shm_zone_t& zone) noexcept {
+    return zone.init == SessionZoneInit::init;
+}
+
+SessionZone& SessionZone::of(const ngx_shm_zone_t& zone) noexcept {
+    return *SessionZoneInit::from_base(zone.data);
 }
 
 }  // namespace oidc::ngx

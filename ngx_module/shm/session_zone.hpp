@@ -61,11 +61,22 @@ class SessionZone : private ZoneBase {
     static SessionZone* find_zone(ngx_cycle_t* cycle, std::string_view name,
                                   const ngx_shm_zone_t** found = nullptr) noexcept;
 
-    // Starts the cancelable timers that drop expired sessions, one zone slice at a time.
-    static ngx_int_t init_process(ngx_cycle_t* cycle) noexcept;
+    // Drops what has expired in the next so many buckets. False: somebody else has the lock.
+    bool try_sweep(std::size_t buckets, Seconds now) noexcept;
+    // Calls visit(zone) for the session zones of a configuration.
+    template <class Visit>
+    static void for_each(const ngx_cycle_t* cycle, Visit&& visit) {
+        for_each_zone(cycle, [&visit](const ngx_shm_zone_t& zone) {
+            if (is_one(zone)) {
+                visit(of(zone));
+            }
+        });
+    }
 
   private:
     friend struct SessionZoneInit;
+    static bool is_one(const ngx_shm_zone_t& zone) noexcept;
+    static SessionZone& of(const ngx_shm_zone_t& zone) noexcept;
     std::span<std::byte> region_;
 };
 

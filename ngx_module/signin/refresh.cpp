@@ -46,7 +46,10 @@ struct Refresh {
 
 class Worker final : public Refresher {
   public:
+    Worker() noexcept;
     ~Worker() override;
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
     void begin(ngx_http_request_t* r, const RequestContext& ctx) noexcept override;
 
   private:
@@ -256,6 +259,10 @@ void Worker::end(Refresh& refresh) noexcept {
     refreshes_.erase(refresh.self);
 }
 
+Worker::Worker() noexcept {
+    g_worker = this;
+}
+
 Worker::~Worker() {
     for (Refresh& refresh : refreshes_) {
         if (CurlLoop* loop = CurlLoop::worker(); loop != nullptr && refresh.fetch != 0) {
@@ -269,6 +276,7 @@ Worker::~Worker() {
             refresh.provider.store->sessions().cancel(refresh.store_ticket);
         }
     }
+    g_worker = nullptr;
 }
 
 }  // namespace
@@ -277,18 +285,8 @@ Refresher* Refresher::worker() noexcept {
     return g_worker;
 }
 
-ngx_int_t Refresher::init_process() noexcept try {
-    if (g_worker == nullptr) {
-        g_worker = new Worker();
-    }
-    return NGX_OK;
-} catch (...) {
-    return NGX_ERROR;
-}
-
-void Refresher::exit_process() noexcept {
-    delete g_worker;
-    g_worker = nullptr;
+std::unique_ptr<Refresher> Refresher::make() {
+    return std::make_unique<Worker>();
 }
 
 }  // namespace oidc::ngx

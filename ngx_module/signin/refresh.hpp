@@ -2,6 +2,8 @@
 // one at a time for each session over all workers.
 #pragma once
 
+#include <memory>
+
 #include "base/ngx.hpp"
 #include "request/request_ctx.hpp"
 
@@ -9,10 +11,9 @@ namespace oidc::ngx {
 
 class Refresher {
   public:
-    // Null until init_process, and after exit_process.
+    // The worker's; null outside workers.
     static Refresher* worker() noexcept;
-    static ngx_int_t init_process() noexcept;
-    static void exit_process() noexcept;
+    static std::unique_ptr<Refresher> make();
 
     virtual ~Refresher() = default;
     // The authenticated request of `ctx` goes on with what its session says now. When the session

@@ -30,10 +30,10 @@ struct Entry {
 
 class Watch final : public Upgraded {
   public:
-    explicit Watch(ngx_log_t* log) noexcept : event_(this, on_turn, log) {
-        ngx_queue_init(&entries_);
-    }
+    explicit Watch(ngx_log_t* log) noexcept;
     ~Watch() override;
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
     ngx_int_t watch(ngx_http_request_t* r, const RequestContext& ctx) noexcept override;
     void ended(std::span<const Digest> keys) noexcept override;
     void look_now() noexcept override;
@@ -107,10 +107,16 @@ void Watch::remove(Entry& entry) noexcept {
     }
 }
 
+Watch::Watch(ngx_log_t* log) noexcept : event_(this, on_turn, log) {
+    ngx_queue_init(&entries_);
+    g_watch = this;
+}
+
 Watch::~Watch() {
     while (!ngx_queue_empty(&entries_)) {
         remove(entry_of(ngx_queue_head(&entries_)));
     }
+    g_watch = nullptr;
 }
 
 ngx_int_t Watch::watch(ngx_http_request_t* r, const RequestContext& ctx) noexcept {
@@ -205,18 +211,8 @@ Upgraded* Upgraded::worker() noexcept {
     return g_watch;
 }
 
-ngx_int_t Upgraded::init_process(ngx_cycle_t* cycle) noexcept try {
-    if (g_watch == nullptr) {
-        g_watch = new Watch(cycle->log);
-    }
-    return NGX_OK;
-} catch (...) {
-    return NGX_ERROR;
-}
-
-void Upgraded::exit_process() noexcept {
-    delete g_watch;
-    g_watch = nullptr;
+std::unique_ptr<Upgraded> Upgraded::make(ngx_log_t* log) {
+    return std::make_unique<Watch>(log);
 }
 
 void close_upgraded(std::span<const Digest> keys) noexcept {

@@ -7,6 +7,7 @@
 // session.
 #pragma once
 
+#include <memory>
 #include <span>
 
 #include "request/request_ctx.hpp"
@@ -15,10 +16,9 @@ namespace oidc::ngx {
 
 class Upgraded {
   public:
-    // Null outside workers.
+    // The worker's; null outside workers.
     static Upgraded* worker() noexcept;
-    static ngx_int_t init_process(ngx_cycle_t* cycle) noexcept;
-    static void exit_process() noexcept;
+    static std::unique_ptr<Upgraded> make(ngx_log_t* log);
 
     virtual ~Upgraded() = default;
     // The request has been answered with 101 for a session, and is watched until it ends. Costs the
