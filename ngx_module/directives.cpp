@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <memory>
+#include <span>
 
+#include "config/assertion_directives.hpp"
 #include "config/block.hpp"
 #include "config/conf.hpp"
 #include "config/header_rules.hpp"
@@ -22,17 +23,12 @@ std::span<ngx_str_t> arguments(ngx_conf_t* cf) noexcept {
     return {values + 1, cf->args->nelts - 1};
 }
 
-char* is_duplicate() noexcept {
-    static char text[] = "is duplicate";
-    return text;
-}
-
 // ---- auth_oidc and its companions ------------------------------------------------------------
 
 char* set_auth_oidc(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
     LocConf& loc = as_loc_conf(conf);
     if (loc.provider_set != NGX_CONF_UNSET) {
-        return is_duplicate();
+        return conf_duplicate();
     }
     const ngx_str_t value = arguments(cf)[0];
     const Place place = place_of(cf);
@@ -168,7 +164,7 @@ constexpr std::size_t kMaxAcrValues = 512;  // bytes in all: they travel in the 
 char* set_max_age(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
     LocConf& loc = as_loc_conf(conf);
     if (loc.max_age_set) {
-        return is_duplicate();
+        return conf_duplicate();
     }
     loc.max_age_set = true;
     ngx_str_t value = arguments(cf)[0];
@@ -190,7 +186,7 @@ char* set_max_age(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept t
 char* set_acr_values(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
     LocConf& loc = as_loc_conf(conf);
     if (loc.acr_values_set) {
-        return is_duplicate();
+        return conf_duplicate();
     }
     loc.acr_values_set = true;
     const std::span<ngx_str_t> values = arguments(cf);
@@ -217,7 +213,7 @@ char* set_acr_values(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcep
 char* set_base_url(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
     LocConf& loc = as_loc_conf(conf);
     if (!loc.base_url.empty()) {
-        return is_duplicate();
+        return conf_duplicate();
     }
     const std::string_view value = view(arguments(cf)[0]);
     const Result<Url> url = parse_url(value);
@@ -238,7 +234,7 @@ char* set_handler(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* /*conf*/) noexce
     auto* clcf = static_cast<ngx_http_core_loc_conf_t*>(
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
     if (clcf->handler == Handler) {
-        return is_duplicate();
+        return conf_duplicate();
     }
     clcf->handler = Handler;
     return conf_ok();
@@ -321,74 +317,6 @@ char* set_claim_set(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept
     return conf_exception(cf);
 }
 
-// ---- oidc_assertion --------------------------------------------------------------------------
-
-struct AssertionBlock {
-    Assertion assertion;
-    Alg alg = Alg::HS256;
-    Secret key_text;
-};
-
-char* set_assertion_alg(Block& b) {
-    const std::optional<Alg> alg = alg_from_name(b.arg());
-    if (alg != Alg::HS256 && alg != Alg::ES256 && alg != Alg::EdDSA) {
-        return b.invalid(b.arg(), "\"HS256\", \"ES256\" or \"EdDSA\"");
-    }
-    b.target<AssertionBlock>().alg = *alg;
-    return conf_ok();
-}
-
-constexpr BlockDirective kAssertionDirectives[] = {
-    {"key_file",
-     {},
-     1,
-     1,
-     [](Block& b) { return b.secret_file(b.target<AssertionBlock>().key_text, 16 * 1024); }},
-    {"alg", {}, 1, 1, set_assertion_alg},
-    {"audience",
-     {},
-     1,
-     1,
-     [](Block& b) { return b.complex(b.target<AssertionBlock>().assertion.audience); }},
-    {"lifetime",
-     {},
-     1,
-     1,
-     [](Block& b) { return b.seconds(b.target<AssertionBlock>().assertion.lifetime, 1, 60); }},
-    {"claims",
-     {},
-     1,
-     64,
-     [](Block& b) { return b.words(b.target<AssertionBlock>().assertion.claims); }},
-};
-
-char* set_assertion_block(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
-    auto& main = *static_cast<MainConf*>(conf);
-    if (main.assertion != nullptr) {
-        return is_duplicate();
-    }
-    const Place place = place_of(cf);
-    AssertionBlock content;
-    Block block("oidc_assertion", kAssertionDirectives, &content);
-    if (char* rv = block.parse(cf); rv != conf_ok()) {
-        return rv;
-    }
-    if (!block.given("key_file")) {
-        return conf_error(cf, place, "\"key_file\" is missing in oidc_assertion");
-    }
-    Result<AssertionSigner> signer = AssertionSigner::create(content.alg, content.key_text.view());
-    if (!signer) {
-        return conf_error(cf, block.where("key_file"),
-                          "\"key_file\" is no key for " + std::string(alg_name(content.alg)) +
-                              ": " + signer.error().detail);
-    }
-    content.assertion.signer = std::make_unique<AssertionSigner>(*std::move(signer));
-    main.assertion = std::make_unique<Assertion>(std::move(content.assertion));
-    return conf_ok();
-} catch (...) {
-    return conf_exception(cf);
-}
-
 ngx_conf_enum_t modes[] = {
     {ngx_string("require"), static_cast<ngx_uint_t>(Mode::require)},
     {ngx_string("verify"), static_cast<ngx_uint_t>(Mode::verify)},
@@ -415,7 +343,7 @@ ngx_command_t oidc_commands[] = {
      set_session_store, NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
 
     {ngx_string("oidc_assertion"), NGX_HTTP_MAIN_CONF | NGX_CONF_BLOCK | NGX_CONF_NOARGS,
-     set_assertion_block, NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
+     set_assertion, NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
 
     {ngx_string("oidc_claim_set"), NGX_HTTP_MAIN_CONF | NGX_CONF_2MORE, set_claim_set,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},

@@ -34,5 +34,10 @@ inline char* conf_ok() noexcept {
 inline char* conf_fail() noexcept {
     return static_cast<char*>(NGX_CONF_ERROR);
 }
+// A directive was given twice; nginx names it.
+inline char* conf_duplicate() noexcept {
+    static char text[] = "is duplicate";
+    return text;
+}
 
 }  // namespace oidc::ngx

@@ -40,7 +40,7 @@ def in_provider():
 
 
 def in_other_blocks():
-    return [name for file in ("directives.cpp", "store_directives.cpp")
+    return [name for file in ("assertion_directives.cpp", "store_directives.cpp")
             for name in re.findall(r'^    \{"(\w+)",\s*\{\}', read(file), re.M)]
 
 

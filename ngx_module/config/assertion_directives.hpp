@@ -1,0 +1,10 @@
+// The directive `oidc_assertion { }`.
+#pragma once
+
+#include "base/ngx.hpp"
+
+namespace oidc::ngx {
+
+char* set_assertion(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+
+}  // namespace oidc::ngx
