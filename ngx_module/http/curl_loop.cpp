@@ -6,10 +6,10 @@
 #include <chrono>
 #include <map>
 #include <new>
-#include <set>
 #include <vector>
 
 #include "base/worker_event.hpp"
+#include "http/curl_sockets.hpp"
 #include "http/curl_transfer.hpp"
 #include "oidc/ptr.hpp"
 #include "shm/counters_zone.hpp"
@@ -94,8 +94,6 @@ class Loop final : public CurlLoop {
     static void count(const Live& live, const HttpOutcome& outcome, long connects);
     void detach(Live& live) noexcept;
     void refuse(CURL* easy) noexcept;
-    bool watch(ngx_connection_t* connection, int what) noexcept;
-    void release(ngx_connection_t* connection) noexcept;
     void update_timers() noexcept;
     LiveMap::iterator find(CURL* easy) noexcept;
     EasyPtr take_handle();
@@ -106,7 +104,7 @@ class Loop final : public CurlLoop {
     WorkerEvent timer_;
     WorkerEvent refusals_;
     WorkerEvent idle_;
-    std::set<ngx_connection_t*> connections_;
+    CurlSockets sockets_;
     LiveMap live_;
     std::vector<EasyPtr> spare_;
     Handle last_ = 0;
@@ -123,6 +121,7 @@ Loop::Loop(ngx_cycle_t* cycle)
       timer_(this, on_timeout, cycle->log),
       refusals_(this, on_refused, cycle->log),
       idle_(this, on_idle, cycle->log),
+      sockets_(this, on_ready, cycle->log),
       // Each login in flight has one connection of its browser and one to the provider.
       limit_(std::clamp<std::size_t>(cycle->connection_n / 2, 8, kMaxTransfers)) {
     spare_.reserve(kKeptHandles);
@@ -166,9 +165,7 @@ void Loop::close_multi() noexcept {
         curl_multi_cleanup(multi_);
         multi_ = nullptr;
     }
-    while (!connections_.empty()) {
-        release(*connections_.begin());
-    }
+    sockets_.clear();
     timer_.stop();
 }
 
@@ -363,45 +360,6 @@ void Loop::refuse(CURL* easy) noexcept try {
     // The transfer times out.
 }
 
-bool Loop::watch(ngx_connection_t* connection, int what) noexcept {
-    const bool want_read = (what & CURL_POLL_IN) != 0;
-    const bool want_write = (what & CURL_POLL_OUT) != 0;
-    ngx_event_t* read = connection->read;
-    ngx_event_t* write = connection->write;
-    // Level-triggered: libcurl does not read until EAGAIN.
-    if (want_read && !read->active &&
-        ngx_add_event(read, NGX_READ_EVENT, NGX_LEVEL_EVENT) != NGX_OK) {
-        return false;
-    }
-    if (want_write && !write->active &&
-        ngx_add_event(write, NGX_WRITE_EVENT, NGX_LEVEL_EVENT) != NGX_OK) {
-        return false;
-    }
-    if (!want_read && read->active && ngx_del_event(read, NGX_READ_EVENT, 0) != NGX_OK) {
-        return false;
-    }
-    return want_write || !write->active || ngx_del_event(write, NGX_WRITE_EVENT, 0) == NGX_OK;
-}
-
-void Loop::release(ngx_connection_t* connection) noexcept {
-    connections_.erase(connection);
-    // libcurl closes a socket whose connect timed out without telling, and tells afterwards; the
-    // kernel has then forgotten the events by itself.
-    const bool closed = fcntl(connection->fd, F_GETFD) == -1;
-    for (ngx_event_t* event : {connection->read, connection->write}) {
-        if (event->active) {
-            ngx_del_event(event, event->write ? NGX_WRITE_EVENT : NGX_READ_EVENT,
-                          closed ? NGX_CLOSE_EVENT : 0);
-        }
-        if (event->posted) {
-            ngx_delete_posted_event(event);
-        }
-    }
-    // The descriptor is libcurl's; only nginx's record of it goes.
-    ngx_free_connection(connection);
-    connection->fd = static_cast<ngx_socket_t>(-1);
-}
-
 // Always 0: -1 would end every transfer of the worker.
 int Loop::on_socket(CURL* easy, curl_socket_t fd, int what, void* self, void* socket) noexcept try {
     auto& loop = *static_cast<Loop*>(self);
@@ -409,32 +367,27 @@ int Loop::on_socket(CURL* easy, curl_socket_t fd, int what, void* self, void* so
     if (what == CURL_POLL_REMOVE) {
         if (connection != nullptr) {
             curl_multi_assign(loop.multi_, fd, nullptr);
-            loop.release(connection);
+            loop.sockets_.release(connection);
         }
         return 0;
     }
     if (connection == nullptr) {
-        // May close idle browser connections to make room, and so end requests.
+        // Requests may end here, and cancel their transfers.
         loop.in_callback_ = true;
-        connection = ngx_get_connection(fd, loop.log_);
+        connection = loop.sockets_.adopt(fd);
         loop.in_callback_ = false;
         if (connection == nullptr) {
             loop.refuse(easy);
             return 0;
         }
-        connection->data = self;
-        connection->read->handler = on_ready;
-        connection->write->handler = on_ready;
-        connection->read->log = loop.log_;
-        connection->write->log = loop.log_;
         curl_multi_assign(loop.multi_, fd, connection);
-        loop.connections_.insert(connection);
     }
-    if (!loop.watch(connection, what)) {
+    if (!CurlSockets::watch(connection, what)) {
         loop.refuse(easy);
     }
     return 0;
 } catch (...) {
+    static_cast<Loop*>(self)->in_callback_ = false;
     static_cast<Loop*>(self)->refuse(easy);
     return 0;
 }
