@@ -29,12 +29,14 @@ struct FlowPorts {
     NgxLog log;
 };
 
-// What a store that answers later has learnt for a request; each such store has its own kind.
-struct StoreMemo {
-    StoreMemo() = default;
-    StoreMemo(const StoreMemo&) = delete;
-    StoreMemo& operator=(const StoreMemo&) = delete;
-    virtual ~StoreMemo() = default;
+// What a store has been asked about a session cookie, and what it has answered.
+struct LookedUp {
+    SessionStore* store = nullptr;
+    Digest binding{};
+    std::string_view cookie;
+    SessionStore::Ticket ticket = 0;
+    // None: no answer yet.
+    std::optional<Result<std::optional<SessionStore::Found>>> answer;
 };
 
 struct RequestContext {
@@ -69,7 +71,7 @@ struct RequestContext {
     // The decision.
     Provider* provider = nullptr;
     SessionView session;
-    Digest session_key{};
+    SessionRef session_ref;
     Seconds session_expires = 0;
 
     // A login or logout under way.
@@ -80,7 +82,8 @@ struct RequestContext {
     MetadataCache::Ticket ticket = 0;
     SessionStore::Ticket store_ticket = 0;
     SessionStore* store = nullptr;  // that gave the ticket
-    std::unique_ptr<StoreMemo> store_memo;
+    // Kept until the request ends: a phase that runs again asks nothing twice.
+    std::vector<std::unique_ptr<LookedUp>> looked_up;
     // With a task that is no flow: what goes on with the outcome.
     using Next = std::function<ngx_int_t(Event)>;
     Next next;

@@ -47,7 +47,6 @@ void deliver(ngx_http_request_t* r, RequestContext& ctx, Event event) noexcept {
 }
 
 void resume_request(ngx_http_request_t* r, RequestContext& ctx) noexcept {
-    ctx.store_ticket = 0;
     if (ctx.waiting) {
         ctx.waiting = false;
         r->main->read_event_handler = ngx_http_block_reading;
@@ -160,6 +159,11 @@ void abandon(RequestContext& ctx) noexcept {
     if (ctx.store_ticket != 0) {
         ctx.store->cancel(ctx.store_ticket);
         ctx.store_ticket = 0;
+    }
+    for (const auto& asked : std::exchange(ctx.looked_up, {})) {
+        if (asked->ticket != 0) {
+            asked->store->cancel(asked->ticket);
+        }
     }
     ctx.waiting = false;
     ctx.waiting_subrequests.clear();

@@ -29,6 +29,10 @@ ngx_int_t wait_for_outcome(ngx_http_request_t* r, RequestContext& ctx);
 ngx_int_t when_ready(ngx_http_request_t* r, RequestContext& ctx, bool ready,
                      RequestContext::Next next);
 
+// Runs the request's phases from the event loop, because an answer is there that decide() waits
+// for.
+void resume_request(ngx_http_request_t* r, RequestContext& ctx) noexcept;
+
 // Cancels whatever the request waits for. Nothing is called back afterwards.
 void abandon(RequestContext& ctx) noexcept;
 

@@ -121,7 +121,7 @@ ngx_int_t get_session_id(ngx_http_request_t* r, ngx_http_variable_value_t* v,
     // The key is a digest of the id already; half of it tells sessions apart and opens nothing.
     constexpr std::size_t kBytes = 8;
     std::array<u_char, 2 * kBytes> text;
-    ngx_hex_dump(text.data(), const_cast<u_char*>(ctx->session_key.data()), kBytes);
+    ngx_hex_dump(text.data(), const_cast<u_char*>(ctx->session_ref.key.data()), kBytes);
     return set_copy(r, v, {reinterpret_cast<const char*>(text.data()), text.size()});
 }
 

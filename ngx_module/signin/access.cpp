@@ -156,6 +156,71 @@ ngx_int_t undecided(ngx_http_request_t* r, RequestContext& ctx, const Provider& 
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
+SessionStore::Query query_of(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
+                             const Digest& binding, std::string_view cookie) {
+    SessionStore::Query query;
+    query.pool = r->pool;
+    query.log = r->connection->log;
+    query.binding = &binding;
+    query.cookie_name = session_cookie_name(r, provider);
+    query.cookie = cookie;
+    query.presented = ctx.presented();
+    query.refreshes = provider.config.session_refresh;
+    return query;
+}
+
+SessionStore::Find read_answer(const LookedUp& asked, SessionStore::Found& out) {
+    if (!asked.answer) {
+        return SessionStore::Find::waiting;
+    }
+    if (!*asked.answer) {
+        return asked.answer->error().reason == Reason::store_unavailable
+                   ? SessionStore::Find::unavailable
+                   : SessionStore::Find::failed;
+    }
+    if (!**asked.answer) {
+        return SessionStore::Find::missing;
+    }
+    out = ***asked.answer;
+    return SessionStore::Find::found;
+}
+
+// Asks the store once in the life of the request.
+SessionStore::Find find_or_ask(ngx_http_request_t* r, RequestContext& ctx, SessionStore& store,
+                               const SessionStore::Query& query, SessionStore::Found& out) try {
+    const auto known =
+        std::find_if(ctx.looked_up.begin(), ctx.looked_up.end(), [&](const auto& one) {
+            return one->store == &store && one->binding == *query.binding &&
+                   one->cookie == query.cookie;
+        });
+    if (known != ctx.looked_up.end()) {
+        return read_answer(**known, out);
+    }
+    const SessionStore::Find found = store.find(query, out);
+    if (found != SessionStore::Find::waiting) {
+        return found;
+    }
+    LookedUp& asked = *ctx.looked_up.emplace_back(std::make_unique<LookedUp>());
+    asked.store = &store;
+    asked.binding = *query.binding;
+    asked.cookie = query.cookie;
+    ctx.asking = true;
+    const SessionStore::Ticket ticket = store.ask(query, [r = r->main, &ctx, &asked](auto answer) {
+        asked.ticket = 0;
+        asked.answer.emplace(std::move(answer));
+        if (!ctx.asking) {
+            resume_request(r, ctx);
+        }
+    });
+    ctx.asking = false;
+    if (!asked.answer) {
+        asked.ticket = ticket;
+    }
+    return read_answer(asked, out);
+} catch (...) {
+    return SessionStore::Find::failed;
+}
+
 ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
     ctx.insufficient = false;
     if (const Endpoint* endpoint = find_endpoint(r)) {
@@ -247,24 +312,12 @@ std::vector<Digest> presented_keys(ngx_http_request_t* r, RequestContext& ctx,
     for (std::size_t i = 0; binding != nullptr && i < ctx.session_cookie_count; ++i) {
         Digest key;
         if (ctx.session_cookies[i].name == name &&
-            provider.store->sessions().key_of(r, ctx, provider, *binding,
-                                              ctx.session_cookies[i].value, key)) {
+            provider.store->sessions().key_of(
+                query_of(r, ctx, provider, *binding, ctx.session_cookies[i].value), key)) {
             keys.push_back(key);
         }
     }
     return keys;
-}
-
-bool session_key(std::string_view cookie_value, Digest& key, bool& failed) noexcept {
-    if (cookie_value.size() != kSessionCookieChars) {
-        return false;
-    }
-    Sha256* sha256 = worker_sha256();
-    if (sha256 == nullptr || !sha256->digest(as_bytes(cookie_value), key)) {
-        failed = true;
-        return false;
-    }
-    return true;
 }
 
 ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) noexcept {
@@ -288,9 +341,11 @@ ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider)
         if (ctx.session_cookies[i].name != name) {
             continue;
         }
-        SessionStore::Lookup found;
-        switch (store.find(r, ctx, provider, *binding, ctx.session_cookies[i].value,
-                           keeps_alive(r, provider), found)) {
+        SessionStore::Found found;
+        SessionStore::Query query =
+            query_of(r, ctx, provider, *binding, ctx.session_cookies[i].value);
+        query.touch = keeps_alive(r, provider);
+        switch (find_or_ask(r, ctx, store, query, found)) {
             case SessionStore::Find::missing:
                 continue;
             case SessionStore::Find::found:
@@ -302,13 +357,13 @@ ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider)
             case SessionStore::Find::failed:
                 return NGX_ERROR;
         }
-        if (ctx.authenticated && found.key == ctx.session_key) {
+        if (ctx.authenticated && found.ref.key == ctx.session_ref.key) {
             continue;
         }
         ambiguous = ambiguous || ctx.authenticated;
         ctx.authenticated = true;
         ctx.session = found.view;
-        ctx.session_key = found.key;
+        ctx.session_ref = found.ref;
         ctx.session_expires = found.expires;
         renewed = std::move(found.renewed);
     }

@@ -20,10 +20,6 @@ ngx_int_t select_provider(ngx_http_request_t* r, const LocConf& location, Provid
 // NGX_ERROR: the caller denies.
 ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) noexcept;
 
-// The key of a session in the store: SHA-256 of the cookie's value as it is written, which saves
-// decoding it for each request. False: not a session id, or OpenSSL failed (`failed`).
-bool session_key(std::string_view cookie_value, Digest& key, bool& failed) noexcept;
-
 // The keys of the sessions that the browser's cookies name, alive or not.
 std::vector<Digest> presented_keys(ngx_http_request_t* r, RequestContext& ctx,
                                    const Provider& provider);

@@ -15,6 +15,7 @@
 #include "signin/access.hpp"
 #include "signin/logout.hpp"
 #include "signin/upgraded.hpp"
+#include "stores/session_ids.hpp"
 
 namespace oidc::ngx {
 namespace {
@@ -49,14 +50,13 @@ bool store_session(ngx_http_request_t* r, RequestContext& ctx, StoreSession step
         return true;
     }
     SessionStore::NewSession fresh;
-    fresh.provider = &provider;
     fresh.meta.binding = *binding;
     fresh.meta.expires = step.expires;
     fresh.meta.idle_timeout = step.idle_timeout;
     fresh.meta.sid_tag = sid_tag(provider, session->sid());
     fresh.meta.sub_tag = sub_tag(provider, session->sub());
     if (ctx.authenticated) {
-        fresh.replaces.push_back(ctx.session_key);
+        fresh.replaces.push_back(ctx.session_ref.key);
     }
     if (const std::optional<Digest> former = read_key(step.replaces)) {
         fresh.replaces.push_back(*former);
@@ -141,7 +141,7 @@ ngx_int_t forward_callback(ngx_http_request_t* r, RequestContext& ctx, const Log
         }
     }
     ctx.session = *session;
-    ctx.session_key = ctx.inserted.key;
+    ctx.session_ref = ctx.inserted.ref;
     ctx.session_expires = done.expires;
     ctx.authenticated = true;
     ctx.decided = true;

@@ -127,7 +127,7 @@ ngx_int_t end_sessions(ngx_http_request_t* r, RequestContext& ctx, Provider& pro
     }
     ctx.provider = &provider;
     const bool ready = ask_store(r, ctx, ctx.erased, [&](auto done) {
-        return provider.store->sessions().erase(provider, keys, std::move(done));
+        return provider.store->sessions().erase(keys, std::move(done));
     });
     return when_ready(r, ctx, ready, [r, &ctx, next, keys = std::move(keys)](const Event& event) {
         if (const auto* error = std::get_if<Error>(&event)) {

@@ -29,8 +29,4 @@ ngx_int_t end_sessions(ngx_http_request_t* r, RequestContext& ctx, Provider& pro
 // The session cookie and those of clear_cookies.
 void expire_cookies(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider);
 
-// Tags of a session for RecordTable::Meta: the same for all vhosts of a provider and client.
-std::uint64_t sid_tag(const Provider& provider, std::string_view sid);
-std::uint64_t sub_tag(const Provider& provider, std::string_view sub);
-
 }  // namespace oidc::ngx

@@ -56,16 +56,15 @@ void end_without_it(ngx_http_request_t* r, RequestContext& ctx, const Provider& 
     if (keys.empty()) {
         return;
     }
-    provider.store->sessions().erase(
-        provider, std::move(keys), [&provider](const Result<Unit>& ended) {
-            if (!ended) {
-                NgxLog(ngx_cycle->log)
-                    .write(LogLevel::error,
-                           "a session whose user has signed out lives on: the store \"" +
-                               provider.store->name + "\" does not answer");
-            }
-            look_at_upgraded();
-        });
+    provider.store->sessions().erase(std::move(keys), [&provider](const Result<Unit>& ended) {
+        if (!ended) {
+            NgxLog(ngx_cycle->log)
+                .write(LogLevel::error,
+                       "a session whose user has signed out lives on: the store \"" +
+                           provider.store->name + "\" does not answer");
+        }
+        look_at_upgraded();
+    });
 }
 
 // The subrequest is over. NGX_OK instead of its error: that would end the main request as well.

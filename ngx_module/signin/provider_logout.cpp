@@ -16,13 +16,10 @@
 #include "signin/logout.hpp"
 #include "signin/logout_hook.hpp"
 #include "signin/upgraded.hpp"
+#include "stores/session_ids.hpp"
 
 namespace oidc::ngx {
 namespace {
-
-std::string owner_key(const Provider& provider) {
-    return provider.config.issuer + "\n" + provider.config.client_id;
-}
 
 // The sid that the provider's page names, when it names itself as well; else empty.
 std::string named_sid(ngx_http_request_t* r, const Provider& provider) {
@@ -121,7 +118,7 @@ bool end_owned(ngx_http_request_t* r, RequestContext& ctx, RecordTable::Tag whic
                std::uint64_t tag) {
     const Provider& provider = *ctx.provider;
     return ask_store(r, ctx, ctx.ended, [&](auto done) {
-        return provider.store->sessions().erase_owner(provider, which, tag, std::move(done));
+        return provider.store->sessions().erase_owner(which, tag, std::move(done));
     });
 }
 
@@ -141,14 +138,6 @@ ngx_int_t accept_backchannel(ngx_http_request_t* r, RequestContext& ctx) {
 }
 
 }  // namespace
-
-std::uint64_t sid_tag(const Provider& provider, std::string_view sid) {
-    return sid.empty() ? 0 : owner_tag("sid", owner_key(provider), sid);
-}
-
-std::uint64_t sub_tag(const Provider& provider, std::string_view sub) {
-    return sub.empty() ? 0 : owner_tag("sub", owner_key(provider), sub);
-}
 
 ngx_int_t handle_frontchannel(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
     ctx.task = RequestContext::Task::logout;

@@ -19,21 +19,19 @@ class Worker;
 
 // One refresh under way. It lives until it ends, whatever becomes of the request that began it.
 struct Refresh {
-    Refresh(Worker& worker, Provider& provider, CountersZone& counters, const Digest& key,
-            const Digest& binding, const SessionView& session)
+    Refresh(Worker& worker, Provider& provider, CountersZone& counters, const SessionRef& ref,
+            const SessionView& session)
         : worker(worker),
           provider(provider),
           counters(counters),
-          key(key),
-          binding(binding),
+          ref(ref),
           ports(ngx_cycle->log),
           flow(provider.config, ports.ports(), session) {}
 
     Worker& worker;
     Provider& provider;
     CountersZone& counters;
-    Digest key;
-    Digest binding;
+    SessionRef ref;
     FlowPorts ports;
     RefreshFlow flow;
     std::optional<Event> outcome;  // of a call that answers at once
@@ -87,7 +85,7 @@ void replace(const Refresh& refresh, const Secret& record, Seconds not_before,
              RefreshResult result) {
     SessionStore& store = refresh.provider.store->sessions();
     const auto written = [&provider = refresh.provider, &counters = refresh.counters,
-                          key = refresh.key, binding = refresh.binding, not_before,
+                          ref = refresh.ref, not_before,
                           result](const Result<RecordTable::Update>& done) {
         const bool kept =
             done && *done != RecordTable::Update::full && *done != RecordTable::Update::too_large;
@@ -97,11 +95,10 @@ void replace(const Refresh& refresh, const Secret& record, Seconds not_before,
                        "a refreshed session is lost: the store \"" + provider.store->name + "\" " +
                            (done ? "has no room for it; check size" : "does not answer"));
         }
-        provider.store->sessions().release(provider, key, binding,
-                                           kept ? not_before : ngx_time() + kAfterRefusal);
+        provider.store->sessions().release(ref, kept ? not_before : ngx_time() + kAfterRefusal);
         counters.count_refresh(kept ? result : RefreshResult::postponed);
     };
-    store.update(refresh.provider, refresh.key, refresh.binding, record.clone(), written);
+    store.update(refresh.ref, record.clone(), written);
 }
 
 // Writes what became of the session. A session that has ended meanwhile stays ended.
@@ -116,18 +113,17 @@ void settle(const Refresh& refresh, const Step& step) {
     } else if (const auto* over = std::get_if<RefreshEnded>(&step)) {
         refresh.counters.count_refresh(RefreshResult::ended);
         log.write(LogLevel::notice, line_of(refresh, "ended it", over->error));
-        store.erase(refresh.provider, {refresh.key},
-                    [&provider = refresh.provider](const Result<Unit>& erased) {
-                        if (!erased) {
-                            NgxLog(ngx_cycle->log)
-                                .write(LogLevel::error,
-                                       "a session that the provider has ended "
-                                       "lives on: the store \"" +
-                                           provider.store->name + "\" does not answer");
-                        }
-                    });
+        store.erase({refresh.ref.key}, [&provider = refresh.provider](const Result<Unit>& erased) {
+            if (!erased) {
+                NgxLog(ngx_cycle->log)
+                    .write(LogLevel::error,
+                           "a session that the provider has ended "
+                           "lives on: the store \"" +
+                               provider.store->name + "\" does not answer");
+            }
+        });
     } else if (const auto* refused = std::get_if<Refuse>(&step)) {
-        store.release(refresh.provider, refresh.key, refresh.binding, ngx_time() + kAfterRefusal);
+        store.release(refresh.ref, ngx_time() + kAfterRefusal);
         refresh.counters.count_refresh(RefreshResult::postponed);
         log.write(LogLevel::error, line_of(refresh, "was not possible", refused->error));
     }
@@ -135,20 +131,17 @@ void settle(const Refresh& refresh, const Step& step) {
 
 void Worker::begin(ngx_http_request_t* r, const RequestContext& ctx) noexcept try {
     Provider& provider = *ctx.provider;
-    const Digest* binding = binding_of(r, provider);
     // A worker that is leaving would end before the answer comes.
-    if (binding == nullptr || ngx_exiting || ngx_quit || ngx_terminate) {
+    if (ngx_exiting || ngx_quit || ngx_terminate) {
         return;
     }
     SessionStore& store = provider.store->sessions();
     const Seconds seconds = lease_of(provider);
-    const SessionStore::Lease lease = store.try_lease(
-        provider, {ctx.session, ctx.session_key, ctx.session_expires, {}}, *binding, seconds);
+    const SessionStore::Lease lease = store.try_lease(ctx.session_ref, ctx.session, seconds);
     if (lease == SessionStore::Lease::refused) {
         return;
     }
-    refreshes_.emplace_back(*this, provider, ngx::counters(r), ctx.session_key, *binding,
-                            ctx.session);
+    refreshes_.emplace_back(*this, provider, ngx::counters(r), ctx.session_ref, ctx.session);
     Refresh& refresh = refreshes_.back();
     refresh.self = std::prev(refreshes_.end());
     if (lease == SessionStore::Lease::granted) {
@@ -156,15 +149,14 @@ void Worker::begin(ngx_http_request_t* r, const RequestContext& ctx) noexcept tr
         return;
     }
     const SessionStore::Ticket ticket =
-        store.confirm_lease(provider, refresh.key, refresh.binding, seconds,
-                            [this, &refresh](const Result<bool>& granted) {
-                                refresh.store_ticket = 0;
-                                if (granted && *granted) {
-                                    run(refresh, refresh.flow.start());
-                                } else {
-                                    end(refresh);
-                                }
-                            });
+        store.confirm_lease(refresh.ref, seconds, [this, &refresh](const Result<bool>& granted) {
+            refresh.store_ticket = 0;
+            if (granted && *granted) {
+                run(refresh, refresh.flow.start());
+            } else {
+                end(refresh);
+            }
+        });
     if (ticket != 0) {
         refresh.store_ticket = ticket;
     }

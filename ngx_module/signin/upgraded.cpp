@@ -21,8 +21,7 @@ struct Entry {
     Watch* watch = nullptr;
     ngx_http_request_t* request = nullptr;
     const Provider* provider = nullptr;
-    Digest key{};
-    Digest binding{};
+    SessionRef ref;
     SessionView session;  // borrows the request's pool
     SessionStore::Ticket ticket = 0;
     bool closing = false;
@@ -120,16 +119,14 @@ Watch::~Watch() {
 }
 
 ngx_int_t Watch::watch(ngx_http_request_t* r, const RequestContext& ctx) noexcept {
-    const Digest* binding = binding_of(r, *ctx.provider);
     ngx_http_cleanup_t* cleanup = ngx_http_cleanup_add(r, sizeof(Entry));
-    if (cleanup == nullptr || binding == nullptr) {
+    if (cleanup == nullptr) {
         return NGX_ERROR;
     }
     auto* entry = new (cleanup->data) Entry;
     entry->request = r;
     entry->provider = ctx.provider;
-    entry->key = ctx.session_key;
-    entry->binding = *binding;
+    entry->ref = ctx.session_ref;
     entry->session = ctx.session;
     entry->watch = this;
     cleanup->handler = on_cleanup;
@@ -154,14 +151,13 @@ void Watch::ask(Entry& entry) noexcept try {
         return;
     }
     const SessionStore::Ticket ticket =
-        entry.provider->store->sessions().alive(*entry.provider, entry.key, entry.binding,
-                                                entry.session, [&entry](const Result<bool>& alive) {
-                                                    entry.ticket = 0;
-                                                    // A store that cannot say closes nothing.
-                                                    if (alive && !*alive) {
-                                                        close(entry);
-                                                    }
-                                                });
+        entry.provider->store->sessions().alive(entry.ref, [&entry](const Result<bool>& alive) {
+            entry.ticket = 0;
+            // A store that cannot say closes nothing.
+            if (alive && !*alive) {
+                close(entry);
+            }
+        });
     if (ticket != 0) {
         entry.ticket = ticket;
     }
@@ -192,7 +188,7 @@ void Watch::ended(std::span<const Digest> keys) noexcept {
     for (ngx_queue_t* link = ngx_queue_head(&entries_); link != ngx_queue_sentinel(&entries_);
          link = ngx_queue_next(link)) {
         Entry& entry = entry_of(link);
-        if (std::find(keys.begin(), keys.end(), entry.key) != keys.end()) {
+        if (std::find(keys.begin(), keys.end(), entry.ref.key) != keys.end()) {
             close(entry);
         }
     }

@@ -13,6 +13,7 @@
 #include "signin/access.hpp"
 #include "signin/logout.hpp"
 #include "signin/upgraded.hpp"
+#include "stores/session_ids.hpp"
 
 namespace oidc::ngx {
 namespace {
@@ -177,8 +178,8 @@ ngx_int_t with_list(ngx_http_request_t* r, RequestContext& ctx, const Question& 
                     const std::function<ngx_int_t()>& next) {
     const std::uint64_t tag = sub_tag(*question.provider, question.sub);
     const bool ready = ask(r, ctx, *question.provider, ctx.listed, [&](auto done) {
-        return question.provider->store->sessions().list_owner(
-            *question.provider, RecordTable::Tag::sub, tag, std::move(done));
+        return question.provider->store->sessions().list_owner(RecordTable::Tag::sub, tag,
+                                                               std::move(done));
     });
     return content_when_ready(r, ctx, ready, [r, question, next](const Event& event) {
         const auto* error = std::get_if<Error>(&event);
@@ -189,8 +190,8 @@ ngx_int_t with_list(ngx_http_request_t* r, RequestContext& ctx, const Question& 
 ngx_int_t end_all(ngx_http_request_t* r, RequestContext& ctx, const Question& question) {
     const std::uint64_t tag = sub_tag(*question.provider, question.sub);
     const bool ready = ask(r, ctx, *question.provider, ctx.ended, [&](auto done) {
-        return question.provider->store->sessions().erase_owner(
-            *question.provider, RecordTable::Tag::sub, tag, std::move(done));
+        return question.provider->store->sessions().erase_owner(RecordTable::Tag::sub, tag,
+                                                                std::move(done));
     });
     return content_when_ready(r, ctx, ready, [r, &ctx, question](const Event& event) {
         if (const auto* error = std::get_if<Error>(&event)) {
@@ -214,8 +215,7 @@ ngx_int_t end_one(ngx_http_request_t* r, RequestContext& ctx, const Question& qu
         return send_ended(r, question, 0);
     }
     const bool ready = ask(r, ctx, *question.provider, ctx.erased, [&](auto done) {
-        return question.provider->store->sessions().erase(*question.provider, keys,
-                                                          std::move(done));
+        return question.provider->store->sessions().erase(keys, std::move(done));
     });
     return content_when_ready(r, ctx, ready,
                               [r, question, keys = std::move(keys)](const Event& event) {

@@ -4,11 +4,9 @@
 #include <cstring>
 
 #include "config/block.hpp"
-#include "oidc/encode.hpp"
 #include "shm/login_zone.hpp"
-#include "signin/access.hpp"
-#include "signin/logout.hpp"
 #include "stores/cookie_waiting.hpp"
+#include "stores/session_ids.hpp"
 
 namespace oidc::ngx {
 namespace {
@@ -22,11 +20,13 @@ constexpr Seconds kRenewAtLatest = 60;
 
 // A session id as the pending login and the log know it: the digest of its text.
 bool key_from_id(const Secret& id, Digest& key) {
-    std::string text = base64url_encode(as_bytes(id.view()));
     bool failed = false;
-    const bool done = session_key(text, key, failed);
-    cleanse(text.data(), text.size());
-    return done;
+    return session_key(session_cookie_value(id).view(), key, failed);
+}
+
+SessionRef ref_of(const CookieSession& session, const Digest& binding) noexcept {
+    return {session.key,     binding,         session.begun,  session.serial,
+            session.sid_tag, session.sub_tag, session.expires};
 }
 
 std::size_t smallest_header_buffer(ngx_conf_t* cf) {
@@ -44,8 +44,6 @@ std::size_t smallest_header_buffer(ngx_conf_t* cf) {
     }
     return smallest;
 }
-
-constexpr RevocationList::Stamp kMicroseconds = 1'000'000;
 
 bool has_cookie_store(const Provider& provider) noexcept {
     return provider.store != nullptr && provider.store->type == Store::Type::cookie;
@@ -133,13 +131,10 @@ ngx_int_t CookieStore::init_process(ngx_cycle_t* cycle) noexcept {
 
 // ---- requests --------------------------------------------------------------------------------
 
-std::optional<SessionSealer::Opened> CookieStore::open(ngx_http_request_t* r, RequestContext& ctx,
-                                                       const Provider& provider,
-                                                       const Digest& binding,
-                                                       std::string_view cookie) const {
+std::optional<SessionSealer::Opened> CookieStore::open(const Query& query) const {
     const std::optional<std::string> value =
-        join_session_cookie(session_cookie_name(r, provider), cookie, ctx.presented());
-    return value ? sealer_.open(*value, binding) : std::nullopt;
+        join_session_cookie(query.cookie_name, query.cookie, query.presented);
+    return value ? sealer_.open(*value, *query.binding) : std::nullopt;
 }
 
 std::string CookieStore::renew(ngx_log_t* log, const CookieSession& session,
@@ -154,11 +149,9 @@ std::string CookieStore::renew(ngx_log_t* log, const CookieSession& session,
     return std::string(value->view());
 }
 
-SessionStore::Find CookieStore::find(ngx_http_request_t* r, RequestContext& ctx,
-                                     const Provider& provider, const Digest& binding,
-                                     std::string_view cookie, bool touch, Lookup& out) noexcept
-    try {
-    std::optional<SessionSealer::Opened> opened = open(r, ctx, provider, binding, cookie);
+SessionStore::Find CookieStore::find(const Query& query, Found& out) noexcept try {
+    const Digest& binding = *query.binding;
+    std::optional<SessionSealer::Opened> opened = open(query);
     if (!opened) {
         return Find::missing;
     }
@@ -175,7 +168,7 @@ SessionStore::Find CookieStore::find(ngx_http_request_t* r, RequestContext& ctx,
         if (list.has_ended(session.key, session.sid_tag, session.sub_tag, session.begun, now)) {
             return true;
         }
-        if (provider.config.session_refresh) {
+        if (query.refreshes) {
             try {
                 newer = take_waiting(list, session, binding, now, waiting);
             } catch (...) {
@@ -192,7 +185,7 @@ SessionStore::Find CookieStore::find(ngx_http_request_t* r, RequestContext& ctx,
     }
     const std::string_view record = newer ? waiting.record() : opened->record();
     auto* copy =
-        static_cast<u_char*>(ngx_pnalloc(r->pool, std::max<std::size_t>(record.size(), 1)));
+        static_cast<u_char*>(ngx_pnalloc(query.pool, std::max<std::size_t>(record.size(), 1)));
     if (copy == nullptr) {
         return Find::failed;
     }
@@ -209,26 +202,24 @@ SessionStore::Find CookieStore::find(ngx_http_request_t* r, RequestContext& ctx,
     // Also when the clock went back: a time from the future must not keep a session alive.
     const Seconds age = now - session.last_seen;
     const bool stale =
-        touch && session.idle_timeout > 0 &&
+        query.touch && session.idle_timeout > 0 &&
         (age < 0 || age >= std::clamp<Seconds>(session.idle_timeout / 10, 1, kRenewAtLatest));
     if (stale) {
         session.last_seen = now;
     }
     out.view = *view;
-    out.key = session.key;
+    out.ref = ref_of(session, binding);
     out.expires = session.end();
     if (stale || newer || opened->old_key) {
-        out.renewed = renew(r->connection->log, session, record, binding);
+        out.renewed = renew(query.log, session, record, binding);
     }
-    recent_[session.key.front()] = session;
     return Find::found;
 } catch (...) {
     return Find::failed;
 }
 
-bool CookieStore::key_of(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
-                         const Digest& binding, std::string_view cookie, Digest& key) noexcept try {
-    const std::optional<SessionSealer::Opened> opened = open(r, ctx, provider, binding, cookie);
+bool CookieStore::key_of(const Query& query, Digest& key) noexcept try {
+    const std::optional<SessionSealer::Opened> opened = open(query);
     if (!opened) {
         return false;
     }
@@ -280,7 +271,7 @@ SessionStore::Ticket CookieStore::insert(NewSession session, Done<Inserted> done
             return 0;
         }
     }
-    inserted.key = begun.key;
+    inserted.ref = ref_of(begun, session.meta.binding);
     inserted.cookie = *std::move(value);
     done(std::move(inserted));
     return 0;
@@ -309,15 +300,14 @@ void CookieStore::report_full() const noexcept {
                   &name);
 }
 
-SessionStore::Ticket CookieStore::erase(const Provider& /*provider*/, std::vector<Digest> keys,
-                                        Done<Unit> done) {
+SessionStore::Ticket CookieStore::erase(std::vector<Digest> keys, Done<Unit> done) {
     end_sessions(keys);
     done(Unit{});
     return 0;
 }
 
-SessionStore::Ticket CookieStore::erase_owner(const Provider& /*provider*/, RecordTable::Tag which,
-                                              std::uint64_t tag, Done<Ended> done) {
+SessionStore::Ticket CookieStore::erase_owner(RecordTable::Tag which, std::uint64_t tag,
+                                              Done<Ended> done) {
     const bool kept = zone().with([&](RevocationList& list) {
         const RevocationList::Now now = CookieZone::now();
         list.records().erase_tagged(which, tag, nullptr, now.seconds);
@@ -330,8 +320,7 @@ SessionStore::Ticket CookieStore::erase_owner(const Provider& /*provider*/, Reco
     return 0;
 }
 
-SessionStore::Ticket CookieStore::list_owner(const Provider& /*provider*/,
-                                             RecordTable::Tag /*which*/, std::uint64_t /*tag*/,
+SessionStore::Ticket CookieStore::list_owner(RecordTable::Tag /*which*/, std::uint64_t /*tag*/,
                                              Done<std::vector<RecordTable::Listed>> done) {
     done(fail(Reason::store_unsupported,
               "the session store \"" + settings_.name + "\" is of type cookie and keeps no list",
@@ -339,20 +328,12 @@ SessionStore::Ticket CookieStore::list_owner(const Provider& /*provider*/,
     return 0;
 }
 
-SessionStore::Ticket CookieStore::alive(const Provider& provider, const Digest& key,
-                                        const Digest& /*binding*/, const SessionView& session,
-                                        Done<bool> done) {
+SessionStore::Ticket CookieStore::alive(const SessionRef& session, Done<bool> done) {
     const Seconds now = ngx_time();
-    const CookieSession& known = recent_[key.front()];
-    // Else as if it had begun at the end of its second: the logout of that very second counts for
-    // the requests that follow, but not for a connection that is open already.
-    const RevocationList::Stamp begun =
-        known.key == key ? known.begun : session.created() * kMicroseconds + kMicroseconds - 1;
-    const std::uint64_t sid = sid_tag(provider, session.sid());
-    const std::uint64_t sub = sub_tag(provider, session.sub());
-    const bool ended = zone().with(
-        [&](RevocationList& list) { return list.has_ended(key, sid, sub, begun, now); });
-    done(!ended && now < session.created() + provider.config.session_timeout);
+    const bool ended = zone().with([&](RevocationList& list) {
+        return list.has_ended(session.key, session.sid_tag, session.sub_tag, session.begun, now);
+    });
+    done(!ended && now < session.end);
     return 0;
 }
 

@@ -3,7 +3,6 @@
 // since. Everything is answered at once.
 #pragma once
 
-#include <array>
 #include <memory>
 
 #include "config/conf.hpp"
@@ -33,35 +32,25 @@ class CookieStore final : public SessionStore {
 
     ngx_int_t init_process(ngx_cycle_t* cycle) noexcept override;
 
-    Find find(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
-              const Digest& binding, std::string_view cookie, bool touch,
-              Lookup& out) noexcept override;
-    bool key_of(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
-                const Digest& binding, std::string_view cookie, Digest& key) noexcept override;
+    Find find(const Query& query, Found& out) noexcept override;
+    bool key_of(const Query& query, Digest& key) noexcept override;
     Ticket insert(NewSession session, Done<Inserted> done) override;
-    Ticket erase(const Provider& provider, std::vector<Digest> keys, Done<Unit> done) override;
-    Ticket erase_owner(const Provider& provider, RecordTable::Tag which, std::uint64_t tag,
-                       Done<Ended> done) override;
-    Ticket list_owner(const Provider& provider, RecordTable::Tag which, std::uint64_t tag,
+    Ticket erase(std::vector<Digest> keys, Done<Unit> done) override;
+    Ticket erase_owner(RecordTable::Tag which, std::uint64_t tag, Done<Ended> done) override;
+    Ticket list_owner(RecordTable::Tag which, std::uint64_t tag,
                       Done<std::vector<RecordTable::Listed>> done) override;
-    Ticket alive(const Provider& provider, const Digest& key, const Digest& binding,
-                 const SessionView& session, Done<bool> done) override;
+    Ticket alive(const SessionRef& session, Done<bool> done) override;
     Ticket use_once(const Digest& digest, Seconds until, Done<bool> done) override;
-    Lease try_lease(const Provider& provider, const Lookup& session, const Digest& binding,
+    Lease try_lease(const SessionRef& session, const SessionView& view,
                     Seconds seconds) noexcept override;
-    Ticket update(const Provider& provider, const Digest& key, const Digest& binding, Secret record,
+    Ticket update(const SessionRef& session, Secret record,
                   Done<RecordTable::Update> done) override;
-    void release(const Provider& provider, const Digest& key, const Digest& binding,
-                 Seconds not_before) noexcept override;
+    void release(const SessionRef& session, Seconds not_before) noexcept override;
     RecordTable::Stats stats() noexcept override;
 
   private:
     [[nodiscard]] CookieZone& zone() const noexcept { return CookieZone::of(*zone_); }
-    [[nodiscard]] std::optional<SessionSealer::Opened> open(ngx_http_request_t* r,
-                                                            RequestContext& ctx,
-                                                            const Provider& provider,
-                                                            const Digest& binding,
-                                                            std::string_view cookie) const;
+    [[nodiscard]] std::optional<SessionSealer::Opened> open(const Query& query) const;
     // The cookie that takes the place of the one that was presented; empty: that one is good.
     [[nodiscard]] std::string renew(ngx_log_t* log, const CookieSession& session,
                                     std::string_view record, const Digest& binding) const;
@@ -72,9 +61,6 @@ class CookieStore final : public SessionStore {
     ngx_shm_zone_t* zone_;
     SessionSealer sealer_;
     Settings settings_;
-    // What this worker has last read of sessions, a slot for each first byte of a key: try_lease()
-    // and alive() are not told all that find() has read.
-    std::array<CookieSession, 256> recent_;
     ngx_msec_t warned_ = 0;
 };
 

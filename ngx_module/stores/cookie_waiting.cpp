@@ -82,23 +82,20 @@ bool take_waiting(RevocationList& list, const CookieSession& session, const Dige
     return false;
 }
 
-SessionStore::Lease CookieStore::try_lease(const Provider& /*provider*/, const Lookup& session,
-                                           const Digest& binding, Seconds seconds) noexcept try {
-    const CookieSession& known = recent_[session.key.front()];
-    if (known.key != session.key) {
-        return Lease::refused;
-    }
+SessionStore::Lease CookieStore::try_lease(const SessionRef& session, const SessionView& view,
+                                           Seconds seconds) noexcept try {
+    const Digest& binding = session.binding;
     const Seconds now = ngx_time();
     enum class Try : std::uint8_t { absent, refused, granted };
     const auto lease = [&](RevocationList& list) {
         WaitingHead head;
         RecordTable::Found found;
         if (!read_head(list, session.key, binding, now, head, found) ||
-            head.serial < known.serial) {
+            head.serial < session.serial) {
             return Try::absent;
         }
         // A newer one waits: it came between find() and now, and is fresh.
-        return head.serial == known.serial &&
+        return head.serial == session.serial &&
                        list.records().lease(session.key, binding, now, seconds)
                    ? Try::granted
                    : Try::refused;
@@ -106,12 +103,12 @@ SessionStore::Lease CookieStore::try_lease(const Provider& /*provider*/, const L
     Try result = zone().with(lease);
     if (result == Try::absent) {
         // The result of the refresh takes the place of the record that the browser has.
-        const Result<Secret> record = encode_session(read_session(session.view));
+        const Result<Secret> record = encode_session(read_session(view));
         if (!record) {
             return Lease::refused;
         }
-        const WaitingBytes bytes = bytes_of({known.serial, now}, record->view());
-        const RecordTable::Meta meta{binding, known.expires, 0, known.sid_tag, known.sub_tag, 0};
+        const WaitingBytes bytes = bytes_of({session.serial, now}, record->view());
+        const RecordTable::Meta meta{binding, session.end, 0, session.sid_tag, session.sub_tag, 0};
         result = zone().with([&](RevocationList& list) {
             const Try again = lease(list);
             if (again != Try::absent) {
@@ -138,8 +135,7 @@ SessionStore::Lease CookieStore::try_lease(const Provider& /*provider*/, const L
     return Lease::refused;
 }
 
-SessionStore::Ticket CookieStore::update(const Provider& /*provider*/, const Digest& key,
-                                         const Digest& binding, Secret record,
+SessionStore::Ticket CookieStore::update(const SessionRef& session, Secret record,
                                          Done<RecordTable::Update> done) {
     const std::size_t size = SessionSealer::value_size(record.size());
     if (size > settings_.limit) {
@@ -155,21 +151,20 @@ SessionStore::Ticket CookieStore::update(const Provider& /*provider*/, const Dig
     const RecordTable::Update result = zone().with([&](RevocationList& list) {
         WaitingHead head;
         RecordTable::Found found;
-        if (!read_head(list, key, binding, now, head, found)) {
+        if (!read_head(list, session.key, session.binding, now, head, found)) {
             return RecordTable::Update::missing;
         }
         head = {head.serial + 1, 0};
         std::memcpy(bytes.data(), &head, sizeof(head));
-        return list.records().update(key, binding, bytes, now);
+        return list.records().update(session.key, session.binding, bytes, now);
     });
     done(result);
     return 0;
 }
 
-void CookieStore::release(const Provider& /*provider*/, const Digest& key, const Digest& binding,
-                          Seconds not_before) noexcept {
+void CookieStore::release(const SessionRef& session, Seconds not_before) noexcept {
     zone().with([&](RevocationList& list) {
-        list.records().release(key, binding, not_before, ngx_time());
+        list.records().release(session.key, session.binding, not_before, ngx_time());
         return true;
     });
 }

@@ -2,20 +2,11 @@
 
 #include <utility>
 
-#include "oidc/encode.hpp"
 #include "shm/login_zone.hpp"
-#include "signin/access.hpp"
+#include "stores/session_ids.hpp"
 
 namespace oidc::ngx {
 namespace {
-
-// A session id as its cookie carries it, wiped when it goes.
-Secret cookie_value(const Secret& id) {
-    std::string text = base64url_encode(as_bytes(id.view()));
-    Secret value(text);
-    cleanse(text.data(), text.size());
-    return value;
-}
 
 constexpr std::size_t kListStep = 64;
 
@@ -26,42 +17,42 @@ std::unique_ptr<SessionStore> MemoryStore::make(ngx_conf_t* cf, const Store& sto
     return zone == nullptr ? nullptr : std::make_unique<MemoryStore>(zone);
 }
 
-SessionStore::Find MemoryStore::find(ngx_http_request_t* r, RequestContext& /*ctx*/,
-                                     const Provider& /*provider*/, const Digest& binding,
-                                     std::string_view cookie, bool touch, Lookup& out) noexcept {
+SessionStore::Find MemoryStore::find(const Query& query, Found& out) noexcept {
     bool failed = false;
-    if (!session_key(cookie, out.key, failed)) {
+    if (!session_key(query.cookie, out.ref.key, failed)) {
         return failed ? Find::failed : Find::missing;
     }
     SessionZone::Lookup found;
-    if (sessions().find(out.key, binding, ngx_time(), touch, r->pool, found) != NGX_OK) {
+    if (sessions().find(out.ref.key, *query.binding, ngx_time(), query.touch, query.pool, found) !=
+        NGX_OK) {
         return Find::failed;
     }
     if (!found.found) {
         return Find::missing;
     }
+    out.ref.binding = *query.binding;
     out.view = found.view;
     out.expires = found.expires;
     return Find::found;
 }
 
-bool MemoryStore::key_of(ngx_http_request_t* /*r*/, RequestContext& /*ctx*/,
-                         const Provider& /*provider*/, const Digest& /*binding*/,
-                         std::string_view cookie, Digest& key) noexcept {
+bool MemoryStore::key_of(const Query& query, Digest& key) noexcept {
     bool failed = false;
-    return session_key(cookie, key, failed);
+    return session_key(query.cookie, key, failed);
 }
 
 SessionStore::Ticket MemoryStore::insert(NewSession session, Done<Inserted> done) {
     Inserted inserted;
-    inserted.cookie = cookie_value(session.id);
+    inserted.ref.binding = session.meta.binding;
+    inserted.cookie = session_cookie_value(session.id);
+    const Digest& key = inserted.ref.key;
     bool failed = false;
-    if (!session_key(inserted.cookie.view(), inserted.key, failed)) {
+    if (!session_key(inserted.cookie.view(), inserted.ref.key, failed)) {
         done(fail(Reason::internal_error, "the session has no key"));
         return 0;
     }
     const std::string_view record = session.record.view();
-    switch (sessions().insert(inserted.key, session.meta, as_bytes(record), ngx_time())) {
+    switch (sessions().insert(key, session.meta, as_bytes(record), ngx_time())) {
         case RecordTable::Insert::too_large:
             done(fail(Reason::session_too_large,
                       "a session of " + std::to_string(record.size()) +
@@ -75,20 +66,19 @@ SessionStore::Ticket MemoryStore::insert(NewSession session, Done<Inserted> done
             break;
     }
     for (const Digest& former : session.replaces) {
-        if (former != inserted.key) {
+        if (former != key) {
             sessions().erase(former);
         }
     }
     if (session.limit > 0) {
         inserted.ended = sessions().keep_newest(session.meta.sub_tag, session.meta.binding,
-                                                session.limit, ngx_time(), &inserted.key);
+                                                session.limit, ngx_time(), &key);
     }
     done(std::move(inserted));
     return 0;
 }
 
-SessionStore::Ticket MemoryStore::erase(const Provider& /*provider*/, std::vector<Digest> keys,
-                                        Done<Unit> done) {
+SessionStore::Ticket MemoryStore::erase(std::vector<Digest> keys, Done<Unit> done) {
     for (const Digest& key : keys) {
         sessions().erase(key);
     }
@@ -96,14 +86,13 @@ SessionStore::Ticket MemoryStore::erase(const Provider& /*provider*/, std::vecto
     return 0;
 }
 
-SessionStore::Ticket MemoryStore::erase_owner(const Provider& /*provider*/, RecordTable::Tag which,
-                                              std::uint64_t tag, Done<Ended> done) {
+SessionStore::Ticket MemoryStore::erase_owner(RecordTable::Tag which, std::uint64_t tag,
+                                              Done<Ended> done) {
     done(Ended{sessions().erase_tagged(which, tag, nullptr, ngx_time())});
     return 0;
 }
 
-SessionStore::Ticket MemoryStore::list_owner(const Provider& /*provider*/, RecordTable::Tag which,
-                                             std::uint64_t tag,
+SessionStore::Ticket MemoryStore::list_owner(RecordTable::Tag which, std::uint64_t tag,
                                              Done<std::vector<RecordTable::Listed>> done) {
     std::vector<RecordTable::Listed> listed(kListStep);
     for (;;) {
@@ -118,10 +107,8 @@ SessionStore::Ticket MemoryStore::list_owner(const Provider& /*provider*/, Recor
     return 0;
 }
 
-SessionStore::Ticket MemoryStore::alive(const Provider& /*provider*/, const Digest& key,
-                                        const Digest& binding, const SessionView& /*session*/,
-                                        Done<bool> done) {
-    done(sessions().alive(key, binding, ngx_time()));
+SessionStore::Ticket MemoryStore::alive(const SessionRef& session, Done<bool> done) {
+    done(sessions().alive(session.key, session.binding, ngx_time()));
     return 0;
 }
 
@@ -131,52 +118,24 @@ SessionStore::Ticket MemoryStore::use_once(const Digest& digest, Seconds until, 
     return 0;
 }
 
-SessionStore::Lease MemoryStore::try_lease(const Provider& /*provider*/, const Lookup& session,
-                                           const Digest& binding, Seconds seconds) noexcept {
-    return sessions().lease(session.key, binding, ngx_time(), seconds) ? Lease::granted
-                                                                       : Lease::refused;
+SessionStore::Lease MemoryStore::try_lease(const SessionRef& session, const SessionView& /*view*/,
+                                           Seconds seconds) noexcept {
+    return sessions().lease(session.key, session.binding, ngx_time(), seconds) ? Lease::granted
+                                                                               : Lease::refused;
 }
 
-SessionStore::Ticket MemoryStore::update(const Provider& /*provider*/, const Digest& key,
-                                         const Digest& binding, Secret record,
+SessionStore::Ticket MemoryStore::update(const SessionRef& session, Secret record,
                                          Done<RecordTable::Update> done) {
-    done(sessions().update(key, binding, as_bytes(record.view()), ngx_time()));
+    done(sessions().update(session.key, session.binding, as_bytes(record.view()), ngx_time()));
     return 0;
 }
 
-void MemoryStore::release(const Provider& /*provider*/, const Digest& key, const Digest& binding,
-                          Seconds not_before) noexcept {
-    sessions().release(key, binding, not_before, ngx_time());
+void MemoryStore::release(const SessionRef& session, Seconds not_before) noexcept {
+    sessions().release(session.key, session.binding, not_before, ngx_time());
 }
 
 RecordTable::Stats MemoryStore::stats() noexcept {
     return sessions().stats();
 }
-
-// ---- what most stores have in common ---------------------------------------------------------
-
-ngx_int_t SessionStore::init_process(ngx_cycle_t* /*cycle*/) noexcept {
-    return NGX_OK;
-}
-
-void SessionStore::exit_process() noexcept {}
-
-SessionStore::Ticket SessionStore::confirm_lease(const Provider& /*provider*/,
-                                                 const Digest& /*key*/, const Digest& /*binding*/,
-                                                 Seconds /*seconds*/, Done<bool> done) {
-    const Done<bool> answer = std::move(done);
-    answer(true);
-    return 0;
-}
-
-SessionStore::Ticket SessionStore::alive(const Provider& provider, const Digest& /*key*/,
-                                         const Digest& /*binding*/, const SessionView& session,
-                                         Done<bool> done) {
-    const Done<bool> answer = std::move(done);
-    answer(ngx_time() < session.created() + provider.config.session_timeout);
-    return 0;
-}
-
-void SessionStore::cancel(Ticket /*ticket*/) noexcept {}
 
 }  // namespace oidc::ngx

@@ -55,8 +55,8 @@ struct RedisStore::Sweep {
     unsigned steps = 0;
 };
 
-SessionStore::Ticket RedisStore::erase_owner(const Provider& /*provider*/, RecordTable::Tag which,
-                                             std::uint64_t tag, Done<Ended> done) {
+SessionStore::Ticket RedisStore::erase_owner(RecordTable::Tag which, std::uint64_t tag,
+                                             Done<Ended> done) {
     const auto call = open_call(std::move(done));
     if (tag == 0) {
         answer<Ended>(call, Ended{});
@@ -127,8 +127,7 @@ struct RedisStore::Listing {
     std::vector<RecordTable::Listed> found;
 };
 
-SessionStore::Ticket RedisStore::list_owner(const Provider& /*provider*/, RecordTable::Tag which,
-                                            std::uint64_t tag,
+SessionStore::Ticket RedisStore::list_owner(RecordTable::Tag which, std::uint64_t tag,
                                             Done<std::vector<RecordTable::Listed>> done) {
     const auto call = open_call(std::move(done));
     auto listing = std::make_shared<Listing>();
@@ -207,18 +206,16 @@ void RedisStore::listed(Listing& listing, const Replies& values) {
 
 // ---- does it live ------------------------------------------------------------------------------
 
-SessionStore::Ticket RedisStore::alive(const Provider& /*provider*/, const Digest& key,
-                                       const Digest& binding, const SessionView& /*session*/,
-                                       Done<bool> done) {
+SessionStore::Ticket RedisStore::alive(const SessionRef& session, Done<bool> done) {
     const auto call = open_call(std::move(done));
-    if (store_.redis.local_copy > 0 && copies().alive(key, binding, ngx_time())) {
+    if (store_.redis.local_copy > 0 && copies().alive(session.key, session.binding, ngx_time())) {
         answer<bool>(call, true);
         return 0;
     }
     // Every session of ours has an end.
     RedisBatch batch;
-    batch.add({"GETEX", name("s:", key)});  // no replica answers it
-    batch.add({"PTTL", name("s:", key)});
+    batch.add({"GETEX", name("s:", session.key)});  // no replica answers it
+    batch.add({"PTTL", name("s:", session.key)});
     exchange(call, std::move(batch), [this, call](const Replies& replies) {
         if (const RedisReply* error = first_error(replies)) {
             answer<bool>(call, redis_error("a look at a session", *error));
@@ -249,47 +246,46 @@ SessionStore::Ticket RedisStore::use_once(const Digest& digest, Seconds until, D
 
 // ---- leases ------------------------------------------------------------------------------------
 
-SessionStore::Lease RedisStore::try_lease(const Provider& /*provider*/, const Lookup& session,
-                                          const Digest& binding, Seconds seconds) noexcept {
+SessionStore::Lease RedisStore::try_lease(const SessionRef& session, const SessionView& /*view*/,
+                                          Seconds seconds) noexcept {
     if (pool_ == nullptr || pool_->is_down()) {
         return Lease::refused;
     }
     // One worker of this node asks, as long as there is a copy that can say so.
     const Seconds now = ngx_time();
     const bool mine = store_.redis.local_copy == 0 ||
-                      copies().lease(session.key, binding, now, seconds) ||
-                      !copies().alive(session.key, binding, now);
+                      copies().lease(session.key, session.binding, now, seconds) ||
+                      !copies().alive(session.key, session.binding, now);
     return mine ? Lease::asking : Lease::refused;
 }
 
-SessionStore::Ticket RedisStore::confirm_lease(const Provider& /*provider*/, const Digest& key,
-                                               const Digest& /*binding*/, Seconds seconds,
+SessionStore::Ticket RedisStore::confirm_lease(const SessionRef& session, Seconds seconds,
                                                Done<bool> done) {
     const auto call = open_call(std::move(done));
     RedisBatch batch;
-    batch.add({"SET", name("l:", key), "1", "NX", "PX", std::to_string(seconds * 1000)});
+    batch.add({"SET", name("l:", session.key), "1", "NX", "PX", std::to_string(seconds * 1000)});
     batch.once();
     const Seconds until = ngx_time() + seconds;
-    exchange(call, std::move(batch), [this, call, key, until](const Replies& replies) {
-        if (replies[0].is_error()) {
-            answer<bool>(call, redis_error("a lease", replies[0]));
-            return;
-        }
-        if (replies[0].is_ok()) {
-            // Those that were never given back, because their worker went away meanwhile.
-            std::erase_if(leases_,
-                          [now = ngx_time()](const auto& lease) { return lease.second <= now; });
-            leases_[key] = until;
-        }
-        answer<bool>(call, replies[0].is_ok());
-    });
+    exchange(
+        call, std::move(batch), [this, call, key = session.key, until](const Replies& replies) {
+            if (replies[0].is_error()) {
+                answer<bool>(call, redis_error("a lease", replies[0]));
+                return;
+            }
+            if (replies[0].is_ok()) {
+                // Those that were never given back, because their worker went away meanwhile.
+                std::erase_if(
+                    leases_, [now = ngx_time()](const auto& lease) { return lease.second <= now; });
+                leases_[key] = until;
+            }
+            answer<bool>(call, replies[0].is_ok());
+        });
     return ticket_of(*call);
 }
 
-void RedisStore::release(const Provider& /*provider*/, const Digest& key, const Digest& binding,
-                         Seconds not_before) noexcept try {
+void RedisStore::release(const SessionRef& session, Seconds not_before) noexcept try {
     const Seconds now = ngx_time();
-    const auto lease = leases_.find(key);
+    const auto lease = leases_.find(session.key);
     const Seconds margin = static_cast<Seconds>(store_.redis.timeout / 1000) + 1;
     const bool mine = lease != leases_.end() && lease->second - margin > now;
     if (lease != leases_.end()) {
@@ -298,7 +294,7 @@ void RedisStore::release(const Provider& /*provider*/, const Digest& key, const 
     // Other nodes may still have copies of what the session was before, with a refresh token that
     // has been used: nobody refreshes it before these have gone.
     const Seconds rest = std::max<Seconds>(not_before - now, store_.redis.local_copy + 1);
-    const std::string text = name("l:", key);
+    const std::string text = name("l:", session.key);
     RedisBatch batch;
     if (mine) {
         batch.add({"PEXPIRE", text, std::to_string(rest * 1000)});
@@ -307,7 +303,7 @@ void RedisStore::release(const Provider& /*provider*/, const Digest& key, const 
         batch.add({"SET", text, "1", "NX", "PX", std::to_string(rest * 1000)});
     }
     post(std::move(batch));
-    copies().release(key, binding, now + rest, now);
+    copies().release(session.key, session.binding, now + rest, now);
 } catch (...) {
     // The lease ends by itself.
 }

@@ -3,8 +3,8 @@
 
 #include "oidc/encode.hpp"
 #include "oidc/ptr.hpp"
-#include "signin/access.hpp"
 #include "stores/redis_store.hpp"
+#include "stores/session_ids.hpp"
 
 namespace oidc::ngx {
 
@@ -14,13 +14,6 @@ namespace {
 constexpr Seconds kOwnerMargin = 60;
 // Members of an owner that are looked at to keep a limit, oldest first.
 constexpr std::string_view kLastMember = "999";
-
-Secret cookie_value(const Secret& id) {
-    std::string text = base64url_encode(as_bytes(id.view()));
-    Secret value(text);
-    cleanse(text.data(), text.size());
-    return value;
-}
 
 std::string milliseconds(Seconds seconds) {
     return std::to_string(seconds * 1000);
@@ -70,8 +63,9 @@ SessionStore::Ticket RedisStore::insert(NewSession session, Done<Inserted> done)
     auto insertion = std::make_shared<Insertion>();
     const Seconds now = ngx_time();
     bool failed = false;
-    insertion->answer.cookie = cookie_value(session.id);
-    Digest& key = insertion->answer.key;
+    insertion->answer.cookie = session_cookie_value(session.id);
+    insertion->answer.ref.binding = session.meta.binding;
+    Digest& key = insertion->answer.ref.key;
     if (!session_key(insertion->answer.cookie.view(), key, failed)) {
         answer<Inserted>(call, fail(Reason::internal_error, "the session has no key"));
         return 0;
@@ -135,7 +129,7 @@ void RedisStore::check_limit(const CallPtr<Inserted>& call,
     for (const RedisReply& item : members.elements) {
         const auto member = read_owner_member(item.text);
         if (member && member->binding == insertion->meta.binding &&
-            member->key != insertion->answer.key) {
+            member->key != insertion->answer.ref.key) {
             batch.add({"EXISTS", name("s:", member->key)});
             insertion->others.push_back(*member);
         }
@@ -208,15 +202,14 @@ void RedisStore::finish_insert(const CallPtr<Inserted>& call, Insertion& inserti
                             ? std::min(meta.expires, ngx_time() + meta.idle_timeout)
                             : meta.expires;
     if (store_.redis.local_copy > 0) {
-        keep_copy(insertion.answer.key, meta, insertion.record.view(), end, true);
+        keep_copy(insertion.answer.ref.key, meta, insertion.record.view(), end, true);
     }
     answer<Inserted>(call, std::move(insertion.answer));
 }
 
 // ---- end ---------------------------------------------------------------------------------------
 
-SessionStore::Ticket RedisStore::erase(const Provider& /*provider*/, std::vector<Digest> keys,
-                                       Done<Unit> done) {
+SessionStore::Ticket RedisStore::erase(std::vector<Digest> keys, Done<Unit> done) {
     const auto call = open_call(std::move(done));
     RedisBatch batch;
     for (const Digest& key : keys) {
@@ -272,62 +265,64 @@ void RedisStore::forget_owner(const Digest& key, const RedisReply& value) noexce
 
 // ---- refresh -----------------------------------------------------------------------------------
 
-SessionStore::Ticket RedisStore::update(const Provider& /*provider*/, const Digest& key,
-                                        const Digest& binding, Secret record,
+SessionStore::Ticket RedisStore::update(const SessionRef& session, Secret record,
                                         Done<RecordTable::Update> done) {
     using Update = RecordTable::Update;
     const auto call = open_call(std::move(done));
     auto fresh = std::make_shared<Secret>(std::move(record));
     RedisBatch batch;
-    const std::string text = name("s:", key);
+    const std::string text = name("s:", session.key);
     batch.add({"GETEX", text});  // no replica answers it
     batch.add({"PTTL", text});
-    exchange(call, std::move(batch), [this, call, key, binding, fresh](const Replies& replies) {
-        const OpensslErrorGuard guard;
-        if (const RedisReply* error = first_error(replies)) {
-            answer<Update>(call, redis_error("a look at a session", *error));
-            return;
-        }
-        auto opened = replies[0].is_string() ? open_value(key, replies[0])
-                                             : std::optional<RecordSealer::Opened>();
-        const Seconds now = ngx_time();
-        if (!opened || opened->meta.expires <= now ||
-            !equal_constant_time(as_text(opened->meta.binding), as_text(binding))) {
-            drop_copy(key);
-            answer<Update>(call, Update::missing);
-            return;
-        }
-        const RecordTable::Meta meta = opened->meta;
-        const Seconds end = session_end(meta, replies[1].integer, now);
-        auto sealed = sealer_.seal(key, meta, fresh->view(), random_);
-        if (!sealed) {
-            answer<Update>(call, std::move(sealed).error());
-            return;
-        }
-        // XX: what has ended meanwhile stays ended.
-        RedisBatch write;
-        write.add({"SET", name("s:", key), *sealed, "XX", "KEEPTTL"});
-        exchange(call, std::move(write), [this, call, key, meta, end, fresh](const Replies& set) {
-            if (set[0].is_error()) {
-                Error error = redis_error("a refreshed session", set[0]);
-                if (error.reason == Reason::store_full) {
-                    answer<Update>(call, Update::full);
-                } else {
-                    answer<Update>(call, std::move(error));
-                }
+    exchange(
+        call, std::move(batch),
+        [this, call, key = session.key, binding = session.binding, fresh](const Replies& replies) {
+            const OpensslErrorGuard guard;
+            if (const RedisReply* error = first_error(replies)) {
+                answer<Update>(call, redis_error("a look at a session", *error));
                 return;
             }
-            drop_copy(key);
-            if (!set[0].is_ok()) {
+            auto opened = replies[0].is_string() ? open_value(key, replies[0])
+                                                 : std::optional<RecordSealer::Opened>();
+            const Seconds now = ngx_time();
+            if (!opened || opened->meta.expires <= now ||
+                !equal_constant_time(as_text(opened->meta.binding), as_text(binding))) {
+                drop_copy(key);
                 answer<Update>(call, Update::missing);
                 return;
             }
-            if (store_.redis.local_copy > 0) {
-                keep_copy(key, meta, fresh->view(), end, false);
+            const RecordTable::Meta meta = opened->meta;
+            const Seconds end = session_end(meta, replies[1].integer, now);
+            auto sealed = sealer_.seal(key, meta, fresh->view(), random_);
+            if (!sealed) {
+                answer<Update>(call, std::move(sealed).error());
+                return;
             }
-            answer<Update>(call, Update::ok);
+            // XX: what has ended meanwhile stays ended.
+            RedisBatch write;
+            write.add({"SET", name("s:", key), *sealed, "XX", "KEEPTTL"});
+            exchange(call, std::move(write),
+                     [this, call, key, meta, end, fresh](const Replies& set) {
+                         if (set[0].is_error()) {
+                             Error error = redis_error("a refreshed session", set[0]);
+                             if (error.reason == Reason::store_full) {
+                                 answer<Update>(call, Update::full);
+                             } else {
+                                 answer<Update>(call, std::move(error));
+                             }
+                             return;
+                         }
+                         drop_copy(key);
+                         if (!set[0].is_ok()) {
+                             answer<Update>(call, Update::missing);
+                             return;
+                         }
+                         if (store_.redis.local_copy > 0) {
+                             keep_copy(key, meta, fresh->view(), end, false);
+                         }
+                         answer<Update>(call, Update::ok);
+                     });
         });
-    });
     return ticket_of(*call);
 }
 

@@ -8,8 +8,8 @@
 
 #include "oidc/encode.hpp"
 #include "oidc/ptr.hpp"
-#include "signin/access.hpp"
 #include "stores/redis_tls.hpp"
+#include "stores/session_ids.hpp"
 
 namespace oidc::ngx {
 
@@ -22,10 +22,6 @@ struct CopyHead {
     std::uint64_t touched = 0;
 };
 static_assert(sizeof(CopyHead) == 16);
-
-// What a request has learnt is used again by the phases that follow at once, not by a request that
-// lives for minutes.
-constexpr ngx_msec_t kAnswerLife = 1000;
 
 // The end that a use of the session at `now` moves it to.
 Seconds touched_end(const RecordTable::Meta& meta, Seconds now) noexcept {
@@ -104,7 +100,7 @@ void RedisStore::cancel(Ticket ticket) noexcept {
         return;
     }
     std::erase_if(it->second->waiters,
-                  [ticket](const Fetch::Waiter& waiter) { return waiter.ticket == ticket; });
+                  [ticket](const Waiter& waiter) { return waiter.ticket == ticket; });
     waiters_.erase(it);
 }
 
@@ -171,13 +167,15 @@ void RedisStore::drop_copy(const Digest& key) noexcept {
     }
 }
 
-bool RedisStore::find_local(ngx_http_request_t* r, const Digest& binding, bool touch, Lookup& out) {
+bool RedisStore::find_local(const Query& query, Found& out) {
     if (store_.redis.local_copy == 0) {
         return false;
     }
+    const Digest& key = out.ref.key;
+    const Digest& binding = *query.binding;
     const Seconds now = ngx_time();
     std::string_view copy;
-    if (copies().read(out.key, binding, now, r->pool, copy) != NGX_OK) {
+    if (copies().read(key, binding, now, query.pool, copy) != NGX_OK) {
         throw std::bad_alloc();
     }
     CopyHead head;
@@ -191,16 +189,17 @@ bool RedisStore::find_local(ngx_http_request_t* r, const Digest& binding, bool t
         return false;
     }
     const Seconds end = touched_end(stored->meta, now);
-    if (touch && head.touched == 0 && end > head.end) {
+    if (query.touch && head.touched == 0 && end > head.end) {
         head = {end, 1};
         Secret again;
         again.append({reinterpret_cast<const char*>(&head), sizeof head});
         again.append(copy.substr(sizeof head));
-        copies().update(out.key, binding, as_bytes(again.view()), now);
+        copies().update(key, binding, as_bytes(again.view()), now);
         RedisBatch batch;
-        batch.add({"PEXPIRE", name("s:", out.key), std::to_string((end - now) * 1000)});
+        batch.add({"PEXPIRE", name("s:", key), std::to_string((end - now) * 1000)});
         post(std::move(batch));
     }
+    out.ref.binding = binding;
     out.view = *view;
     out.expires = head.end;
     return true;
@@ -208,154 +207,143 @@ bool RedisStore::find_local(ngx_http_request_t* r, const Digest& binding, bool t
 
 // ---- looking up --------------------------------------------------------------------------------
 
-// What this store has learnt for one request.
-struct RedisStore::Memo final : StoreMemo {
-    explicit Memo(const RedisStore& owner) noexcept : store(&owner) {}
-    const RedisStore* store;
-    std::map<Place, AnswerPtr> answers;
-};
-
-RedisStore::Memo& RedisStore::memo_of(RequestContext& ctx, const RedisStore& store) {
-    auto* memo = dynamic_cast<Memo*>(ctx.store_memo.get());
-    if (memo == nullptr || memo->store != &store) {
-        auto fresh = std::make_unique<Memo>(store);
-        memo = fresh.get();
-        ctx.store_memo = std::move(fresh);
-    }
-    return *memo;
+bool RedisStore::key_of(const Query& query, Digest& key) noexcept {
+    bool failed = false;
+    return session_key(query.cookie, key, failed);
 }
 
-bool RedisStore::key_of(ngx_http_request_t* /*r*/, RequestContext& /*ctx*/,
-                        const Provider& /*provider*/, const Digest& /*binding*/,
-                        std::string_view cookie, Digest& key) noexcept {
+SessionStore::Find RedisStore::find(const Query& query, Found& out) noexcept try {
     bool failed = false;
-    return session_key(cookie, key, failed);
-}
-
-SessionStore::Find RedisStore::find(ngx_http_request_t* r, RequestContext& ctx,
-                                    const Provider& /*provider*/, const Digest& binding,
-                                    std::string_view cookie, bool touch, Lookup& out) noexcept try {
-    bool failed = false;
-    if (!session_key(cookie, out.key, failed)) {
+    if (!session_key(query.cookie, out.ref.key, failed)) {
         return failed ? Find::failed : Find::missing;
     }
-    if (find_local(r, binding, touch, out)) {
+    if (find_local(query, out)) {
         return Find::found;
     }
-    Memo& memo = memo_of(ctx, *this);
-    if (const auto it = memo.answers.find({out.key, binding}); it != memo.answers.end()) {
-        if (ngx_current_msec - it->second->at <= kAnswerLife) {
-            return use(r, *it->second, out);
-        }
-        memo.answers.erase(it);
-    }
-    return fetch(r, ctx, binding, touch, out);
+    return pool_ == nullptr ? Find::unavailable : Find::waiting;
 } catch (...) {
     return Find::failed;
 }
 
-SessionStore::Find RedisStore::use(ngx_http_request_t* r, const Answer& answer, Lookup& out) const {
-    if (answer.find != Find::found) {
-        return answer.find;
+SessionStore::Ticket RedisStore::ask(const Query& query, Done<std::optional<Found>> done) {
+    Place place;
+    place.second = *query.binding;
+    bool failed = false;
+    if (pool_ == nullptr || !session_key(query.cookie, place.first, failed)) {
+        if (pool_ == nullptr) {
+            done(fail(Reason::store_unavailable, "this process has no redis"));
+        } else if (failed) {
+            done(fail(Reason::internal_error, "the session has no key"));
+        } else {
+            done(std::optional<Found>());
+        }
+        return 0;
     }
-    if (answer.expires <= ngx_time()) {
-        return Find::missing;
+    bool fresh = false;
+    const FetchPtr fetch = fetch_of(place, fresh);
+    fetch->touch = fetch->touch || query.touch;
+    const Ticket ticket = ++last_;
+    fetch->waiters.push_back({ticket, query.pool, std::move(done)});
+    waiters_.emplace(ticket, fetch);
+    if (fresh) {
+        try {
+            send_fetch(fetch);
+        } catch (...) {
+            fetched(fetch, fail(Reason::internal_error, "no memory"));
+        }
     }
-    auto* copy = static_cast<char*>(ngx_pnalloc(r->pool, answer.opened.record.size()));
-    if (copy == nullptr) {
-        return Find::failed;
-    }
-    const std::string_view record = answer.opened.record;
-    std::memcpy(copy, record.data(), record.size());
-    const auto view = SessionView::open({copy, record.size()});
-    if (!view) {
-        return Find::missing;  // written by another version
-    }
-    out.view = *view;
-    out.expires = answer.expires;
-    return Find::found;
+    return waiters_.contains(ticket) ? ticket : 0;
 }
 
-SessionStore::Find RedisStore::fetch(ngx_http_request_t* r, RequestContext& ctx,
-                                     const Digest& binding, bool touch, Lookup& out) {
-    if (pool_ == nullptr) {
-        return Find::unavailable;
-    }
-    const Place place{out.key, binding};
-    // A subrequest may look while its main request waits.
-    if (const auto it = waiters_.find(ctx.store_ticket);
-        ctx.store == this && it != waiters_.end()) {
-        if (it->second->place == place) {
-            return Find::waiting;
-        }
-        cancel(ctx.store_ticket);
-    }
-    // Requests of one session that come at once ask once. Not with `local_copy 0`, because the
+RedisStore::FetchPtr RedisStore::fetch_of(const Place& place, bool& fresh) {
+    // Those of one session that come at once ask once. Not with `local_copy 0`, because the
     // question may be older than the end of the session.
     const bool shared = store_.redis.local_copy > 0;
-    FetchPtr fetch;
     if (const auto it = fetches_.find(place); shared && it != fetches_.end()) {
-        fetch = it->second;
-    } else {
-        fetch = std::make_shared<Fetch>();
-        fetch->place = place;
-        fetch->keep = shared;
-        RedisBatch batch;
-        const std::string key = name("s:", out.key);
-        batch.add({"GETEX", key});  // counts as a write: no replica answers it
-        batch.add({"PTTL", key});
-        pool_->send(std::move(batch),
-                    [this, fetch](const Result<Replies>& replies) { fetched(fetch, replies); });
-        if (fetch->answer != nullptr) {
-            return use(r, *fetch->answer, out);
-        }
-        if (shared) {
-            fetches_.emplace(place, fetch);
-        }
+        return it->second;
     }
-    fetch->touch = fetch->touch || touch;
-    const Ticket ticket = ++last_;
-    fetch->waiters.push_back({ticket, r->main, &ctx});
-    waiters_.emplace(ticket, fetch);
-    ctx.store = this;
-    ctx.store_ticket = ticket;
-    return Find::waiting;
+    auto fetch = std::make_shared<Fetch>();
+    fetch->place = place;
+    fetch->keep = shared;
+    if (shared) {
+        fetches_.emplace(place, fetch);
+    }
+    fresh = true;
+    return fetch;
+}
+
+void RedisStore::send_fetch(const FetchPtr& fetch) {
+    RedisBatch batch;
+    const std::string key = name("s:", fetch->place.first);
+    batch.add({"GETEX", key});  // counts as a write: no replica answers it
+    batch.add({"PTTL", key});
+    pool_->send(std::move(batch),
+                [this, fetch](const Result<Replies>& replies) { fetched(fetch, replies); });
 }
 
 void RedisStore::fetched(const FetchPtr& fetch, const Result<Replies>& replies) noexcept {
     const OpensslErrorGuard guard;
-    try {
-        if (const auto it = fetches_.find(fetch->place);
-            it != fetches_.end() && it->second == fetch) {
-            fetches_.erase(it);
-        }
-        fetch->answer = read_answer(*fetch, replies);
-    } catch (...) {
-        fetch->answer.reset();
+    if (const auto it = fetches_.find(fetch->place); it != fetches_.end() && it->second == fetch) {
+        fetches_.erase(it);
     }
-    for (const Fetch::Waiter& waiter : std::exchange(fetch->waiters, {})) {
+    Answer answer;
+    try {
+        answer = read_answer(*fetch, replies);
+    } catch (...) {
+        answer.find = Find::failed;
+    }
+    // One that is called may cancel others.
+    while (!fetch->waiters.empty()) {
+        const Waiter waiter = std::move(fetch->waiters.front());
+        fetch->waiters.erase(fetch->waiters.begin());
         waiters_.erase(waiter.ticket);
         try {
-            if (fetch->answer != nullptr) {
-                memo_of(*waiter.ctx, *this).answers[fetch->place] = fetch->answer;
-            }
+            waiter.done(found_of(answer, fetch->place, waiter.pool));
         } catch (...) {
-            // It asks again.
+            log(LogLevel::error, "no memory for an answer of redis");
         }
-        resume_request(waiter.request, *waiter.ctx);
     }
 }
 
-RedisStore::AnswerPtr RedisStore::read_answer(const Fetch& fetch, const Result<Replies>& replies) {
-    auto answer = std::make_shared<Answer>();
-    answer->at = ngx_current_msec;
+// The answer in the pool of the one who asked.
+Result<std::optional<SessionStore::Found>> RedisStore::found_of(const Answer& answer,
+                                                                const Place& place,
+                                                                ngx_pool_t* pool) {
+    if (answer.find == Find::unavailable || answer.find == Find::failed) {
+        return answer.find == Find::failed
+                   ? fail(Reason::internal_error, "no memory")
+                   : fail(Reason::store_unavailable, "redis does not answer");
+    }
+    if (answer.find == Find::missing) {
+        return std::optional<Found>();
+    }
+    const std::string_view record = answer.opened.record;
+    auto* copy = static_cast<char*>(ngx_pnalloc(pool, record.size()));
+    if (copy == nullptr) {
+        return fail(Reason::internal_error, "no memory");
+    }
+    std::memcpy(copy, record.data(), record.size());
+    const auto view = SessionView::open({copy, record.size()});
+    if (!view) {
+        return std::optional<Found>();  // written by another version
+    }
+    Found found;
+    found.ref.key = place.first;
+    found.ref.binding = place.second;
+    found.view = *view;
+    found.expires = answer.expires;
+    return std::optional<Found>(std::move(found));
+}
+
+RedisStore::Answer RedisStore::read_answer(const Fetch& fetch, const Result<Replies>& replies) {
+    Answer answer;
     if (!replies || first_error(*replies) != nullptr || replies->size() != 2) {
         return answer;
     }
     const auto& [key, binding] = fetch.place;
     const RedisReply& value = (*replies)[0];
     const long long left = (*replies)[1].integer;  // milliseconds; -1: no end, -2: no key
-    answer->find = Find::missing;
+    answer.find = Find::missing;
     if (!value.is_string() || left == -2) {
         return answer;
     }
@@ -380,9 +368,9 @@ RedisStore::AnswerPtr RedisStore::read_answer(const Fetch& fetch, const Result<R
     if (fetch.keep) {
         keep_copy(key, meta, opened->record, end, touch);
     }
-    answer->find = Find::found;
-    answer->expires = end;
-    answer->opened = *std::move(opened);
+    answer.find = Find::found;
+    answer.expires = end;
+    answer.opened = *std::move(opened);
     return answer;
 }
 

@@ -19,7 +19,6 @@
 #include "base/ports_ngx.hpp"
 #include "config/conf.hpp"
 #include "oidc/sealed_record.hpp"
-#include "request/request_ctx.hpp"
 #include "shm/session_zone.hpp"
 #include "stores/redis_owner.hpp"
 #include "stores/redis_pool.hpp"
@@ -37,28 +36,22 @@ class RedisStore final : public SessionStore {
     ngx_int_t init_process(ngx_cycle_t* cycle) noexcept override;
     void exit_process() noexcept override;
 
-    Find find(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
-              const Digest& binding, std::string_view cookie, bool touch,
-              Lookup& out) noexcept override;
-    bool key_of(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
-                const Digest& binding, std::string_view cookie, Digest& key) noexcept override;
+    Find find(const Query& query, Found& out) noexcept override;
+    Ticket ask(const Query& query, Done<std::optional<Found>> done) override;
+    bool key_of(const Query& query, Digest& key) noexcept override;
     Ticket insert(NewSession session, Done<Inserted> done) override;
-    Ticket erase(const Provider& provider, std::vector<Digest> keys, Done<Unit> done) override;
-    Ticket erase_owner(const Provider& provider, RecordTable::Tag which, std::uint64_t tag,
-                       Done<Ended> done) override;
-    Ticket list_owner(const Provider& provider, RecordTable::Tag which, std::uint64_t tag,
+    Ticket erase(std::vector<Digest> keys, Done<Unit> done) override;
+    Ticket erase_owner(RecordTable::Tag which, std::uint64_t tag, Done<Ended> done) override;
+    Ticket list_owner(RecordTable::Tag which, std::uint64_t tag,
                       Done<std::vector<RecordTable::Listed>> done) override;
-    Ticket alive(const Provider& provider, const Digest& key, const Digest& binding,
-                 const SessionView& session, Done<bool> done) override;
+    Ticket alive(const SessionRef& session, Done<bool> done) override;
     Ticket use_once(const Digest& digest, Seconds until, Done<bool> done) override;
-    Lease try_lease(const Provider& provider, const Lookup& session, const Digest& binding,
+    Lease try_lease(const SessionRef& session, const SessionView& view,
                     Seconds seconds) noexcept override;
-    Ticket confirm_lease(const Provider& provider, const Digest& key, const Digest& binding,
-                         Seconds seconds, Done<bool> done) override;
-    Ticket update(const Provider& provider, const Digest& key, const Digest& binding, Secret record,
+    Ticket confirm_lease(const SessionRef& session, Seconds seconds, Done<bool> done) override;
+    Ticket update(const SessionRef& session, Secret record,
                   Done<RecordTable::Update> done) override;
-    void release(const Provider& provider, const Digest& key, const Digest& binding,
-                 Seconds not_before) noexcept override;
+    void release(const SessionRef& session, Seconds not_before) noexcept override;
     void cancel(Ticket ticket) noexcept override;
     // Of the local copies.
     RecordTable::Stats stats() noexcept override;
@@ -99,36 +92,33 @@ class RedisStore final : public SessionStore {
 
     // ---- looking up (redis_store.cpp)
 
+    using Place = std::pair<Digest, Digest>;  // key and binding
     struct Answer {
         Find find = Find::unavailable;
         RecordSealer::Opened opened;
         Seconds expires = 0;
-        ngx_msec_t at = 0;
     };
-    using AnswerPtr = std::shared_ptr<const Answer>;
-    using Place = std::pair<Digest, Digest>;  // key and binding
-    struct Memo;
+    struct Waiter {
+        Ticket ticket = 0;
+        ngx_pool_t* pool = nullptr;
+        Done<std::optional<Found>> done;
+    };
     struct Fetch {
         Place place;
         bool keep = true;  // as a local copy
         bool touch = false;
-        AnswerPtr answer;
-        struct Waiter {
-            Ticket ticket = 0;
-            ngx_http_request_t* request = nullptr;
-            RequestContext* ctx = nullptr;
-        };
         std::vector<Waiter> waiters;
     };
     using FetchPtr = std::shared_ptr<Fetch>;
 
-    bool find_local(ngx_http_request_t* r, const Digest& binding, bool touch, Lookup& out);
-    Find use(ngx_http_request_t* r, const Answer& answer, Lookup& out) const;
-    Find fetch(ngx_http_request_t* r, RequestContext& ctx, const Digest& binding, bool touch,
-               Lookup& out);
+    bool find_local(const Query& query, Found& out);
+    // The fetch that answers a query: one under way, or a new one that has not been sent.
+    FetchPtr fetch_of(const Place& place, bool& fresh);
+    void send_fetch(const FetchPtr& fetch);
     void fetched(const FetchPtr& fetch, const Result<Replies>& replies) noexcept;
-    AnswerPtr read_answer(const Fetch& fetch, const Result<Replies>& replies);
-    static Memo& memo_of(RequestContext& ctx, const RedisStore& store);
+    Answer read_answer(const Fetch& fetch, const Result<Replies>& replies);
+    static Result<std::optional<Found>> found_of(const Answer& answer, const Place& place,
+                                                 ngx_pool_t* pool);
     // An opened value of this binding that has not ended; nullopt and a log line otherwise.
     std::optional<RecordSealer::Opened> open_value(const Digest& key, const RedisReply& value);
 
