@@ -1,12 +1,11 @@
 #include "config/block.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <vector>
+
+#include "config/regular_file.hpp"
 
 namespace oidc::ngx {
 
@@ -289,77 +288,6 @@ char* Block::file_name(std::string& out) const {
 }
 
 // ---- files -----------------------------------------------------------------------------------
-
-namespace {
-
-class File {
-  public:
-    // O_NONBLOCK: a FIFO must not stop the master.
-    explicit File(const std::string& path) noexcept
-        : fd_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)) {}
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-    ~File() {
-        if (fd_ >= 0) {
-            ::close(fd_);
-        }
-    }
-    [[nodiscard]] int fd() const noexcept { return fd_; }
-
-  private:
-    int fd_;
-};
-
-struct ReadFile {
-    Secret content;
-    mode_t mode = 0;
-    const char* problem = nullptr;  // null: read
-    ngx_err_t err = 0;
-};
-
-ReadFile read_regular_file(const std::string& path, std::size_t max) {
-    ReadFile out;
-    const File file(path);
-    struct stat info {};
-    if (file.fd() < 0 || ::fstat(file.fd(), &info) != 0) {
-        out.problem = "cannot be opened";
-        out.err = ngx_errno;
-        return out;
-    }
-    out.mode = info.st_mode & 07777;
-    if (!S_ISREG(info.st_mode)) {
-        out.problem = "is not a regular file";
-        return out;
-    }
-    std::vector<char, CleansingAllocator<char>> buffer(max + 1);
-    std::size_t filled = 0;
-    while (filled < buffer.size()) {
-        const ssize_t n = ::read(file.fd(), buffer.data() + filled, buffer.size() - filled);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            out.problem = "cannot be read";
-            out.err = ngx_errno;
-            return out;
-        }
-        if (n == 0) {
-            break;
-        }
-        filled += static_cast<std::size_t>(n);
-    }
-    if (filled > max) {
-        out.problem = "is too large";
-        return out;
-    }
-    out.content = Secret({buffer.data(), filled});
-    if (out.content.view().find('\0') != std::string_view::npos) {
-        out.problem = "holds a NUL byte";
-    }
-    return out;
-}
-
-}  // namespace
 
 char* Block::secret_file(Secret& out, std::size_t max) const {
     std::string path;
