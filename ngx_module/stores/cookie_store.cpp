@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/ports_ngx.hpp"
 #include "config/block.hpp"
 #include "shm/login_zone.hpp"
 #include "stores/cookie_waiting.hpp"
