@@ -36,8 +36,12 @@ END
 BUILD_PACKAGES="g++ make pkg-config libssl-dev libjansson-dev libcjose-dev libcurl4-openssl-dev
     libhiredis-dev"
 DEMO_PACKAGES="ca-certificates openssl python3"
-TEST_PACKAGES="cmake check clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev curl glewlwyd
-    libfaketime php-cli phpunit python3-cryptography python3-pytest python3-yaml redis-server"
+UNIT_PACKAGES="cmake check"
+# Other versions format and judge differently, so these are the ones of the pinned version or none.
+LINT_PACKAGES="clang-format-14:maybe clang-tidy-14:maybe"
+INTEGRATION_PACKAGES="curl glewlwyd:maybe libfaketime python3-cryptography python3-pytest
+    python3-yaml redis-server"
+TEST_PACKAGES="$UNIT_PACKAGES $LINT_PACKAGES $INTEGRATION_PACKAGES clang php-cli phpunit"
 CHAOS_PACKAGES="libfaketime python3-cryptography redis-server"
 ESPOCRM_PACKAGES="openssl php-cli php-fpm php-bcmath php-curl php-gd php-mbstring php-mysql php-xml
     php-zip mariadb-server mariadb-client chromium fonts-dejavu-core python3-pytest"
@@ -50,11 +54,18 @@ die() { printf 'build.sh: %s\n' "$*" >&2; exit 1; }
 
 # ---- packages --------------------------------------------------------------------------------
 
+# missing_packages PACKAGE...: those that are not installed. NAME:maybe counts only where apt knows
+# the package: not every release has it.
 missing_packages() {
-    local package
+    local package name
     for package; do
-        dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
-            printf '%s ' "$package"
+        name=${package%:maybe}
+        if dpkg-query -W -f='${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed; then
+            continue
+        fi
+        if [ "$name" = "$package" ] || [ -n "$(apt-cache show "$name" 2>/dev/null)" ]; then
+            printf '%s ' "$name"
+        fi
     done
 }
 
@@ -62,7 +73,7 @@ missing_packages() {
 need() {
     local missing as_root=()
     if ! command -v dpkg-query >/dev/null; then
-        echo "not a Debian system; make sure that you have what these packages hold: $*"
+        echo "not a Debian system; make sure that you have what these packages hold: ${*//:maybe/}"
         return
     fi
     missing=$(missing_packages "$@")
@@ -74,17 +85,17 @@ need() {
         as_root=(sudo)
     fi
     "${as_root[@]}" apt-get -q update
+    # Now apt knows the whole archive.
+    missing=$(missing_packages "$@")
     # shellcheck disable=SC2086 # a list of words
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get -q install -y --no-install-recommends $missing
 }
 
 build_packages() {
-    if [ -n "$NGINX_SRC" ]; then
-        echo $BUILD_PACKAGES libpcre2-dev zlib1g-dev
-    else
-        echo $BUILD_PACKAGES nginx nginx-dev
-    fi
+    echo $BUILD_PACKAGES
+    [ "$cc" != clang ] || echo clang
+    if [ -n "$NGINX_SRC" ]; then echo libpcre2-dev zlib1g-dev; else echo nginx nginx-dev; fi
 }
 
 # Node, which may well come from elsewhere than Debian.
@@ -249,7 +260,6 @@ NGINX_SRC=${NGINX_SRC:+$(readlink -f "$NGINX_SRC")}
 ESPOCRM_DIR=${ESPOCRM_DIR:+$(readlink -m "$ESPOCRM_DIR")}
 [ "${SANITIZE:-0}" != 0 ] || SANITIZE=
 cc=${CC:-gcc}
-if [ "$cc" = clang ] && ! command -v clang >/dev/null; then cc=clang-14; fi
 out=build${SANITIZE:+/sanitize}
 [ -n "$NGINX_SRC" ] || NGINX_BIN=${NGINX_BIN:-/usr/sbin/nginx}
 

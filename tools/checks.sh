@@ -25,6 +25,14 @@ step() {
     if [ $status = 0 ]; then count 1 0; else count 0 1; fi
 }
 
+# have TOOL TEXT: whether the tool is there; if not, what it would do is noted as skipped.
+have() {
+    if command -v "$1" >/dev/null; then return; fi
+    notes+=("$2: there is no $1 on this system")
+    count 0 0 1
+    return 1
+}
+
 finish() {
     say "done"
     [ ${#notes[@]} = 0 ] || printf 'skipped: %s\n' "${notes[@]}"
@@ -74,10 +82,10 @@ check_tidy() {
 }
 
 run_lint() {
-    need $(build_packages) clang-format-14 clang-tidy-14
+    need $(build_packages) $LINT_PACKAGES
     build_module "$out" "$cc"
-    step "clang-format" check_format
-    step "clang-tidy" check_tidy
+    if have clang-format-14 "clang-format"; then step "clang-format" check_format; fi
+    if have clang-tidy-14 "clang-tidy"; then step "clang-tidy" check_tidy; fi
     finish
 }
 
@@ -111,7 +119,7 @@ check_extension() {
 }
 
 run_coverage() {
-    need $BUILD_PACKAGES $TEST_PACKAGES gcovr
+    need $BUILD_PACKAGES $UNIT_PACKAGES gcovr
     say "compiling the unit tests with coverage"
     compile_core build/coverage -DCOVERAGE=ON
     find build/coverage -name '*.gcda' -delete
@@ -125,9 +133,9 @@ run_coverage() {
 run_fuzz() {
     local seconds=${1:-60} target name
     [[ $seconds =~ ^[0-9]+$ ]] || die "fuzz wants a number of seconds"
-    need $BUILD_PACKAGES $TEST_PACKAGES
+    need $BUILD_PACKAGES cmake clang libclang-rt-dev
     say "compiling the fuzz targets"
-    CXX=clang++-14 compile_core build/fuzz -DFUZZ=ON
+    CXX=clang++ compile_core build/fuzz -DFUZZ=ON
     for target in build/fuzz/fuzz_*; do
         [ -f "$target" ] && [ -x "$target" ] || continue
         name=${target##*/fuzz_}
@@ -279,7 +287,7 @@ check_integration() {
 
 # Sign-ins at every kind of provider, logout and the hot path in an nginx under valgrind.
 run_memcheck() {
-    need $(build_packages) $TEST_PACKAGES $DEMO_PACKAGES $(node_packages) valgrind
+    need $(build_packages) $INTEGRATION_PACKAGES $DEMO_PACKAGES $(node_packages) valgrind
     need_provider
     build_module "$out" "$cc"
     say "integration tests under valgrind"
@@ -302,20 +310,28 @@ END
     count $counts
 }
 
+# run_some_tests ARGS...: arguments of pytest.
+run_some_tests() {
+    need $(build_packages) $INTEGRATION_PACKAGES $DEMO_PACKAGES $(node_packages)
+    need_provider
+    build_module "$out" "$cc"
+    say "integration tests: $*"
+    run_pytest "$@"
+}
+
 run_test() {
+    if [ $# -gt 0 ]; then
+        run_some_tests "$@"
+        return
+    fi
     need $(build_packages) $TEST_PACKAGES $DEMO_PACKAGES $(node_packages)
     need_provider
     need_espocrm
     build_module "$out" "$cc"
-    if [ $# -gt 0 ]; then
-        say "integration tests: $*"
-        run_pytest "$@"
-        return
-    fi
     if [ -z "$SANITIZE" ]; then
-        step "clang-format" check_format
-        step "clang-tidy" check_tidy
-        step "the module with clang, warnings are errors" build_module build/clang clang-14
+        if have clang-format-14 "clang-format"; then step "clang-format" check_format; fi
+        if have clang-tidy-14 "clang-tidy"; then step "clang-tidy" check_tidy; fi
+        step "the module with clang, warnings are errors" build_module build/clang clang
     fi
     step "compiling the unit tests, with sanitizers" compile_core build/unit -DSANITIZE=ON
     rm -f build/unit/result
