@@ -122,12 +122,18 @@ need_provider() { need_npm $OP; }
 
 # ---- the module ------------------------------------------------------------------------------
 
-# logged FILE COMMAND...: the output goes to the file, its end is shown when the command fails.
+# logged FILE COMMAND...: the output goes to the file; what went wrong is shown when it fails.
 logged() {
     local log=$1
     shift
     mkdir -p "$(dirname "$log")"
-    "$@" >"$log" 2>&1 || { tail -n 40 "$log" >&2; die "failed: see $log"; }
+    "$@" >"$log" 2>&1 || { show_errors "$log" >&2; die "failed; the whole log is $log"; }
+}
+
+# The first errors with the lines around them: what follows is often their echo. Else the end.
+show_errors() {
+    grep -m 3 -B 2 -A 4 -E '(^|[ :])error:|CMake Error|undefined reference|multiple definition' "$1" ||
+        tail -n 40 "$1"
 }
 
 configure_nginx() {
