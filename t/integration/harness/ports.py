@@ -10,15 +10,16 @@ import random
 import socket
 
 _rng = random.Random(os.getpid())
-# Not again soon: a port is only asked for a while before it is used.
-_given = collections.deque(maxlen=1000)
 _part, _parts = map(int, os.environ.get("OIDC_PORTS", "1/1").split("/"))
+_ports = range(20000 + _part % _parts, 32000, _parts)
+# Not again soon: a port is only asked for a while before it is used.
+_given = collections.deque(maxlen=min(1000, len(_ports) // 2))
 
 
 def free_port(host="127.0.0.1"):
     for _ in range(500):
-        port = _rng.randint(20000, 31999)
-        if port in _given or port % _parts != _part % _parts:
+        port = _rng.choice(_ports)
+        if port in _given:
             continue
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
