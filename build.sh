@@ -93,7 +93,7 @@ need() {
 }
 
 build_packages() {
-    echo $BUILD_PACKAGES
+    echo "$BUILD_PACKAGES"
     [ "$cc" != clang ] || echo clang
     if [ -n "$NGINX_SRC" ]; then echo libpcre2-dev zlib1g-dev; else echo nginx nginx-dev; fi
 }
@@ -106,15 +106,15 @@ node_packages() {
 # need_npm FOLDER: what its package.json names, at the versions of its lock file.
 need_npm() {
     local folder=$1 names
-    [ ! $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ] || return 0
+    [ ! "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ] || return 0
     names=$(sed -n '/"dependencies"/,/}/s/^ *"\(.*\)": "\([0-9.]*\)".*/\1 \2,/p' \
-        $folder/package.json | paste -sd' ')
+        "$folder/package.json" | paste -sd' ')
     [ -z "$no_install" ] ||
         die "missing npm packages in $folder (and --no-install was given): $names"
     say "npm packages to install in $folder: $names with what they need"
     [ "$(node -p 'parseInt(process.versions.node)')" -ge 18 ] || die "node 18 or later is needed"
-    npm ci --prefix $folder --no-audit --no-fund --loglevel=error
-    touch $folder/node_modules/.package-lock.json
+    npm ci --prefix "$folder" --no-audit --no-fund --loglevel=error
+    touch "$folder/node_modules/.package-lock.json"
 }
 
 # The OpenID provider that the demo and the tests use.
@@ -253,7 +253,7 @@ run_install() {
     echo "installed $folder/$MODULE; at the top of nginx.conf write: load_module modules/$MODULE;"
 }
 
-no_install= command= args=()
+no_install='' command='' args=()
 for argument; do
     case $argument in
         --no-install) no_install=1 ;;
@@ -274,6 +274,7 @@ case ${command:-build} in
     demo) run_demo "${args[@]}" ;;
     chaos) run_chaos "${args[@]}" ;;
     test | browser | lint | coverage | fuzz | memcheck)
+        # shellcheck source=tools/checks.sh
         . tools/checks.sh
         "run_$command" "${args[@]}"
         ;;

@@ -1,5 +1,5 @@
 # What `./build.sh test`, `browser`, `lint`, `coverage` and `fuzz` do; read by build.sh.
-# shellcheck shell=bash disable=SC2154,SC2046,SC2086
+# shellcheck shell=bash disable=SC2154,SC2046,SC2086,SC2016
 
 passed=0 failed=0 skipped=0 failures=() notes=() status=0
 
@@ -137,7 +137,7 @@ run_fuzz() {
     say "compiling the fuzz targets"
     CXX=clang++ compile_core build/fuzz -DFUZZ=ON
     for target in build/fuzz/fuzz_*; do
-        [ -f "$target" ] && [ -x "$target" ] || continue
+        if [ ! -f "$target" ] || [ ! -x "$target" ]; then continue; fi
         name=${target##*/fuzz_}
         # Inputs that reach new code stay in build/; t/fuzz/corpus is what the repository keeps.
         mkdir -p "build/fuzz/corpus/$name"
