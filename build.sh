@@ -13,7 +13,7 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
   test [ARGS]       everything that is checked; with ARGS (for pytest) the integration tests only
   browser [NAME]    with ESPOCRM_DIR: the tests in a real EspoCRM and Chromium, or one of them
   extension         the EspoCRM extension as a zip in build/
-  lint              clang-format and clang-tidy
+  lint              clang-format and clang-tidy with its analyzer
   coverage          unit tests with line and branch coverage of src/
   fuzz SECONDS      every fuzz target for so long
   memcheck          sign-ins, logout and the hot path in an nginx under valgrind
@@ -137,7 +137,7 @@ show_errors() {
 }
 
 configure_nginx() {
-    local obj=$1 cc=$2 script=./configure source=/usr/share/nginx/src
+    local obj=$1 cc=$2 script=./configure
     local flags="-g -O2 -fPIC -fstack-protector-strong -Wformat -Werror=format-security"
     local ldflags="-Wl,-z,relro -Wl,-z,now"
     local NGX_CONF_FLAGS=(--with-compat --with-debug --with-threads --with-pcre-jit
@@ -150,30 +150,32 @@ configure_nginx() {
         flags="$flags -D_FORTIFY_SOURCE=2"
     fi
     if [ -n "$NGINX_SRC" ]; then
-        source=$NGINX_SRC
-        [ -x "$source/configure" ] || script=auto/configure
-        [ -x "$source/$script" ] || die "NGINX_SRC=$source is no nginx source tree"
+        [ -x "$nginx_source/configure" ] || script=auto/configure
+        [ -x "$nginx_source/$script" ] || die "NGINX_SRC=$nginx_source is no nginx source tree"
     else
         # shellcheck disable=SC1091 # sets NGX_CONF_FLAGS
-        . $source/conf_flags
+        . "$nginx_source/conf_flags"
     fi
-    cd "$source"
+    cd "$nginx_source"
     $script --with-cc="$cc" --builddir="$obj" --add-dynamic-module="$root" \
         "${NGX_CONF_FLAGS[@]}" --with-cc-opt="$flags" --with-ld-opt="$ldflags"
 }
 
-# build_module OUT CC: objects in OUT/nginx (or OUT/nginx-src-...), the module in OUT.
-build_module() {
-    local out=$root/$1 cc=$2 obj=$root/$1/nginx source=/usr/share/nginx/src targets=modules stamp
+# objects_folder OUT: where nginx's Makefile and its objects lie.
+objects_folder() {
     if [ -n "$NGINX_SRC" ]; then
-        source=$NGINX_SRC
-        obj=$out/nginx-src-$(printf %s "$NGINX_SRC" | cksum | cut -d' ' -f1)
-        targets="binary modules"
-        NGINX_BIN=${NGINX_BIN:-$obj/$([ -e "$source/src/core/angie.h" ] && echo angie || echo nginx)}
+        echo "$root/$1/nginx-src-$(printf %s "$NGINX_SRC" | cksum | cut -d' ' -f1)"
+    else
+        echo "$root/$1/nginx"
     fi
-    mkdir -p "$out"
+}
+
+# configure_module OBJECTS CC: nginx's Makefile with the module in it.
+configure_module() {
+    local obj=$1 cc=$2 stamp
+    mkdir -p "${obj%/*}"
     # Configured again only when something changed that the Makefile does not follow.
-    stamp=$({ cat config config.make sources.mk "$source/src/core/nginx.h"
+    stamp=$({ cat config config.make sources.mk "$nginx_source/src/core/nginx.h"
               declare -f configure_nginx
               echo "$root" include/oidc/*.hpp src/*.hpp ngx_module/*.hpp ngx_module/*/*.hpp; $cc --version; } | cksum)
     if [ "$(cat "$obj/.stamp" 2>/dev/null)" != "$stamp" ]; then
@@ -182,9 +184,17 @@ build_module() {
         ( logged "$obj.configure.log" configure_nginx "$obj" "$cc" )
         echo "$stamp" >"$obj/.stamp"
     fi
+}
+
+# build_module OUT CC: the module, in OUT.
+build_module() {
+    local out=$root/$1 cc=$2 obj targets=modules
+    obj=$(objects_folder "$1")
+    [ -z "$NGINX_SRC" ] || targets="binary modules"
+    configure_module "$obj" "$cc"
     say "compiling the module ($cc${SANITIZE:+, sanitizers})"
     # shellcheck disable=SC2086
-    logged "$obj.make.log" make -s -j"$(nproc)" -f "$obj/Makefile" -C "$source" $targets \
+    logged "$obj.make.log" make -s -j"$(nproc)" -f "$obj/Makefile" -C "$nginx_source" $targets \
         OIDC_CXXFLAGS="${SANITIZE:+-O1}"
     cmp -s "$obj/$MODULE" "$out/$MODULE" || cp "$obj/$MODULE" "$out/$MODULE"
     load_test "$out/$MODULE"
@@ -267,7 +277,13 @@ ESPOCRM_DIR=${ESPOCRM_DIR:+$(readlink -m "$ESPOCRM_DIR")}
 [ "${SANITIZE:-0}" != 0 ] || SANITIZE=
 cc=${CC:-gcc}
 out=build${SANITIZE:+/sanitize}
-[ -n "$NGINX_SRC" ] || NGINX_BIN=${NGINX_BIN:-/usr/sbin/nginx}
+nginx_source=${NGINX_SRC:-/usr/share/nginx/src}
+default_nginx=/usr/sbin/nginx
+if [ -n "$NGINX_SRC" ]; then
+    default_nginx=$(objects_folder "$out")/nginx
+    [ ! -e "$nginx_source/src/core/angie.h" ] || default_nginx=${default_nginx%/nginx}/angie
+fi
+NGINX_BIN=${NGINX_BIN:-$default_nginx}
 
 case ${command:-build} in
     build) build_default ;;

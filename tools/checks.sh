@@ -1,4 +1,4 @@
-# What `./build.sh test`, `browser`, `lint`, `coverage` and `fuzz` do; read by build.sh.
+# What `./build.sh test`, `lint`, `fuzz` and the like do; read by build.sh.
 # shellcheck shell=bash disable=SC2154,SC2046,SC2086,SC2016
 
 passed=0 failed=0 skipped=0 failures=() notes=() status=0
@@ -33,6 +33,58 @@ have() {
     return 1
 }
 
+# ---- steps beside others -----------------------------------------------------------------------
+
+later_texts=() later_commands=()
+
+# later TEXT FUNCTION: a step that run_later takes and settle_later counts.
+later() { later_texts+=("$1") later_commands+=("$2"); }
+
+# What later named, one after the other, with less right to the processor than what keeps time.
+run_later() {
+    local i code
+    mkdir -p build/later
+    rm -f build/later/*
+    renice -n 10 $BASHPID >/dev/null
+    for i in "${!later_texts[@]}"; do
+        set +e
+        ( set -e; "${later_commands[i]}" ) >build/later/$i.log 2>&1
+        code=$?
+        set -e
+        outcome "${later_texts[i]}" $code build/later/$i.log ""
+        echo $code >build/later/$i.status
+    done
+}
+
+# outcome TEXT STATUS LOG SUMMARY: in one piece, since others speak as well; a failure with its log.
+outcome() {
+    local text="$1: passed"
+    [ -z "$4" ] || text+=$'\n'$4
+    [ "$2" = 0 ] || text="$1: FAILED, its log:"$'\n'$(cat "$3")
+    say "$text"
+}
+
+settle_later() {
+    local i
+    for i in "${!later_texts[@]}"; do
+        if [ "$(cat build/later/$i.status)" = 0 ]; then
+            count 1 0
+        else
+            failures+=("${later_texts[i]}")
+            count 0 1
+        fi
+    done
+}
+
+# kill_tree PID...: with all that they started.
+kill_tree() {
+    local pid
+    for pid; do
+        kill_tree $(cat /proc/$pid/task/$pid/children 2>/dev/null)
+        kill $pid 2>/dev/null || true
+    done
+}
+
 finish() {
     say "done"
     [ ${#notes[@]} = 0 ] || printf 'skipped: %s\n' "${notes[@]}"
@@ -51,18 +103,18 @@ check_format() {
 
 # tidy_one FILE: skipped while neither the file nor a header is newer than the last clean run.
 tidy_one() {
-    local file=$1 mark=build/lint/${1//\//_}.clean flags=(-std=c++20 -Wall -Wextra -Iinclude -Ingx_module) part
+    local file=$1 mark=$lint_marks/${1//\//_}.clean flags=(-std=c++20 -Wall -Wextra -Iinclude -Ingx_module) part
     if [ -e "$mark" ] && [ -z "$(find .clang-tidy "$file" include ngx_module -newer "$mark" \
         \( -name '*.hpp' -o -path "$file" -o -name .clang-tidy \))" ]; then
         return 0
     fi
     if [[ $file == ngx_module/* ]]; then
         for part in core event event/modules event/quic os/unix http http/modules http/v2; do
-            flags+=(-isystem "$lint_source/src/$part")
+            flags+=(-isystem "$nginx_source/src/$part")
         done
         flags+=(-isystem "$lint_objects")
     fi
-    if clang-tidy-14 --quiet "$file" -- "${flags[@]}" >"$mark.out" 2>&1; then
+    if clang-tidy-14 --quiet --checks="$lint_checks" "$file" -- "${flags[@]}" >"$mark.out" 2>&1; then
         touch "$mark"
     else
         cat "$mark.out"
@@ -70,16 +122,22 @@ tidy_one() {
     fi
 }
 
-# After build_module: the adapter's files need the headers that nginx's configure writes.
-check_tidy() {
-    local generated
-    mkdir -p build/lint
-    generated=$(find build -name ngx_auto_config.h -not -path '*clang*' | head -n 1)
-    export lint_objects=${generated%/*} lint_source=${NGINX_SRC:-/usr/share/nginx/src}
+# tidy MARKS CHECKS: CHECKS are added to those of .clang-tidy. After build_module: the adapter's files
+# need the headers that nginx's configure writes.
+tidy() {
+    local lint_objects lint_marks=build/lint/$1 lint_checks=$2
+    lint_objects=$(objects_folder "$out")
+    mkdir -p $lint_marks
+    export lint_objects lint_marks lint_checks nginx_source
     export -f tidy_one
     find src ngx_module -name '*.cpp' -print0 |
         xargs -0 -n 1 -P "$(nproc)" bash -c 'set -euo pipefail; tidy_one "$1"' tidy_one
 }
+
+check_tidy() { tidy whole ""; }
+
+# The analyzer takes most of clang-tidy's time; it is left to `lint`.
+check_tidy_fast() { tidy fast "-clang-analyzer-*"; }
 
 run_lint() {
     need $(build_packages) $LINT_PACKAGES
@@ -91,25 +149,37 @@ run_lint() {
 
 # ---- the core --------------------------------------------------------------------------------
 
+# compile_core FOLDER TARGET OPTION...: the options are cmake's.
 compile_core() {
-    local folder=$1
-    shift
-    logged "$folder.configure.log" cmake -S t/unit -B "$folder" "$@"
-    logged "$folder.make.log" cmake --build "$folder" -j"$(nproc)"
+    local folder=$1 target=$2
+    logged "$folder.configure.log" cmake -S t/unit -B "$folder" "${@:3}"
+    logged "$folder.make.log" cmake --build "$folder" --target "$target" -j"$(nproc)"
 }
 
-run_units() { build/unit/unit_tests 2>&1 | tee build/unit/result; }
+run_units() { "$1/unit_tests" 2>&1 | tee "$1/result"; }
 
 # Check prints "100%: Checks: 812, Failures: 0, Errors: 0".
 count_units() {
     local line
     line=$(sed -n 's/.*Checks: \([0-9]*\), Failures: \([0-9]*\), Errors: \([0-9]*\).*/\1 \2 \3/p' \
-        build/unit/result | tail -n 1)
+        "$1/result" | tail -n 1)
     set -- $line
     if [ $# = 3 ]; then count $(($1 - $2 - $3)) $(($2 + $3)); else count 0 1; fi
 }
 
-run_corpora() { ctest --test-dir build/unit -E '^unit$' --output-on-failure --no-tests=error; }
+# check_units FOLDER TEXT OPTION...: compiled and run.
+check_units() {
+    rm -f "$1/result"
+    step "compiling the unit tests$2" compile_core "$1" unit_tests "${@:3}"
+    attempt "unit tests" run_units "$1"
+    count_units "$1"
+}
+
+# After check_units in the same folder.
+check_corpora() {
+    compile_core build/unit all
+    ctest --test-dir build/unit -E '^unit$' --output-on-failure --no-tests=error
+}
 
 # Its parts that need no EspoCRM, and the syntax of all others.
 check_extension() {
@@ -121,7 +191,7 @@ check_extension() {
 run_coverage() {
     need $BUILD_PACKAGES $UNIT_PACKAGES gcovr
     say "compiling the unit tests with coverage"
-    compile_core build/coverage -DCOVERAGE=ON
+    compile_core build/coverage unit_tests -DCOVERAGE=ON
     find build/coverage -name '*.gcda' -delete
     say "unit tests"
     build/coverage/unit_tests
@@ -135,7 +205,7 @@ run_fuzz() {
     [[ $seconds =~ ^[0-9]+$ ]] || die "fuzz wants a number of seconds"
     need $BUILD_PACKAGES cmake clang libclang-rt-dev
     say "compiling the fuzz targets"
-    CXX=clang++ compile_core build/fuzz -DFUZZ=ON
+    CXX=clang++ compile_core build/fuzz all -DFUZZ=ON
     for target in build/fuzz/fuzz_*; do
         if [ ! -f "$target" ] || [ ! -x "$target" ]; then continue; fi
         name=${target##*/fuzz_}
@@ -246,42 +316,68 @@ run_pytest() {
 STORE_TESTS="sessions logout provider_logout callback_forward refresh processes status
     identity_headers nginx_requests nginx_locations features providers"
 
-# integration PART STORE ARGS...: one of the runs side by side; most of their time is waiting. The
-# outcome is in build/pytest-PART-STORE.log, .xml and .status.
-integration() {
-    local name=build/pytest-$1-$2 code=0
-    STORE=${2%%-*} OIDC_PORTS=$1/3 run_pytest -p no:cacheprovider --junitxml="$root/$name.xml" \
-        "${@:3}" >"$name.log" 2>&1 || code=$?
-    echo $code >"$name.status"
-}
+# Those that take longest, longest first: they begin first, so that no run waits for the last of them.
+LONG_TESTS="refresh provider_logout sessions providers"
 
-# The files of STORE_TESTS, without those named.
-store_tests() {
+# How many runs are side by side: most of their time is waiting.
+WORKERS=4
+
+# STORE-NAME of each run: every file on the memory store, those of STORE_TESTS on the others as well.
+integration_runs() {
     local name
-    for name in $STORE_TESTS; do
-        [[ " $* " == *" $name "* ]] || echo "t/integration/test_$name.py"
+    { printf '%s\n' $LONG_TESTS
+      find t/integration -maxdepth 1 -name 'test_*.py' | sed 's|.*/test_\(.*\)\.py|\1|' | sort
+    } | awk '!seen[$0]++' | while read -r name; do
+        echo "memory-$name"
+        [[ " ${STORE_TESTS//$'\n'/ } " != *" $name "* ]] || printf '%s\n' "redis-$name" "cookie-$name"
     done
 }
 
+# integration RUN: its outcome is in build/integration/RUN.
+integration() {
+    local folder=build/integration/$1 code=0
+    STORE=${1%%-*} run_pytest -p no:cacheprovider --junitxml="$root/$folder/result.xml" \
+        "t/integration/test_${1#*-}.py" >"$folder/log" 2>&1 || code=$?
+    outcome "integration tests, $1" $code "$folder/log" \
+        "$(sed -n '/short test summary info/,$p' "$folder/log" | grep . || tail -n 1 "$folder/log")"
+    echo $code >"$folder/status"
+}
+
+# integration_worker NUMBER RUN...: takes what no other worker has taken yet.
+integration_worker() {
+    local number=$1 run part parts
+    shift
+    IFS=/ read -r part parts <<<"${OIDC_PORTS:-1/1}"
+    export OIDC_PORTS=$((part + number * parts))/$((WORKERS * parts))
+    for run; do
+        if mkdir "build/integration/$run" 2>/dev/null; then integration "$run"; fi
+    done
+}
+
+# All runs, and what later named beside them.
 check_integration() {
-    local name refresh=t/integration/test_refresh.py parts=()
-    rm -f build/pytest-*
-    say "integration tests: all on the memory store; those of sessions on cookie and redis as well"
-    ( integration 1 memory --ignore=$refresh; integration 1 cookie $(store_tests refresh) ) &
-    parts+=($!)
-    ( integration 2 memory-refresh $refresh; integration 2 cookie-refresh $refresh ) &
-    parts+=($!)
-    ( integration 3 redis $(store_tests) ) &
-    parts+=($!)
+    local number run runs workers=() beside
+    beside=$(printf ', %s' "${later_texts[@]}")
+    rm -rf build/integration
+    mkdir -p build/integration
+    mapfile -t runs < <(integration_runs)
+    say "integration tests, $WORKERS runs side by side: all on the memory store, those of sessions on" \
+        "redis and cookie as well; beside them ${beside#, }"
+    run_later &
+    workers+=($!)
+    for ((number = 0; number < WORKERS; number++)); do
+        integration_worker $number "${runs[@]}" &
+        workers+=($!)
+    done
     # shellcheck disable=SC2064 # their pids as they are now
-    trap "kill ${parts[*]} 2>/dev/null" EXIT
-    wait "${parts[@]}"
+    trap "kill_tree ${workers[*]}" EXIT
+    # A worker that was killed has left runs without an outcome: they count as failed.
+    wait "${workers[@]}" || true
     trap - EXIT
-    for name in 1-memory 2-memory-refresh 1-cookie 2-cookie-refresh 3-redis; do
-        say "integration tests: $name"
-        tail -n 80 build/pytest-$name.log
-        count_pytest build/pytest-$name.xml
-        [ "$(cat build/pytest-$name.status)" = 0 ] || failures+=("integration tests: $name")
+    settle_later
+    for run in "${runs[@]}"; do
+        count_pytest "build/integration/$run/result.xml"
+        [ "$(cat "build/integration/$run/status")" = 0 ] || failures+=("integration tests, $run")
     done
 }
 
@@ -327,25 +423,26 @@ run_test() {
     need $(build_packages) $TEST_PACKAGES $DEMO_PACKAGES $(node_packages)
     need_provider
     need_espocrm
-    build_module "$out" "$cc"
-    if [ -z "$SANITIZE" ]; then
-        if have clang-format-14 "clang-format"; then step "clang-format" check_format; fi
-        if have clang-tidy-14 "clang-tidy"; then step "clang-tidy" check_tidy; fi
-        step "the module with clang, warnings are errors" build_module build/clang clang
+    if [ -z "$SANITIZE" ] && have clang-format-14 "clang-format"; then
+        step "clang-format" check_format
     fi
-    step "compiling the unit tests, with sanitizers" compile_core build/unit -DSANITIZE=ON
-    rm -f build/unit/result
-    attempt "unit tests" run_units
-    count_units
-    step "stored fuzz inputs" run_corpora
-    if [ -z "$SANITIZE" ]; then
-        step "the EspoCRM extension" check_extension
+    check_units build/unit ", with sanitizers" -DSANITIZE=ON
+    step "the module" build_module "$out" "$cc"
+    if [ $status != 0 ]; then
+        finish
+        return
     fi
     if [ -z "$SANITIZE" ]; then
         step "demo: the whole sign-in" /usr/bin/python3 demo/run.py --check --nginx "$NGINX_BIN" \
             --module "$root/$out/$MODULE"
+        if have clang-tidy-14 "clang-tidy"; then later "clang-tidy" check_tidy_fast; fi
+        later "the module with clang, warnings are errors" build_with_clang
+        later "the EspoCRM extension" check_extension
     fi
+    later "stored fuzz inputs" check_corpora
     check_integration
     check_espocrm
     finish
 }
+
+build_with_clang() { build_module build/clang clang; }
