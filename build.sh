@@ -10,6 +10,7 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
 
   build             the module alone (default): build/ngx_http_auth_oidc_module.so
   demo [--check]    a whole sign-in on this machine; --check does it by itself and exits 0 or 1
+  quick             after a small change: format of what changed, the module, unit tests; a minute
   test [ARGS]       everything that is checked; with ARGS (for pytest) the integration tests only
   browser [NAME]    with ESPOCRM_DIR: the tests in a real EspoCRM and Chromium, or one of them
   extension         the EspoCRM extension as a zip in build/
@@ -289,7 +290,7 @@ case ${command:-build} in
     build) build_default ;;
     demo) run_demo "${args[@]}" ;;
     chaos) run_chaos "${args[@]}" ;;
-    test | browser | lint | coverage | fuzz | memcheck)
+    test | quick | browser | lint | coverage | fuzz | memcheck)
         # shellcheck source=tools/checks.sh
         . tools/checks.sh
         "run_$command" "${args[@]}"
