@@ -15,6 +15,7 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
   browser [NAME]    with ESPOCRM_DIR: the tests in a real EspoCRM and Chromium, or one of them
   extension         the EspoCRM extension as a zip in build/
   lint              clang-format and clang-tidy with its analyzer
+  editor            compile_commands.json, by which clangd understands every file
   coverage          unit tests with line and branch coverage of src/
   fuzz SECONDS      every fuzz target for so long
   memcheck          sign-ins, logout and the hot path in an nginx under valgrind
@@ -290,14 +291,14 @@ case ${command:-build} in
     build) build_default ;;
     demo) run_demo "${args[@]}" ;;
     chaos) run_chaos "${args[@]}" ;;
-    test | quick | browser | lint | coverage | fuzz | memcheck)
+    test | quick | browser | lint | editor | coverage | fuzz | memcheck)
         # shellcheck source=tools/checks.sh
         . tools/checks.sh
         "run_$command" "${args[@]}"
         ;;
     extension) need python3 && mkdir -p build && /usr/bin/python3 espocrm/pack.py build ;;
     install) run_install ;;
-    clean) rm -rf build $OP/node_modules $BROWSER/node_modules ;;
+    clean) rm -rf build compile_commands.json $OP/node_modules $BROWSER/node_modules ;;
     help | -h | --help) usage ;;
     *) usage >&2; exit 2 ;;
 esac

@@ -1,4 +1,4 @@
-# What `./build.sh test`, `quick`, `lint` and the like do; read by build.sh.
+# What `./build.sh test`, `quick`, `lint`, `editor` and the like do; read by build.sh.
 # shellcheck shell=bash disable=SC2154,SC2046,SC2086,SC2016
 
 passed=0 failed=0 skipped=0 failures=() notes=() status=0
@@ -469,4 +469,14 @@ run_quick() {
     step "the module" build_module "$out" "$cc"
     check_units build/quick "" -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS="-O0 -g1"
     finish
+}
+
+run_editor() {
+    need $(build_packages) $UNIT_PACKAGES python3
+    configure_module "$(objects_folder "$out")" "$cc"
+    logged build/editor.configure.log cmake -S t/unit -B build/editor \
+        -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
+    make -n -B -f "$(objects_folder "$out")/Makefile" -C "$nginx_source" modules |
+        /usr/bin/python3 tools/compile-commands "$nginx_source" build/editor/compile_commands.json \
+            >compile_commands.json
 }
