@@ -4,6 +4,7 @@ namespace tests\OidcProxy;
 
 use Espo\Modules\OidcProxy\Assertion\Claims;
 use Espo\Modules\OidcProxy\Authentication\ClaimCompleter;
+use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 
 class ClaimCompleterTest extends TestCase
@@ -53,6 +54,7 @@ class ClaimCompleterTest extends TestCase
     /**
      * @dataProvider provideNames
      */
+    #[DataProvider('provideNames')]
     public function testNameOfANewUser(array $claims, ?string $given, ?string $family): void
     {
         $data = (new ClaimCompleter())->complete(new Claims($claims), null, 'alice');

@@ -3,6 +3,7 @@
 namespace tests\OidcProxy;
 
 use Espo\Modules\OidcProxy\SignIn\ReturnTarget;
+use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 
 class ReturnTargetTest extends TestCase
@@ -27,6 +28,7 @@ class ReturnTargetTest extends TestCase
     /**
      * @dataProvider provideGood
      */
+    #[DataProvider('provideGood')]
     public function testGood(string $target): void
     {
         $chooser = new ReturnTarget('/', '/oidc/logout');
@@ -82,6 +84,7 @@ class ReturnTargetTest extends TestCase
     /**
      * @dataProvider provideBad
      */
+    #[DataProvider('provideBad')]
     public function testBad(string $target): void
     {
         $chooser = new ReturnTarget('/', 'https://crm.example.com/oidc/logout?x');

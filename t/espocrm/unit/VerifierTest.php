@@ -6,6 +6,7 @@ use Espo\Modules\OidcProxy\Assertion\Claims;
 use Espo\Modules\OidcProxy\Assertion\Reason;
 use Espo\Modules\OidcProxy\Assertion\Refused;
 use Espo\Modules\OidcProxy\Assertion\Verifier;
+use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 
 require_once __DIR__ . '/AssertionFactory.php';
@@ -88,6 +89,7 @@ class VerifierTest extends TestCase
     /**
      * @dataProvider provideParties
      */
+    #[DataProvider('provideParties')]
     public function testPartiesAccepted(string $siteUrl, array $changes): void
     {
         $this->assertSame('subject-1', $this->verify(AssertionFactory::create($changes), siteUrl: $siteUrl)->get('sub'));
@@ -144,6 +146,7 @@ class VerifierTest extends TestCase
     /**
      * @dataProvider provideMalformed
      */
+    #[DataProvider('provideMalformed')]
     public function testMalformed(string $assertion): void
     {
         $this->assertRefused(Reason::Malformed, fn () => $this->verify($assertion));
@@ -214,6 +217,7 @@ class VerifierTest extends TestCase
     /**
      * @dataProvider provideParty
      */
+    #[DataProvider('provideParty')]
     public function testParties(Reason $reason, array $changes): void
     {
         $this->assertRefused($reason, fn () => $this->verify(AssertionFactory::create($changes)));
