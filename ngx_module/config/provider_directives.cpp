@@ -509,6 +509,9 @@ char* derive(ngx_conf_t* cf, Provider& p, const Block& block) {
         p.config.config_url = discovery_url(p.config.issuer);
     }
     p.transport.insecure_http = p.config.insecure_http;
+    if (block.given("code_challenge_method")) {
+        p.config.pkce = Toggle::on;  // beside "pkce off" it was refused
+    }
 
     p.callback_path = p.redirect_uri;
     if (!p.redirect_uri.starts_with('/')) {

@@ -128,6 +128,7 @@ REFUSED = {
     "auth-basic-without-secret": (P, "token_endpoint_auth_method client_secret_basic;", "needs"),
     "challenge-plain": (P, "code_challenge_method plain;", "plain"),
     "challenge-off": (P, "code_challenge_method S256; pkce off;", "pkce"),
+    "off-challenge": (P, "pkce off; code_challenge_method S256;", "pkce"),
     "alg-none": (P, "id_token_signed_response_alg none;", "none"),
     "alg-none-in-list": (P, "id_token_signed_response_alg RS256 none;", "none"),
     "alg-unknown": (P, "id_token_signed_response_alg RS255;", "RS255"),

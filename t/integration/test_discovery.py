@@ -289,12 +289,26 @@ def test_code_challenge_methods(lab, make_site, methods, s256):
     works(site)
 
 
-@case("D-11")
-def test_pkce_on_is_never_downgraded(lab, make_site):
-    site = cold(lab, make_site, lambda d: {**d, "code_challenge_methods_supported": ["plain"]},
-                directives={"pkce": "on"})
+@pytest.mark.parametrize("directives, methods", rows("D-11", {
+    "on-plain": ({"pkce": "on"}, ["plain"]),
+    "method-plain": ({"code_challenge_method": "S256"}, ["plain"]),
+    "method-beside-auto": ({"pkce": "auto", "code_challenge_method": "S256"}, ["plain"]),
+    "method-before-auto": ({"code_challenge_method": "S256", "pkce": "auto"}, ["plain"]),
+    "method-absent": ({"code_challenge_method": "S256"}, None),
+    "method-empty": ({"code_challenge_method": "S256"}, []),
+}))
+def test_pkce_is_never_downgraded(lab, make_site, directives, methods):
+    """`pkce on`, also in the words of other modules: whatever the metadata lists."""
+    site = cold(lab, make_site, lambda d: {**d, "code_challenge_methods_supported": methods},
+                directives=directives)
     query = query_of(site.browser().get("/d").location)
-    assert query["code_challenge_method"] == "S256"
+    assert query["code_challenge_method"] == "S256" and len(query["code_challenge"]) == 43, query
+    works(site)
+    assert b"code_verifier" in site.idp.last("token").body
+
+
+@case("D-11")
+def test_pkce_off(lab, make_site):
     off = cold(lab, make_site, directives={"pkce": "off"})
     assert "code_challenge" not in query_of(off.browser().get("/d").location)
     works(off)
