@@ -268,6 +268,10 @@ WARNED = {
     "return-in-if": (S, "auth_oidc idp; location /r { if ($uri) { return 200 x; } }", '"return"'),
     "satisfy-any": (S, "location / { auth_oidc idp; satisfy any; allow all; }", '"satisfy any"'),
     "unused-provider": ("http", provider(name="two"), "not used"),
+    "store-ttl": ("http", "oidc_session_store s { ttl 1h; }", '"ttl" in oidc_session_store has no effect'),
+    "store-memory-max-size": ("http", "oidc_session_store s { memory_max_size 1m; }",
+                              '"memory_max_size" in oidc_session_store has no effect'),
+    "store-prefix": ("http", "oidc_session_store s { prefix x:; }", 'has no effect without "type redis"'),
 }
 
 
