@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from harness.cpp import Source
+from harness.log_texts import collect
 from harness.nginx import ROOT, Nginx
 
 DOCS = ROOT / "docs" / "directives.md"
@@ -103,6 +105,55 @@ def test_nothing_is_documented_that_does_not_exist():
     assert [n for n in sections() if n not in known] == []
     mentioned = set(re.findall(r"`\$(oidc_\w+)`", DOCS.read_text()))
     assert {m for m in mentioned if not m.startswith("oidc_claim_")} <= set(variables())
+
+
+# The reader of log lines by itself: a text in C++, and what is found in it.
+READ = {
+    "format": ('ngx_log_error(NGX_LOG_ERR, log, 0, "oidc: %V of %uz, %s and %*s", &a, b, c, d, e);',
+               {"… of …, … and …": {"error"}}),
+    "joined": ('ngx_log_error(NGX_LOG_INFO, log, 0, "oidc: one "\n   "two");', {"one two": {"info"}}),
+    "comment": ('// ngx_log_error(NGX_LOG_ERR, log, 0, "oidc: old");\nf("x"); /* write(LogLevel::warn, "x") */', {}),
+    "choice": ('ngx_log_error(NGX_LOG_WARN, log, 0, a == b ? "oidc: this" : "oidc: that");',
+               {"this": {"warn"}, "that": {"warn"}}),
+    "two-levels": ('log(down ? NGX_LOG_INFO : NGX_LOG_ERR, "both");', {"both": {"info", "error"}}),
+    "sum": ('NgxLog(log).write(LogLevel::notice, "a \\"" + name + "\\" b: " + error.detail);',
+            {'a "…" b: …': {"notice"}}),
+    "quoted": ('port.log.write(LogLevel::notice, "claim " + quoted(name) + " is out");',
+               {'claim "…" is out': {"notice"}}),
+    "in-quotes": ('port.log.write(LogLevel::notice, "claim " + in_quotes(name) + " is out");',
+                  {'claim "…" is out': {"notice"}}),
+    "variable": ('std::string text = "a " + b; text += " c"; if (d) { text.append(" d"); } log(NGX_LOG_ERR, text);',
+                 {"a … c": {"error"}}),
+    "helper": ('std::string line_of(int a, const char* what) {\n std::string line = "it ";\n'
+               ' line.append(what).append(": ");\n return line;\n}\n'
+               'void f() { log.write(LogLevel::warn, line_of(1, "fell")); }', {"it fell: ": {"warn"}}),
+    "debug": ('ngx_log_error(NGX_LOG_DEBUG, log, 0, "oidc: x"); ngx_log_debug1(NGX_LOG_DEBUG_HTTP, log, 0, "x");',
+              {}),
+    "declaration": ("void log(ngx_uint_t level, std::string_view text) const noexcept;", {}),
+    "by-code": ('log.write(info.level, "cannot be: " + code);', {"cannot be: …": {"of the code"}}),
+}
+
+
+@pytest.mark.parametrize("case", READ)
+def test_log_lines_are_read(case):
+    text, expected = READ[case]
+    assert collect({"x.cpp": text}) == {"run": expected, "test": {}}
+
+
+@pytest.mark.parametrize("text", [
+    "log(NGX_LOG_ERR, text_of(error));",
+    'ngx_log_error(NGX_LOG_ERR, log, 0, "%s", what);',
+    'ngx_log_error(NGX_LOG_ERR, log, 0, "not ours");',
+])
+def test_what_cannot_be_read_is_an_error(text):
+    with pytest.raises(AssertionError):
+        collect({"x.cpp": text})
+
+
+def test_calls_are_found():
+    found = [(name, len(arguments)) for _, name, arguments in
+             Source('int f(int x);\nvoid g() { a.b(1, c(2, "x,)"), {3, 4}); return d(); }').calls()]
+    assert found == [("b", 3), ("c", 2), ("d", 0)]
 
 
 def examples():
