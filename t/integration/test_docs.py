@@ -1,4 +1,5 @@
-"""Every directive and variable of the module is documented, has a default, and is tested."""
+"""What the documents say is so: every directive and variable is documented, has a default, and is tested;
+reasons, log lines, metrics, steps, files, contexts, defaults and inheritance are those of the sources."""
 
 import json
 import pathlib
@@ -6,66 +7,51 @@ import re
 
 import pytest
 
+from harness import docs
 from harness.cpp import Source
 from harness.log_texts import collect
 from harness.nginx import ROOT, Nginx
 
+TREE = docs.Tree.read()
 DOCS = ROOT / "docs" / "directives.md"
-SOURCES = ROOT / "ngx_module"
 TESTS = [p for p in pathlib.Path(__file__).parent.glob("test_*.py") if p.name != "test_docs.py"]
 
 
-def read(name):
-    """The source file of that name, in whichever folder; file names are unique."""
-    (path,) = SOURCES.rglob(name)
-    return path.read_text()
-
-
 def top_level():
-    """{name: context} of the directives that nginx itself knows."""
-    text = read("directives.cpp")
-    found = re.findall(r'\{ngx_string\("(\w+)"\),\s*((?:NGX_|kAny)[^,]*),', text)
-    out = {}
-    for name, flags in found:
-        if "kAnyLevel" in flags:
-            out[name] = "http, server, location"
-        elif "NGX_HTTP_MAIN_CONF" in flags:
-            out[name] = "http"
-        else:
-            out[name] = "location"
-    return out
+    """The names of the directives that nginx itself knows."""
+    return set(docs.commands(TREE))
 
 
 def in_provider():
-    """The names of the directives inside oidc_provider."""
-    return re.findall(r'^    \{"(\w+)",', read("provider_directives.cpp"), re.M)
+    return set(docs.block_directives(TREE)["oidc_provider"])
 
 
 def in_other_blocks():
-    return [name for file in ("assertion_directives.cpp", "store_directives.cpp")
-            for name in re.findall(r'^    \{"(\w+)",\s*\{\}', read(file), re.M)]
+    blocks = docs.block_directives(TREE)
+    return {name for block in blocks if block != "oidc_provider" for name in blocks[block]}
 
 
 def variables():
-    return re.findall(r'^\s*\{"(oidc_\w+)", get_', read("variables.cpp"), re.M)
+    return sorted(set(re.findall(r'^\s*\{"(oidc_\w+)", get_', TREE.source("ngx_module"), re.M)))
 
 
 def sections():
     """{heading: text} of the reference."""
-    parts = re.split(r"^### +(\S+)\s*$", DOCS.read_text(), flags=re.M)
-    return dict(zip(parts[1::2], parts[2::2]))
+    return docs.entries(TREE)
 
 
 def names():
     return sorted(top_level()) + sorted(in_provider())
 
 
+# ---- directives and variables
+
 def test_the_tables_are_found():
-    """The patterns above still fit the sources."""
+    """The patterns still fit the sources."""
     assert len(top_level()) >= 14 and len(in_provider()) >= 45, (top_level(), in_provider())
-    assert {"type", "size", "server", "alg", "audience", "lifetime"} <= set(in_other_blocks())
+    assert {"type", "size", "server", "ttl", "alg", "audience", "lifetime"} <= in_other_blocks()
     assert len(variables()) >= 10
-    assert {"issuer", "frontchannel_logout_uri", "jwks_refetch_interval"} <= set(in_provider())
+    assert {"issuer", "frontchannel_logout_uri", "jwks_refetch_interval"} <= in_provider()
 
 
 @pytest.mark.parametrize("name", names())
@@ -73,11 +59,9 @@ def test_directive_is_documented(name):
     text = sections().get(name)
     assert text is not None, f"docs/directives.md has no entry {name}"
     for field in ("Syntax", "Default", "Context"):
-        assert re.search(rf"\*\*{field}:\*\* *\S", text), f"{name} has no {field}"
-    syntax = re.search(r"\*\*Syntax:\*\* *(.*)", text)[1]
+        assert docs.field(text, field), f"{name} has no {field}"
+    syntax = docs.field(text, "Syntax")
     assert f"`{name}`" in syntax or syntax.startswith(f"`{name} "), syntax
-    context = re.search(r"\*\*Context:\*\* *(.*)", text)[1].strip()
-    assert context == top_level().get(name, "oidc_provider"), context
     assert "```nginx" in text, f"{name} has no example"
     body = re.sub(r"\*\*\w+:\*\*.*|```(.|\n)*?```", "", text)
     assert len(body.split()) >= 3, f"{name} is not explained"
@@ -89,7 +73,7 @@ def test_directive_has_a_test(name):
     assert any(pattern.search(p.read_text()) for p in TESTS), f"no test uses {name}"
 
 
-@pytest.mark.parametrize("name", sorted(set(in_other_blocks())))
+@pytest.mark.parametrize("name", sorted(in_other_blocks()))
 def test_directive_of_other_blocks_is_documented(name):
     text = sections()["oidc_session_store"] + sections()["oidc_assertion"]
     assert re.search(rf"`{name}\b", text), name
@@ -101,10 +85,102 @@ def test_variable_is_documented(name):
 
 
 def test_nothing_is_documented_that_does_not_exist():
-    known = set(top_level()) | set(in_provider())
+    known = top_level() | in_provider()
     assert [n for n in sections() if n not in known] == []
     mentioned = set(re.findall(r"`\$(oidc_\w+)`", DOCS.read_text()))
     assert {m for m in mentioned if not m.startswith("oidc_claim_")} <= set(variables())
+
+
+# ---- documents against sources
+
+CHECKS = {check.__name__: check for check in (
+    docs.reasons, docs.log_lines, docs.metrics, docs.steps, docs.folder_map, docs.house, docs.contexts,
+    docs.inheritance, docs.defaults)}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_documents_are_true(check):
+    wrong = CHECKS[check](TREE)
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+def source(path, text):
+    return lambda tree: tree.with_file(path, text)
+
+
+def change(old, new):
+    return lambda tree: tree.changed(old, new)
+
+
+# What somebody does to the sources, or to the documents, and forgets the other.
+FORGOTTEN = {
+    "reason-status": ("reasons", change('{"idp_timeout", 504, error', '{"idp_timeout", 502, error')),
+    "reason-level": ("reasons", change('{"idp_error", 400, warn', '{"idp_error", 400, error')),
+    "reason-new": ("reasons", source("src/x.cpp", '{Reason::x, {"x_new", 400, warn, Blame::idp, "X"}},')),
+    "reason-gone": ("reasons", change('{Reason::token_type,\n     {"token_type", 502', '{{"token_type", 502')),
+    "reason-invented": ("reasons", change("| `idp_tls` |", "| `idp_tls2` |")),
+    "log-level": ("log_lines", change("ngx_log_error(NGX_LOG_ALERT, log, ngx_errno",
+                                      "ngx_log_error(NGX_LOG_NOTICE, log, ngx_errno")),
+    "log-text": ("log_lines", change("a refresh ended in an exception", "a refresh ended in an error")),
+    "log-text-split": ("log_lines", change('"lives on: the store', '"goes on: the store')),
+    "log-text-in-a-helper": ("log_lines", change('"refresh of a session at', '"renewal of a session at')),
+    "log-text-in-a-variable": ("log_lines", change('\\" is unavailable: "', '\\" is away: "')),
+    "log-new": ("log_lines", source("ngx_module/signin/x.cpp",
+                                    'void f() { ngx_log_error(NGX_LOG_WARN, log, 0, "oidc: new %V", &x); }')),
+    "log-new-by-port": ("log_lines", source("src/x.cpp", 'void f() { log.write(LogLevel::warn, "new " + x); }')),
+    "log-new-function": ("log_lines", source("ngx_module/x.cpp", 'void f() { tell(r, NGX_LOG_CRIT, "new"); }')),
+    "log-documented-twice": ("log_lines", change("| `no memory for a state file` |",
+                                                 "| `no memory for a state file`, `libcurl failed: …` |")),
+    "log-invented": ("log_lines", change("| `no memory for a state file` |", "| `no memory for a file` |")),
+    "test-new": ("log_lines", source("ngx_module/x.cpp", 'void f() { conf_warn(cf, place, "new"); }')),
+    "test-new-in-a-block": ("log_lines", source("ngx_module/x.cpp", 'char* f(Block& b) { return b.error("new"); }')),
+    "test-level": ("log_lines", change('conf_warn(b.cf(), ', 'conf_error(b.cf(), ')),
+    "metric-name": ("metrics", change('"oidc_challenges_total"', '"oidc_asked_total"')),
+    "metric-label": ("metrics", change('w, "kind", counters.logouts', 'w, "sort", counters.logouts')),
+    "metric-value": ("metrics", change('"frontchannel", "backchannel",', '"frontchannel", "backchannel", "new",')),
+    "metric-direct-value": ("metrics", change('{{"result", "refused"}}', '{{"result", "denied"}}')),
+    "metric-endpoint": ("metrics", change('"userinfo", "revocation", "other"}', '"userinfo", "other"}')),
+    "metric-build": ("metrics", change('{"openssl", OpenSSL_version', '{"tls", OpenSSL_version')),
+    "metric-undocumented": ("metrics", change("| `oidc_provider_keys` |", "| `oidc_provider_key_count` |")),
+    "step-new": ("steps", change("using Step = std::variant<", "using Step = std::variant<NewStep, ")),
+    "step-gone": ("steps", change("RefreshEnded, EndSessions>", "RefreshEnded>")),
+    "event-new": ("steps", change("using Event = std::variant<", "using Event = std::variant<NewEvent, ")),
+    "folder-new": ("folder_map", lambda tree: docs.Tree(tree.texts, tree.paths | {"new/"})),
+    "test-folder-new": ("folder_map", lambda tree: docs.Tree(tree.texts, tree.paths | {"t/new/"})),
+    "folder-gone": ("folder_map", lambda tree: docs.Tree(tree.texts, tree.paths - {"espocrm/"})),
+    "file-new": ("house", source("src/new.cpp", "")),
+    "file-new-in-the-adapter": ("house", source("ngx_module/http/new.hpp", "")),
+    "wing-new": ("house", source("ngx_module/new/new.cpp", "")),
+    "file-moved": ("house", change("ngx_module/base/worker_event.hpp", "ngx_module/http/worker_event.hpp")),
+    "file-invented": ("house", change("`ports_ngx`", "`ports_ngx`, `invented`")),
+    "context": ("contexts", change('{ngx_string("auth_oidc_mode"), kAnyLevel',
+                                   '{ngx_string("auth_oidc_mode"), NGX_HTTP_LOC_CONF')),
+    "merged": ("inheritance", change("conf.base_url = prev.base_url;", "")),
+    "merged-by-name": ("inheritance", change("inherited : prev.header_rules)", "inherited : rules_of(prev))")),
+    "inherited-new": ("inheritance", source("ngx_module/x.cpp", "conf.session_info = prev.session_info;")),
+    "inherited-documented": ("inheritance", change("**Inherited:** yes, name by name", "**Inherited:** no")),
+    "default": ("defaults", change("Seconds clock_skew = 60;", "Seconds clock_skew = 90;")),
+    "default-of-milliseconds": ("defaults", change("read_timeout = 10000;", "read_timeout = 15000;")),
+    "default-of-a-list": ("defaults", change('username_claim{"preferred_username", "sub"}', 'username_claim{"sub"}')),
+    "default-of-a-flag": ("defaults", change("bool userinfo = false;", "bool userinfo = true;")),
+    "default-of-a-location": ("defaults", change("static_cast<ngx_uint_t>(Mode::require));",
+                                                 "static_cast<ngx_uint_t>(Mode::verify));")),
+    "default-of-a-text": ("defaults", change('cookie_name{"NGX_OIDC_SESSION"}', 'cookie_name{"OIDC"}')),
+    "default-of-a-word": ("defaults", change("callback_forward = false", "callback_forward = true")),
+    "default-where-there-was-none": ("defaults", change("std::string post_logout_uri;",
+                                                        'std::string post_logout_uri{"/bye"};')),
+    "default-documented": ("defaults", change("`session_timeout 8h`", "`session_timeout 9h`")),
+    "default-of-a-store": ("defaults", change("Seconds local_copy = 2;", "Seconds local_copy = 3;")),
+    "default-of-an-assertion": ("defaults", change("Alg alg = Alg::HS256;", "Alg alg = Alg::ES256;")),
+    "default-header": ("defaults", change('{"Remote-Name", ', '{"Remote-Full-Name", ')),
+    "required": ("defaults", change('name : {"issuer", "client_id"})', 'name : {"issuer"})')),
+}
+
+
+@pytest.mark.parametrize("case", FORGOTTEN)
+def test_what_is_forgotten_is_noticed(case):
+    check, forget = FORGOTTEN[case]
+    assert CHECKS[check](forget(TREE)), f"{check} does not notice it"
 
 
 # The reader of log lines by itself: a text in C++, and what is found in it.
@@ -156,6 +232,30 @@ def test_calls_are_found():
     assert found == [("b", 3), ("c", 2), ("d", 0)]
 
 
+def test_fields_of_the_status_are_documented(make_site):
+    """Every member of the JSON of a running nginx; those of its labels have their own table."""
+    site = make_site(locations="location = /status { auth_oidc off; oidc_status; }\n",
+                     own_paths=("/oidc_callback", "/status"))
+    site.browser().login("/d")
+    told = docs.section(TREE.doc("operations"), "### Fields of the JSON")
+    documented = {word for cell in docs.code(told) for word in re.findall(r"\w+", cell)}
+    metrics = set(docs.code(docs.section(TREE.doc("operations"), "### Metrics")))
+
+    def members(value):
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                yield name
+                yield from members(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from members(inner)
+    found = set(members(site.browser().get("/status").json()))
+    assert {"stores", "providers", "worker", "generation"} <= found
+    assert sorted(found - documented - metrics) == []
+
+
+# ---- examples
+
 def examples():
     out = []
     for name, text in sections().items():
@@ -187,7 +287,7 @@ def test_example_loads(lab, tmp_path, name, code):
     tls = (f"ssl_certificate {lab.pki.site.cert_file}; ssl_certificate_key "
            f"{lab.pki.site.key_file};")
     code = re.sub(r"listen +443 ssl;", f"listen 127.0.0.1:1 ssl; {tls}", code)
-    context = top_level().get(name, "oidc_provider")
+    context = docs.field(sections().get(name, ""), "Context")
     store = "oidc_session_store big { type memory; size 1m; }\n"
     base = {"issuer": "issuer https://idp.example;", "client_id": "client_id x;",
             "client_secret": "client_secret s;"}
