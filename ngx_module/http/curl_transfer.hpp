@@ -8,7 +8,7 @@
 
 #include "config/conf.hpp"
 #include "oidc/http_message.hpp"
-#include "response_head.hpp"
+#include "oidc/response_head.hpp"
 
 namespace oidc::ngx {
 

@@ -12,7 +12,7 @@
 #include "base/worker_event.hpp"
 #include "config/conf.hpp"
 #include "oidc/bytes.hpp"
-#include "redis_codec.hpp"
+#include "oidc/redis_codec.hpp"
 
 namespace oidc::ngx {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace oidc::ngx {
+namespace oidc {
 
 class ResponseHead {
   public:
@@ -48,4 +48,4 @@ class ResponseHead {
     const char* problem_ = nullptr;
 };
 
-}  // namespace oidc::ngx
+}  // namespace oidc

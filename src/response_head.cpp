@@ -1,8 +1,8 @@
-#include "response_head.hpp"
+#include "oidc/response_head.hpp"
 
 #include <algorithm>
 
-namespace oidc::ngx {
+namespace oidc {
 
 namespace {
 
@@ -155,4 +155,4 @@ bool ResponseHead::end_of_head() {
     return true;
 }
 
-}  // namespace oidc::ngx
+}  // namespace oidc

@@ -12,7 +12,7 @@
 
 struct redisReader;
 
-namespace oidc::ngx {
+namespace oidc {
 
 struct RedisReply {
     enum class Type : std::uint8_t { nil, status, error, integer, string, array };
@@ -78,4 +78,4 @@ class RedisReader {
     std::size_t pending_ = 0;  // bytes since the last whole reply
 };
 
-}  // namespace oidc::ngx
+}  // namespace oidc

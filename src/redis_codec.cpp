@@ -1,10 +1,10 @@
-#include "redis_codec.hpp"
+#include "oidc/redis_codec.hpp"
 
 #include <hiredis/hiredis.h>
 
 #include <new>
 
-namespace oidc::ngx {
+namespace oidc {
 
 namespace {
 
@@ -173,4 +173,4 @@ RedisReader::Next RedisReader::next(RedisReply& out) noexcept {
     return Next::reply;
 }
 
-}  // namespace oidc::ngx
+}  // namespace oidc
