@@ -22,10 +22,7 @@ struct RedisReply {
     std::vector<RedisReply> elements;
 
     [[nodiscard]] bool is_error() const noexcept { return type == Type::error; }
-    [[nodiscard]] bool is_nil() const noexcept { return type == Type::nil; }
     [[nodiscard]] bool is_string() const noexcept { return type == Type::string; }
-    [[nodiscard]] bool is_integer() const noexcept { return type == Type::integer; }
-    [[nodiscard]] bool is_array() const noexcept { return type == Type::array; }
     [[nodiscard]] bool is_ok() const noexcept { return type == Type::status && text == "OK"; }
     // The first word of an error: NOAUTH, READONLY, OOM, ...; empty when it is none.
     [[nodiscard]] std::string_view error_code() const noexcept;
