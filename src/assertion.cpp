@@ -12,6 +12,7 @@
 #include "oidc/crypto.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/json.hpp"
+#include "oidc/text.hpp"
 
 namespace oidc {
 

@@ -5,6 +5,7 @@
 
 #include "oidc/crypto.hpp"
 #include "oidc/encode.hpp"
+#include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 
 namespace oidc {

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "oidc/encode.hpp"
+#include "oidc/text.hpp"
 
 namespace oidc {
 namespace {

@@ -2,21 +2,15 @@
 
 #include <algorithm>
 
+#include "oidc/text.hpp"
+
 namespace oidc {
 namespace {
 
-char lower(char c) noexcept {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](char x, char y) { return lower(x) == lower(y); });
-}
-
-bool contains_ignoring_case(std::string_view text, std::string_view part) noexcept {
-    return std::search(text.begin(), text.end(), part.begin(), part.end(),
-                       [](char x, char y) { return lower(x) == lower(y); }) != text.end();
+bool contains_nocase(std::string_view text, std::string_view part) noexcept {
+    return std::search(text.begin(), text.end(), part.begin(), part.end(), [](char x, char y) {
+               return ascii_lower(x) == ascii_lower(y);
+           }) != text.end();
 }
 
 // Requests whose answer no person sees: a login started for them could never finish. Any value of
@@ -28,7 +22,7 @@ bool is_speculative_or_upgrade(const RequestFacts& facts) noexcept {
 // Does a Referer lie on `origin`? "https://app.example.evil/" must not pass for
 // "https://app.example".
 bool is_url_of(std::string_view url, std::string_view origin) noexcept {
-    if (!equal_ignoring_case(url.substr(0, origin.size()), origin)) {
+    if (!starts_with_nocase(url, origin)) {
         return false;
     }
     const std::string_view rest = url.substr(origin.size());
@@ -41,14 +35,14 @@ bool is_navigation(const RequestFacts& facts) noexcept {
     if (!facts.get || is_speculative_or_upgrade(facts)) {
         return false;
     }
-    if (!facts.sec_fetch_dest.empty() && !equal_ignoring_case(facts.sec_fetch_dest, "document")) {
+    if (!facts.sec_fetch_dest.empty() && !equal_nocase(facts.sec_fetch_dest, "document")) {
         return false;  // an iframe navigates as well, but a login page refuses to be framed
     }
     if (!facts.sec_fetch_mode.empty()) {
-        return equal_ignoring_case(facts.sec_fetch_mode, "navigate");
+        return equal_nocase(facts.sec_fetch_mode, "navigate");
     }
-    return !equal_ignoring_case(facts.requested_with, "XMLHttpRequest") &&
-           contains_ignoring_case(facts.accept, "text/html");
+    return !equal_nocase(facts.requested_with, "XMLHttpRequest") &&
+           contains_nocase(facts.accept, "text/html");
 }
 
 bool should_redirect(Unauthorized policy, const RequestFacts& facts) noexcept {
@@ -66,11 +60,10 @@ bool should_redirect(Unauthorized policy, const RequestFacts& facts) noexcept {
 bool is_own_navigation(std::string_view sec_fetch_site, std::string_view origin_header,
                        std::string_view referer, std::string_view origin) noexcept {
     if (!sec_fetch_site.empty()) {
-        return equal_ignoring_case(sec_fetch_site, "same-origin") ||
-               equal_ignoring_case(sec_fetch_site, "none");
+        return equal_nocase(sec_fetch_site, "same-origin") || equal_nocase(sec_fetch_site, "none");
     }
     if (!origin_header.empty()) {
-        return equal_ignoring_case(origin_header, origin);
+        return equal_nocase(origin_header, origin);
     }
     if (!referer.empty()) {
         return !origin.empty() && is_url_of(referer, origin);

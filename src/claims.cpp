@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "oidc/encode.hpp"
+#include "oidc/text.hpp"
 
 namespace oidc {
 
@@ -36,10 +37,6 @@ std::string_view string_of(const json_t* value) {
     return {json_string_value(value), json_string_length(value)};
 }
 
-std::string quoted(std::string_view text) {
-    return "\"" + std::string(text) + "\"";
-}
-
 // UserInfo can hold what claims exist elsewhere (OIDC Core 5.6.2). They are never fetched.
 void note_distributed(const json_t* object, Log& log) {
     const json_t* names = json_object_get(object, "_claim_names");
@@ -51,7 +48,7 @@ void note_distributed(const json_t* object, Log& log) {
     json_t* value = nullptr;
     json_object_foreach(const_cast<json_t*>(names), name, value) {
         list += list.empty() ? "" : ", ";
-        list += quoted(name);
+        list += in_quotes(name);
     }
     log.write(LogLevel::notice,
               "distributed or aggregated claims are left out: " + (list.empty() ? "none" : list));
@@ -76,7 +73,7 @@ void add_members(const json_t* object, bool is_userinfo, Members& members, Log& 
         // Such a name could pass for a path.
         if (has_control_bytes(name)) {
             log.write(LogLevel::warn,
-                      "claim " + quoted(name) + " is left out, its name has control bytes");
+                      "claim " + in_quotes(name) + " is left out, its name has control bytes");
             continue;
         }
         const ClaimSource source = is_userinfo ? ClaimSource::userinfo : ClaimSource::id_token;
@@ -149,7 +146,7 @@ Claim make_claim(std::string name, const Member& member, Log& log) {
         std::string shown = name;
         std::replace(shown.begin(), shown.end(), kPathSeparator, '.');
         log.write(LogLevel::warn,
-                  "claim " + quoted(shown) + " has control bytes, it is left out of headers");
+                  "claim " + in_quotes(shown) + " has control bytes, it is left out of headers");
     }
     claim.name = std::move(name);
     return claim;
@@ -269,7 +266,7 @@ Result<std::string> username(const std::vector<Claim>& claims,
         std::string list;
         for (const std::string& wanted : names) {
             list += list.empty() ? "" : ", ";
-            list += quoted(wanted);
+            list += in_quotes(wanted);
         }
         return fail(Reason::username_missing,
                     "neither the id token nor userinfo has one of the claims " + list,
@@ -279,7 +276,7 @@ Result<std::string> username(const std::vector<Claim>& claims,
     // A header loses its surrounding blanks on the way, and "admin " would become "admin".
     if (text.front() == ' ' || text.back() == ' ') {
         return fail(Reason::username_missing,
-                    "claim " + quoted(name) + " is " + quoted(text) +
+                    "claim " + in_quotes(name) + " is " + in_quotes(text) +
                         ", a user name must not have surrounding blanks",
                     "username_claim");
     }

@@ -1,23 +1,8 @@
 #include "oidc/cookie.hpp"
 
+#include "oidc/text.hpp"
+
 namespace oidc {
-namespace {
-
-bool has_prefix_ignoring_case(std::string_view text, std::string_view lower_prefix) noexcept {
-    if (text.size() < lower_prefix.size()) {
-        return false;
-    }
-    for (std::size_t i = 0; i < lower_prefix.size(); ++i) {
-        const char c = text[i];
-        const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-        if (lower != lower_prefix[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-}  // namespace
 
 std::string set_cookie(std::string_view name, std::string_view value, const CookieAttributes& attrs,
                        long max_age) {
@@ -52,7 +37,7 @@ std::string delete_cookie(std::string_view name, const CookieAttributes& attrs) 
 std::string cookie_name_for(std::string_view name, bool https, bool has_domain) {
     // Browsers compare the prefixes without regard to case (RFC 6265bis section 5.7).
     const bool prefixed =
-        has_prefix_ignoring_case(name, "__host-") || has_prefix_ignoring_case(name, "__secure-");
+        starts_with_nocase(name, "__host-") || starts_with_nocase(name, "__secure-");
     std::string out(https && !has_domain && !prefixed ? "__Host-" : "");
     out.append(name);
     return out;

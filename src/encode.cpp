@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "oidc/text.hpp"
+
 namespace oidc {
 namespace {
 
@@ -26,19 +28,6 @@ constexpr std::array<std::uint8_t, 256> make_url_values() {
     return values;
 }
 constexpr std::array<std::uint8_t, 256> kUrlValues = make_url_values();
-
-int hex_value(char c) noexcept {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    if (c >= 'A' && c <= 'F') {
-        return c - 'A' + 10;
-    }
-    return -1;
-}
 
 // Bytes that `chars` base64url characters decode to; the remainder 1 is no length at all.
 constexpr std::size_t decoded_size(std::size_t chars) {
@@ -326,31 +315,6 @@ bool is_utf8(std::string_view text) noexcept {
         text.remove_prefix(length);
     }
     return true;
-}
-
-bool has_control_bytes(std::string_view text) noexcept {
-    // Eight bytes at a time: this runs over every header value that leaves. Bytes of 0x80 and above
-    // are masked away, so the additions cannot carry from one byte to the next.
-    constexpr std::uint64_t kOnes = 0x0101010101010101;
-    constexpr std::uint64_t kHigh = 0x80 * kOnes;
-    std::size_t i = 0;
-    for (; text.size() - i >= sizeof(std::uint64_t); i += sizeof(std::uint64_t)) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, text.data() + i, sizeof word);
-        const std::uint64_t low = word & ~kHigh;
-        const std::uint64_t at_least_space = low + (0x80 - 0x20) * kOnes;
-        const std::uint64_t is_delete = low + kOnes;
-        if ((~word & (~at_least_space | is_delete) & kHigh) != 0) {
-            return true;
-        }
-    }
-    for (; i < text.size(); ++i) {
-        const auto byte = static_cast<unsigned char>(text[i]);
-        if (byte < 0x20 || byte == 0x7f) {
-            return true;
-        }
-    }
-    return false;
 }
 
 }  // namespace oidc

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <chrono>
 
+#include "oidc/text.hpp"
+
 namespace oidc {
 namespace {
 
@@ -20,9 +22,8 @@ std::string without_query(std::string_view url) {
 
 // Digits alone; -1 when there is anything else or more than nine of them.
 Seconds number(std::string_view digits) noexcept {
-    const bool plain =
-        !digits.empty() && digits.size() <= 9 &&
-        std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const bool plain = !digits.empty() && digits.size() <= 9 &&
+                       std::all_of(digits.begin(), digits.end(), is_digit);
     Seconds value = 0;
     if (plain) {
         std::from_chars(digits.data(), digits.data() + digits.size(), value);

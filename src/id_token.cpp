@@ -7,6 +7,7 @@
 
 #include "oidc/encode.hpp"
 #include "oidc/jwt_claims.hpp"
+#include "oidc/text.hpp"
 
 namespace oidc {
 
@@ -140,9 +141,9 @@ class Checks {
         }
         sub_ = **sub;
         if (refresh_ != nullptr && sub_ != refresh_->sub) {
-            return fail(
-                Reason::id_token_sub,
-                "sub " + quoted(sub_) + " is not that of the session, " + quoted(refresh_->sub));
+            return fail(Reason::id_token_sub, "sub " + in_quotes(sub_) +
+                                                  " is not that of the session, " +
+                                                  in_quotes(refresh_->sub));
         }
         return check_subject(sub_, Reason::id_token_sub);
     }
@@ -171,8 +172,8 @@ class Checks {
             return ok();
         }
         if (!equal_constant_time(**claim, *wanted)) {
-            return fail(reason, std::string(name) + " " + quoted(**claim) + " is not the hash " +
-                                    quoted(*wanted) + " of what came with the token");
+            return fail(reason, std::string(name) + " " + in_quotes(**claim) + " is not the hash " +
+                                    in_quotes(*wanted) + " of what came with the token");
         }
         return ok();
     }
@@ -233,8 +234,8 @@ class Checks {
             }
         }
         return fail(Reason::id_token_acr,
-                    (*acr ? "acr " + quoted(**acr) : std::string("no acr")) + " and amr " +
-                        quoted(methods) + " satisfy none of " + quoted(wanted),
+                    (*acr ? "acr " + in_quotes(**acr) : std::string("no acr")) + " and amr " +
+                        in_quotes(methods) + " satisfy none of " + in_quotes(wanted),
                     "acr_values");
     }
 

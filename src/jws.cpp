@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "oidc/encode.hpp"
+#include "oidc/text.hpp"
 
 namespace oidc {
 
@@ -120,10 +121,7 @@ Status check_typ(const json_t* header, std::span<const std::string_view> accepte
     if (!*typ) {
         return Unit{};
     }
-    std::string name(**typ);
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) {
-        return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-    });
+    const std::string name = ascii_lower(**typ);
     constexpr std::string_view kPrefix = "application/";  // RFC 7515 4.1.9
     const std::string_view plain =
         name.starts_with(kPrefix) ? std::string_view(name).substr(kPrefix.size()) : name;

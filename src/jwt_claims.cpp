@@ -3,25 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "oidc/text.hpp"
+
 namespace oidc {
 namespace {
 
 constexpr std::size_t kMaxSubBytes = 255;
 
 }  // namespace
-
-std::string quoted(std::string_view text) {
-    return "\"" + std::string(text) + "\"";
-}
-
-std::string quoted(std::span<const std::string> texts) {
-    std::string list;
-    for (const std::string& text : texts) {
-        list += list.empty() ? "" : ", ";
-        list += quoted(text);
-    }
-    return "[" + list + "]";
-}
 
 bool contains(std::span<const std::string> list, std::string_view wanted) {
     return std::find(list.begin(), list.end(), wanted) != list.end();
@@ -43,7 +32,8 @@ Status check_issuer(const json_t* claims, const ProviderConfig& provider, Reason
     if (**iss == wanted) {
         return Unit{};
     }
-    std::string detail = "iss " + quoted(**iss) + " is not the configured issuer " + quoted(wanted);
+    std::string detail =
+        "iss " + in_quotes(**iss) + " is not the configured issuer " + in_quotes(wanted);
     if (std::string(**iss) + "/" == wanted || wanted + "/" == **iss) {
         detail += ", they differ in the final slash only";
         return fail(reason, std::move(detail), "issuer " + std::string(**iss));
@@ -69,8 +59,8 @@ Result<std::vector<std::string>> check_audience(const json_t* claims,
     }
     if (!contains(audiences, provider.client_id)) {
         return fail(reason,
-                    "aud " + quoted(audiences) + " does not contain the client_id " +
-                        quoted(provider.client_id),
+                    "aud " + in_quotes(audiences) + " does not contain the client_id " +
+                        in_quotes(provider.client_id),
                     "client_id");
     }
     return audiences;
@@ -83,9 +73,10 @@ Status check_azp(const json_t* claims, std::span<const std::string> audiences, A
         return fail(azp_reason, azp.error().detail);
     }
     if (*azp && **azp != provider.client_id) {
-        return fail(azp_reason,
-                    "azp " + quoted(**azp) + " is not the client_id " + quoted(provider.client_id),
-                    "client_id");
+        return fail(
+            azp_reason,
+            "azp " + in_quotes(**azp) + " is not the client_id " + in_quotes(provider.client_id),
+            "client_id");
     }
     for (const std::string& other : audiences) {
         if (other == provider.client_id) {
@@ -94,13 +85,13 @@ Status check_azp(const json_t* claims, std::span<const std::string> audiences, A
         // 3.1.3.7 (8) leaves open whose secret signs for several audiences.
         if (alg_is_symmetric(alg)) {
             return fail(aud_reason,
-                        "aud " + quoted(audiences) + " has several values under " +
+                        "aud " + in_quotes(audiences) + " has several values under " +
                             std::string(alg_name(alg)) + ", which only one client can verify",
                         "id_token_signed_response_alg");
         }
         if (!*azp && !contains(provider.trusted_audience, other)) {
             return fail(aud_reason,
-                        "aud " + quoted(audiences) + " names " + quoted(other) +
+                        "aud " + in_quotes(audiences) + " names " + in_quotes(other) +
                             " besides the client_id, and there is no azp",
                         "trusted_audience " + other);
         }
@@ -117,7 +108,7 @@ Status check_subject(std::string_view sub, Reason reason) {
         std::all_of(sub.begin(), sub.end(), [](unsigned char c) { return c >= 0x20 && c < 0x7f; });
     if (!printable || sub.front() == ' ' || sub.back() == ' ') {
         return fail(reason,
-                    "sub " + quoted(sub) + " is not printable ascii without surrounding blanks");
+                    "sub " + in_quotes(sub) + " is not printable ascii without surrounding blanks");
     }
     return Unit{};
 }

@@ -4,28 +4,14 @@
 #include <utility>
 
 #include "oidc/encode.hpp"
+#include "oidc/text.hpp"
 
 namespace oidc {
 namespace {
 
-constexpr std::string_view kBlanks = " \t\r";
-
-std::string_view trim(std::string_view text) noexcept {
-    const std::size_t first = text.find_first_not_of(kBlanks);
-    if (first == std::string_view::npos) {
-        return {};
-    }
-    return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
-
-int hex_value(char c) noexcept {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+// A line may end in CRLF.
+constexpr bool is_line_blank(char c) noexcept {
+    return is_blank(c) || c == '\r';
 }
 
 bool read_hex(std::string_view text, AeadKey& key) noexcept {
@@ -98,7 +84,7 @@ Result<std::vector<AeadKey>> parse_key_ring(std::string_view text) {
     Wiped wiped(keys);
     for (std::size_t number = 1; !text.empty(); ++number) {
         const std::size_t end = std::min(text.find('\n'), text.size());
-        const std::string_view line = trim(text.substr(0, end));
+        const std::string_view line = trim(text.substr(0, end), is_line_blank);
         text.remove_prefix(std::min(end + 1, text.size()));
         if (line.empty() || line.front() == '#') {
             continue;

@@ -8,20 +8,15 @@
 #include "oidc/json.hpp"
 #include "oidc/jws.hpp"
 #include "oidc/jwt_claims.hpp"
+#include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 
 namespace oidc {
 namespace {
 
 bool is_form(std::string_view content_type) {
-    constexpr std::string_view kForm = "application/x-www-form-urlencoded";
-    std::string_view type = content_type.substr(0, content_type.find(';'));
-    while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) {
-        type.remove_suffix(1);
-    }
-    return std::equal(type.begin(), type.end(), kForm.begin(), kForm.end(), [](char a, char b) {
-        return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a) == b;
-    });
+    return equal_nocase(trim(content_type.substr(0, content_type.find(';'))),
+                        "application/x-www-form-urlencoded");
 }
 
 // The claims of one verified token.

@@ -2,45 +2,9 @@
 
 #include <algorithm>
 
+#include "oidc/text.hpp"
+
 namespace oidc {
-
-namespace {
-
-bool is_digit(char c) noexcept {
-    return c >= '0' && c <= '9';
-}
-
-char lower(char c) noexcept {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
-
-std::string lower_case(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), lower);
-    return out;
-}
-
-std::string_view trim(std::string_view text) noexcept {
-    const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
-    while (!text.empty() && is_space(text.front())) {
-        text.remove_prefix(1);
-    }
-    while (!text.empty() && is_space(text.back())) {
-        text.remove_suffix(1);
-    }
-    return text;
-}
-
-// RFC 9110 section 5.6.2.
-bool is_token(std::string_view text) noexcept {
-    constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-    return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-        const char l = lower(c);
-        return is_digit(c) || (l >= 'a' && l <= 'z') || kMarks.find(c) != std::string_view::npos;
-    });
-}
-
-}  // namespace
 
 bool ResponseHead::refuse(const char* problem) noexcept {
     if (problem_ == nullptr) {
@@ -107,7 +71,7 @@ bool ResponseHead::field(std::string_view line) {
     if (part_ == Part::trailers || status_ < 200) {
         return true;
     }
-    const std::string name = lower_case(line.substr(0, colon));
+    const std::string name = ascii_lower(line.substr(0, colon));
     const std::string_view value = trim(line.substr(colon + 1));
     if (name == "content-length") {
         if (content_length_ || value.empty() || value.size() > 18 ||
@@ -116,16 +80,16 @@ bool ResponseHead::field(std::string_view line) {
         }
         content_length_ = std::stoull(std::string(value));
     } else if (name == "transfer-encoding") {
-        if (chunked_ || lower_case(value) != "chunked") {
+        if (chunked_ || ascii_lower(value) != "chunked") {
             return refuse("unsupported Transfer-Encoding");
         }
         chunked_ = true;
     } else if (name == "content-encoding") {
-        if (lower_case(value) != "identity") {
+        if (ascii_lower(value) != "identity") {
             return refuse("unasked Content-Encoding");
         }
     } else if (name == "content-type") {
-        std::string type = lower_case(trim(value.substr(0, value.find(';'))));
+        std::string type = ascii_lower(trim(value.substr(0, value.find(';'))));
         if (!content_type_.empty() && content_type_ != type) {
             return refuse("two different Content-Type");
         }

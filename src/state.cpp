@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "oidc/encode.hpp"
+#include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 
 namespace oidc {
@@ -97,15 +98,6 @@ std::string_view state_tail(std::string_view state) {
     return is_our_state(state) && state.size() >= kStatePrefix.size() + kTailChars
                ? state.substr(state.size() - kTailChars)
                : std::string_view{};
-}
-
-bool is_lower_hex(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-}
-
-bool is_base64url(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-           c == '_';
 }
 
 // Cookies that only share our prefix are nobody's pending login; they are left alone.

@@ -2,18 +2,11 @@
 #include <algorithm>
 
 #include "oidc/metrics.hpp"
+#include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 
 namespace oidc {
 namespace {
-
-std::string_view trim(std::string_view text) noexcept {
-    const std::size_t first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) {
-        return {};
-    }
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
 
 // Cuts off the part before the next `separator`.
 std::string_view next_part(std::string_view& rest, char separator) noexcept {
@@ -21,15 +14,6 @@ std::string_view next_part(std::string_view& rest, char separator) noexcept {
     const std::string_view part = trim(rest.substr(0, end));
     rest.remove_prefix(std::min(end + 1, rest.size()));
     return part;
-}
-
-char lower(char c) noexcept {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool same_word(std::string_view a, std::string_view b) noexcept {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](char x, char y) { return lower(x) == lower(y); });
 }
 
 // A qvalue in thousandths; what is none counts as 0: a range that is hard to read is not wanted.
@@ -78,17 +62,18 @@ bool prefers_text(std::string_view accept) noexcept {
         int wanted = 1000;
         while (!item.empty()) {
             const std::string_view parameter = next_part(item, ';');
-            if (parameter.size() > 2 && same_word(parameter.substr(0, 2), "q=")) {
+            if (parameter.size() > 2 && equal_nocase(parameter.substr(0, 2), "q=")) {
                 wanted = quality(parameter.substr(2));
             }
         }
-        if (same_word(range, "text/plain") || same_word(range, "application/openmetrics-text")) {
+        if (equal_nocase(range, "text/plain") ||
+            equal_nocase(range, "application/openmetrics-text")) {
             text.note(kExact, wanted);
-        } else if (same_word(range, "application/json")) {
+        } else if (equal_nocase(range, "application/json")) {
             json.note(kExact, wanted);
-        } else if (same_word(range, "text/*")) {
+        } else if (equal_nocase(range, "text/*")) {
             text.note(kAnySubtype, wanted);
-        } else if (same_word(range, "application/*")) {
+        } else if (equal_nocase(range, "application/*")) {
             json.note(kAnySubtype, wanted);
         } else if (range == "*/*") {
             text.note(kAny, wanted);

@@ -6,6 +6,7 @@
 #include "oidc/jwt_claims.hpp"
 #include "oidc/page.hpp"
 #include "oidc/result.hpp"
+#include "oidc/text.hpp"
 
 namespace oidc {
 namespace {
@@ -98,10 +99,10 @@ Error shortfall_error(Shortfall what, const SessionView& session, const LoginDem
     }
     const auto shown = [&session](const char* name) {
         const auto text = session.claim(name);
-        return text ? std::string(name) + " " + quoted(*text) : std::string("no ") + name;
+        return text ? std::string(name) + " " + in_quotes(*text) : std::string("no ") + name;
     };
     return fail(Reason::id_token_acr,
-                "the provider was asked for acr_values " + quoted(demand.acr_values) +
+                "the provider was asked for acr_values " + in_quotes(demand.acr_values) +
                     " and answered with " + shown("acr") + " and " + shown("amr"),
                 "auth_oidc_acr_values");
 }

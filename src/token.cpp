@@ -8,6 +8,7 @@
 
 #include "oidc/encode.hpp"
 #include "oidc/json.hpp"
+#include "oidc/text.hpp"
 
 namespace oidc {
 namespace {
@@ -15,8 +16,7 @@ namespace {
 constexpr Seconds kMaxExpiresIn = 10LL * 365 * 86400;
 
 bool is_unreserved(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
+    return is_base64url(c) || c == '.' || c == '~';
 }
 
 // form_encode without a string on the way: the value may be the client secret.
@@ -61,12 +61,6 @@ Secret basic_credentials(const ProviderConfig& config) {
 bool is_json_type(std::string_view type) {
     return type == "application/json" ||
            (type.starts_with("application/") && type.ends_with("+json"));
-}
-
-bool equal_without_case(std::string_view a, std::string_view lower) {
-    return std::equal(a.begin(), a.end(), lower.begin(), lower.end(), [](char x, char y) {
-        return (x >= 'A' && x <= 'Z' ? static_cast<char>(x + 32) : x) == y;
-    });
 }
 
 Error malformed(std::string detail) {
@@ -218,7 +212,7 @@ Status check_token_type(const json_t* object) {
         return fail(Reason::token_type, "the token response has no token_type");
     }
     const std::string type(json_string_value(member), json_string_length(member));
-    if (!equal_without_case(type, "bearer")) {
+    if (!equal_nocase(type, "bearer")) {
         return fail(Reason::token_type, "token_type is \"" + type + "\", expected \"Bearer\"");
     }
     return Unit{};

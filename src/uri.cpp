@@ -8,32 +8,12 @@
 #include <cstring>
 
 #include "oidc/encode.hpp"
+#include "oidc/text.hpp"
 
 namespace oidc {
 namespace {
 
 constexpr std::size_t kMaxUrl = 2048;
-
-bool is_digit(char c) noexcept {
-    return c >= '0' && c <= '9';
-}
-bool is_alpha(char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-bool is_hex(char c) noexcept {
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-char lower(char c) noexcept {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out) {
-        c = lower(c);
-    }
-    return out;
-}
 
 // No control bytes, space, backslash, or bytes outside ASCII.
 bool is_plain_ascii(std::string_view text) noexcept {
@@ -49,7 +29,7 @@ bool is_plain_ascii(std::string_view text) noexcept {
 bool has_bad_escape(std::string_view text) noexcept {
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '%') {
-            if (text.size() - i < 3 || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) {
+            if (text.size() - i < 3 || hex_value(text[i + 1]) < 0 || hex_value(text[i + 2]) < 0) {
                 return true;
             }
             i += 2;
@@ -63,7 +43,7 @@ bool has_bad_escape(std::string_view text) noexcept {
 bool is_reg_name(std::string_view host) noexcept {
     char previous = '.';
     for (const char c : host) {
-        if (c == '.' ? previous == '.' : !(is_alpha(c) || is_digit(c) || c == '-' || c == '_')) {
+        if (c == '.' ? previous == '.' : !(is_alnum(c) || c == '-' || c == '_')) {
             return false;
         }
         previous = c;
@@ -82,7 +62,7 @@ bool is_ipv6_literal(std::string_view host) {
 }
 
 bool is_loopback(const std::string& host) {
-    if (lower(host) == "localhost") {
+    if (ascii_lower(host) == "localhost") {
         return true;
     }
     if (is_ipv6_literal(host)) {
@@ -150,7 +130,7 @@ bool take_dot(std::string_view& text) noexcept {
         text.remove_prefix(1);
         return true;
     }
-    if (text.size() >= 3 && text[0] == '%' && text[1] == '2' && lower(text[2]) == 'e') {
+    if (text.size() >= 3 && text[0] == '%' && text[1] == '2' && ascii_lower(text[2]) == 'e') {
         text.remove_prefix(3);
         return true;
     }
@@ -173,9 +153,9 @@ bool starts_with_dangerous_escape(std::string_view segment) noexcept {
         return false;
     }
     const char high = segment[1];
-    const char low = lower(segment[2]);
+    const char low = ascii_lower(segment[2]);
     return (high == '2' && low == 'f') || (high == '5' && low == 'c') ||
-           ((high == '0' || high == '1') && is_hex(low)) || (high == '7' && low == 'f');
+           ((high == '0' || high == '1') && hex_value(low) >= 0) || (high == '7' && low == 'f');
 }
 
 // Normalises dot segments as the WHATWG "path state" does, keeping only what decides: how many
@@ -232,7 +212,7 @@ Result<Url> parse_url(std::string_view text) {
         return bad_url("that is not absolute");
     }
     Url url;
-    url.scheme = lower(text.substr(0, colon));
+    url.scheme = ascii_lower(text.substr(0, colon));
     if (url.scheme != "https" && url.scheme != "http") {
         return bad_url("with a scheme other than https and http");
     }
@@ -300,7 +280,7 @@ Result<Url> parse_endpoint(std::string_view text, std::string_view what, bool in
 }
 
 bool is_internal_host(std::string_view host) {
-    std::string name = lower(host);
+    std::string name = ascii_lower(host);
     if (is_ipv6_literal(name)) {
         in6_addr address{};
         const std::string text = name.substr(1, name.size() - 2);

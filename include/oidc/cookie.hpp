@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "oidc/text.hpp"
+
 namespace oidc {
 
 // Walks the cookie pairs of one Cookie header value. Pairs are separated by ";" alone (a comma is
@@ -43,15 +45,6 @@ class CookieCursor {
     [[nodiscard]] std::string_view raw() const noexcept { return raw_; }
 
   private:
-    static std::string_view trim(std::string_view s) noexcept {
-        while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) {
-            s.remove_prefix(1);
-        }
-        while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) {
-            s.remove_suffix(1);
-        }
-        return s;
-    }
     std::string_view rest_;
     std::string_view raw_;
     std::string_view name_;

@@ -43,7 +43,4 @@ std::string log_escape(std::string_view text, std::size_t max_bytes = 256);
 // U+10FFFF).
 bool is_utf8(std::string_view text) noexcept;
 
-// True when `text` has a byte below 0x20 or 0x7f.
-bool has_control_bytes(std::string_view text) noexcept;
-
 }  // namespace oidc

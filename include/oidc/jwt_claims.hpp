@@ -18,8 +18,6 @@ namespace oidc {
 inline constexpr const char* kBackchannelLogoutEvent =
     "http://schemas.openid.net/event/backchannel-logout";
 
-std::string quoted(std::string_view text);
-std::string quoted(std::span<const std::string> texts);  // ["a", "b"]
 bool contains(std::span<const std::string> list, std::string_view wanted);
 
 // `reason` with the detail "the token has no <name>".

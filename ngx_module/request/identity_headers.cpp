@@ -1,6 +1,7 @@
 #include "request/identity_headers.hpp"
 
 #include "oidc/encode.hpp"
+#include "oidc/text.hpp"
 #include "request/request_view.hpp"
 #include "request/variables.hpp"
 

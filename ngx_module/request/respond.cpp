@@ -4,6 +4,7 @@
 
 #include "oidc/encode.hpp"
 #include "oidc/page.hpp"
+#include "oidc/text.hpp"
 #include "request/request_view.hpp"
 #include "shm/counters_zone.hpp"
 

@@ -8,6 +8,7 @@
 #include "oidc/backchannel_flow.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/page.hpp"
+#include "oidc/text.hpp"
 #include "request/request_task.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"

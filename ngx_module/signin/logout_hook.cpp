@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "oidc/encode.hpp"
+#include "oidc/text.hpp"
 #include "request/cookies_in.hpp"
 #include "request/identity_headers.hpp"
 #include "request/request_task.hpp"

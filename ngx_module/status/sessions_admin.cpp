@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "json_writer.hpp"
+#include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 #include "request/request_task.hpp"
 #include "request/request_view.hpp"

@@ -3,6 +3,7 @@
 #include "oidc/authz_request.hpp"
 #include "oidc/authz_response.hpp"
 #include "oidc/encode.hpp"
+#include "oidc/text.hpp"
 
 using namespace oidc;
 using namespace oidc::fuzz;

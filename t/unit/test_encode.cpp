@@ -189,16 +189,6 @@ START_TEST(utf8_well_formed) {
 }
 END_TEST
 
-START_TEST(control_bytes) {
-    ck_assert(!has_control_bytes("plain \xc3\xab ~"));
-    ck_assert(!has_control_bytes(""));
-    for (const auto& text :
-         {raw("\x00"), raw("a\tb"), raw("a\r"), raw("\n"), raw("\x1f"), raw("x\x7f")}) {
-        ck_assert(has_control_bytes(text));
-    }
-}
-END_TEST
-
 static Suite* encode_suite() {
     Suite* suite = suite_create("encode");
     TCase* tcase = tcase_create("all");
@@ -212,7 +202,6 @@ static Suite* encode_suite() {
     tcase_add_test(tcase, json_strings_are_quoted);
     tcase_add_test(tcase, log_lines);
     tcase_add_test(tcase, utf8_well_formed);
-    tcase_add_test(tcase, control_bytes);
     suite_add_tcase(suite, tcase);
     return suite;
 }
