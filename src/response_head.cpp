@@ -47,13 +47,14 @@ bool ResponseHead::status_line(std::string_view line) {
         (line.size() > 3 && line[3] != ' ')) {
         return refuse("malformed status line");
     }
-    status_ = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
-    if (status_ < 100 || status_ > 599) {
+    const int status = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
+    if (status < 100 || status > 599) {
         return refuse("response status out of range");
     }
-    if (status_ == 101) {
+    if (status == 101) {
         return refuse("unasked switch of protocols");
     }
+    status_ = status;
     if (status_ < 200 && ++interim_ > kMaxInterim) {
         return refuse("too many interim responses");
     }
