@@ -11,6 +11,7 @@
 #include "config/lint.hpp"
 #include "oidc/crypto.hpp"
 #include "oidc/key_ring.hpp"
+#include "oidc/text.hpp"
 #include "shm/counters_zone.hpp"
 #include "shm/login_zone.hpp"
 #include "shm/metadata_zone.hpp"
@@ -211,11 +212,7 @@ void remember_server_names(SrvConf& server, const ngx_http_core_srv_conf_t& core
     for (ngx_uint_t i = 0; i < core.server_names.nelts; ++i) {
         // Names are matched in lower case; a regular expression is not a name.
         if (names[i].regex == nullptr) {
-            std::string name(view(names[i].name));
-            std::transform(name.begin(), name.end(), name.begin(), [](char c) {
-                return static_cast<char>(ngx_tolower(static_cast<u_char>(c)));
-            });
-            server.server_names.push_back(std::move(name));
+            server.server_names.push_back(ascii_lower(view(names[i].name)));
         }
     }
 }

@@ -10,6 +10,7 @@
 #include "config/header_rules.hpp"
 #include "config/provider_directives.hpp"
 #include "config/store_directives.hpp"
+#include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 #include "request/request_ctx.hpp"
 #include "request/variables.hpp"

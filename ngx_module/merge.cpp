@@ -5,6 +5,7 @@
 #include "config/block.hpp"
 #include "config/conf.hpp"
 #include "config/lint.hpp"
+#include "oidc/text.hpp"
 #include "request/request_ctx.hpp"
 
 namespace oidc::ngx {

@@ -6,17 +6,9 @@
 #include <vector>
 
 #include "config/regular_file.hpp"
+#include "oidc/text.hpp"
 
 namespace oidc::ngx {
-
-std::string in_quotes(std::string_view text) {
-    std::string out;
-    out.reserve(text.size() + 2);
-    out += '"';
-    out += text;
-    out += '"';
-    return out;
-}
 
 ngx_http_complex_value_t* compile_value(ngx_conf_t* cf, ngx_str_t value) noexcept {
     auto* out = static_cast<ngx_http_complex_value_t*>(
@@ -38,22 +30,6 @@ ngx_http_complex_value_t* compile_value(ngx_conf_t* cf, ngx_str_t value) noexcep
 
 // ---- text ------------------------------------------------------------------------------------
 
-std::string ascii_lower(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return out;
-}
-
-bool ascii_equal_nocase(std::string_view a, std::string_view b) noexcept {
-    const auto lower = [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    };
-    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                              [&](char x, char y) { return lower(x) == lower(y); });
-}
-
 std::string fold_header(std::string_view name) {
     std::string out = ascii_lower(name);
     std::replace_if(
@@ -61,18 +37,9 @@ std::string fold_header(std::string_view name) {
     return out;
 }
 
-bool is_token(std::string_view text) noexcept {
-    static constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               kMarks.find(c) != std::string_view::npos;
-    });
-}
-
 bool is_simple_name(std::string_view text) noexcept {
     return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '-' || c == '_' || c == '.';
+        return is_base64url(c) || c == '.';
     });
 }
 
@@ -175,20 +142,11 @@ Place Block::where(std::string_view name) const noexcept {
 
 // ---- readers ---------------------------------------------------------------------------------
 
-namespace {
-
-bool has_control(std::string_view text) noexcept {
-    return std::any_of(text.begin(), text.end(),
-                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-}
-
-}  // namespace
-
 char* Block::text(std::string& out) const {
     if (arg().empty()) {
         return error("must not be empty");
     }
-    if (has_control(arg())) {
+    if (has_control_bytes(arg())) {
         return error("must not hold control characters");
     }
     out = arg();
@@ -199,7 +157,7 @@ char* Block::words(std::vector<std::string>& out) const {
     out.clear();
     for (std::size_t i = 0; i < size(); i++) {
         std::string_view rest = arg(i);
-        if (has_control(rest)) {
+        if (has_control_bytes(rest)) {
             return error("must not hold control characters");
         }
         while (!rest.empty()) {
@@ -260,7 +218,7 @@ char* Block::complex(ngx_http_complex_value_t*& out) const {
     if (joined.empty()) {
         return error("must not be empty");
     }
-    if (has_control(joined)) {
+    if (has_control_bytes(joined)) {
         return error("must not hold control characters");
     }
     out = compile_value(cf_, borrow(joined));

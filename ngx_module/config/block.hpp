@@ -78,18 +78,12 @@ class Block {
     std::span<ngx_str_t> args_;
 };
 
-// "text" with quotes, for messages.
-std::string in_quotes(std::string_view text);
-
 // Null after a message: no memory, or an unknown variable.
 ngx_http_complex_value_t* compile_value(ngx_conf_t* cf, ngx_str_t value) noexcept;
 
 std::string fold_header(std::string_view name);
 // Null text when `path` can be an endpoint of ours, else what is wrong with it.
 const char* local_path_problem(std::string_view path) noexcept;
-bool is_token(std::string_view text) noexcept;        // RFC 9110 5.6.2
 bool is_simple_name(std::string_view text) noexcept;  // of a provider or store
-bool ascii_equal_nocase(std::string_view a, std::string_view b) noexcept;
-std::string ascii_lower(std::string_view text);
 
 }  // namespace oidc::ngx

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "config/block.hpp"
+#include "oidc/text.hpp"
 
 namespace oidc::ngx {
 

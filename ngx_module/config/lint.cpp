@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "config/nginx_private.hpp"
+#include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 
 namespace oidc::ngx {

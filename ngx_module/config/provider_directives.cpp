@@ -17,6 +17,7 @@
 #include "oidc/jwk.hpp"
 #include "oidc/ptr.hpp"
 #include "oidc/state.hpp"
+#include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 
 namespace oidc::ngx {
@@ -175,7 +176,7 @@ char* set_algs(Block& b) {
         const std::optional<Alg> alg = alg_from_name(name);
         if (!alg) {
             return b.error(in_quotes(name) + " is not supported" +
-                           (ascii_equal_nocase(name, "none") ? ", tokens must be signed" : ""));
+                           (equal_nocase(name, "none") ? ", tokens must be signed" : ""));
         }
         config(b).id_token_algs.push_back(*alg);
     }
@@ -198,10 +199,6 @@ char* set_jwks_file(Block& b) {
 }
 
 // ---- cookies ---------------------------------------------------------------------------------
-
-bool starts_with_nocase(std::string_view text, std::string_view prefix) {
-    return ascii_equal_nocase(text.substr(0, prefix.size()), prefix);
-}
 
 char* set_cookie_name(Block& b) {
     if (!is_token(b.arg())) {
@@ -243,7 +240,7 @@ char* set_cookie_path(Block& b) {
 
 char* set_cookie_same_site(Block& b) {
     for (const std::string_view name : {"Lax", "Strict", "None"}) {
-        if (ascii_equal_nocase(b.arg(), name)) {
+        if (equal_nocase(b.arg(), name)) {
             provider(b).cookie_same_site = name;
             return conf_ok();
         }

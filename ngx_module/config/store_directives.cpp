@@ -7,6 +7,7 @@
 #include "config/block.hpp"
 #include "config/conf.hpp"
 #include "oidc/key_ring.hpp"
+#include "oidc/text.hpp"
 
 namespace oidc::ngx {
 namespace {

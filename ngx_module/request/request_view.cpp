@@ -2,19 +2,13 @@
 
 #include <algorithm>
 
+#include "oidc/text.hpp"
 #include "request/request_ctx.hpp"
 
 namespace oidc::ngx {
 namespace {
 
 constexpr std::string_view kHttps = "https:";
-
-bool equals_lowcase(std::string_view name, std::string_view lowcase) noexcept {
-    return name.size() == lowcase.size() &&
-           std::equal(name.begin(), name.end(), lowcase.begin(), [](char a, char b) {
-               return static_cast<char>(ngx_tolower(static_cast<u_char>(a))) == b;
-           });
-}
 
 bool is_host_name(std::string_view name) noexcept {
     return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
@@ -67,7 +61,7 @@ std::string_view request_header(ngx_http_request_t* r, std::string_view lowcase_
          part = part->next) {
         const auto* headers = static_cast<const ngx_table_elt_t*>(part->elts);
         for (ngx_uint_t i = 0; i < part->nelts; ++i) {
-            if (equals_lowcase(view(headers[i].key), lowcase_name)) {
+            if (equal_nocase(view(headers[i].key), lowcase_name)) {
                 return view(headers[i].value);
             }
         }
@@ -120,12 +114,12 @@ bool is_insecure_detour(ngx_http_request_t* r, const Provider& provider) noexcep
     const std::string_view forwarded = request_header(r, "x-forwarded-proto");
     const auto* ssl =
         static_cast<ngx_http_ssl_srv_conf_t*>(ngx_http_get_module_srv_conf(r, ngx_http_ssl_module));
-    if (ssl->certificates != nullptr && !equals_lowcase(forwarded, "https")) {
+    if (ssl->certificates != nullptr && !equal_nocase(forwarded, "https")) {
         return true;
     }
-    return equals_lowcase(forwarded, "http");
+    return equal_nocase(forwarded, "http");
 #else
-    return equals_lowcase(request_header(r, "x-forwarded-proto"), "http");
+    return equal_nocase(request_header(r, "x-forwarded-proto"), "http");
 #endif
 }
 

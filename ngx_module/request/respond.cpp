@@ -11,17 +11,11 @@
 namespace oidc::ngx {
 namespace {
 
-bool same_name(const ngx_str_t& name, std::string_view other) noexcept {
-    return name.len == other.size() &&
-           ngx_strncasecmp(name.data, reinterpret_cast<u_char*>(const_cast<char*>(other.data())),
-                           other.size()) == 0;
-}
-
 void hide_headers(ngx_http_request_t* r, std::string_view name) noexcept {
     for (ngx_list_part_t* part = &r->headers_out.headers.part; part != nullptr; part = part->next) {
         auto* headers = static_cast<ngx_table_elt_t*>(part->elts);
         for (ngx_uint_t i = 0; i < part->nelts; ++i) {
-            if (headers[i].hash != 0 && same_name(headers[i].key, name)) {
+            if (headers[i].hash != 0 && equal_nocase(view(headers[i].key), name)) {
                 headers[i].hash = 0;
             }
         }
@@ -150,16 +144,15 @@ bool set_response_head(ngx_http_request_t* r, const Respond& respond) noexcept {
     r->headers_out.status = static_cast<ngx_uint_t>(respond.status);
     r->headers_out.content_length_n = static_cast<off_t>(respond.body.size());
     for (const Header& header : respond.headers) {
-        const ngx_str_t name = borrow(header.name);
         bool ok = true;
-        if (same_name(name, "Content-Type")) {
+        if (equal_nocase(header.name, "Content-Type")) {
             ok = set_content_type(r, header.value);
-        } else if (same_name(name, "Cache-Control")) {
+        } else if (equal_nocase(header.name, "Cache-Control")) {
             ok = set_cache_control(r, header.value);
-        } else if (same_name(name, "Location")) {
+        } else if (equal_nocase(header.name, "Location")) {
             r->headers_out.location = push_header(r, header.name, header.value);
             ok = r->headers_out.location != nullptr;
-        } else if (!same_name(name, "Set-Cookie")) {
+        } else if (!equal_nocase(header.name, "Set-Cookie")) {
             ok = push_header(r, header.name, header.value) != nullptr;
         }
         if (!ok) {
@@ -193,7 +186,7 @@ ngx_int_t send_answer(ngx_http_request_t* r, const Respond& respond) noexcept tr
     }
     RequestContext* ctx = find_context(r);
     for (const Header& header : respond.headers) {
-        if (ctx != nullptr && same_name(borrow(header.name), "Set-Cookie")) {
+        if (ctx != nullptr && equal_nocase(header.name, "Set-Cookie")) {
             ctx->set_cookies.push_back(header.value);
         }
     }

@@ -10,6 +10,7 @@
 
 #include "oidc/cookie.hpp"
 #include "oidc/state.hpp"
+#include "oidc/text.hpp"
 #include "request/cookies_in.hpp"
 #include "request/request_ctx.hpp"
 
@@ -21,14 +22,6 @@ constexpr std::size_t kMaxFolded = 128;
 constexpr std::size_t kMaxPendingSeen = 32;
 constexpr std::size_t kHandleChars = 30;  // of a pending login, oidc/state.hpp
 
-bool is_name_char(char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-char lower(char c) noexcept {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-}
-
 // Lower case; every run of other characters than letters and digits becomes one "-", none at the
 // ends. Backends fold "-", "_", "." and blanks into each other in different ways; names that any of
 // them could take for ours fold to the same text. Longer names are cut: no reserved one is as long.
@@ -36,7 +29,7 @@ std::size_t fold(std::string_view name, std::array<char, kMaxFolded>& out) noexc
     std::size_t n = 0;
     bool gap = false;
     for (const char c : name) {
-        if (!is_name_char(c)) {
+        if (!is_alnum(c)) {
             gap = n != 0;
             continue;
         }
@@ -47,7 +40,7 @@ std::size_t fold(std::string_view name, std::array<char, kMaxFolded>& out) noexc
             out[n++] = '-';
             gap = false;
         }
-        out[n++] = lower(c);
+        out[n++] = ascii_lower(c);
     }
     return n;
 }
@@ -83,9 +76,7 @@ std::string_view without_host_prefix(std::string_view name) noexcept {
 }
 
 bool is_handle(std::string_view text) noexcept {
-    return text.size() == kHandleChars && std::all_of(text.begin(), text.end(), [](char c) {
-               return is_name_char(c) || c == '-' || c == '_';
-           });
+    return text.size() == kHandleChars && std::all_of(text.begin(), text.end(), is_base64url);
 }
 
 // A sibling subdomain can set plain cookies for this host but none with "__Host-", so those never
@@ -320,7 +311,7 @@ void prepare_sanitizer(MainConf& conf) {
     std::array<char, kMaxFolded> buffer;
     for (int c = 0; c < 256; ++c) {
         // A name that starts with anything else is folded to know what it starts with.
-        conf.header_min[c] = is_name_char(static_cast<char>(c)) ? 255 : 0;
+        conf.header_min[c] = is_alnum(static_cast<char>(c)) ? 255 : 0;
     }
     const auto reserve = [&conf](std::string_view folded) {
         const auto length = static_cast<unsigned char>(std::min<std::size_t>(folded.size(), 255));

@@ -10,7 +10,7 @@
 #include <array>
 #include <charconv>
 
-#include "config/block.hpp"
+#include "oidc/text.hpp"
 #include "request/request_ctx.hpp"
 
 namespace oidc::ngx {
@@ -71,7 +71,7 @@ std::string_view find_claim(const SessionView& session, std::string_view name) {
     }
     for (std::uint32_t i = 0; i < session.claim_count(); i++) {
         const SessionView::Entry entry = session.claim_at(i);
-        if (ascii_equal_nocase(entry.name, name)) {
+        if (equal_nocase(entry.name, name)) {
             return entry.text;
         }
     }

@@ -244,9 +244,7 @@ bool read_argument(ngx_http_request_t* r, std::string_view name, std::string& ou
 }
 
 bool is_short_id(std::string_view text) noexcept {
-    return text.size() == 2 * kIdBytes && std::all_of(text.begin(), text.end(), [](char c) {
-               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-           });
+    return text.size() == 2 * kIdBytes && std::all_of(text.begin(), text.end(), is_lower_hex);
 }
 
 // No page of another site can make an administrator's browser ask. No CORS header is ever sent.

@@ -4,7 +4,8 @@
 #include <cstring>
 
 #include "base/ports_ngx.hpp"
-#include "config/block.hpp"
+#include "config/messages.hpp"
+#include "oidc/text.hpp"
 #include "shm/login_zone.hpp"
 #include "stores/cookie_waiting.hpp"
 #include "stores/session_ids.hpp"

@@ -9,10 +9,11 @@
 #include <string>
 
 #include "base/ports_ngx.hpp"
-#include "config/block.hpp"
+#include "config/messages.hpp"
 #include "oidc/key_ring.hpp"
 #include "oidc/ptr.hpp"
 #include "oidc/session_dump.hpp"
+#include "oidc/text.hpp"
 #include "shm/login_zone.hpp"
 #include "shm/session_zone.hpp"
 #include "shm/zone_memory.hpp"
