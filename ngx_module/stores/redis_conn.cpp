@@ -49,7 +49,7 @@ void RedisConn::on_setup(ngx_event_t* event) noexcept {
     try {
         self.start();
     } catch (...) {
-        self.lose(Lost::refused, "");
+        self.lose(Lost::refused, "no memory");
     }
 }
 
@@ -172,7 +172,7 @@ void RedisConn::on_handshake(ngx_connection_t* connection) noexcept {
     try {
         self.handshaken();
     } catch (...) {
-        self.lose(Lost::refused, "");
+        self.lose(Lost::refused, "no memory");
     }
 }
 
@@ -380,7 +380,7 @@ void RedisConn::close() noexcept {
     failure_.clear();
 }
 
-void RedisConn::lose(Lost why, const std::string& detail) noexcept {
+void RedisConn::lose(Lost why, std::string_view detail) noexcept {
     close();
     owner_.on_lost(*this, why, detail);
 }

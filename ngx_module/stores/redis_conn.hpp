@@ -2,11 +2,11 @@
 // then batches of commands and their replies in order. Nothing here blocks. RedisPool owns it.
 #pragma once
 
-#include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "base/ngx.hpp"
 #include "base/worker_event.hpp"
@@ -18,6 +18,10 @@ namespace oidc::ngx {
 
 class RedisConn {
   public:
+    // Names what was sent, for the owner.
+    using Ticket = std::uint64_t;
+    using Tickets = std::list<Ticket>;
+
     enum class Lost : std::uint8_t {
         refused,  // the server cannot be reached, or does not want us
         closed,   // an established connection ended
@@ -34,8 +38,7 @@ class RedisConn {
         // The next reply to what was sent.
         virtual void on_reply(RedisConn& connection, RedisReply&& reply) noexcept = 0;
         // The connection is closed already.
-        virtual void on_lost(RedisConn& connection, Lost why,
-                             const std::string& detail) noexcept = 0;
+        virtual void on_lost(RedisConn& connection, Lost why, std::string_view detail) noexcept = 0;
 
       protected:
         ~Owner() = default;
@@ -59,7 +62,7 @@ class RedisConn {
     [[nodiscard]] bool is_ready() const noexcept { return state_ == State::ready; }
 
     // Kept by the owner: what was sent and is not answered, oldest first.
-    std::deque<std::uint64_t> in_flight;
+    Tickets in_flight;
 
   private:
     enum class State : std::uint8_t { closed, starting, connecting, handshake, greeting, ready };
@@ -80,7 +83,8 @@ class RedisConn {
     void read();
     void flush();
     void drop_socket() noexcept;
-    void lose(Lost why, const std::string& detail) noexcept;
+    // `detail` is no member, which this clears.
+    void lose(Lost why, std::string_view detail) noexcept;
 
     const RedisSettings& settings_;
     ngx_ssl_t* ssl_;
@@ -92,10 +96,10 @@ class RedisConn {
     std::optional<RedisReader> reader_;
     Secret out_;
     std::size_t sent_ = 0;
-    std::deque<std::string> greetings_;  // names of the commands of the greeting without a reply
-    std::string failure_;                // why connect() did not
-    WorkerEvent setup_;                  // connects at the next turn of the event loop
-    WorkerEvent deadline_;               // of the whole opening
+    std::list<std::string> greetings_;  // names of the commands of the greeting without a reply
+    std::string failure_;               // why connect() did not
+    WorkerEvent setup_;                 // connects at the next turn of the event loop
+    WorkerEvent deadline_;              // of the whole opening
 };
 
 }  // namespace oidc::ngx

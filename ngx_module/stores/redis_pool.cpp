@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "oidc/encode.hpp"
 #include "shm/counters_zone.hpp"
 
 namespace oidc::ngx {
@@ -12,22 +11,14 @@ namespace {
 
 // Batches in flight on every connection before another one is opened.
 constexpr std::size_t kBusy = 16;
-// Within this, each server is tried once when servers say that they cannot serve now.
-constexpr ngx_msec_t kRoleSwitch = 250;
-
-// What a server says that another of the list may not: a replica, one that loads its data or has
-// lost its master, a node of a broken cluster.
-bool wants_other_server(std::string_view code) noexcept {
-    return code == "READONLY" || code == "LOADING" || code == "MASTERDOWN" || code == "CLUSTERDOWN";
-}
 
 }  // namespace
 
 RedisPool::RedisPool(std::string store, const RedisSettings& settings, ngx_ssl_t* ssl,
                      ngx_log_t* log)
-    : store_(std::move(store)),
-      settings_(settings),
+    : settings_(settings),
       log_(log),
+      servers_(std::move(store), settings, log),
       deadline_(this, on_deadline, log),
       retry_(this, on_retry, log) {
     RedisConn::Owner& owner = *this;
@@ -45,45 +36,33 @@ void RedisPool::count_failure(StoreFailure failure) noexcept {
     }
 }
 
-void RedisPool::log(ngx_uint_t level, std::string_view text) const noexcept {
-    ngx_str_t line = borrow(text);
-    ngx_log_error(level, log_, 0, "oidc: %V", &line);
-}
-
 // ---- commands ----------------------------------------------------------------------------------
 
-RedisPool::Ticket RedisPool::send(RedisBatch batch, Done done) {
-    const char* refused = down_                            ? "redis is not reachable"
+void RedisPool::send(RedisBatch batch, Done done) {
+    const char* refused = servers_.is_down()               ? "redis is not reachable"
                           : pending_.size() >= kMaxBatches ? "too many commands wait for redis"
                           : bytes_ > kMaxBytes             ? "too much waits for redis"
-                          : settings_.servers.empty()      ? "no server"
+                          : servers_.empty()               ? "no server"
                                                            : nullptr;
     if (refused != nullptr) {
         count_failure(StoreFailure::unavailable);
         if (done) {
             done(oidc::fail(Reason::store_unavailable, refused));
         }
-        return 0;
+        return;
     }
-    const Ticket ticket = ++last_;
+    Tickets ticket{last_ + 1};
     Pending pending;
-    bytes_ += batch.wire().size();
     pending.batch = std::move(batch);
     pending.done = std::move(done);
     pending.deadline = ngx_current_msec + settings_.timeout;
     pending.started = std::chrono::steady_clock::now();
-    pending_.emplace(ticket, std::move(pending));
-    waiting_.push_back(ticket);
+    const auto [it, added] = pending_.emplace(ticket.front(), std::move(pending));
+    ++last_;
+    bytes_ += it->second.batch.wire().size();
+    waiting_.splice(waiting_.end(), ticket);
     dispatch();
     update_timers();
-    return ticket;
-}
-
-void RedisPool::cancel(Ticket ticket) noexcept {
-    // What waits is sent all the same: it may end sessions.
-    if (auto it = pending_.find(ticket); it != pending_.end()) {
-        it->second.done = nullptr;
-    }
 }
 
 RedisConn* RedisPool::least_busy() noexcept {
@@ -102,6 +81,15 @@ bool RedisPool::has_connection() const noexcept {
                        [](const auto& connection) { return !connection->is_closed(); });
 }
 
+RedisConn* RedisPool::holder_of(Ticket ticket) noexcept {
+    const auto it =
+        std::find_if(connections_.begin(), connections_.end(), [ticket](const auto& connection) {
+            return std::find(connection->in_flight.begin(), connection->in_flight.end(), ticket) !=
+                   connection->in_flight.end();
+        });
+    return it != connections_.end() ? it->get() : nullptr;
+}
+
 // Opens one more connection unless one is being opened.
 void RedisPool::open_one() noexcept {
     RedisConn* closed = nullptr;
@@ -113,11 +101,11 @@ void RedisPool::open_one() noexcept {
         }
     }
     if (closed != nullptr) {
-        closed->open(settings_.servers[server_]);
+        closed->open(servers_.current());
     }
 }
 
-void RedisPool::dispatch() noexcept try {
+void RedisPool::dispatch() noexcept {
     while (!waiting_.empty()) {
         const auto it = pending_.find(waiting_.front());
         if (it == pending_.end()) {
@@ -129,22 +117,18 @@ void RedisPool::dispatch() noexcept try {
             open_one();
             return;
         }
-        connection->in_flight.push_back(it->first);
         if (!connection->send(it->second.batch.wire())) {
-            connection->in_flight.pop_back();
             return;  // it times out
         }
+        connection->in_flight.splice(connection->in_flight.end(), waiting_, waiting_.begin());
         ++it->second.sent;
         it->second.refused = false;
         it->second.replies.clear();
-        waiting_.pop_front();
         if (connection->in_flight.size() >= kBusy &&
             static_cast<ngx_msec_int_t>(ngx_current_msec - no_more_until_) >= 0) {
             open_one();
         }
     }
-} catch (...) {
-    log(NGX_LOG_ERR, "no memory for a command to redis");
 }
 
 // ---- answers -----------------------------------------------------------------------------------
@@ -153,18 +137,7 @@ void RedisPool::on_ready(RedisConn& /*connection*/) noexcept {
     if (CountersZone* zone = CountersZone::running()) {
         zone->count_store_connection();
     }
-    if (down_ || told_) {
-        try {
-            log(NGX_LOG_NOTICE, "session store \"" + store_ +
-                                    "\" is available again, by redis server \"" +
-                                    settings_.servers[server_].name + "\"");
-        } catch (...) {
-            // Only the line is lost.
-        }
-    }
-    down_ = false;
-    told_ = false;
-    failed_in_round_ = 0;
+    servers_.reached();
     dispatch();
 }
 
@@ -176,28 +149,29 @@ void RedisPool::on_reply(RedisConn& connection, RedisReply&& reply) noexcept {
         return;
     }
     Pending& pending = it->second;
+    const std::vector<std::string>& names = pending.batch.names();
+    if (reply.is_error()) {
+        count_failure(StoreFailure::refused);
+        pending.refused = pending.refused || wants_other_server(reply.error_code());
+        const std::size_t index = std::min(pending.replies.size(), names.size() - 1);
+        servers_.log_error(names[index], reply);
+    } else {
+        servers_.answered();
+    }
     try {
-        if (reply.is_error()) {
-            count_failure(StoreFailure::refused);
-            pending.refused = pending.refused || wants_other_server(reply.error_code());
-            log_reply_error(pending, reply);
-        } else {
-            backoff_ = 0;
-        }
         pending.replies.push_back(std::move(reply));
     } catch (...) {
         connection.close();
         on_lost(connection, RedisConn::Lost::broken, "no memory");
         return;
     }
-    if (pending.replies.size() < pending.batch.names().size()) {
+    if (pending.replies.size() < names.size()) {
         return;
     }
-    connection.in_flight.pop_front();
-    if (pending.refused && switch_role(pending)) {
-        std::deque<Ticket> again;
-        again.push_back(it->first);
-        requeue(again, true);
+    Tickets done;
+    done.splice(done.end(), connection.in_flight, connection.in_flight.begin());
+    if (pending.refused && servers_.refused(pending.sent)) {
+        requeue(done, true);
         close_all();
         open_one();
         return;
@@ -221,49 +195,6 @@ void RedisPool::answered(PendingMap::iterator it) noexcept {
     finish(it, std::move(replies));
 }
 
-// True: the server of the list that is tried next has been chosen.
-bool RedisPool::switch_role(const Pending& pending) noexcept {
-    const std::size_t count = settings_.servers.size();
-    if (ngx_current_msec - role_switch_at_ > kRoleSwitch) {
-        role_switches_ = 0;
-    }
-    if (role_switches_ + 1 >= count || pending.sent > count) {
-        return false;
-    }
-    ++role_switches_;
-    role_switch_at_ = ngx_current_msec;
-    server_ = (server_ + 1) % count;
-    if (CountersZone* zone = CountersZone::running()) {
-        zone->count_store_failover();
-    }
-    return true;
-}
-
-// One line of a kind in a second: every request may meet the same error.
-void RedisPool::log_reply_error(const Pending& pending, const RedisReply& reply) noexcept try {
-    const std::string code(reply.error_code());
-    if (code == "EXECABORT") {
-        return;  // because of an error that stands in the log
-    }
-    if (code == logged_code_ && ngx_time() == logged_at_) {
-        return;
-    }
-    logged_code_ = code;
-    logged_at_ = ngx_time();
-    const std::size_t index = pending.replies.size();
-    const std::vector<std::string>& names = pending.batch.names();
-    const std::string& name = index < names.size() ? names[index] : names.back();
-    std::string text = "session store \"" + store_ + "\": redis server \"" +
-                       settings_.servers[server_].name + "\" refused " + name + ": " +
-                       log_escape(reply.error_text(), 160);
-    if (code == "MOVED" || code == "ASK" || code == "CROSSSLOT") {
-        text += "; redis cluster is not supported";
-    }
-    log(pending.refused ? NGX_LOG_WARN : NGX_LOG_ERR, text);
-} catch (...) {
-    // Only the line is lost.
-}
-
 void RedisPool::finish(PendingMap::iterator it, Result<Replies> result) noexcept {
     Pending ended = std::move(it->second);
     bytes_ -= ended.batch.wire().size();
@@ -274,16 +205,144 @@ void RedisPool::finish(PendingMap::iterator it, Result<Replies> result) noexcept
     try {
         ended.done(std::move(result));
     } catch (...) {
-        log(NGX_LOG_ERR, "an answer of redis was lost");
+        ngx_log_error(NGX_LOG_ERR, log_, 0, "oidc: an answer of redis was lost");
     }
 }
 
 void RedisPool::fail(PendingMap::iterator it, const char* why, StoreFailure failure) noexcept {
     count_failure(failure);
+    Error error{Reason::store_unavailable, {}, {}};
     try {
-        finish(it, oidc::fail(Reason::store_unavailable, why));
+        error.detail = why;
     } catch (...) {
-        finish(it, Error{Reason::store_unavailable, {}, {}});
+        // The reason says enough.
+    }
+    finish(it, std::move(error));
+}
+
+// ---- failures ----------------------------------------------------------------------------------
+
+void RedisPool::on_lost(RedisConn& connection, RedisConn::Lost why,
+                        std::string_view detail) noexcept {
+    Tickets lost;
+    lost.swap(connection.in_flight);
+    requeue(lost, why == RedisConn::Lost::closed);
+    ngx_str_t text = borrow(detail);
+    if (why == RedisConn::Lost::refused && least_busy() != nullptr) {
+        // One connection more than the server takes.
+        no_more_until_ = ngx_current_msec + RedisServers::kLastBackoff;
+        ngx_log_error(NGX_LOG_WARN, log_, 0, "oidc: another connection to redis was refused: %V",
+                      &text);
+    } else if (why != RedisConn::Lost::closed) {
+        server_failed(detail);
+    } else {
+        // Redis closes connections when it ends, or finds them idle. The next one says which.
+        ngx_log_error(NGX_LOG_INFO, log_, 0, "oidc: connection to redis ended: %V", &text);
+        dispatch();
+        if (!ngx_exiting && !has_connection()) {
+            retry_.set(RedisServers::kFirstBackoff);
+        }
+    }
+    update_timers();
+}
+
+// Puts batches back to where they came from, first in line, or fails those that must not be sent
+// again.
+void RedisPool::requeue(Tickets& tickets, bool may_repeat) noexcept {
+    while (!tickets.empty()) {
+        const auto last = std::prev(tickets.end());
+        const auto it = pending_.find(*last);
+        const bool again =
+            it != pending_.end() && may_repeat &&
+            (it->second.refused || (!it->second.batch.is_once() && it->second.sent < 2));
+        if (again) {
+            waiting_.splice(waiting_.begin(), tickets, last);
+            continue;
+        }
+        tickets.erase(last);
+        if (it != pending_.end()) {
+            fail(it, "the connection to redis broke", StoreFailure::unavailable);
+        }
+    }
+}
+
+void RedisPool::close_all() noexcept {
+    for (const auto& connection : connections_) {
+        if (connection->is_closed()) {
+            continue;
+        }
+        connection->close();
+        Tickets lost;
+        lost.swap(connection->in_flight);
+        requeue(lost, true);
+    }
+}
+
+void RedisPool::server_failed(std::string_view detail) noexcept {
+    // First, because callbacks may send other commands from here on.
+    const bool all_failed = servers_.failed(detail);
+    close_all();
+    if (!all_failed) {
+        open_one();
+        return;
+    }
+    // Nothing waits any longer, and the next try is put off.
+    retry_.set(servers_.retry_delay());
+    Tickets waiting;
+    waiting.swap(waiting_);
+    while (!waiting.empty()) {
+        if (const auto it = pending_.find(waiting.front()); it != pending_.end()) {
+            fail(it, "redis is not reachable", StoreFailure::unavailable);
+        }
+        waiting.pop_front();
+    }
+}
+
+void RedisPool::on_retry(ngx_event_t* event) noexcept {
+    auto& self = WorkerEvent::of<RedisPool>(event);
+    if ((self.is_down() || !ngx_exiting) && !self.servers_.empty() && !self.has_connection()) {
+        self.open_one();
+    }
+}
+
+// ---- time --------------------------------------------------------------------------------------
+
+void RedisPool::on_deadline(ngx_event_t* event) noexcept {
+    auto& self = WorkerEvent::of<RedisPool>(event);
+    self.expire();
+    self.update_timers();
+}
+
+void RedisPool::expire() noexcept {
+    while (!pending_.empty()) {
+        const auto it = pending_.begin();
+        if (static_cast<ngx_msec_int_t>(it->second.deadline - ngx_current_msec) > 0) {
+            return;
+        }
+        RedisConn* stalled = holder_of(it->first);
+        if (stalled == nullptr) {
+            fail(it, "no connection to redis in time", StoreFailure::timeout);
+            continue;
+        }
+        // A server that has not answered this will not answer what was sent behind it.
+        count_failure(StoreFailure::timeout);
+        stalled->close();
+        on_lost(*stalled, RedisConn::Lost::broken, "no answer in time");
+    }
+}
+
+// A worker that shuts down waits for commands, which end within their time.
+void RedisPool::update_timers() noexcept {
+    if (pending_.empty()) {
+        deadline_.unset();
+        deadline_.hold_worker(false);
+        return;
+    }
+    deadline_.hold_worker(true);
+    if (!deadline_.is_timed()) {
+        const auto left =
+            static_cast<ngx_msec_int_t>(pending_.begin()->second.deadline - ngx_current_msec);
+        deadline_.set(left > 0 ? static_cast<ngx_msec_t>(left) : 1);
     }
 }
 
