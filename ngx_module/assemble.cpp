@@ -15,6 +15,7 @@
 #include "shm/counters_zone.hpp"
 #include "shm/login_zone.hpp"
 #include "shm/metadata_zone.hpp"
+#include "stores/cookie_names.hpp"
 #include "stores/cookie_store.hpp"
 #include "stores/memory_store.hpp"
 #include "stores/redis_store.hpp"
@@ -248,7 +249,7 @@ char* finish_configuration(ngx_conf_t* cf) {
         return rv;
     }
     finish_providers(cf, main);
-    if (char* rv = CookieStore::finish(cf, main); rv != conf_ok()) {
+    if (char* rv = reserve_session_cookies(cf, main); rv != conf_ok()) {
         return rv;
     }
 

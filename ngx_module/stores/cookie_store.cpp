@@ -5,7 +5,6 @@
 
 #include "base/ports_ngx.hpp"
 #include "config/messages.hpp"
-#include "oidc/text.hpp"
 #include "shm/login_zone.hpp"
 #include "stores/cookie_waiting.hpp"
 #include "stores/session_ids.hpp"
@@ -19,6 +18,8 @@ constexpr std::size_t kOtherCookies = 1024;
 
 // A cookie is renewed when it has told the same time for a tenth of the idle timeout, or so long.
 constexpr Seconds kRenewAtLatest = 60;
+
+constexpr ngx_msec_t kWarnInterval = 60 * 1000;
 
 // A session id as the pending login and the log know it: the digest of its text.
 bool key_from_id(const Secret& id, Digest& key) {
@@ -45,10 +46,6 @@ std::size_t smallest_header_buffer(ngx_conf_t* cf) {
         }
     }
     return smallest;
-}
-
-bool has_cookie_store(const Provider& provider) noexcept {
-    return provider.store != nullptr && provider.store->type == Store::Type::cookie;
 }
 
 }  // namespace
@@ -80,51 +77,6 @@ std::unique_ptr<SessionStore> CookieStore::make(ngx_conf_t* cf, const MainConf& 
         return nullptr;
     }
     return std::make_unique<CookieStore>(zone, *std::move(sealer), std::move(settings));
-}
-
-char* CookieStore::finish(ngx_conf_t* cf, MainConf& main) {
-    std::vector<std::string> chunks;
-    for (const auto& p : main.providers) {
-        if (!has_cookie_store(*p)) {
-            continue;
-        }
-        const Place place{p->file, p->line};
-        const std::string where = " in oidc_provider " + in_quotes(p->config.name);
-        if (p->session_limit > 0) {
-            return conf_error(cf, place,
-                              "\"session_limit\"" + where +
-                                  " needs a session store that knows all sessions, and " +
-                                  in_quotes(p->store->name) + " is of \"type cookie\"");
-        }
-        for (const bool https : {false, true}) {
-            const std::string& name = https ? p->session_cookie_https : p->session_cookie_http;
-            if (!session_cookie_fits(name, session_cookie_attributes(*p, https))) {
-                return conf_error(cf, place,
-                                  "\"cookie_name\", \"cookie_path\" and \"cookie_domain\"" + where +
-                                      " are too long together for \"type cookie\"");
-            }
-            for (std::size_t i = 1; i < kMaxSessionChunks; ++i) {
-                chunks.push_back(session_chunk_name(name, i));
-            }
-        }
-    }
-    for (const auto& p : main.providers) {
-        for (const std::string* name : {&p->session_cookie_http, &p->session_cookie_https}) {
-            if (std::find(chunks.begin(), chunks.end(), *name) != chunks.end()) {
-                return conf_error(cf, {p->file, p->line},
-                                  "the session cookie " + in_quotes(*name) + " of oidc_provider " +
-                                      in_quotes(p->config.name) +
-                                      " is also a part of another provider's");
-            }
-        }
-    }
-    for (const std::string& name : chunks) {
-        if (std::find(main.session_cookies.begin(), main.session_cookies.end(), name) ==
-            main.session_cookies.end()) {
-            main.session_cookies.push_back(name);
-        }
-    }
-    return conf_ok();
 }
 
 ngx_int_t CookieStore::init_process(ngx_cycle_t* cycle) noexcept {
@@ -343,6 +295,44 @@ SessionStore::Ticket CookieStore::use_once(const Digest& digest, Seconds until, 
     LoginZone* zone = LoginZone::running();
     done(zone != nullptr && zone->use_once(digest, until, ngx_time()));
     return 0;
+}
+
+// ---- refresh -----------------------------------------------------------------------------------
+
+SessionStore::Lease CookieStore::try_lease(const SessionRef& session, const SessionView& view,
+                                           Seconds seconds) noexcept try {
+    const WaitingLease lease = lease_waiting(zone(), session, view, seconds);
+    if (lease == WaitingLease::no_room &&
+        (warned_ == 0 || ngx_current_msec - warned_ > kWarnInterval)) {
+        warned_ = ngx_current_msec != 0 ? ngx_current_msec : 1;
+        ngx_str_t name = borrow(settings_.name);
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "oidc: sessions of store \"%V\" are not refreshed for lack of memory; "
+                      "check size",
+                      &name);
+    }
+    return lease == WaitingLease::granted ? Lease::granted : Lease::refused;
+} catch (...) {
+    return Lease::refused;
+}
+
+SessionStore::Ticket CookieStore::update(const SessionRef& session, Secret record,
+                                         Done<RecordTable::Update> done) {
+    const std::size_t size = SessionSealer::value_size(record.size());
+    if (size > settings_.limit) {
+        NgxLog(ngx_cycle->log)
+            .write(LogLevel::error, "a refreshed session takes " + std::to_string(size) +
+                                        " bytes in cookies, at most " +
+                                        std::to_string(settings_.limit) + " are possible");
+        done(RecordTable::Update::too_large);
+        return 0;
+    }
+    done(update_waiting(zone(), session, record.view()));
+    return 0;
+}
+
+void CookieStore::release(const SessionRef& session, Seconds not_before) noexcept {
+    release_waiting(zone(), session, not_before);
 }
 
 RecordTable::Stats CookieStore::stats() noexcept {

@@ -18,9 +18,6 @@ class CookieStore final : public SessionStore {
     // was logged.
     static std::unique_ptr<SessionStore> make(ngx_conf_t* cf, const MainConf& main,
                                               const Store& store);
-    // Checks what the providers with such a store ask for and reserves the names of their chunks in
-    // main.session_cookies; for postconfiguration. NGX_CONF_OK, or an error was logged.
-    static char* finish(ngx_conf_t* cf, MainConf& main);
 
     struct Settings {
         std::string name;         // of the store, for messages

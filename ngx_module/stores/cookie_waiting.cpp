@@ -1,11 +1,7 @@
-// What of a cookie store's refreshes is in shared memory: the lease, and the result until the
-// browser has taken it home.
 #include "stores/cookie_waiting.hpp"
 
+#include <array>
 #include <cstring>
-
-#include "base/ports_ngx.hpp"
-#include "stores/cookie_store.hpp"
 
 namespace oidc::ngx {
 namespace {
@@ -13,8 +9,6 @@ namespace {
 // How long a refreshed record stays after the browser has brought it back: requests that it sent
 // before still carry the old one.
 constexpr Seconds kGrace = 60;
-
-constexpr ngx_msec_t kWarnInterval = 60 * 1000;
 
 WaitingBytes bytes_of(const WaitingHead& head, std::string_view record) {
     WaitingBytes bytes(sizeof(head) + record.size());
@@ -82,34 +76,33 @@ bool take_waiting(RevocationList& list, const CookieSession& session, const Dige
     return false;
 }
 
-SessionStore::Lease CookieStore::try_lease(const SessionRef& session, const SessionView& view,
-                                           Seconds seconds) noexcept try {
-    const Digest& binding = session.binding;
+WaitingLease lease_waiting(CookieZone& zone, const SessionRef& session, const SessionView& view,
+                           Seconds seconds) {
     const Seconds now = ngx_time();
     enum class Try : std::uint8_t { absent, refused, granted };
     const auto lease = [&](RevocationList& list) {
         WaitingHead head;
         RecordTable::Found found;
-        if (!read_head(list, session.key, binding, now, head, found) ||
+        if (!read_head(list, session.key, session.binding, now, head, found) ||
             head.serial < session.serial) {
             return Try::absent;
         }
         // A newer one waits: it came between find() and now, and is fresh.
         return head.serial == session.serial &&
-                       list.records().lease(session.key, binding, now, seconds)
+                       list.records().lease(session.key, session.binding, now, seconds)
                    ? Try::granted
                    : Try::refused;
     };
-    Try result = zone().with(lease);
+    Try result = zone.with(lease);
     if (result == Try::absent) {
-        // The result of the refresh takes the place of the record that the browser has.
         const Result<Secret> record = encode_session(read_session(view));
         if (!record) {
-            return Lease::refused;
+            return WaitingLease::refused;
         }
         const WaitingBytes bytes = bytes_of({session.serial, now}, record->view());
-        const RecordTable::Meta meta{binding, session.end, 0, session.sid_tag, session.sub_tag, 0};
-        result = zone().with([&](RevocationList& list) {
+        const RecordTable::Meta meta{session.binding, session.end,     0,
+                                     session.sid_tag, session.sub_tag, 0};
+        result = zone.with([&](RevocationList& list) {
             const Try again = lease(list);
             if (again != Try::absent) {
                 return again;
@@ -117,38 +110,21 @@ SessionStore::Lease CookieStore::try_lease(const SessionRef& session, const Sess
             RecordTable table = list.records();
             return list.has_room(bytes.size()) &&
                            table.insert(session.key, meta, bytes, now) == RecordTable::Insert::ok &&
-                           table.lease(session.key, binding, now, seconds)
+                           table.lease(session.key, session.binding, now, seconds)
                        ? Try::granted
                        : Try::absent;
         });
-        if (result == Try::absent && (warned_ == 0 || ngx_current_msec - warned_ > kWarnInterval)) {
-            warned_ = ngx_current_msec != 0 ? ngx_current_msec : 1;
-            ngx_str_t name = borrow(settings_.name);
-            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                          "oidc: sessions of store \"%V\" are not refreshed for lack of memory; "
-                          "check size",
-                          &name);
-        }
     }
-    return result == Try::granted ? Lease::granted : Lease::refused;
-} catch (...) {
-    return Lease::refused;
+    return result == Try::granted   ? WaitingLease::granted
+           : result == Try::refused ? WaitingLease::refused
+                                    : WaitingLease::no_room;
 }
 
-SessionStore::Ticket CookieStore::update(const SessionRef& session, Secret record,
-                                         Done<RecordTable::Update> done) {
-    const std::size_t size = SessionSealer::value_size(record.size());
-    if (size > settings_.limit) {
-        NgxLog(ngx_cycle->log)
-            .write(LogLevel::error, "a refreshed session takes " + std::to_string(size) +
-                                        " bytes in cookies, at most " +
-                                        std::to_string(settings_.limit) + " are possible");
-        done(RecordTable::Update::too_large);
-        return 0;
-    }
-    WaitingBytes bytes = bytes_of({}, record.view());
+RecordTable::Update update_waiting(CookieZone& zone, const SessionRef& session,
+                                   std::string_view record) {
+    WaitingBytes bytes = bytes_of({}, record);
     const Seconds now = ngx_time();
-    const RecordTable::Update result = zone().with([&](RevocationList& list) {
+    return zone.with([&](RevocationList& list) {
         WaitingHead head;
         RecordTable::Found found;
         if (!read_head(list, session.key, session.binding, now, head, found)) {
@@ -158,12 +134,10 @@ SessionStore::Ticket CookieStore::update(const SessionRef& session, Secret recor
         std::memcpy(bytes.data(), &head, sizeof(head));
         return list.records().update(session.key, session.binding, bytes, now);
     });
-    done(result);
-    return 0;
 }
 
-void CookieStore::release(const SessionRef& session, Seconds not_before) noexcept {
-    zone().with([&](RevocationList& list) {
+void release_waiting(CookieZone& zone, const SessionRef& session, Seconds not_before) noexcept {
+    zone.with([&](RevocationList& list) {
         list.records().release(session.key, session.binding, not_before, ngx_time());
         return true;
     });

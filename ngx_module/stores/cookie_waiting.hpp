@@ -5,6 +5,8 @@
 
 #include "oidc/revocation_list.hpp"
 #include "oidc/session_cookie.hpp"
+#include "shm/cookie_zone.hpp"
+#include "stores/session_store.hpp"
 
 namespace oidc::ngx {
 
@@ -28,5 +30,16 @@ struct Waiting {
 // zone's lock. What the browser has brought back is forgotten after a while.
 bool take_waiting(RevocationList& list, const CookieSession& session, const Digest& binding,
                   Seconds now, Waiting& out);
+
+// What of a refresh is in shared memory: the lease, and the result until the browser has taken it
+// home. Takes the lease on what waits for the session; when nothing does, what the browser has,
+// `view`, waits from then on, for its place to be taken. Throws std::bad_alloc.
+enum class WaitingLease : std::uint8_t { refused, granted, no_room };
+WaitingLease lease_waiting(CookieZone& zone, const SessionRef& session, const SessionView& view,
+                           Seconds seconds);
+// The result takes the place of what waits. Throws std::bad_alloc.
+RecordTable::Update update_waiting(CookieZone& zone, const SessionRef& session,
+                                   std::string_view record);
+void release_waiting(CookieZone& zone, const SessionRef& session, Seconds not_before) noexcept;
 
 }  // namespace oidc::ngx

@@ -5,6 +5,7 @@
 // returns (the ticket is then 0), or later from the event loop, unless the ticket is cancelled
 // first. Every wait ends within the store's timeouts: a store never says that a session is missing
 // because it could not look.
+// What is not noexcept may throw when memory is out: `done` has then not been called.
 #pragma once
 
 #include <functional>
