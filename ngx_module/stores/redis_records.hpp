@@ -15,8 +15,8 @@
 
 #include "base/ports_ngx.hpp"
 #include "config/conf.hpp"
+#include "oidc/redis_codec.hpp"
 #include "oidc/sealed_record.hpp"
-#include "redis_codec.hpp"
 
 namespace oidc::ngx {
 

@@ -7,7 +7,7 @@
 
 #include "base/ngx.hpp"
 #include "config/conf.hpp"
-#include "redis_codec.hpp"
+#include "oidc/redis_codec.hpp"
 
 namespace oidc::ngx {
 
