@@ -28,6 +28,15 @@ class NgxLog final : public Log {
     ngx_log_t* log_;
 };
 
+// The ports of one flow.
+struct FlowPorts {
+    explicit FlowPorts(ngx_log_t* flow_log) noexcept : log(flow_log) {}
+    [[nodiscard]] Ports ports() noexcept { return {clock, random, log}; }
+    NgxClock clock;
+    OpensslRandom random;
+    NgxLog log;
+};
+
 // One line at the reason's level: `oidc: <what> at provider "<name>" refused: <code>: <detail>;
 // <fix>, reference <ref>`. `what` is "login" or "logout".
 void log_refusal(ngx_log_t* log, std::string_view what, std::string_view provider,

@@ -1,0 +1,108 @@
+#include "provider/flow_runner.hpp"
+
+#include <utility>
+
+#include "oidc/ptr.hpp"
+
+namespace oidc::ngx {
+
+FlowRunner::~FlowRunner() {
+    if (CurlLoop* loop = CurlLoop::worker(); loop != nullptr && fetch_ != 0) {
+        loop->cancel(fetch_);
+    }
+    if (MetadataCache* cache = MetadataCache::worker(); cache != nullptr && ticket_ != 0) {
+        cache->cancel(ticket_);
+    }
+}
+
+std::optional<Step> FlowRunner::start(std::unique_ptr<Flow> flow) {
+    flow_ = std::move(flow);
+    return follow(flow_->start());
+}
+
+std::optional<Step> FlowRunner::go_on() {
+    if (!outcome_) {
+        return Refuse{fail(Reason::internal_error, "the flow goes on without an outcome")};
+    }
+    Event event = *std::move(outcome_);
+    outcome_.reset();
+    return resume(std::move(event));
+}
+
+std::optional<Step> FlowRunner::resume(Event event) {
+    const OpensslErrorGuard guard;
+    return follow(flow_->resume(std::move(event)));
+}
+
+std::optional<Step> FlowRunner::follow(Step step) {
+    const OpensslErrorGuard guard;
+    for (;;) {
+        if (const auto* need = std::get_if<NeedProvider>(&step)) {
+            ask_provider(need->newer_than);
+        } else if (auto* request = std::get_if<Fetch>(&step)) {
+            fetch(std::move(request->request));
+        } else {
+            return step;
+        }
+        if (!outcome_) {
+            return std::nullopt;
+        }
+        Event event = *std::move(outcome_);
+        outcome_.reset();
+        step = flow_->resume(std::move(event));
+    }
+}
+
+void FlowRunner::ask_provider(std::uint64_t newer_than) {
+    MetadataCache* cache = MetadataCache::worker();
+    if (cache == nullptr) {
+        outcome_.emplace(fail(Reason::internal_error, "this process has no metadata cache"));
+        return;
+    }
+    asking_ = true;
+    const MetadataCache::Ticket ticket = cache->want(
+        provider_, newer_than, [this](Result<std::shared_ptr<const ProviderState>> result) {
+            if (result) {
+                deliver(ProviderReady(*std::move(result)));
+            } else {
+                deliver(std::move(result).error());
+            }
+        });
+    asking_ = false;
+    if (!outcome_) {
+        ticket_ = ticket;
+    }
+}
+
+// Not in the background: a worker that shuts down waits, for a browser or for a new refresh token.
+void FlowRunner::fetch(HttpRequest request) {
+    CurlLoop* loop = CurlLoop::worker();
+    if (loop == nullptr) {
+        outcome_.emplace(fail(Reason::internal_error, "this process has no connections"));
+        return;
+    }
+    asking_ = true;
+    const CurlLoop::Handle handle =
+        loop->start(std::move(request), provider_.transport, [this](HttpOutcome outcome) {
+            if (outcome) {
+                deliver(*std::move(outcome));
+            } else {
+                deliver(std::move(outcome).error());
+            }
+        });
+    asking_ = false;
+    if (!outcome_) {
+        fetch_ = handle;
+    }
+}
+
+void FlowRunner::deliver(Event event) noexcept {
+    outcome_.emplace(std::move(event));
+    fetch_ = 0;
+    ticket_ = 0;
+    if (!asking_) {
+        owner_.on_outcome();
+    }
+}
+
+}  // namespace oidc::ngx
