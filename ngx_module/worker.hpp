@@ -11,7 +11,7 @@
 #include "http/curl_loop.hpp"
 #include "provider/metadata_cache.hpp"
 #include "shm/session_sweeper.hpp"
-#include "signin/refresh.hpp"
+#include "signin/refresher.hpp"
 #include "signin/upgraded.hpp"
 
 namespace oidc::ngx {

@@ -18,7 +18,7 @@
 #include "signin/login.hpp"
 #include "signin/logout.hpp"
 #include "signin/logout_hook.hpp"
-#include "signin/refresh.hpp"
+#include "signin/refresher.hpp"
 
 namespace oidc::ngx {
 namespace {

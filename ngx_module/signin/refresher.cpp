@@ -1,4 +1,4 @@
-#include "signin/refresh.hpp"
+#include "signin/refresher.hpp"
 
 #include <list>
 
