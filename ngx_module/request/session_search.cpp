@@ -1,0 +1,91 @@
+#include "request/session_search.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "request/waiting.hpp"
+
+namespace oidc::ngx {
+
+using Find = SessionStore::Find;
+
+SessionSearch::~SessionSearch() {
+    for (const Look& look : looks_) {
+        if (look.ticket != 0) {
+            look.store->cancel(look.ticket);
+        }
+    }
+}
+
+Find SessionSearch::look(SessionStore& store, const SessionStore::Query& query,
+                         SessionStore::Found& out) {
+    auto known = std::find_if(looks_.begin(), looks_.end(), [&](const Look& look) {
+        return look.store == &store && look.cookie == query.cookie &&
+               look.binding == *query.binding;
+    });
+    if (known == looks_.end()) {
+        Look& fresh = looks_.emplace_back();
+        known = std::prev(looks_.end());
+        fresh.store = &store;
+        fresh.binding = *query.binding;
+        fresh.cookie = query.cookie;
+        asking_ = true;
+        const SessionStore::Ticket ticket =
+            store.ask(query, [this, &fresh](Result<std::optional<SessionStore::Found>> answer) {
+                answered(fresh, std::move(answer));
+            });
+        asking_ = false;
+        if (!fresh.answered) {
+            fresh.ticket = ticket;
+        }
+    }
+    if (!known->answered) {
+        return Find::waiting;
+    }
+    if (known->find == Find::found && known->found.expires <= ngx_time()) {
+        return Find::missing;
+    }
+    out = known->found;
+    return known->find;
+}
+
+void SessionSearch::park(ngx_http_request_t* r) {
+    if (std::find(parked_.begin(), parked_.end(), r) == parked_.end()) {
+        parked_.push_back(r);
+    }
+}
+
+void SessionSearch::forget(const SessionStore& store, const Digest& binding) noexcept {
+    looks_.remove_if([&](const Look& look) {
+        return look.answered && look.store == &store && look.binding == binding;
+    });
+}
+
+void SessionSearch::answered(Look& look,
+                             Result<std::optional<SessionStore::Found>> answer) noexcept {
+    look.ticket = 0;
+    look.answered = true;
+    if (!answer) {
+        look.find =
+            answer.error().reason == Reason::store_unavailable ? Find::unavailable : Find::failed;
+    } else if (*answer) {
+        look.find = Find::found;
+        look.found = **std::move(answer);
+    }
+    // All cookies of a decision are asked for at once, and it is taken when all are answered.
+    const bool more = std::any_of(looks_.begin(), looks_.end(), [&look](const Look& other) {
+        return !other.answered && other.store == look.store && other.binding == look.binding;
+    });
+    if (!asking_ && !more) {
+        wake();
+    }
+}
+
+void SessionSearch::wake() noexcept {
+    for (ngx_http_request_t* r : std::exchange(parked_, {})) {
+        wake_request(r);
+    }
+}
+
+}  // namespace oidc::ngx

@@ -1,0 +1,51 @@
+// SessionSearch: look-ups of sessions that their store could not answer at once, of a request and
+// of its subrequests. Each has a ticket and an answer of its own, so none gets into another's way,
+// whatever stores they go to; an answer stays until the decision that it is for is taken.
+#pragma once
+
+#include <list>
+#include <string_view>
+#include <vector>
+
+#include "base/ngx.hpp"
+#include "stores/session_store.hpp"
+
+namespace oidc::ngx {
+
+class SessionSearch {
+  public:
+    SessionSearch() = default;
+    // Cancels what is under way; nobody is woken afterwards.
+    ~SessionSearch();
+    SessionSearch(const SessionSearch&) = delete;
+    SessionSearch& operator=(const SessionSearch&) = delete;
+
+    // After `waiting` of the store: its answer if that is there, else the question is asked, or has
+    // been. Answers that waited too long are no sessions any more.
+    SessionStore::Find look(SessionStore& store, const SessionStore::Query& query,
+                            SessionStore::Found& out);
+    // `r`, which the caller parks (park_request), is woken when its look-ups are answered: its
+    // phases run again.
+    void park(ngx_http_request_t* r);
+    // The decision is taken.
+    void forget(const SessionStore& store, const Digest& binding) noexcept;
+
+  private:
+    struct Look {
+        SessionStore* store = nullptr;
+        Digest binding{};
+        std::string_view cookie;  // borrows the request
+        SessionStore::Ticket ticket = 0;
+        bool answered = false;
+        SessionStore::Find find = SessionStore::Find::missing;
+        SessionStore::Found found;
+    };
+    void answered(Look& look, Result<std::optional<SessionStore::Found>> answer) noexcept;
+    void wake() noexcept;
+
+    std::list<Look> looks_;
+    std::vector<ngx_http_request_t*> parked_;
+    bool asking_ = false;  // inside a call that may answer at once
+};
+
+}  // namespace oidc::ngx
