@@ -1,18 +1,9 @@
 // The one place that knows how nginx keeps the Cookie headers of a request.
 #pragma once
 
-#include <string_view>
-
 #include "base/ngx.hpp"
-#include "config/conf.hpp"
 
 namespace oidc::ngx {
-
-inline constexpr std::string_view kHostPrefix = "__Host-";
-
-// A cookie of the module in either spelling: a session, a pending login or a fragment.
-bool is_own_cookie(const MainConf& conf, std::string_view name) noexcept;
-bool is_session_cookie(const MainConf& conf, std::string_view name) noexcept;
 
 // Calls visit(ngx_table_elt_t&) for each Cookie header.
 template <class Visit>

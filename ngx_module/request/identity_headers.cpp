@@ -2,7 +2,7 @@
 
 #include "oidc/encode.hpp"
 #include "oidc/text.hpp"
-#include "request/request_view.hpp"
+#include "request/backend_assertion.hpp"
 #include "request/variables.hpp"
 
 namespace oidc::ngx {
@@ -88,41 +88,14 @@ ngx_int_t insert(ngx_http_request_t* r, RequestContext& ctx, const HeaderBlock& 
     return NGX_OK;
 }
 
-ngx_int_t build_assertion(ngx_http_request_t* r, RequestContext& ctx, const Assertion& assertion) {
-    const Provider& provider = *ctx.provider;
-    const ngx_str_t origin = public_origin(r, &provider);
-    ngx_str_t audience{};
-    if (origin.data == nullptr ||
-        (assertion.audience != nullptr &&
-         ngx_http_complex_value(r, assertion.audience, &audience) != NGX_OK)) {
-        return NGX_ERROR;
-    }
-    AssertionSigner::Content content;
-    content.issuer = view(origin);
-    content.audience = audience.len != 0 ? view(audience) : view(origin);
-    content.idp = provider.config.issuer;
-    content.now = ngx_time();
-    content.lifetime = assertion.lifetime;
-    content.claim_names = assertion.claims.empty() ? nullptr : &assertion.claims;
-    OpensslRandom random;
-    const Result<std::string> token = assertion.signer->sign(ctx.session, content, random);
-    if (!token) {
-        NgxLog(r->connection->log)
-            .write(LogLevel::error, "the assertion cannot be signed: " + token.error().detail);
-        return NGX_ERROR;
-    }
-    ctx.assertion = copy_to_pool(r->pool, *token);
-    return ctx.assertion.data != nullptr ? NGX_OK : NGX_ERROR;
-}
-
-ngx_int_t add_rules(ngx_http_request_t* r, const RequestContext& ctx, const LocConf& location,
+ngx_int_t add_rules(ngx_http_request_t* r, const Decision& decision, const LocConf& location,
                     HeaderBlock& block) {
     for (const HeaderRule& rule : location.header_rules) {
         ngx_str_t value{};
         if (rule.value == nullptr) {
             continue;
         }
-        if (!identity_variable(r, ctx, rule.variable, value) &&
+        if (!identity_variable(r, decision, rule.variable, value) &&
             ngx_http_complex_value(r, rule.value, &value) != NGX_OK) {
             return NGX_ERROR;
         }
@@ -141,23 +114,6 @@ ngx_int_t add_rules(ngx_http_request_t* r, const RequestContext& ctx, const LocC
 }
 
 }  // namespace
-
-ngx_int_t request_assertion(ngx_http_request_t* r, RequestContext& ctx, ngx_str_t& out) noexcept
-    try {
-    const Assertion* assertion = main_conf(r).assertion.get();
-    if (assertion == nullptr || assertion->signer == nullptr || !ctx.authenticated ||
-        ctx.provider == nullptr) {
-        out = {0, nullptr};
-        return NGX_OK;
-    }
-    if (ctx.assertion.data == nullptr && build_assertion(r, ctx, *assertion) != NGX_OK) {
-        return NGX_ERROR;
-    }
-    out = ctx.assertion;
-    return NGX_OK;
-} catch (...) {
-    return NGX_ERROR;
-}
 
 void clear_identity(ngx_http_request_t* r, RequestContext& ctx) noexcept {
     if (ctx.identity_part == nullptr) {
@@ -180,27 +136,28 @@ ngx_int_t set_identity(ngx_http_request_t* r, RequestContext& ctx, const LocConf
     clear_identity(r, ctx);
     const bool headers = location.headers != 0;
     const bool assertion = location.assertion == 1;
-    if (!forward || !ctx.authenticated || (!headers && !assertion)) {
+    if (!forward || !ctx.authenticated() || (!headers && !assertion)) {
         return NGX_OK;
     }
+    Decision& decision = *ctx.decision;
     HeaderBlock block;
     if (!block.reserve(r->pool, location.header_rules.size() + kOwnHeaders)) {
         return NGX_ERROR;
     }
-    if (headers && add_rules(r, ctx, location, block) != NGX_OK) {
+    if (headers && add_rules(r, decision, location, block) != NGX_OK) {
         return NGX_ERROR;
     }
     if (assertion) {
         ngx_str_t value{};
-        if (request_assertion(r, ctx, value) != NGX_OK) {
+        if (request_assertion(r, decision, value) != NGX_OK) {
             return NGX_ERROR;
         }
         if (value.len != 0) {
             block.add(assertion_header(), value);
         }
     }
-    if (ctx.forwarded_callback && ctx.return_to.len != 0) {
-        block.add(return_to_header(), ctx.return_to);
+    if (ctx.answer.forwarded_callback && ctx.answer.return_to.len != 0) {
+        block.add(return_to_header(), ctx.answer.return_to);
     }
     return block.size() == 0 ? NGX_OK : insert(r, ctx, block);
 } catch (...) {

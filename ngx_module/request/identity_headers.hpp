@@ -1,11 +1,12 @@
-// The identity on its way to the backend: request headers of our own, and the assertion.
+// The identity on its way to the backend: request headers of our own.
 #pragma once
 
 #include "request/request_ctx.hpp"
 
 namespace oidc::ngx {
 
-// Makes the request carry exactly what this location forwards of the session in `ctx`; with
+// Makes the request carry exactly what this location forwards of the session that the main
+// request has; with
 // `forward` false nothing. NGX_ERROR: the caller denies.
 ngx_int_t set_identity(ngx_http_request_t* r, RequestContext& ctx, const LocConf& location,
                        bool forward) noexcept;

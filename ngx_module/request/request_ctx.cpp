@@ -1,4 +1,3 @@
-// Where a request's context lives: in a cleanup record of the main request's pool.
 #include "request/request_ctx.hpp"
 
 #include <new>
@@ -9,12 +8,13 @@ namespace oidc::ngx {
 namespace {
 
 void destroy_context(void* data) noexcept {
-    auto* ctx = static_cast<RequestContext*>(data);
-    abandon(*ctx);
-    ctx->~RequestContext();
+    static_cast<RequestContext*>(data)->~RequestContext();
 }
 
 }  // namespace
+
+RequestContext::RequestContext() = default;
+RequestContext::~RequestContext() = default;
 
 RequestContext* find_context(ngx_http_request_t* r) noexcept {
     r = r->main;
@@ -48,6 +48,28 @@ RequestContext* get_context(ngx_http_request_t* r) noexcept {
     cleanup->handler = destroy_context;
     ngx_http_set_ctx(r, ctx, ngx_http_auth_oidc_module);
     return ctx;
+}
+
+Decision* decision_of(ngx_http_request_t* r) noexcept {
+    const RequestContext* ctx = find_context(r);
+    if (ctx == nullptr || r == r->main) {
+        return ctx != nullptr ? ctx->decision : nullptr;
+    }
+    auto* own = static_cast<Decision*>(ngx_http_get_module_ctx(r, ngx_http_auth_oidc_module));
+    return own != nullptr ? own : ctx->decision;
+}
+
+void set_own_decision(ngx_http_request_t* subrequest, Decision& decision) noexcept {
+    ngx_http_set_ctx(subrequest, &decision, ngx_http_auth_oidc_module);
+}
+
+Decision* identity_of(ngx_http_request_t* r) noexcept {
+    const RequestContext* ctx = find_context(r);
+    Decision* decision = decision_of(r);
+    if (ctx == nullptr || decision == nullptr || !decision->authenticated) {
+        return nullptr;
+    }
+    return decision == ctx->decision && ctx->insufficient ? nullptr : decision;
 }
 
 }  // namespace oidc::ngx

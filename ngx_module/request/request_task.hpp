@@ -1,63 +1,131 @@
-// What a request waits for: the provider, an HTTP answer, the session store. One thing at a time;
-// its outcome is an Event in the context.
+// RequestTask: a login, callback or logout that the request is busy with, and what it waits for:
+// the provider, the session store, a flow. One thing at a time, of the main request only.
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "base/ngx.hpp"
+#include "provider/flow_runner.hpp"
 #include "request/request_ctx.hpp"
+#include "stores/session_store.hpp"
 
 namespace oidc::ngx {
 
-// Each of these asks for something and is true when the outcome is there already.
-bool ask_provider(ngx_http_request_t* r, RequestContext& ctx, std::uint64_t newer_than);
-bool start_fetch(ngx_http_request_t* r, RequestContext& ctx, HttpRequest request);
+struct RequestTask final : FlowRunner::Owner {
+    enum class Kind : unsigned char { none, login, callback, logout, backchannel };
+    using Next = std::function<ngx_int_t()>;
 
-// The same of the store of ctx.provider: `call(done)` makes the call with its `done`, which takes
-// Result<T>. What it answers is written to `out`, a member of `ctx`; the outcome is StoreDone or an
-// Error.
+    explicit RequestTask(ngx_http_request_t* r) noexcept : request(r) {}
+    // Cancels what is waited for.
+    ~RequestTask();
+    RequestTask(const RequestTask&) = delete;
+    RequestTask& operator=(const RequestTask&) = delete;
+    void on_outcome() noexcept override;
+
+    ngx_http_request_t* request;
+    Kind kind = Kind::none;
+    Provider* provider = nullptr;  // that it is about
+
+    // ---- what is waited for
+    bool waiting = false;
+    bool asking = false;  // inside a call that may answer at once
+    Next next;            // what goes on when it is there
+    std::unique_ptr<FlowRunner> flow;
+    std::optional<Event> outcome;  // of all that is no flow
+    MetadataCache::Ticket provider_ticket = 0;
+    SessionStore* store = nullptr;  // that gave the ticket
+    SessionStore::Ticket store_ticket = 0;
+
+    // ---- what the store has answered
+    SessionStore::Inserted inserted;
+    SessionStore::Ended ended;
+    std::vector<RecordTable::Listed> listed;
+    Unit erased;
+    bool first_use = false;
+
+    // ---- of a login
+    std::string start_again;  // where the link of an error page leads
+    std::string fragment;     // "#..." of the deep link, from its cookie
+
+    // ---- of a logout
+    Secret logout_hint;
+    SessionView ended_session;  // what has just ended; borrows the request's pool
+    // The subrequest of logout_hook, and, as identity_part, the headers of ours in it.
+    ngx_http_request_t* hook = nullptr;
+    ngx_list_part_t* hook_identity_part = nullptr;
+    bool reading_body = false;  // of a back-channel logout
+    bool body_read = false;
+};
+
+// The request's task, made when there is none.
+RequestTask& begin_task(ngx_http_request_t* r, RequestContext& ctx, RequestTask::Kind kind,
+                        Provider& provider);
+// none: nothing was begun.
+RequestTask::Kind task_kind(const RequestContext& ctx) noexcept;
+
+// ---- waiting -----------------------------------------------------------------------------------
+
+// Asks for the provider's documents: true when the outcome, ProviderReady or an Error, is there.
+bool ask_provider(RequestTask& task);
+
+// Asks the store of `provider`: `call(done)` makes the call with its `done`, which takes Result<T>.
+// What it answers is written to `out`, a member of the task; the outcome is StoreDone or an Error.
+// True when it is there.
 template <class T, class Call>
-bool ask_store(ngx_http_request_t* r, RequestContext& ctx, T& out, Call call);
-
-// The outcome that is there.
-Event take_outcome(RequestContext& ctx);
-
-// Ends the phase until the outcome is there. The return value of the handler.
-ngx_int_t wait_for_outcome(ngx_http_request_t* r, RequestContext& ctx);
+bool ask_store(RequestTask& task, const Provider& provider, T& out, Call call);
 
 // Calls `next` with the outcome, now when it is `ready`, else in the access phase that runs when it
-// is there.
+// is there. The return value of the handler.
 ngx_int_t when_ready(ngx_http_request_t* r, RequestContext& ctx, bool ready,
-                     RequestContext::Next next);
+                     std::function<ngx_int_t(Event)> next);
 
-// Runs the request's phases from the event loop, because an answer is there that decide() waits
-// for.
-void resume_request(ngx_http_request_t* r, RequestContext& ctx) noexcept;
+// Follows a flow: gives every step that is not the runner's to `on_step`, now or in the access
+// phase that runs when it is there. `step` is what the runner has said.
+using OnStep = std::function<ngx_int_t(Step)>;
+ngx_int_t follow_flow(ngx_http_request_t* r, RequestContext& ctx, std::optional<Step> step,
+                      OnStep on_step);
 
-// Cancels whatever the request waits for. Nothing is called back afterwards.
+// Ends the phase until `next` is called by resume_task(). The return value of the handler.
+ngx_int_t wait_for_task(ngx_http_request_t* r, RequestContext& ctx, RequestTask::Next next);
+
+// In the phase that runs again: what was waited for is there.
+[[nodiscard]] bool is_task_due(const RequestContext& ctx) noexcept;
+ngx_int_t resume_task(ngx_http_request_t* r, RequestContext& ctx);
+
+// Cancels whatever the request and its subrequests wait for. Nothing is called back afterwards.
 void abandon(RequestContext& ctx) noexcept;
+// Has the context abandon everything when nginx ends the request, before its pool goes. False: no
+// memory.
+bool abandon_at_end(ngx_http_request_t* r, RequestContext& ctx) noexcept;
 
 // ---- details ---------------------------------------------------------------------------------
 
-// Puts the outcome of what was asked for into the context and has the phases run again.
-void deliver(ngx_http_request_t* r, RequestContext& ctx, Event event) noexcept;
+// What was asked for, but a flow, is there.
+void deliver(RequestTask& task, Event event) noexcept;
 
 template <class T, class Call>
-bool ask_store(ngx_http_request_t* r, RequestContext& ctx, T& out, Call call) {
-    ctx.asking = true;
-    ctx.store = &ctx.provider->store->sessions();
-    const SessionStore::Ticket ticket = call([r, &ctx, &out](Result<T> result) {
+bool ask_store(RequestTask& task, const Provider& provider, T& out, Call call) {
+    task.outcome.reset();
+    task.asking = true;
+    task.store = &provider.store->sessions();
+    const SessionStore::Ticket ticket = call([&task, &out](Result<T> result) {
         if (result) {
             out = *std::move(result);
-            deliver(r, ctx, StoreDone{});
+            deliver(task, StoreDone{});
         } else {
-            deliver(r, ctx, std::move(result).error());
+            deliver(task, std::move(result).error());
         }
     });
-    ctx.asking = false;
-    if (!ctx.outcome) {
-        ctx.store_ticket = ticket;
+    task.asking = false;
+    if (!task.outcome) {
+        task.store_ticket = ticket;
     }
-    return ctx.outcome != nullptr;
+    return task.outcome.has_value();
 }
 
 }  // namespace oidc::ngx

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "oidc/text.hpp"
-#include "request/request_ctx.hpp"
 
 namespace oidc::ngx {
 namespace {
@@ -182,6 +181,26 @@ ngx_str_t public_origin(ngx_http_request_t* r, const Provider* provider) noexcep
         end = ngx_sprintf(end, ":%ui", port);
     }
     return {static_cast<std::size_t>(end - out), out};
+}
+
+std::string own_url(ngx_http_request_t* r, const Provider& provider, std::string_view target) {
+    const ngx_str_t origin = public_origin(r, &provider);
+    if (origin.data == nullptr) {
+        return {};
+    }
+    return std::string(view(origin)).append(target);
+}
+
+const std::string& session_cookie_name(ngx_http_request_t* r, const Provider& provider) noexcept {
+    return public_https(r, &provider) ? provider.session_cookie_https
+                                      : provider.session_cookie_http;
+}
+
+bool is_own_request(ngx_http_request_t* r, const Provider* provider) noexcept {
+    const ngx_str_t origin = public_origin(r, provider);
+    return origin.data != nullptr &&
+           is_own_navigation(request_header(r, "sec-fetch-site"), request_header(r, "origin"),
+                             request_header(r, "referer"), view(origin));
 }
 
 bool evaluate(ngx_http_request_t* r, ngx_http_complex_value_t* expression, std::string& out) {

@@ -29,9 +29,26 @@ bool is_early_data(ngx_http_request_t* r) noexcept;
 // it.
 const Digest* binding_of(ngx_http_request_t* r, const Provider& provider) noexcept;
 
+// Public origin of the request (scheme://host[:port]) in the pool; see "public origin" in the
+// architecture. data is null on error.
+ngx_str_t public_origin(ngx_http_request_t* r, const Provider* provider) noexcept;
+
+// An absolute URL on our own origin; empty: no memory.
+std::string own_url(ngx_http_request_t* r, const Provider& provider, std::string_view target);
+
+// The session cookie's name where browsers reach this location, and the only one that counts.
+const std::string& session_cookie_name(ngx_http_request_t* r, const Provider& provider) noexcept;
+
+// Whether the request comes from a page of ours, or from none (is_own_navigation).
+bool is_own_request(ngx_http_request_t* r, const Provider* provider) noexcept;
+
 // The value of a configured expression; false: nginx could not compute it. A null expression is
 // empty.
 bool evaluate(ngx_http_request_t* r, ngx_http_complex_value_t* expression, std::string& out);
+
+// Keeps the server's names for public_origin; postconfiguration calls it for every server that uses
+// the module. Without it the first name stands for all.
+void remember_server_names(SrvConf& server, const ngx_http_core_srv_conf_t& core);
 
 // True when the location's error_page handles `status`, so that returning the status is enough.
 bool has_error_page(ngx_http_request_t* r, ngx_int_t status) noexcept;

@@ -2,9 +2,11 @@
 
 #include <array>
 
+#include "base/ports_ngx.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/page.hpp"
 #include "oidc/text.hpp"
+#include "request/request_task.hpp"
 #include "request/request_view.hpp"
 #include "shm/counters_zone.hpp"
 
@@ -103,8 +105,8 @@ bool make_reference(ngx_http_request_t* r, RequestContext& ctx) {
     if (!random.fill(bytes)) {
         return false;
     }
-    ctx.reference = copy_to_pool(r->pool, hex_encode(bytes));
-    return ctx.reference.data != nullptr;
+    ctx.answer.reference = copy_to_pool(r->pool, hex_encode(bytes));
+    return ctx.answer.reference.data != nullptr;
 }
 
 }  // namespace
@@ -187,7 +189,7 @@ ngx_int_t send_answer(ngx_http_request_t* r, const Respond& respond) noexcept tr
     RequestContext* ctx = find_context(r);
     for (const Header& header : respond.headers) {
         if (ctx != nullptr && equal_nocase(header.name, "Set-Cookie")) {
-            ctx->set_cookies.push_back(header.value);
+            ctx->answer.set_cookies.push_back(header.value);
         }
     }
     if (!set_response_head(r, respond)) {
@@ -212,20 +214,22 @@ ngx_int_t send_respond(ngx_http_request_t* r, const Respond& respond) noexcept {
 ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* provider,
                  const Error& error, std::string_view start_again, int status) {
     const ReasonInfo& info = reason_info(error.reason);
+    const RequestTask::Kind kind = task_kind(ctx);
     if (status == 0) {
         status = info.status;
     }
     if (!make_reference(r, ctx)) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-    log_refusal(r->connection->log, ctx.task == RequestContext::Task::logout ? "logout" : "login",
-                provider != nullptr ? provider->config.name : "", error, view(ctx.reference));
+    log_refusal(r->connection->log, kind == RequestTask::Kind::logout ? "logout" : "login",
+                provider != nullptr ? provider->config.name : "", error,
+                view(ctx.answer.reference));
     counters(r).count_refusal(error.reason);
-    if (ctx.task != RequestContext::Task::logout && ctx.task != RequestContext::Task::backchannel &&
+    if (kind != RequestTask::Kind::logout && kind != RequestTask::Kind::backchannel &&
         error.reason != Reason::not_permitted) {
         counters(r).count_refused_login();
     }
-    ctx.error_code = info.code.data();
+    ctx.answer.error_code = info.code.data();
     const bool others_may_grant =
         satisfy_any(r) && (status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_FORBIDDEN);
     if (others_may_grant || has_error_page(r, status)) {
@@ -234,11 +238,11 @@ ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* pro
     RequestFacts facts = request_facts(r);
     facts.get = true;  // a form that was posted is looked at by a person too
     const PageForm form = is_navigation(facts) ? PageForm::html : PageForm::json;
-    Respond page = error_page(error.reason, view(ctx.reference), start_again, form);
+    Respond page = error_page(error.reason, view(ctx.answer.reference), start_again, form);
     page.status = status;
     if (status == NGX_HTTP_NOT_ALLOWED) {
         page.headers.push_back(
-            {"Allow", ctx.task == RequestContext::Task::logout ? "GET, HEAD, POST" : "GET"});
+            {"Allow", kind == RequestTask::Kind::logout ? "GET, HEAD, POST" : "GET"});
     }
     return send_respond(r, page);
 }

@@ -9,9 +9,11 @@
 namespace oidc::ngx {
 
 // For content handlers: sends the answer, the return value is the handler's. Set-Cookie headers go
-// through the request's context. (send_respond is the same for the access phase, where it also ends
-// the request: nothing of it may be touched afterwards.)
+// through the request's context.
 ngx_int_t send_answer(ngx_http_request_t* r, const Respond& respond) noexcept;
+// The same for the access phase, where it also ends the request: nothing of it may be touched
+// afterwards.
+ngx_int_t send_respond(ngx_http_request_t* r, const Respond& respond) noexcept;
 
 // Adds a response header; both texts are copied. False: no memory, or a control byte in the value.
 ngx_table_elt_t* push_header(ngx_http_request_t* r, std::string_view name,

@@ -1,8 +1,3 @@
-// The first phase of every request: what only this module may say is taken out of the request, and
-// the module's own cookies are kept aside for the decision.
-//
-// nginx's known headers are pointed to from headers_in, so header elements never move: a header
-// list is edited by cutting its parts into views of the runs that stay.
 #include "request/sanitize.hpp"
 
 #include <algorithm>
@@ -12,6 +7,7 @@
 #include "oidc/state.hpp"
 #include "oidc/text.hpp"
 #include "request/cookies_in.hpp"
+#include "request/own_cookies.hpp"
 #include "request/request_ctx.hpp"
 
 namespace oidc::ngx {
@@ -68,28 +64,21 @@ bool is_reserved_name(const MainConf& conf, std::string_view name) noexcept {
            is_reserved_folded(conf, {buffer.data(), fold(name.substr(0, bracket), buffer)});
 }
 
-std::string_view without_host_prefix(std::string_view name) noexcept {
-    if (name.starts_with(kHostPrefix)) {
-        name.remove_prefix(kHostPrefix.size());
-    }
-    return name;
-}
-
 bool is_handle(std::string_view text) noexcept {
     return text.size() == kHandleChars && std::all_of(text.begin(), text.end(), is_base64url);
 }
 
 // A sibling subdomain can set plain cookies for this host but none with "__Host-", so those never
 // lose their place to others.
-void keep_session_cookie(RequestContext& ctx, const RequestContext::FoundCookie& cookie) noexcept {
-    if (ctx.session_cookie_count < RequestContext::kMaxSessionCookies) {
-        ctx.session_cookies[ctx.session_cookie_count++] = cookie;
+void keep_session_cookie(OwnCookies& cookies, const CookiePair& cookie) noexcept {
+    if (cookies.session_count < OwnCookies::kMaxSessions) {
+        cookies.sessions[cookies.session_count++] = cookie;
         return;
     }
     if (!cookie.name.starts_with(kHostPrefix)) {
         return;
     }
-    for (RequestContext::FoundCookie& kept : ctx.session_cookies) {
+    for (CookiePair& kept : cookies.sessions) {
         if (!kept.name.starts_with(kHostPrefix)) {
             kept = cookie;
             return;
@@ -98,22 +87,22 @@ void keep_session_cookie(RequestContext& ctx, const RequestContext::FoundCookie&
 }
 
 // One of our cookies.
-void keep_cookie(const MainConf& conf, RequestContext& ctx, std::string_view name,
+void keep_cookie(const MainConf& conf, OwnCookies& cookies, std::string_view name,
                  std::string_view value) {
     if (is_session_cookie(conf, name)) {
-        keep_session_cookie(ctx, {name, value});
+        keep_session_cookie(cookies, {name, value});
         return;
     }
     const std::string_view bare = without_host_prefix(name);
     if (bare.starts_with(kPendingCookie)) {
         const std::string_view handle = bare.substr(kPendingCookie.size());
-        if (is_handle(handle) && ctx.pending.size() < kMaxPendingSeen) {
-            ctx.pending.push_back({name, handle, value});
+        if (is_handle(handle) && cookies.pending.size() < kMaxPendingSeen) {
+            cookies.pending.push_back({name, handle, value});
         }
     } else if (bare.starts_with(kFragmentCookie) &&
                is_handle(bare.substr(kFragmentCookie.size())) &&
-               ctx.fragments.size() < kMaxPendingSeen) {
-        ctx.fragments.push_back({name, value});
+               cookies.fragments.size() < kMaxPendingSeen) {
+        cookies.fragments.push_back({name, value});
     }
 }
 
@@ -212,8 +201,8 @@ bool mark_reserved(ngx_http_request_t* r, const MainConf& conf) noexcept {
 // For strip_cookies, which must not see an exception: keeps those of our cookies that it names.
 class Taker {
   public:
-    Taker(const MainConf& conf, RequestContext& ctx, std::string_view header) noexcept
-        : conf_(conf), ctx_(ctx), header_(header) {}
+    Taker(const MainConf& conf, OwnCookies& cookies, std::string_view header) noexcept
+        : conf_(conf), cookies_(cookies), header_(header) {}
     bool operator()(std::string_view name) noexcept {
         if (!is_own_cookie(conf_, name)) {
             return false;
@@ -223,7 +212,7 @@ class Taker {
             const auto at = static_cast<std::size_t>(name.data() - header_.data());
             CookieCursor pair(header_.substr(at));
             pair.next();
-            keep_cookie(conf_, ctx_, name, pair.value());
+            keep_cookie(conf_, cookies_, name, pair.value());
         } catch (...) {
             failed_ = true;
         }
@@ -234,21 +223,21 @@ class Taker {
 
   private:
     const MainConf& conf_;
-    RequestContext& ctx_;
+    OwnCookies& cookies_;
     std::string_view header_;
     bool any_ = false;
     bool failed_ = false;
 };
 
 // Keeps our cookies and takes them out of the header. NGX_DONE: nothing else was in it.
-ngx_int_t take_cookies(ngx_http_request_t* r, const MainConf& conf, RequestContext& ctx,
+ngx_int_t take_cookies(ngx_http_request_t* r, const MainConf& conf, OwnCookies& cookies,
                        ngx_table_elt_t& header) noexcept {
     const std::string_view value = view(header.value);
     auto* out = static_cast<u_char*>(ngx_pnalloc(r->pool, value.size() + 1));
     if (out == nullptr) {
         return NGX_ERROR;
     }
-    Taker taker(conf, ctx, value);
+    Taker taker(conf, cookies, value);
     const std::size_t left =
         strip_cookies(value, reinterpret_cast<char*>(out),
                       [&taker](std::string_view name) noexcept { return taker(name); });
@@ -267,7 +256,7 @@ ngx_int_t sanitize(ngx_http_request_t* r, const MainConf& conf, RequestContext& 
     bool drop = mark_reserved(r, conf);
     ngx_int_t rc = NGX_OK;
     for_each_cookie_header(r, [&](ngx_table_elt_t& header) {
-        const ngx_int_t taken = take_cookies(r, conf, ctx, header);
+        const ngx_int_t taken = take_cookies(r, conf, ctx.cookies, header);
         if (taken == NGX_DONE) {
             mark_dropped(header);
             drop = true;
@@ -289,22 +278,6 @@ ngx_int_t sanitize(ngx_http_request_t* r, const MainConf& conf, RequestContext& 
 }
 
 }  // namespace
-
-bool is_session_cookie(const MainConf& conf, std::string_view name) noexcept {
-    return std::any_of(conf.session_cookies.begin(), conf.session_cookies.end(),
-                       [name](const std::string& own) { return name == own; });
-}
-
-bool is_own_cookie(const MainConf& conf, std::string_view name) noexcept {
-    if (name.empty() || !conf.cookie_first[static_cast<u_char>(name.front())]) {
-        return false;
-    }
-    if (is_session_cookie(conf, name)) {
-        return true;
-    }
-    const std::string_view bare = without_host_prefix(name);
-    return bare.starts_with(kPendingCookie) || bare.starts_with(kFragmentCookie);
-}
 
 void prepare_sanitizer(MainConf& conf) {
     conf.folded_headers.clear();

@@ -1,4 +1,8 @@
-// What a client must not say for itself leaves the request: identity headers and our own cookies.
+// The first phase of every request: what only this module may say is taken out of the request, and
+// the module's own cookies are kept aside for the decision.
+//
+// nginx's known headers are pointed to from headers_in, so header elements never move: a header
+// list is edited by cutting its parts into views of the runs that stay.
 #pragma once
 
 #include "base/ngx.hpp"
@@ -6,11 +10,12 @@
 
 namespace oidc::ngx {
 
-// Folds the reserved names once; postconfiguration calls it after reserved_headers and
-// session_cookies are complete.
-void prepare_sanitizer(MainConf& conf);
 // POST_READ: removes identity headers and own cookies from the request, in every server that uses
 // the module.
 ngx_int_t sanitize_handler(ngx_http_request_t* r) noexcept;
+
+// Folds the reserved names once; postconfiguration calls it after reserved_headers and
+// session_cookies are complete.
+void prepare_sanitizer(MainConf& conf);
 
 }  // namespace oidc::ngx

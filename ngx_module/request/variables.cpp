@@ -1,9 +1,3 @@
-// The module's variables: views of the request's session.
-//
-// None is cached by nginx: a value asked for in the rewrite phase is empty because nobody has been
-// authenticated yet, and an internal redirect may lead to another provider; a cached value would be
-// wrong after either. Values only change in the access phase, never while nginx computes the length
-// of a text and then copies it.
 #include "request/variables.hpp"
 
 #include <algorithm>
@@ -11,6 +5,7 @@
 #include <charconv>
 
 #include "oidc/text.hpp"
+#include "request/backend_assertion.hpp"
 #include "request/request_ctx.hpp"
 
 namespace oidc::ngx {
@@ -39,22 +34,17 @@ ngx_int_t set_copy(ngx_http_request_t* r, ngx_http_variable_value_t* v,
     return set_value(v, view(copy));
 }
 
-const RequestContext* authenticated(ngx_http_request_t* r) noexcept {
-    const RequestContext* ctx = find_context(r);
-    return ctx != nullptr && ctx->authenticated && !ctx->insufficient ? ctx : nullptr;
-}
-
 ngx_int_t get_authenticated(ngx_http_request_t* r, ngx_http_variable_value_t* v,
                             uintptr_t /*data*/) noexcept {
-    return set_value(v, authenticated(r) != nullptr ? "1" : "0");
+    return set_value(v, identity_of(r) != nullptr ? "1" : "0");
 }
 
 // $oidc_user and the tokens: one member of the session each.
 template <auto Member>
 ngx_int_t get_session_text(ngx_http_request_t* r, ngx_http_variable_value_t* v,
                            uintptr_t /*data*/) noexcept try {
-    const RequestContext* ctx = authenticated(r);
-    return set_value(v, ctx != nullptr ? (ctx->session.*Member)() : std::string_view());
+    const Decision* identity = identity_of(r);
+    return set_value(v, identity != nullptr ? (identity->session.*Member)() : std::string_view());
 } catch (...) {
     return NGX_ERROR;
 }
@@ -80,24 +70,24 @@ std::string_view find_claim(const SessionView& session, std::string_view name) {
 
 ngx_int_t get_claim(ngx_http_request_t* r, ngx_http_variable_value_t* v, uintptr_t data) noexcept
     try {
-    const RequestContext* ctx = authenticated(r);
-    if (ctx == nullptr) {
+    const Decision* identity = identity_of(r);
+    if (identity == nullptr) {
         return set_value(v, {});
     }
     std::string_view name = view(name_of(data));
     name.remove_prefix(std::min(kClaimPrefix.size(), name.size()));
-    return set_value(v, find_claim(ctx->session, name));
+    return set_value(v, find_claim(identity->session, name));
 } catch (...) {
     return NGX_ERROR;
 }
 
 ngx_int_t get_claim_set(ngx_http_request_t* r, ngx_http_variable_value_t* v,
                         uintptr_t data) noexcept try {
-    const RequestContext* ctx = authenticated(r);
-    if (ctx == nullptr) {
+    const Decision* identity = identity_of(r);
+    if (identity == nullptr) {
         return set_value(v, {});
     }
-    const auto text = ctx->session.claim(view(name_of(data)));
+    const auto text = identity->session.claim(view(name_of(data)));
     return set_value(v, text.value_or(std::string_view()));
 } catch (...) {
     return NGX_ERROR;
@@ -105,54 +95,55 @@ ngx_int_t get_claim_set(ngx_http_request_t* r, ngx_http_variable_value_t* v,
 
 ngx_int_t get_provider(ngx_http_request_t* r, ngx_http_variable_value_t* v,
                        uintptr_t /*data*/) noexcept {
-    const RequestContext* ctx = authenticated(r);
-    if (ctx == nullptr || ctx->provider == nullptr) {
+    const Decision* identity = identity_of(r);
+    if (identity == nullptr) {
         return set_value(v, {});
     }
-    return set_value(v, ctx->provider->config.name);
+    return set_value(v, identity->provider->config.name);
 }
 
 ngx_int_t get_session_id(ngx_http_request_t* r, ngx_http_variable_value_t* v,
                          uintptr_t /*data*/) noexcept {
-    const RequestContext* ctx = authenticated(r);
-    if (ctx == nullptr) {
+    const Decision* identity = identity_of(r);
+    if (identity == nullptr) {
         return set_value(v, {});
     }
     // The key is a digest of the id already; half of it tells sessions apart and opens nothing.
     constexpr std::size_t kBytes = 8;
     std::array<u_char, 2 * kBytes> text;
-    ngx_hex_dump(text.data(), const_cast<u_char*>(ctx->session_ref.key.data()), kBytes);
+    ngx_hex_dump(text.data(), const_cast<u_char*>(identity->ref.key.data()), kBytes);
     return set_copy(r, v, {reinterpret_cast<const char*>(text.data()), text.size()});
 }
 
 ngx_int_t get_session_expires(ngx_http_request_t* r, ngx_http_variable_value_t* v,
                               uintptr_t /*data*/) noexcept {
-    const RequestContext* ctx = authenticated(r);
-    if (ctx == nullptr) {
+    const Decision* identity = identity_of(r);
+    if (identity == nullptr) {
         return set_value(v, {});
     }
     std::array<char, 24> text;
-    const auto end = std::to_chars(text.data(), text.data() + text.size(), ctx->session_expires);
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), identity->expires);
     return set_copy(r, v, {text.data(), static_cast<std::size_t>(end.ptr - text.data())});
 }
 
 ngx_int_t get_error(ngx_http_request_t* r, ngx_http_variable_value_t* v,
                     uintptr_t /*data*/) noexcept {
     const RequestContext* ctx = find_context(r);
-    if (ctx == nullptr || ctx->error_code == nullptr) {
+    if (ctx == nullptr || ctx->answer.error_code == nullptr) {
         return set_value(v, {});
     }
-    return set_value(v, ctx->error_code);
+    return set_value(v, ctx->answer.error_code);
 }
 
 ngx_int_t get_assertion(ngx_http_request_t* r, ngx_http_variable_value_t* v,
                         uintptr_t /*data*/) noexcept {
-    RequestContext* ctx = find_context(r);
-    if (ctx == nullptr || !ctx->authenticated || ctx->insufficient) {
+    // It is made when it is first asked for.
+    Decision* identity = identity_of(r);
+    if (identity == nullptr) {
         return set_value(v, {});
     }
     ngx_str_t text{};
-    if (request_assertion(r, *ctx, text) != NGX_OK) {
+    if (request_assertion(r, *identity, text) != NGX_OK) {
         return NGX_ERROR;
     }
     return set_value(v, view(text));
@@ -176,21 +167,21 @@ bool add_variable(ngx_conf_t* cf, std::string_view name, ngx_uint_t flags,
 
 }  // namespace
 
-bool identity_variable(ngx_http_request_t* r, const RequestContext& ctx, ngx_int_t index,
+bool identity_variable(ngx_http_request_t* r, const Decision& decision, ngx_int_t index,
                        ngx_str_t& out) noexcept try {
     const auto* core = static_cast<const ngx_http_core_main_conf_t*>(
         ngx_http_get_module_main_conf(r, ngx_http_core_module));
     if (index < 0 || static_cast<ngx_uint_t>(index) >= core->variables.nelts ||
-        !ctx.authenticated) {
+        !decision.authenticated) {
         return false;
     }
     const auto& variable = static_cast<const ngx_http_variable_t*>(core->variables.elts)[index];
     if (variable.get_handler == get_claim) {
-        out = borrow(find_claim(ctx.session, view(variable.name).substr(kClaimPrefix.size())));
+        out = borrow(find_claim(decision.session, view(variable.name).substr(kClaimPrefix.size())));
         return true;
     }
     if (variable.get_handler == get_session_text<&SessionView::username>) {
-        out = borrow(ctx.session.username());
+        out = borrow(decision.session.username());
         return true;
     }
     return false;

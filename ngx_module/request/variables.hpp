@@ -1,14 +1,18 @@
-// The module's nginx variables.
+// The module's variables: views of the request's session.
+//
+// None is cached by nginx: a value asked for in the rewrite phase is empty because nobody has been
+// authenticated yet, and an internal redirect may lead to another provider; a cached value would be
+// wrong after either. Values only change in the access phase, never while nginx computes the length
+// of a text and then copies it.
 #pragma once
 
 #include "base/ngx.hpp"
 #include "config/conf.hpp"
+#include "request/decision.hpp"
 
 namespace oidc::ngx {
 
-struct RequestContext;
-
-// In preconfiguration.
+// Registers them, in preconfiguration.
 ngx_int_t add_variables(ngx_conf_t* cf) noexcept;
 
 // Registers the variable of an oidc_claim_set. False after a message.
@@ -16,7 +20,7 @@ bool add_claim_set_variable(ngx_conf_t* cf, const ClaimSet& set);
 
 // The value of the variable at `index` when it is $oidc_user or a claim of ours: what nginx's
 // script engine would find, at a fraction of its cost. False: another variable, evaluate it.
-bool identity_variable(ngx_http_request_t* r, const RequestContext& ctx, ngx_int_t index,
+bool identity_variable(ngx_http_request_t* r, const Decision& decision, ngx_int_t index,
                        ngx_str_t& out) noexcept;
 
 }  // namespace oidc::ngx

@@ -1,0 +1,74 @@
+#include "request/own_cookies.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <vector>
+
+#include "oidc/session_cookie.hpp"
+#include "oidc/state.hpp"
+#include "oidc/text.hpp"
+#include "request/request_view.hpp"
+
+namespace oidc::ngx {
+
+std::string_view without_host_prefix(std::string_view name) noexcept {
+    if (name.starts_with(kHostPrefix)) {
+        name.remove_prefix(kHostPrefix.size());
+    }
+    return name;
+}
+
+bool is_session_cookie(const MainConf& conf, std::string_view name) noexcept {
+    return std::any_of(conf.session_cookies.begin(), conf.session_cookies.end(),
+                       [name](const std::string& own) { return name == own; });
+}
+
+bool is_own_cookie(const MainConf& conf, std::string_view name) noexcept {
+    if (name.empty() || !conf.cookie_first[static_cast<u_char>(name.front())]) {
+        return false;
+    }
+    if (is_session_cookie(conf, name)) {
+        return true;
+    }
+    const std::string_view bare = without_host_prefix(name);
+    return bare.starts_with(kPendingCookie) || bare.starts_with(kFragmentCookie);
+}
+
+CookieAttributes login_cookie_attributes(bool https) {
+    CookieAttributes attributes;
+    attributes.secure = https;
+    return attributes;
+}
+
+std::string login_cookie_name(std::string_view name, bool https) {
+    return cookie_name_for(name, https, false);
+}
+
+void answer_session_cookie(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
+                           std::string_view value, Seconds lifetime) {
+    const std::string& name = session_cookie_name(r, provider);
+    const CookieAttributes attributes =
+        session_cookie_attributes(provider, public_https(r, &provider));
+    std::vector<std::string> lines =
+        value.empty() ? delete_session_cookie_lines(name, attributes, ctx.cookies.presented())
+                      : session_cookie_lines(name, value, attributes, static_cast<long>(lifetime),
+                                             ctx.cookies.presented());
+    std::vector<std::string>& set_cookies = ctx.answer.set_cookies;
+    std::erase_if(set_cookies,
+                  [&name](const std::string& line) { return is_session_cookie_line(line, name); });
+    std::move(lines.begin(), lines.end(), std::back_inserter(set_cookies));
+}
+
+void answer_clear_cookies(RequestContext& ctx, const Provider& provider, bool https) {
+    CookieAttributes attributes;
+    attributes.secure = https;
+    for (const std::string& name : provider.config.clear_cookies) {
+        ctx.answer.set_cookies.push_back(delete_cookie(name, attributes));
+    }
+}
+
+bool is_set_cookie(const ngx_table_elt_t& header) noexcept {
+    return header.hash != 0 && equal_nocase(view(header.key), "Set-Cookie");
+}
+
+}  // namespace oidc::ngx

@@ -1,0 +1,35 @@
+// The cookies that only this module sets: sessions, logins under way, fragments of deep links.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "config/conf.hpp"
+#include "oidc/cookie.hpp"
+#include "request/request_ctx.hpp"
+
+namespace oidc::ngx {
+
+inline constexpr std::string_view kHostPrefix = "__Host-";
+
+std::string_view without_host_prefix(std::string_view name) noexcept;
+
+// A cookie of the module in either spelling: a session, a pending login or a fragment.
+bool is_own_cookie(const MainConf& conf, std::string_view name) noexcept;
+bool is_session_cookie(const MainConf& conf, std::string_view name) noexcept;
+
+// Cookies of a login: host-only, for the whole site, with "__Host-" on https.
+CookieAttributes login_cookie_attributes(bool https);
+std::string login_cookie_name(std::string_view name, bool https);
+
+// The answer sets the session cookie, or deletes it when `value` is empty, with all its chunks;
+// what it would have set before is forgotten. `lifetime` in seconds.
+void answer_session_cookie(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
+                           std::string_view value, Seconds lifetime);
+// It deletes those of the application that clear_cookies names.
+void answer_clear_cookies(RequestContext& ctx, const Provider& provider, bool https);
+
+// A response header named Set-Cookie that will be sent.
+bool is_set_cookie(const ngx_table_elt_t& header) noexcept;
+
+}  // namespace oidc::ngx
