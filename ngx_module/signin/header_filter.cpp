@@ -1,12 +1,12 @@
-// What is added to, and kept out of, the headers of answers: our cookies, no-store, and under
-// `satisfy any` the challenge when nobody else let the request in.
+#include "signin/header_filter.hpp"
+
 #include "oidc/page.hpp"
-#include "request/cookies_in.hpp"
+#include "request/own_cookies.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
 #include "shm/counters_zone.hpp"
-#include "signin/access.hpp"
 #include "signin/login.hpp"
+#include "signin/unauthenticated.hpp"
 #include "signin/upgraded.hpp"
 
 namespace oidc::ngx {
@@ -15,13 +15,6 @@ namespace {
 ngx_http_output_header_filter_pt next_header_filter = nullptr;
 
 constexpr std::string_view kSetCookie = "Set-Cookie";
-
-bool is_set_cookie(const ngx_table_elt_t& header) noexcept {
-    return header.hash != 0 && header.key.len == kSetCookie.size() &&
-           ngx_strncasecmp(header.key.data,
-                           reinterpret_cast<u_char*>(const_cast<char*>(kSetCookie.data())),
-                           kSetCookie.size()) == 0;
-}
 
 // Only this module may set its cookies; a backend that does would end or replace sessions.
 void drop_foreign_cookies(ngx_http_request_t* r) noexcept {
@@ -65,8 +58,8 @@ bool is_set_already(ngx_http_request_t* r, std::string_view name) noexcept {
 // The cookies of ctx. One of the application's that clear_cookies ends, and that the application
 // sets anew in this very answer, is the application's to keep: it signs the new user in.
 bool add_cookies(ngx_http_request_t* r, const RequestContext& ctx) noexcept {
-    for (const std::string& cookie : ctx.set_cookies) {
-        if (ctx.forwarded_callback && is_set_already(r, cookie_name(cookie))) {
+    for (const std::string& cookie : ctx.answer.set_cookies) {
+        if (ctx.answer.forwarded_callback && is_set_already(r, cookie_name(cookie))) {
             continue;
         }
         if (push_header(r, kSetCookie, cookie) == nullptr) {
@@ -78,19 +71,17 @@ bool add_cookies(ngx_http_request_t* r, const RequestContext& ctx) noexcept {
 
 // The 401 on which all access modules agreed becomes a redirect or our JSON.
 ngx_int_t answer_late(ngx_http_request_t* r, RequestContext& ctx) {
-    ctx.late_challenge = false;
+    ctx.answer.late_challenge = false;
     counters(r).count_challenge();
-    Provider& provider = *ctx.provider;
-    RequestFacts facts = request_facts(r);
-    facts.get = facts.get || facts.head;
+    Provider& provider = *ctx.decision->provider;
     Respond answer = unauthorized(r, ctx, provider);
-    if (should_redirect(static_cast<Unauthorized>(loc_conf(r).unauthorized), facts)) {
+    if (is_redirected(r)) {
         // Without the metadata at hand the browser gets 401 this once; they are being fetched.
         login_answer_at_once(r, ctx, provider, answer);
     }
     for (const Header& header : answer.headers) {
         if (header.name == kSetCookie) {
-            ctx.set_cookies.push_back(header.value);
+            ctx.answer.set_cookies.push_back(header.value);
         }
     }
     if (!set_response_head(r, answer) || !add_cookies(r, ctx)) {
@@ -110,20 +101,19 @@ ngx_int_t answer_late(ngx_http_request_t* r, RequestContext& ctx) {
 }
 
 bool needs_no_store(const ngx_http_request_t* r, const RequestContext& ctx) noexcept {
-    return !ctx.set_cookies.empty() || ctx.forwarded_callback ||
-           (ctx.error_code != nullptr && r->headers_out.status >= NGX_HTTP_BAD_REQUEST);
+    return !ctx.answer.set_cookies.empty() || ctx.answer.forwarded_callback ||
+           (ctx.answer.error_code != nullptr && r->headers_out.status >= NGX_HTTP_BAD_REQUEST);
 }
 
 // A connection that stays open because of a session does not outlive it. Only HTTP/1.1 has a socket
 // of its own for one request.
 ngx_int_t watch_upgraded(ngx_http_request_t* r, const RequestContext& ctx) noexcept {
     Upgraded* upgraded = Upgraded::worker();
-    const bool signed_in =
-        ctx.decided && ctx.authenticated && !ctx.insufficient && ctx.provider != nullptr;
+    const bool signed_in = ctx.authenticated() && !ctx.insufficient;
     if (upgraded == nullptr || !signed_in || r->http_version != NGX_HTTP_VERSION_11) {
         return NGX_OK;
     }
-    return upgraded->watch(r, ctx);
+    return upgraded->watch(r, *ctx.decision);
 }
 
 ngx_int_t header_filter(ngx_http_request_t* r) noexcept try {
@@ -139,8 +129,8 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept try {
         watch_upgraded(r, *ctx) != NGX_OK) {
         return NGX_ERROR;
     }
-    if (ctx->late_challenge && r->headers_out.status == NGX_HTTP_UNAUTHORIZED && !r->error_page &&
-        ctx->provider != nullptr) {
+    if (ctx->answer.late_challenge && r->headers_out.status == NGX_HTTP_UNAUTHORIZED &&
+        !r->error_page && ctx->decision != nullptr) {
         return answer_late(r, *ctx);
     }
     if (needs_no_store(r, *ctx) && (!set_cache_control(r, "no-store") || !add_cookies(r, *ctx))) {

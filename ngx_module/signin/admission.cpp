@@ -1,0 +1,60 @@
+#include "signin/admission.hpp"
+
+#include "request/identity_headers.hpp"
+#include "request/respond.hpp"
+#include "signin/decide.hpp"
+
+namespace oidc::ngx {
+namespace {
+
+// NGX_OK, or the status that the first unmet auth_oidc_require asks for; NGX_ERROR.
+ngx_int_t check_requirements(ngx_http_request_t* r, const LocConf& location) {
+    for (const LocConf::Require& require : location.require) {
+        for (ngx_http_complex_value_t* expression : require.values) {
+            ngx_str_t value{};
+            if (ngx_http_complex_value(r, expression, &value) != NGX_OK) {
+                return NGX_ERROR;
+            }
+            if (value.len == 0 || view(value) == "0") {
+                return static_cast<ngx_int_t>(require.status);
+            }
+        }
+    }
+    return NGX_OK;
+}
+
+}  // namespace
+
+ngx_int_t enforce_requirements(ngx_http_request_t* r, RequestContext& ctx,
+                               const LocConf& location) {
+    const ngx_int_t rc = check_requirements(r, location);
+    if (rc == NGX_OK) {
+        return NGX_OK;
+    }
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    const std::string_view user = ctx.authenticated() ? ctx.decision->session.username() : "nobody";
+    return refuse(
+        r, ctx, ctx.decision != nullptr ? ctx.decision->provider : nullptr,
+        fail(Reason::not_permitted,
+             "auth_oidc_require is not met for \"" + std::string(user) + "\"", "auth_oidc_require"),
+        {}, static_cast<int>(rc));
+}
+
+ngx_int_t admit(ngx_http_request_t* r, RequestContext& ctx) {
+    const LocConf& location = loc_conf(r);
+    const bool off = is_off(location);  // a callback may stand there
+    if (!off && !location.require.empty()) {
+        const ngx_int_t rc = enforce_requirements(r, ctx, location);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+    if (set_identity(r, ctx, location, !ctx.foreign_callback && !off) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return location.effective_mode() == Mode::verify ? NGX_DECLINED : NGX_OK;
+}
+
+}  // namespace oidc::ngx

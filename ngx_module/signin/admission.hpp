@@ -1,0 +1,16 @@
+// Letting a request through, with the identity that its location forwards.
+#pragma once
+
+#include "request/request_ctx.hpp"
+
+namespace oidc::ngx {
+
+// NGX_OK: what auth_oidc_require asks for is met, or nothing is asked for. Else the return value of
+// the handler.
+ngx_int_t enforce_requirements(ngx_http_request_t* r, RequestContext& ctx, const LocConf& location);
+
+// Lets an authenticated request through when auth_oidc_require agrees (a foreign callback: without
+// any identity). The return value of the handler.
+ngx_int_t admit(ngx_http_request_t* r, RequestContext& ctx);
+
+}  // namespace oidc::ngx

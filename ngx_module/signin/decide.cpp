@@ -1,0 +1,214 @@
+#include "signin/decide.hpp"
+
+#include <algorithm>
+
+#include "base/ports_ngx.hpp"
+#include "request/own_cookies.hpp"
+#include "request/request_task.hpp"
+#include "request/request_view.hpp"
+#include "request/waiting.hpp"
+
+namespace oidc::ngx {
+namespace {
+
+using Find = SessionStore::Find;
+
+// Cookies of the name that counts which are looked up: a browser sends one, and two when a cookie
+// of a parent domain, or of another path, stands beside it.
+constexpr std::size_t kMaxLooks = 4;
+
+// False for requests that must not keep a session alive (session_idle_ignore,
+// oidc_session_info).
+bool keeps_alive(ngx_http_request_t* r, const Provider& provider) noexcept {
+    if (provider.config.session_idle_timeout == 0 || loc_conf(r).session_info) {
+        return false;
+    }
+    const std::string_view uri = view(r->uri);
+    for (const std::string& prefix : provider.idle_ignore_prefixes) {
+        if (uri.starts_with(prefix)) {
+            return false;
+        }
+    }
+    return std::none_of(
+        provider.idle_ignore_regexes.begin(), provider.idle_ignore_regexes.end(),
+        [r](ngx_regex_t* regex) { return ngx_regex_exec(regex, &r->uri, nullptr, 0) >= 0; });
+}
+
+SessionStore::Query query_of(ngx_http_request_t* r, const RequestContext& ctx,
+                             const Provider& provider, const Digest& binding,
+                             std::string_view cookie_name, std::string_view cookie) noexcept {
+    SessionStore::Query query;
+    query.pool = r->main->pool;
+    query.log = r->connection->log;
+    query.binding = &binding;
+    query.cookie_name = cookie_name;
+    query.cookie = cookie;
+    query.presented = ctx.cookies.presented();
+    query.refreshes = provider.config.session_refresh;
+    return query;
+}
+
+// What the cookies of one name have led to.
+struct Sessions {
+    SessionStore::Found found;
+    bool any = false;
+    bool ambiguous = false;  // two different ones: which is meant cannot be told
+    bool waiting = false;
+};
+
+Find look_up(RequestContext& ctx, SessionStore& store, const SessionStore::Query& query,
+             SessionStore::Found& out) {
+    if (ctx.search == nullptr) {
+        ctx.search = std::make_unique<SessionSearch>();
+    }
+    return ctx.search->look(store, query, out);
+}
+
+// NGX_OK: `out` says it. All cookies are asked for at once where the store has to ask.
+ngx_int_t find_sessions(ngx_http_request_t* r, RequestContext& ctx, const Decision& decision,
+                        const Digest& binding, Sessions& out) {
+    const Provider& provider = *decision.provider;
+    SessionStore& store = provider.store->sessions();
+    const bool touch = keeps_alive(r, provider);
+    std::size_t looks = 0;
+    for (const CookiePair& cookie : ctx.cookies.presented()) {
+        if (cookie.name != *decision.cookie_name || ++looks > kMaxLooks) {
+            continue;
+        }
+        SessionStore::Query query =
+            query_of(r, ctx, provider, binding, *decision.cookie_name, cookie.value);
+        query.touch = touch;
+        SessionStore::Found found;
+        Find result = store.find(query, found);
+        if (result == Find::waiting) {
+            result = look_up(ctx, store, query, found);
+        }
+        switch (result) {
+            case Find::missing:
+                continue;
+            case Find::waiting:
+                out.waiting = true;
+                continue;
+            case Find::unavailable:
+                return NGX_HTTP_SERVICE_UNAVAILABLE;
+            case Find::failed:
+                return NGX_ERROR;
+            case Find::found:
+                break;
+        }
+        if (out.any && found.ref.key == out.found.ref.key) {
+            continue;
+        }
+        out.ambiguous = out.ambiguous || out.any;
+        out.any = true;
+        out.found = std::move(found);
+    }
+    return NGX_OK;
+}
+
+}  // namespace
+
+bool is_off(const LocConf& location) noexcept {
+    return location.effective_mode() == Mode::off || location.provider_off == 1;
+}
+
+ngx_int_t select_provider(ngx_http_request_t* r, const LocConf& location, Provider*& out) {
+    out = nullptr;
+    if (is_off(location)) {
+        return NGX_OK;
+    }
+    if (location.static_provider != nullptr) {
+        out = location.static_provider;
+        return NGX_OK;
+    }
+    ngx_str_t name{};
+    if (ngx_http_complex_value(r, location.provider, &name) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    if (name.len == 0 || view(name) == "off") {
+        return NGX_OK;
+    }
+    out = main_conf(r).find_provider(view(name));
+    if (out == nullptr) {
+        NgxLog(r->connection->log)
+            .write(LogLevel::error,
+                   "auth_oidc names the unknown provider \"" + std::string(view(name)) + "\"");
+        return NGX_ERROR;
+    }
+    return NGX_OK;
+}
+
+ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
+                 Decision*& out) noexcept try {
+    Decision& decision = ctx.decisions.of(provider, session_cookie_name(r, provider));
+    out = &decision;
+    if (decision.taken) {
+        return NGX_OK;
+    }
+    const Digest* binding = binding_of(r, provider);
+    if (binding == nullptr) {
+        return NGX_ERROR;
+    }
+    Sessions sessions;
+    if (const ngx_int_t rc = find_sessions(r, ctx, decision, *binding, sessions); rc != NGX_OK) {
+        return rc;
+    }
+    if (sessions.waiting) {
+        return NGX_AGAIN;
+    }
+    if (sessions.ambiguous) {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "oidc: the request carries two different sessions, none is used");
+    } else if (sessions.any) {
+        decision.authenticated = true;
+        decision.ref = sessions.found.ref;
+        decision.session = sessions.found.view;
+        decision.expires = sessions.found.expires;
+        if (!sessions.found.renewed.empty()) {
+            answer_session_cookie(r, ctx, provider, sessions.found.renewed,
+                                  decision.expires - ngx_time());
+        }
+    }
+    decision.taken = true;
+    if (ctx.search != nullptr) {
+        ctx.search->forget(provider.store->sessions(), *binding);
+    }
+    return NGX_OK;
+} catch (...) {
+    return NGX_ERROR;
+}
+
+ngx_int_t wait_for_decision(ngx_http_request_t* r, RequestContext& ctx) noexcept try {
+    ctx.search->park(r);
+    if (abandon_at_end(r, ctx) && park_request(r) == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+    abandon(ctx);
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+} catch (...) {
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+bool is_sufficient(const Decision& decision, const LocConf& location) noexcept {
+    return location.step_up == nullptr ||
+           shortfall(decision.session, *location.step_up, ngx_time(),
+                     decision.provider->config.clock_skew) == Shortfall::none;
+}
+
+std::vector<Digest> presented_keys(ngx_http_request_t* r, const RequestContext& ctx,
+                                   const Provider& provider) {
+    std::vector<Digest> keys;
+    const Digest* binding = binding_of(r, provider);
+    const std::string& name = session_cookie_name(r, provider);
+    for (const CookiePair& cookie : ctx.cookies.presented()) {
+        Digest key;
+        if (binding != nullptr && cookie.name == name &&
+            provider.store->sessions().key_of(
+                query_of(r, ctx, provider, *binding, name, cookie.value), key)) {
+            keys.push_back(key);
+        }
+    }
+    return keys;
+}
+
+}  // namespace oidc::ngx

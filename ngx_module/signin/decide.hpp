@@ -1,0 +1,33 @@
+// Who is asking: the session that a request's cookies name at the provider of its location.
+#pragma once
+
+#include <vector>
+
+#include "base/ngx.hpp"
+#include "request/request_ctx.hpp"
+
+namespace oidc::ngx {
+
+// The location asks nobody to sign in.
+bool is_off(const LocConf& location) noexcept;
+
+// The provider that auth_oidc names here; null: no authentication. NGX_ERROR: an error was logged,
+// the caller denies.
+ngx_int_t select_provider(ngx_http_request_t* r, const LocConf& location, Provider*& out);
+
+// Takes the decision about this provider: looks for a live session, once per request; `out` is it.
+// NGX_AGAIN: the store has to be waited for (wait_for_decision); the phase runs again when it has
+// answered. NGX_HTTP_SERVICE_UNAVAILABLE: the store cannot say. NGX_ERROR: the caller denies.
+ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
+                 Decision*& out) noexcept;
+// Ends the phase until then. The return value of the handler.
+ngx_int_t wait_for_decision(ngx_http_request_t* r, RequestContext& ctx) noexcept;
+
+// Whether the session is what the location asks for (auth_oidc_max_age, auth_oidc_acr_values).
+bool is_sufficient(const Decision& decision, const LocConf& location) noexcept;
+
+// The keys of the sessions that the browser's cookies name, alive or not.
+std::vector<Digest> presented_keys(ngx_http_request_t* r, const RequestContext& ctx,
+                                   const Provider& provider);
+
+}  // namespace oidc::ngx

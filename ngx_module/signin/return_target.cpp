@@ -1,0 +1,76 @@
+#include "signin/return_target.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "oidc/encode.hpp"
+#include "oidc/uri.hpp"
+#include "request/request_view.hpp"
+
+namespace oidc::ngx {
+namespace {
+
+bool is_endpoint_path(ngx_http_request_t* r, const Provider& provider, std::string_view path) {
+    const SrvConf& server = srv_conf(r);
+    return path == provider.config.post_logout_uri ||
+           std::any_of(server.endpoints.begin(), server.endpoints.end(),
+                       [path](const Endpoint& endpoint) { return path == endpoint.path; });
+}
+
+std::string_view path_of(std::string_view target) {
+    return target.substr(0, target.find_first_of("?#"));
+}
+
+// The page behind `callback forward` signs in again with ?return_to=...
+std::string asked_return_to(ngx_http_request_t* r, const Provider& provider) {
+    int count = 0;
+    const auto argument = query_argument(view(r->args), "return_to", &count);
+    if (!argument || count != 1) {
+        return "/";
+    }
+    const std::optional<std::string> target = percent_decode(*argument, true);
+    if (!target || !is_safe_return_target(*target) ||
+        is_endpoint_path(r, provider, path_of(*target))) {
+        return "/";
+    }
+    return *target;
+}
+
+}  // namespace
+
+const Endpoint* find_endpoint(ngx_http_request_t* r) noexcept {
+    if (r->internal) {
+        return nullptr;
+    }
+    const std::string_view uri = view(r->uri);
+    for (const Endpoint& endpoint : srv_conf(r).endpoints) {
+        if (uri == endpoint.path) {
+            return &endpoint;
+        }
+    }
+    return nullptr;
+}
+
+std::string login_url(ngx_http_request_t* r, const Provider& provider) {
+    return own_url(
+        r, provider,
+        provider.config.callback_forward ? std::string_view(provider.callback_path) : "/");
+}
+
+std::string return_target(ngx_http_request_t* r, const Provider& provider) {
+    const Endpoint* endpoint = find_endpoint(r);
+    if (endpoint != nullptr && endpoint->kind == Endpoint::Kind::callback &&
+        provider.config.callback_forward) {
+        return asked_return_to(r, provider);
+    }
+    // No browser sends a fragment; what came after "#" is not part of a request.
+    std::string_view target = view(r->unparsed_uri);
+    target = target.substr(0, target.find('#'));
+    if (endpoint != nullptr || is_endpoint_path(r, provider, path_of(target)) ||
+        !is_safe_return_target(target)) {
+        return "/";
+    }
+    return std::string(target);
+}
+
+}  // namespace oidc::ngx

@@ -1,0 +1,76 @@
+#include "signin/subrequests.hpp"
+
+#include "signin/decide.hpp"
+#include "signin/logout_hook.hpp"
+
+namespace oidc::ngx {
+namespace {
+
+// A session of this provider that the main request has used, or, when it has asked for none, that
+// its cookies name. NGX_DECLINED: `out` says which, null: none; else the return value of the
+// handler.
+ngx_int_t find_decision(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
+                        Decision*& out) {
+    out = ctx.decision;
+    if (ctx.decision != nullptr || !ctx.sanitized) {
+        return NGX_DECLINED;
+    }
+    const ngx_int_t rc = decide(r, ctx, provider, out);
+    if (rc == NGX_AGAIN) {
+        return wait_for_decision(r, ctx);
+    }
+    if (rc != NGX_OK) {
+        return rc == NGX_HTTP_SERVICE_UNAVAILABLE ? rc : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    set_own_decision(r, *out);
+    return NGX_DECLINED;
+}
+
+ngx_int_t judge_subrequest(ngx_http_request_t* r) {
+    const LocConf& location = loc_conf(r);
+    Provider* provider = nullptr;
+    if (select_provider(r, location, provider) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    RequestContext* ctx = find_context(r);
+    if (ctx != nullptr && is_logout_hook(*ctx, r)) {
+        const bool forward = provider != nullptr && ctx->authenticated() &&
+                             ctx->decision->provider == provider &&
+                             is_sufficient(*ctx->decision, location);
+        if (give_hook_identity(r, *ctx, forward) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    if (provider == nullptr || location.effective_mode() != Mode::require) {
+        return NGX_DECLINED;
+    }
+    Decision* decision = nullptr;
+    if (ctx != nullptr) {
+        if (const ngx_int_t rc = find_decision(r, *ctx, *provider, decision); rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
+    const bool authenticated =
+        decision != nullptr && decision->authenticated && decision->provider == provider;
+    if (authenticated && is_sufficient(*decision, location)) {
+        return NGX_DECLINED;
+    }
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "oidc: subrequest to the protected \"%V\" is refused, its main request has no "
+                  "session there%s",
+                  &r->uri, authenticated ? " that is sufficient" : "");
+    return NGX_HTTP_FORBIDDEN;
+}
+
+}  // namespace
+
+ngx_int_t subrequest_handler(ngx_http_request_t* r) noexcept try {
+    if (r == r->main || !srv_conf(r).uses_oidc) {
+        return NGX_DECLINED;
+    }
+    return judge_subrequest(r);
+} catch (...) {
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+}  // namespace oidc::ngx

@@ -1,0 +1,59 @@
+#include "signin/unauthenticated.hpp"
+
+#include "oidc/page.hpp"
+#include "request/request_view.hpp"
+#include "request/respond.hpp"
+#include "shm/counters_zone.hpp"
+#include "signin/login.hpp"
+#include "signin/return_target.hpp"
+
+namespace oidc::ngx {
+namespace {
+
+// Our own refusal is being answered by an error_page that is protected itself: neither a login nor
+// a second error page.
+ngx_int_t plain_refusal(ngx_http_request_t* r) noexcept {
+    r->error_page = 1;
+    return r->err_status >= NGX_HTTP_BAD_REQUEST ? static_cast<ngx_int_t>(r->err_status)
+                                                 : NGX_HTTP_UNAUTHORIZED;
+}
+
+}  // namespace
+
+ngx_int_t challenge(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+    if (ctx.answer.error_code != nullptr && r->internal) {
+        return plain_refusal(r);
+    }
+    if (satisfy_any(r)) {
+        // Another module may still grant; the header filter answers when none does.
+        ctx.answer.late_challenge = true;
+        return NGX_HTTP_UNAUTHORIZED;
+    }
+    counters(r).count_challenge();
+    if (is_redirected(r)) {
+        return begin_login(r, ctx, provider, return_target(r, provider));
+    }
+    Respond answer = unauthorized(r, ctx, provider);
+    if (has_error_page(r, NGX_HTTP_UNAUTHORIZED)) {
+        return NGX_HTTP_UNAUTHORIZED;
+    }
+    return send_respond(r, answer);
+}
+
+bool is_redirected(ngx_http_request_t* r) noexcept {
+    RequestFacts facts = request_facts(r);
+    facts.get = facts.get || facts.head;  // the same decision for both
+    return should_redirect(static_cast<Unauthorized>(loc_conf(r).unauthorized), facts);
+}
+
+Respond unauthorized(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider) {
+    const LoginDemand* demand = loc_conf(r).step_up;
+    if (ctx.insufficient && demand != nullptr) {
+        ctx.answer.error_code = reason_info(Reason::insufficient_user_authentication).code.data();
+        return insufficient_authentication(strictest(provider.config, *demand));
+    }
+    ctx.answer.error_code = reason_info(Reason::login_required).code.data();
+    return login_required(login_url(r, provider));
+}
+
+}  // namespace oidc::ngx
