@@ -12,8 +12,10 @@
 #include "config/store_directives.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
-#include "request/request_ctx.hpp"
 #include "request/variables.hpp"
+#include "status/session_info.hpp"
+#include "status/sessions_admin.hpp"
+#include "status/status.hpp"
 
 namespace oidc::ngx {
 

@@ -6,7 +6,8 @@
 #include "config/conf.hpp"
 #include "config/lint.hpp"
 #include "oidc/text.hpp"
-#include "request/request_ctx.hpp"
+#include "status/sessions_admin.hpp"
+#include "status/status.hpp"
 
 namespace oidc::ngx {
 

@@ -5,10 +5,12 @@
 #include "config/messages.hpp"
 #include "directives.hpp"
 #include "merge.hpp"
-#include "request/request_ctx.hpp"
 #include "request/sanitize.hpp"
 #include "request/variables.hpp"
 #include "shm/zone_memory.hpp"
+#include "signin/access.hpp"
+#include "signin/header_filter.hpp"
+#include "signin/subrequests.hpp"
 #include "stores/state_file.hpp"
 #include "worker.hpp"
 

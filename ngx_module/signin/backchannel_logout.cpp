@@ -1,47 +1,22 @@
-// Logouts that the provider begins: Front-Channel Logout 1.0 and Back-Channel Logout 1.0.
-#include <algorithm>
+#include "signin/backchannel_logout.hpp"
 
-#include "oidc/encode.hpp"
-#include "oidc/logout.hpp"
+#include <memory>
+#include <utility>
+
+#include "base/ports_ngx.hpp"
+#include "oidc/backchannel_flow.hpp"
 #include "oidc/logout_token.hpp"
 #include "oidc/page.hpp"
-#include "oidc/record_table.hpp"
-#include "oidc/uri.hpp"
 #include "request/request_task.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
 #include "shm/counters_zone.hpp"
-#include "signin/access.hpp"
-#include "signin/login.hpp"
-#include "signin/logout.hpp"
-#include "signin/logout_hook.hpp"
+#include "signin/session_end.hpp"
 #include "signin/upgraded.hpp"
 #include "stores/session_ids.hpp"
 
 namespace oidc::ngx {
 namespace {
-
-// The sid that the provider's page names, when it names itself as well; else empty.
-std::string named_sid(ngx_http_request_t* r, const Provider& provider) {
-    int count = 0;
-    const auto argument = query_argument(view(r->args), "sid", &count);
-    const auto sid = argument && count == 1 ? percent_decode(*argument, true) : std::nullopt;
-    return sid && !sid->empty() &&
-                   why_not_frontchannel(view(r->args), provider.config.issuer, *sid).empty()
-               ? *sid
-               : std::string();
-}
-
-ngx_int_t method_not_allowed(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
-                             const char* detail, const char* allow) {
-    const Error error = fail(Reason::callback_method, detail);
-    counters(r).count_refusal(error.reason);
-    ctx.error_code = reason_info(error.reason).code.data();
-    log_refusal(r->connection->log, "logout", provider.config.name, error, "-");
-    Respond respond = backchannel_refusal(error);
-    respond.headers.push_back({"Allow", allow});
-    return send_respond(r, respond);
-}
 
 std::string_view content_type(ngx_http_request_t* r) noexcept {
     const ngx_table_elt_t* header = r->headers_in.content_type;
@@ -88,24 +63,24 @@ Result<Secret> body_of(ngx_http_request_t* r) {
 }
 
 // Back into the access phase, where handle_backchannel is called again.
-void on_body(ngx_http_request_t* r) {
+void on_body(ngx_http_request_t* r) noexcept {
     RequestContext* ctx = find_context(r);
-    if (ctx == nullptr) {
+    if (ctx == nullptr || ctx->task == nullptr) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
-    ctx->body_read = true;
-    ctx->reading_body = false;
+    ctx->task->body_read = true;
+    ctx->task->reading_body = false;
     r->write_event_handler = ngx_http_core_run_phases;
     ngx_http_core_run_phases(r);
 }
 
-ngx_int_t read_body(ngx_http_request_t* r, RequestContext& ctx) {
-    ctx.reading_body = true;
+ngx_int_t read_body(ngx_http_request_t* r, RequestTask& task) {
+    task.reading_body = true;
     r->request_body_in_single_buf = 1;
     const ngx_int_t rc = ngx_http_read_client_request_body(r, on_body);
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        ctx.reading_body = false;
+        task.reading_body = false;
         return rc;
     }
     // on_body may have ended the request already; the reading holds a reference of its own.
@@ -113,138 +88,102 @@ ngx_int_t read_body(ngx_http_request_t* r, RequestContext& ctx) {
     return NGX_DONE;
 }
 
-// True when the outcome is there already.
-bool end_owned(ngx_http_request_t* r, RequestContext& ctx, RecordTable::Tag which,
-               std::uint64_t tag) {
-    const Provider& provider = *ctx.provider;
-    return ask_store(r, ctx, ctx.ended, [&](auto done) {
-        return provider.store->sessions().erase_owner(which, tag, std::move(done));
+ngx_int_t refuse_token(ngx_http_request_t* r, RequestContext& ctx, const Error& error) {
+    counters(r).count_refusal(error.reason);
+    ctx.answer.error_code = reason_info(error.reason).code.data();
+    log_refusal(r->connection->log, "logout", ctx.task->provider->config.name, error, "-");
+    return send_respond(r, backchannel_refusal(error));
+}
+
+ngx_int_t accept_token(ngx_http_request_t* r, const RequestContext& ctx) {
+    look_at_upgraded();
+    counters(r).count_logout(LogoutKind::backchannel);
+    const std::string count = ctx.task->ended.counted
+                                  ? std::to_string(ctx.task->ended.sessions) + " sessions"
+                                  : "the sessions";
+    NgxLog(r->connection->log)
+        .write(LogLevel::info, "back-channel logout at provider \"" +
+                                   ctx.task->provider->config.name + "\" ended " + count);
+    return send_respond(r, backchannel_page());
+}
+
+// The token holds.
+ngx_int_t end_named(ngx_http_request_t* r, RequestContext& ctx, const EndSessions& end) {
+    RequestTask& task = *ctx.task;
+    const Provider& provider = *task.provider;
+    const auto which = end.sid.empty() ? RecordTable::Tag::sub : RecordTable::Tag::sid;
+    const std::uint64_t tag =
+        end.sid.empty() ? sub_tag(provider, end.sub) : sid_tag(provider, end.sid);
+    const bool asked = ask_store(task, provider, task.first_use, [&](auto done) {
+        return provider.store->sessions().use_once(end.jti_digest, end.remember_until,
+                                                   std::move(done));
+    });
+    return when_ready(r, ctx, asked, [r, &ctx, which, tag](const Event& used) {
+        if (const auto* error = std::get_if<Error>(&used)) {
+            return refuse_token(r, ctx, *error);
+        }
+        if (!ctx.task->first_use) {
+            return refuse_token(r, ctx,
+                                fail(Reason::logout_token_replayed, "the token was used before"));
+        }
+        return when_ready(r, ctx, end_owned(*ctx.task, which, tag), [r, &ctx](const Event& event) {
+            const auto* error = std::get_if<Error>(&event);
+            return error != nullptr ? refuse_token(r, ctx, *error) : accept_token(r, ctx);
+        });
     });
 }
 
-bool ended_any(const RequestContext& ctx) noexcept {
-    return !ctx.ended.counted || ctx.ended.sessions > 0;
+// The flow that judges the token is over.
+ngx_int_t on_step(ngx_http_request_t* r, RequestContext& ctx, const Step& step) {
+    ctx.task->flow.reset();
+    if (const auto* end = std::get_if<EndSessions>(&step)) {
+        return end_named(r, ctx, *end);
+    }
+    const auto* refused = std::get_if<Refuse>(&step);
+    return refuse_token(r, ctx,
+                        refused != nullptr
+                            ? refused->error
+                            : fail(Reason::internal_error, "the flow ended nowhere"));
 }
 
-ngx_int_t accept_backchannel(ngx_http_request_t* r, RequestContext& ctx) {
-    look_at_upgraded();
-    counters(r).count_logout(LogoutKind::backchannel);
-    const std::string count =
-        ctx.ended.counted ? std::to_string(ctx.ended.sessions) + " sessions" : "the sessions";
-    NgxLog(r->connection->log)
-        .write(LogLevel::info, "back-channel logout at provider \"" + ctx.provider->config.name +
-                                   "\" ended " + count);
-    return send_respond(r, backchannel_page());
+ngx_int_t judge_token(ngx_http_request_t* r, RequestContext& ctx, std::string logout_token) {
+    RequestTask& task = *ctx.task;
+    const Provider& provider = *task.provider;
+    task.flow = std::make_unique<FlowRunner>("logout", *task.provider, r->connection->log, task);
+    auto flow = std::make_unique<BackchannelFlow>(provider.config, task.flow->ports(),
+                                                  std::move(logout_token));
+    return follow_flow(r, ctx, task.flow->start(std::move(flow)),
+                       [r, &ctx](const Step& step) { return on_step(r, ctx, step); });
 }
 
 }  // namespace
 
-ngx_int_t handle_frontchannel(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
-    ctx.task = RequestContext::Task::logout;
-    if (r->method != NGX_HTTP_GET && r->method != NGX_HTTP_HEAD) {
-        return method_not_allowed(r, ctx, provider, "a front-channel logout must come with GET",
-                                  "GET, HEAD");
-    }
-    ctx.provider = &provider;
-    if (ctx.authenticated) {
-        const std::string why_not =
-            why_not_frontchannel(view(r->args), provider.config.issuer, ctx.session.sid());
-        if (!why_not.empty()) {
-            NgxLog(r->connection->log)
-                .write(LogLevel::notice, "front-channel logout at provider \"" +
-                                             provider.config.name + "\" ends nothing: " + why_not);
-            return send_respond(r, frontchannel_page());
-        }
-        return with_logout_hook(r, ctx, provider, [r, &ctx, &provider] {
-            return end_sessions(r, ctx, provider, [r, &ctx, &provider] {
-                counters(r).count_logout(LogoutKind::frontchannel);
-                expire_cookies(r, ctx, provider);
-                return send_respond(r, frontchannel_page());
-            });
-        });
-    }
-    const std::string sid = named_sid(r, provider);
-    if (sid.empty()) {
-        return send_respond(r, frontchannel_page());
-    }
-    // The frame of another site comes without our cookie, which is SameSite.
-    return when_ready(r, ctx, end_owned(r, ctx, RecordTable::Tag::sid, sid_tag(provider, sid)),
-                      [r, &ctx](const Event& event) {
-                          if (const auto* error = std::get_if<Error>(&event)) {
-                              return refuse(r, ctx, ctx.provider, *error, {});
-                          }
-                          look_at_upgraded();
-                          if (ended_any(ctx)) {
-                              counters(r).count_logout(LogoutKind::frontchannel);
-                          }
-                          return send_respond(r, frontchannel_page());
-                      });
-}
-
 ngx_int_t handle_backchannel(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
-    ctx.task = RequestContext::Task::backchannel;
-    ctx.provider = &provider;
-    if (ctx.reading_body) {
+    RequestTask& task = begin_task(r, ctx, RequestTask::Kind::backchannel, provider);
+    if (task.reading_body) {
         return NGX_DONE;
     }
     if (r->method != NGX_HTTP_POST) {
-        return method_not_allowed(r, ctx, provider, "a back-channel logout must come with POST",
-                                  "POST");
+        return logout_not_allowed(r, ctx, "a back-channel logout must come with POST", "POST");
     }
     if (is_early_data(r)) {
         return send_too_early(r);
     }
     if (r->headers_in.content_length_n > static_cast<off_t>(kMaxLogoutForm)) {
-        return refuse_backchannel(r, ctx, provider,
-                                  fail(Reason::logout_too_large, "the request is too large"));
+        return refuse_token(r, ctx, fail(Reason::logout_too_large, "the request is too large"));
     }
-    if (!ctx.body_read) {
-        return read_body(r, ctx);
+    if (!task.body_read) {
+        return read_body(r, task);
     }
     const Result<Secret> body = body_of(r);
     if (!body) {
-        return refuse_backchannel(r, ctx, provider, body.error());
+        return refuse_token(r, ctx, body.error());
     }
     Result<std::string> token = parse_logout_form(content_type(r), body->view());
     if (!token) {
-        return refuse_backchannel(r, ctx, provider, token.error());
+        return refuse_token(r, ctx, token.error());
     }
-    return begin_backchannel(r, ctx, provider, *std::move(token));
-}
-
-ngx_int_t refuse_backchannel(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
-                             const Error& error) {
-    counters(r).count_refusal(error.reason);
-    ctx.error_code = reason_info(error.reason).code.data();
-    log_refusal(r->connection->log, "logout", provider.config.name, error, "-");
-    return send_respond(r, backchannel_refusal(error));
-}
-
-ngx_int_t finish_backchannel(ngx_http_request_t* r, RequestContext& ctx, const EndSessions& end) {
-    const Provider& provider = *ctx.provider;
-    const auto which = end.sid.empty() ? RecordTable::Tag::sub : RecordTable::Tag::sid;
-    const std::uint64_t tag =
-        end.sid.empty() ? sub_tag(provider, end.sub) : sid_tag(provider, end.sid);
-    const bool asked = ask_store(r, ctx, ctx.first_use, [&](auto done) {
-        return provider.store->sessions().use_once(end.jti_digest, end.remember_until,
-                                                   std::move(done));
-    });
-    ctx.task = RequestContext::Task::backchannel;
-    return when_ready(r, ctx, asked, [r, &ctx, which, tag](const Event& used) {
-        if (const auto* error = std::get_if<Error>(&used)) {
-            return refuse_backchannel(r, ctx, *ctx.provider, *error);
-        }
-        if (!ctx.first_use) {
-            return refuse_backchannel(
-                r, ctx, *ctx.provider,
-                fail(Reason::logout_token_replayed, "the token was used before"));
-        }
-        return when_ready(r, ctx, end_owned(r, ctx, which, tag), [r, &ctx](const Event& event) {
-            const auto* error = std::get_if<Error>(&event);
-            return error != nullptr ? refuse_backchannel(r, ctx, *ctx.provider, *error)
-                                    : accept_backchannel(r, ctx);
-        });
-    });
+    return judge_token(r, ctx, *std::move(token));
 }
 
 }  // namespace oidc::ngx

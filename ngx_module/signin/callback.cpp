@@ -1,17 +1,21 @@
-// The callback path of a provider.
+#include "signin/callback.hpp"
+
 #include <algorithm>
-#include <array>
+#include <iterator>
 #include <utility>
 
 #include "oidc/encode.hpp"
 #include "oidc/page.hpp"
 #include "oidc/uri.hpp"
-#include "request/cookies_in.hpp"
+#include "request/own_cookies.hpp"
+#include "request/request_task.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
 #include "shm/login_zone.hpp"
-#include "signin/access.hpp"
+#include "signin/admission.hpp"
+#include "signin/decide.hpp"
 #include "signin/login.hpp"
+#include "signin/unauthenticated.hpp"
 
 namespace oidc::ngx {
 namespace {
@@ -43,11 +47,14 @@ bool hide_response(ngx_http_request_t* r) {
            set_text(r, r->request_line, line);
 }
 
+// Where the login began, if that is known by now.
+std::string origin_of_login(const RequestContext& ctx) {
+    return ctx.task == nullptr || ctx.task->start_again.empty() ? "/" : ctx.task->start_again;
+}
+
 ngx_int_t refuse_callback(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
                           const Error& error) {
-    return refuse(
-        r, ctx, &provider, error,
-        ctx.start_again.empty() ? std::string_view("/") : std::string_view(ctx.start_again));
+    return refuse(r, ctx, &provider, error, origin_of_login(ctx));
 }
 
 // A login that cannot be finished any more. Whoever has a session is sent on; without one the page
@@ -55,17 +62,16 @@ ngx_int_t refuse_callback(ngx_http_request_t* r, RequestContext& ctx, const Prov
 // ever. So would one whose session is not enough where the login began (`demanding`).
 ngx_int_t stale(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
                 const Error& error, bool demanding) {
-    if (!ctx.authenticated || demanding) {
+    if (!ctx.authenticated() || demanding) {
         return refuse_callback(r, ctx, provider, error);
     }
-    return send_redirect(r, NGX_HTTP_SEE_OTHER,
-                         own_url(r, provider, ctx.start_again.empty() ? "/" : ctx.start_again));
+    return send_redirect(r, NGX_HTTP_SEE_OTHER, own_url(r, provider, origin_of_login(ctx)));
 }
 
 // Cookies of the spelling that counts here; the other one may have been planted over plain http.
 std::vector<PendingCookie> usable_pending(const RequestContext& ctx, bool https) {
     std::vector<PendingCookie> usable;
-    std::copy_if(ctx.pending.begin(), ctx.pending.end(), std::back_inserter(usable),
+    std::copy_if(ctx.cookies.pending.begin(), ctx.cookies.pending.end(), std::back_inserter(usable),
                  [https](const PendingCookie& cookie) {
                      return cookie.name.starts_with(kHostPrefix) == https;
                  });
@@ -75,7 +81,7 @@ std::vector<PendingCookie> usable_pending(const RequestContext& ctx, bool https)
 // "#..." as the browser stored it before the login, or empty.
 std::string read_fragment(const RequestContext& ctx, std::string_view cookie_name,
                           std::string_view return_to) {
-    for (const RequestContext::FoundCookie& cookie : ctx.fragments) {
+    for (const CookiePair& cookie : ctx.cookies.fragments) {
         if (cookie.name != cookie_name) {
             continue;
         }
@@ -94,7 +100,7 @@ std::string read_fragment(const RequestContext& ctx, std::string_view cookie_nam
 }
 
 void expire_login_cookie(RequestContext& ctx, std::string_view name, bool https) {
-    ctx.set_cookies.push_back(delete_cookie(name, login_cookie_attributes(https)));
+    ctx.answer.set_cookies.push_back(delete_cookie(name, login_cookie_attributes(https)));
 }
 
 // A response to a login of ours.
@@ -136,11 +142,12 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
                      fail(Reason::state_unknown, "the cookie of the login does not open here"),
                      demanding);
     }
-    ctx.start_again = login->return_to;
+    RequestTask& task = begin_task(r, ctx, RequestTask::Kind::callback, provider);
+    task.start_again = login->return_to;
     const Seconds now = ngx_time();
     const bool unmet =
-        ctx.authenticated &&
-        shortfall(ctx.session, login->demand, now, provider.config.clock_skew) != Shortfall::none;
+        ctx.authenticated() && shortfall(ctx.decision->session, login->demand, now,
+                                         provider.config.clock_skew) != Shortfall::none;
     const Seconds expires = login->created + provider.config.pre_auth_timeout;
     if (now >= expires || login->created > now + kFutureTolerance) {
         return stale(
@@ -154,7 +161,7 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
         return stale(r, ctx, provider,
                      fail(Reason::state_replayed, "the state has been used before"), unmet);
     }
-    ctx.fragment = read_fragment(ctx, fragment_name, login->return_to);
+    task.fragment = read_fragment(ctx, fragment_name, login->return_to);
     return begin_callback(r, ctx, provider, *std::move(login), std::move(response));
 }
 
@@ -168,8 +175,9 @@ ngx_int_t empty_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& p
 // A response to somebody else's request: the backend's business, for users only, without identity.
 ngx_int_t foreign_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
     ctx.foreign_callback = true;
-    ctx.insufficient = ctx.authenticated && !is_sufficient(ctx, loc_conf(r));
-    return ctx.authenticated && !ctx.insufficient ? admit(r, ctx) : challenge(r, ctx, provider);
+    const bool signed_in = ctx.authenticated();
+    ctx.insufficient = signed_in && !is_sufficient(*ctx.decision, loc_conf(r));
+    return signed_in && !ctx.insufficient ? admit(r, ctx) : challenge(r, ctx, provider);
 }
 
 }  // namespace

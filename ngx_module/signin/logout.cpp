@@ -1,4 +1,3 @@
-// Logout through the browser that asks for it (RP-Initiated Logout 1.0).
 #include "signin/logout.hpp"
 
 #include "oidc/logout.hpp"
@@ -8,10 +7,8 @@
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
 #include "shm/counters_zone.hpp"
-#include "signin/access.hpp"
-#include "signin/login.hpp"
 #include "signin/logout_hook.hpp"
-#include "signin/upgraded.hpp"
+#include "signin/session_end.hpp"
 
 namespace oidc::ngx {
 namespace {
@@ -30,7 +27,7 @@ std::string why_not_logout(ngx_http_request_t* r, const Provider& provider) {
 ngx_int_t leave(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
                 std::string_view end_session_endpoint) {
     const ProviderConfig& config = provider.config;
-    if (!ctx.ended_session.provider().empty()) {
+    if (!ctx.task->ended_session.provider().empty()) {
         counters(r).count_logout(end_session_endpoint.empty() ? LogoutKind::local
                                                               : LogoutKind::rp_initiated);
     }
@@ -46,7 +43,7 @@ ngx_int_t leave(ngx_http_request_t* r, RequestContext& ctx, const Provider& prov
         }
         return send_redirect(r, status,
                              end_session_url({end_session_endpoint, config.client_id, landing,
-                                              ctx.logout_hint.view(), *state}));
+                                              ctx.task->logout_hint.view(), *state}));
     }
     if (!landing.empty()) {
         return send_redirect(r, status, landing);
@@ -57,11 +54,11 @@ ngx_int_t leave(ngx_http_request_t* r, RequestContext& ctx, const Provider& prov
 // Takes back at the provider what the session held. Nobody waits for it.
 void revoke(const RequestContext& ctx, const Provider& provider, const ProviderState& state) {
     CurlLoop* loop = CurlLoop::worker();
-    if (loop == nullptr || ctx.ended_session.provider().empty()) {
+    if (loop == nullptr || ctx.task->ended_session.provider().empty()) {
         return;
     }
     std::optional<HttpRequest> request =
-        revocation_request(provider.config, state, ctx.ended_session);
+        revocation_request(provider.config, state, ctx.task->ended_session);
     if (!request) {
         return;
     }
@@ -83,7 +80,7 @@ void revoke(const RequestContext& ctx, const Provider& provider, const ProviderS
 }
 
 ngx_int_t finish_logout(ngx_http_request_t* r, RequestContext& ctx, const Event& outcome) {
-    const Provider& provider = *ctx.provider;
+    const Provider& provider = *ctx.task->provider;
     if (const auto* ready = std::get_if<ProviderReady>(&outcome)) {
         revoke(ctx, provider, **ready);
         return leave(r, ctx, provider, (*ready)->metadata.end_session_endpoint);
@@ -99,16 +96,16 @@ ngx_int_t finish_logout(ngx_http_request_t* r, RequestContext& ctx, const Event&
 }
 
 ngx_int_t end_and_leave(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
-    return end_sessions(r, ctx, provider, [r, &ctx, &provider] {
+    return end_sessions(r, ctx, [r, &ctx, &provider] {
         expire_cookies(r, ctx, provider);
         const bool revokes =
-            provider.config.revoke_on_logout && !ctx.ended_session.provider().empty();
+            provider.config.revoke_on_logout && !ctx.task->ended_session.provider().empty();
         const bool endpoint_known =
             !provider.config.end_session_endpoint.empty() || !provider.config.needs_discovery();
         if (endpoint_known && !revokes) {
             return leave(r, ctx, provider, provider.config.end_session_endpoint);
         }
-        return when_ready(r, ctx, ask_provider(r, ctx, 0), [r, &ctx](const Event& outcome) {
+        return when_ready(r, ctx, ask_provider(*ctx.task), [r, &ctx](const Event& outcome) {
             return finish_logout(r, ctx, outcome);
         });
     });
@@ -116,41 +113,8 @@ ngx_int_t end_and_leave(ngx_http_request_t* r, RequestContext& ctx, Provider& pr
 
 }  // namespace
 
-ngx_int_t end_sessions(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
-                       const std::function<ngx_int_t()>& next) {
-    std::vector<Digest> keys = presented_keys(r, ctx, provider);
-    ctx.authenticated = false;
-    ctx.session = {};
-    ctx.assertion = {0, nullptr};
-    if (keys.empty()) {
-        return next();
-    }
-    ctx.provider = &provider;
-    const bool ready = ask_store(r, ctx, ctx.erased, [&](auto done) {
-        return provider.store->sessions().erase(keys, std::move(done));
-    });
-    return when_ready(r, ctx, ready, [r, &ctx, next, keys = std::move(keys)](const Event& event) {
-        if (const auto* error = std::get_if<Error>(&event)) {
-            // The cookie stays: the session has not ended, and the user must know.
-            return refuse(r, ctx, ctx.provider, *error, {});
-        }
-        close_upgraded(keys);
-        return next();
-    });
-}
-
-void expire_cookies(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider) {
-    const bool https = public_https(r, &provider);
-    answer_session_cookie(r, ctx, provider, {}, 0);
-    CookieAttributes attributes;
-    attributes.secure = https;
-    for (const std::string& name : provider.config.clear_cookies) {
-        ctx.set_cookies.push_back(delete_cookie(name, attributes));
-    }
-}
-
 ngx_int_t handle_logout(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
-    ctx.task = RequestContext::Task::logout;
+    RequestTask& task = begin_task(r, ctx, RequestTask::Kind::logout, provider);
     if (r->method != NGX_HTTP_GET && r->method != NGX_HTTP_HEAD && r->method != NGX_HTTP_POST) {
         return refuse(r, ctx, &provider, fail(Reason::callback_method, "logout takes GET and POST"),
                       provider.logout_path);
@@ -163,15 +127,14 @@ ngx_int_t handle_logout(ngx_http_request_t* r, RequestContext& ctx, Provider& pr
         return refuse(r, ctx, &provider, fail(Reason::logout_cross_site, why_not),
                       provider.logout_path);
     }
-    if (ctx.authenticated) {
+    if (ctx.authenticated()) {
         // The record is the request's own copy and outlives the session.
-        ctx.ended_session = ctx.session;
+        task.ended_session = ctx.decision->session;
         if (provider.config.logout_token_hint) {
-            ctx.logout_hint = Secret(ctx.session.id_token());
+            task.logout_hint = Secret(ctx.decision->session.id_token());
         }
     }
-    ctx.provider = &provider;
-    return with_logout_hook(r, ctx, provider,
+    return with_logout_hook(r, ctx,
                             [r, &ctx, &provider] { return end_and_leave(r, ctx, provider); });
 }
 

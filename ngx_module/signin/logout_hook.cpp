@@ -2,26 +2,18 @@
 
 #include <utility>
 
+#include "base/ports_ngx.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/text.hpp"
-#include "request/cookies_in.hpp"
 #include "request/identity_headers.hpp"
+#include "request/own_cookies.hpp"
 #include "request/request_task.hpp"
 #include "request/request_view.hpp"
-#include "signin/access.hpp"
+#include "signin/decide.hpp"
 #include "signin/upgraded.hpp"
 
 namespace oidc::ngx {
 namespace {
-
-constexpr std::string_view kSetCookie = "Set-Cookie";
-
-bool is_set_cookie(const ngx_table_elt_t& header) noexcept {
-    return header.hash != 0 && header.key.len == kSetCookie.size() &&
-           ngx_strncasecmp(header.key.data,
-                           reinterpret_cast<u_char*>(const_cast<char*>(kSetCookie.data())),
-                           kSetCookie.size()) == 0;
-}
 
 // What the hook sets goes to the browser, but for the names that only this module may set.
 void take_cookies(ngx_http_request_t* r, RequestContext& ctx) {
@@ -36,7 +28,7 @@ void take_cookies(ngx_http_request_t* r, RequestContext& ctx) {
             }
             CookieCursor cookie(line);
             if (cookie.next() && !is_own_cookie(conf, cookie.name())) {
-                ctx.set_cookies.emplace_back(line);
+                ctx.answer.set_cookies.emplace_back(line);
             }
         }
     }
@@ -52,7 +44,8 @@ void log_failure(ngx_http_request_t* r, const Provider& provider, ngx_int_t stat
 }
 
 // The browser has gone, and its request goes with it: what it asked for is done all the same.
-void end_without_it(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider) {
+void end_without_it(ngx_http_request_t* r, const RequestContext& ctx) {
+    const Provider& provider = *ctx.task->provider;
     std::vector<Digest> keys = presented_keys(r->main, ctx, provider);
     if (keys.empty()) {
         return;
@@ -72,12 +65,13 @@ void end_without_it(ngx_http_request_t* r, RequestContext& ctx, const Provider& 
 // nginx runs the main request's phases next.
 ngx_int_t on_answer(ngx_http_request_t* r, void* data, ngx_int_t rc) noexcept {
     auto& ctx = *static_cast<RequestContext*>(data);
-    if (ctx.hook != r) {
+    if (!is_logout_hook(ctx, r)) {
         return NGX_OK;
     }
-    ctx.hook = nullptr;
+    RequestTask& task = *ctx.task;
+    task.hook = nullptr;
     try {
-        const Provider& provider = *ctx.provider;
+        const Provider& provider = *task.provider;
         const auto sent = static_cast<ngx_int_t>(r->headers_out.status);
         const ngx_int_t status = rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : sent;
         if (rc < 0 || status == 0 || status >= NGX_HTTP_BAD_REQUEST) {
@@ -85,10 +79,9 @@ ngx_int_t on_answer(ngx_http_request_t* r, void* data, ngx_int_t rc) noexcept {
         }
         take_cookies(r, ctx);
         if (r->connection->error || rc == NGX_HTTP_CLIENT_CLOSED_REQUEST) {
-            end_without_it(r, ctx, provider);
+            end_without_it(r, ctx);
         }
-        ctx.outcome = std::make_unique<Event>(StoreDone{});
-        ctx.waiting = false;
+        task.waiting = false;
         return NGX_OK;
     } catch (...) {
         return NGX_ERROR;
@@ -106,12 +99,18 @@ void forget_body(ngx_http_request_t* r) noexcept {
 
 }  // namespace
 
-ngx_int_t with_logout_hook(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
+bool is_logout_hook(const RequestContext& ctx, const ngx_http_request_t* r) noexcept {
+    return ctx.task != nullptr && ctx.task->hook == r;
+}
+
+ngx_int_t with_logout_hook(ngx_http_request_t* r, RequestContext& ctx,
                            std::function<ngx_int_t()> next) {
-    if (provider.logout_hook.empty() || !ctx.authenticated) {
+    RequestTask& task = *ctx.task;
+    const std::string& path = task.provider->logout_hook;
+    if (path.empty() || !ctx.authenticated()) {
         return next();
     }
-    ngx_str_t uri = copy_to_pool(r->pool, provider.logout_hook);
+    ngx_str_t uri = copy_to_pool(r->pool, path);
     auto* after = static_cast<ngx_http_post_subrequest_t*>(
         ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t)));
     auto* no_body = static_cast<ngx_http_request_body_t*>(
@@ -130,17 +129,17 @@ ngx_int_t with_logout_hook(ngx_http_request_t* r, RequestContext& ctx, const Pro
     // Or the body of the logout request would be read, or closed by the upstream.
     subrequest->request_body = no_body;
     forget_body(subrequest);
-    ctx.hook = subrequest;
-    ctx.hook_identity_part = nullptr;
-    ctx.next = [next = std::move(next)](const Event& /*unused*/) { return next(); };
-    return wait_for_outcome(r, ctx);
+    task.hook = subrequest;
+    task.hook_identity_part = nullptr;
+    return wait_for_task(r, ctx, std::move(next));
 }
 
 ngx_int_t give_hook_identity(ngx_http_request_t* r, RequestContext& ctx, bool forward) noexcept {
     // The subrequest has a header list of its own, which begins as a copy of the main request's.
-    ngx_list_part_t* mine = std::exchange(ctx.identity_part, ctx.hook_identity_part);
+    RequestTask& task = *ctx.task;
+    ngx_list_part_t* mine = std::exchange(ctx.identity_part, task.hook_identity_part);
     const ngx_int_t rc = set_identity(r, ctx, loc_conf(r), forward);
-    ctx.hook_identity_part = std::exchange(ctx.identity_part, mine);
+    task.hook_identity_part = std::exchange(ctx.identity_part, mine);
     return rc;
 }
 

@@ -5,7 +5,9 @@
 #include <memory>
 
 #include "base/ngx.hpp"
-#include "request/request_ctx.hpp"
+#include "config/conf.hpp"
+#include "oidc/session.hpp"
+#include "stores/session_store.hpp"
 
 namespace oidc::ngx {
 
@@ -16,10 +18,11 @@ class Refresher {
     static std::unique_ptr<Refresher> make();
 
     virtual ~Refresher() = default;
-    // The authenticated request of `ctx` goes on with what its session says now. When the session
-    // is due and nobody works on it, a refresh begins that no request waits for, so that none can
-    // break it off: a refresh token that was used must not be lost.
-    virtual void begin(ngx_http_request_t* r, const RequestContext& ctx) noexcept = 0;
+    // An authenticated request goes on with what its session says now. When nobody works on that, a
+    // refresh begins that no request waits for, so that none can break it off: a refresh token that
+    // was used must not be lost. `view` is copied, `log` used during the call.
+    virtual void begin(Provider& provider, const SessionRef& session, const SessionView& view,
+                       ngx_log_t* log) noexcept = 0;
 };
 
 }  // namespace oidc::ngx

@@ -4,7 +4,6 @@
 #include <new>
 
 #include "base/worker_event.hpp"
-#include "request/request_view.hpp"
 
 namespace oidc::ngx {
 namespace {
@@ -33,7 +32,7 @@ class Watch final : public Upgraded {
     ~Watch() override;
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
-    ngx_int_t watch(ngx_http_request_t* r, const RequestContext& ctx) noexcept override;
+    ngx_int_t watch(ngx_http_request_t* r, const Decision& decision) noexcept override;
     void ended(std::span<const Digest> keys) noexcept override;
     void look_now() noexcept override;
 
@@ -118,16 +117,16 @@ Watch::~Watch() {
     g_watch = nullptr;
 }
 
-ngx_int_t Watch::watch(ngx_http_request_t* r, const RequestContext& ctx) noexcept {
+ngx_int_t Watch::watch(ngx_http_request_t* r, const Decision& decision) noexcept {
     ngx_http_cleanup_t* cleanup = ngx_http_cleanup_add(r, sizeof(Entry));
     if (cleanup == nullptr) {
         return NGX_ERROR;
     }
     auto* entry = new (cleanup->data) Entry;
     entry->request = r;
-    entry->provider = ctx.provider;
-    entry->ref = ctx.session_ref;
-    entry->session = ctx.session;
+    entry->provider = decision.provider;
+    entry->ref = decision.ref;
+    entry->session = decision.session;
     entry->watch = this;
     cleanup->handler = on_cleanup;
     ngx_queue_insert_tail(&entries_, &entry->link);

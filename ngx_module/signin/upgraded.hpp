@@ -10,7 +10,8 @@
 #include <memory>
 #include <span>
 
-#include "request/request_ctx.hpp"
+#include "base/ngx.hpp"
+#include "request/decision.hpp"
 
 namespace oidc::ngx {
 
@@ -21,9 +22,9 @@ class Upgraded {
     static std::unique_ptr<Upgraded> make(ngx_log_t* log);
 
     virtual ~Upgraded() = default;
-    // The request has been answered with 101 for a session, and is watched until it ends. Costs the
-    // request its answer when there is no memory.
-    virtual ngx_int_t watch(ngx_http_request_t* r, const RequestContext& ctx) noexcept = 0;
+    // The request has been answered with 101 for the session of `decision`, and is watched until it
+    // ends. Costs the request its answer when there is no memory.
+    virtual ngx_int_t watch(ngx_http_request_t* r, const Decision& decision) noexcept = 0;
     // This worker has ended these sessions: their connections close.
     virtual void ended(std::span<const Digest> keys) noexcept = 0;
     // It has ended others, which ones it cannot say: the store is asked now.

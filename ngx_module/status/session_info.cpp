@@ -1,28 +1,18 @@
-// Content handler: oidc_session_info, what a front end may know of the session of its own browser.
-//
-// The access phase leaves such a location alone: there is an answer without a session too, and
-// asking is no use of the application, so nothing here keeps a session alive or refreshes it.
+#include "status/session_info.hpp"
+
 #include <string>
 
 #include "json_writer.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
-#include "signin/access.hpp"
+#include "signin/decide.hpp"
+#include "signin/return_target.hpp"
 
 namespace oidc::ngx {
 namespace {
 
 constexpr std::string_view kDefaultClaims[] = {"name",    "given_name", "family_name", "email",
                                                "picture", "locale",     "groups"};
-
-// Other sites learn nothing, not even by the time that an answer takes. No CORS header is ever
-// sent; Sec-Fetch-Site, or, from older browsers, Origin and Referer, stop the request itself.
-bool is_own_request(ngx_http_request_t* r, const Provider* provider) noexcept {
-    const ngx_str_t origin = public_origin(r, provider);
-    return origin.data != nullptr &&
-           is_own_navigation(request_header(r, "sec-fetch-site"), request_header(r, "origin"),
-                             request_header(r, "referer"), view(origin));
-}
 
 void add_time(JsonWriter& json, std::string_view name, Seconds time) {
     if (time > 0) {
@@ -56,19 +46,19 @@ void add_claims(JsonWriter& json, const SessionView& session, const LocConf& loc
     json.close('}');
 }
 
-void add_session(JsonWriter& json, const RequestContext& ctx, const Provider& provider,
-                 const LocConf& location) {
-    const SessionView& session = ctx.session;
+void add_session(JsonWriter& json, const Decision& decision, const LocConf& location) {
+    const Provider& provider = *decision.provider;
+    const SessionView& session = decision.session;
     json.add("user", session.username());
     json.add("sub", session.sub());
     add_claims(json, session, location);
     add_time(json, "created", session.created());
     add_time(json, "auth_time", session.auth_time());
-    add_time(json, "expires", ctx.session_expires);
+    add_time(json, "expires", decision.expires);
     // The store knows the earlier of the two ends.
     const bool idle = provider.config.session_idle_timeout > 0 &&
-                      ctx.session_expires < session.created() + provider.config.session_timeout;
-    add_time(json, "idle_expires", idle ? ctx.session_expires : 0);
+                      decision.expires < session.created() + provider.config.session_timeout;
+    add_time(json, "idle_expires", idle ? decision.expires : 0);
 }
 
 void add_urls(ngx_http_request_t* r, JsonWriter& json, const Provider& provider) {
@@ -104,14 +94,16 @@ ngx_int_t session_info_handler(ngx_http_request_t* r) noexcept try {
     if (ctx == nullptr || !ctx->sanitized || select_provider(r, location, provider) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+    // Other sites learn nothing, not even by the time that an answer takes: no CORS header is ever
+    // sent, and their requests are stopped here.
     if (!is_own_request(r, provider)) {
         return send_info(r, NGX_HTTP_FORBIDDEN, "{\"error\":\"cross_site\"}\n");
     }
     // The access phase has decided.
-    if (provider != nullptr && (!ctx->decided || ctx->provider != provider)) {
+    if (provider != nullptr && (ctx->decision == nullptr || ctx->decision->provider != provider)) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-    const bool authenticated = provider != nullptr && ctx->authenticated;
+    const bool authenticated = provider != nullptr && ctx->authenticated();
     JsonWriter json;
     json.open('{');
     json.add_flag("authenticated", authenticated);
@@ -119,7 +111,7 @@ ngx_int_t session_info_handler(ngx_http_request_t* r) noexcept try {
     if (provider != nullptr) {
         json.add("provider", provider->config.name);
         if (authenticated) {
-            add_session(json, *ctx, *provider, location);
+            add_session(json, *ctx->decision, location);
         }
         add_urls(r, json, *provider);
     }

@@ -1,5 +1,5 @@
-// Content handler: oidc_sessions, for administrators. Lists and ends the sessions of a user; tells
-// nothing by which one could be used.
+#include "status/sessions_admin.hpp"
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -11,8 +11,6 @@
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
 #include "shm/counters_zone.hpp"
-#include "signin/access.hpp"
-#include "signin/logout.hpp"
 #include "signin/upgraded.hpp"
 #include "stores/session_ids.hpp"
 
@@ -84,7 +82,7 @@ void add_session(JsonWriter& json, const RecordTable::Listed& session, bool seen
 }
 
 ngx_int_t send_list(ngx_http_request_t* r, RequestContext& ctx, const Question& question) {
-    std::sort(ctx.listed.begin(), ctx.listed.end(), [](const auto& a, const auto& b) {
+    std::sort(ctx.task->listed.begin(), ctx.task->listed.end(), [](const auto& a, const auto& b) {
         return std::pair(a.created, a.key) < std::pair(b.created, b.key);
     });
     // Nobody writes down when a session was used unless its end depends on it.
@@ -94,7 +92,7 @@ ngx_int_t send_list(ngx_http_request_t* r, RequestContext& ctx, const Question& 
     json.add("provider", question.provider->config.name);
     json.add("sub", question.sub);
     json.open("sessions", '[');
-    for (const RecordTable::Listed& session : ctx.listed) {
+    for (const RecordTable::Listed& session : ctx.task->listed) {
         add_session(json, session, seen);
     }
     json.close(']');
@@ -132,15 +130,14 @@ ngx_int_t send_ended(ngx_http_request_t* r, const Question& question,
 
 void on_ready(ngx_http_request_t* r) noexcept {
     RequestContext* ctx = find_context(r);
-    if (ctx != nullptr && (ctx->waiting || ctx->outcome == nullptr)) {
+    if (ctx != nullptr && !is_task_due(*ctx)) {
         return;  // some other event of the connection
     }
     ngx_int_t rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-    r->read_event_handler = ngx_http_block_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
     try {
-        if (ctx != nullptr && ctx->next) {
-            rc = std::exchange(ctx->next, nullptr)(take_outcome(*ctx));
+        if (ctx != nullptr) {
+            rc = resume_task(r, *ctx);
         }
     } catch (...) {
         ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
@@ -151,12 +148,9 @@ void on_ready(ngx_http_request_t* r) noexcept {
 
 // when_ready() for a content handler, whose phase is not run again.
 ngx_int_t content_when_ready(ngx_http_request_t* r, RequestContext& ctx, bool ready,
-                             RequestContext::Next next) {
-    if (ready) {
-        return next(take_outcome(ctx));
-    }
-    ctx.next = std::move(next);
-    if (const ngx_int_t rc = wait_for_outcome(r, ctx); rc != NGX_AGAIN) {
+                             std::function<ngx_int_t(Event)> next) {
+    const ngx_int_t rc = when_ready(r, ctx, ready, std::move(next));
+    if (ready || rc != NGX_AGAIN) {
         return rc;
     }
     r->write_event_handler = on_ready;
@@ -164,21 +158,13 @@ ngx_int_t content_when_ready(ngx_http_request_t* r, RequestContext& ctx, bool re
     return NGX_DONE;
 }
 
-// ask_store() of another provider than the one that the location may be protected by.
-template <class T, class Call>
-bool ask(ngx_http_request_t* r, RequestContext& ctx, Provider& provider, T& out, Call call) {
-    Provider* own = std::exchange(ctx.provider, &provider);
-    const bool ready = ask_store(r, ctx, out, call);
-    ctx.provider = own;
-    return ready;
-}
-
 // ---- what is asked for -----------------------------------------------------------------------
 
 ngx_int_t with_list(ngx_http_request_t* r, RequestContext& ctx, const Question& question,
                     const std::function<ngx_int_t()>& next) {
     const std::uint64_t tag = sub_tag(*question.provider, question.sub);
-    const bool ready = ask(r, ctx, *question.provider, ctx.listed, [&](auto done) {
+    RequestTask& task = *ctx.task;
+    const bool ready = ask_store(task, *question.provider, task.listed, [&](auto done) {
         return question.provider->store->sessions().list_owner(RecordTable::Tag::sub, tag,
                                                                std::move(done));
     });
@@ -190,7 +176,8 @@ ngx_int_t with_list(ngx_http_request_t* r, RequestContext& ctx, const Question& 
 
 ngx_int_t end_all(ngx_http_request_t* r, RequestContext& ctx, const Question& question) {
     const std::uint64_t tag = sub_tag(*question.provider, question.sub);
-    const bool ready = ask(r, ctx, *question.provider, ctx.ended, [&](auto done) {
+    RequestTask& task = *ctx.task;
+    const bool ready = ask_store(task, *question.provider, task.ended, [&](auto done) {
         return question.provider->store->sessions().erase_owner(RecordTable::Tag::sub, tag,
                                                                 std::move(done));
     });
@@ -199,15 +186,16 @@ ngx_int_t end_all(ngx_http_request_t* r, RequestContext& ctx, const Question& qu
             return send_failure(r, question, *error);
         }
         look_at_upgraded();
-        return send_ended(r, question,
-                          ctx.ended.counted ? std::optional(ctx.ended.sessions) : std::nullopt);
+        return send_ended(
+            r, question,
+            ctx.task->ended.counted ? std::optional(ctx.task->ended.sessions) : std::nullopt);
     });
 }
 
 // The one of the user's sessions that the id names.
 ngx_int_t end_one(ngx_http_request_t* r, RequestContext& ctx, const Question& question) {
     std::vector<Digest> keys;
-    for (const RecordTable::Listed& session : ctx.listed) {
+    for (const RecordTable::Listed& session : ctx.task->listed) {
         if (short_id(session.key) == question.id) {
             keys.push_back(session.key);
         }
@@ -215,7 +203,8 @@ ngx_int_t end_one(ngx_http_request_t* r, RequestContext& ctx, const Question& qu
     if (keys.empty()) {
         return send_ended(r, question, 0);
     }
-    const bool ready = ask(r, ctx, *question.provider, ctx.erased, [&](auto done) {
+    RequestTask& task = *ctx.task;
+    const bool ready = ask_store(task, *question.provider, task.erased, [&](auto done) {
         return question.provider->store->sessions().erase(keys, std::move(done));
     });
     return content_when_ready(r, ctx, ready,
@@ -247,16 +236,9 @@ bool is_short_id(std::string_view text) noexcept {
     return text.size() == 2 * kIdBytes && std::all_of(text.begin(), text.end(), is_lower_hex);
 }
 
-// No page of another site can make an administrator's browser ask. No CORS header is ever sent.
-bool is_own_request(ngx_http_request_t* r) noexcept {
-    const ngx_str_t origin = public_origin(r, nullptr);
-    return origin.data != nullptr &&
-           is_own_navigation(request_header(r, "sec-fetch-site"), request_header(r, "origin"),
-                             request_header(r, "referer"), view(origin));
-}
-
 ngx_int_t answer(ngx_http_request_t* r, RequestContext& ctx) {
-    if (!is_own_request(r)) {
+    // No page of another site can make an administrator's browser ask. No CORS header is ever sent.
+    if (!is_own_request(r, nullptr)) {
         return send_error(r, NGX_HTTP_FORBIDDEN, "cross_site", "The request is of another site.");
     }
     if ((r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD | NGX_HTTP_DELETE)) == 0) {
@@ -287,6 +269,8 @@ ngx_int_t answer(ngx_http_request_t* r, RequestContext& ctx) {
     if (question.provider == nullptr) {
         return send_error(r, NGX_HTTP_NOT_FOUND, "unknown_provider", "There is no such provider.");
     }
+    // The provider may be another one than the location is protected by.
+    begin_task(r, ctx, RequestTask::Kind::none, *question.provider);
     if (!ends) {
         return with_list(r, ctx, question,
                          [r, &ctx, question] { return send_list(r, ctx, question); });

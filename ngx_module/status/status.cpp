@@ -1,11 +1,13 @@
-// Content handlers: oidc_status (providers, stores and counters, as JSON or for Prometheus) and
-// oidc_jwks (public keys of the assertion).
+#include "status/status.hpp"
+
 #include <openssl/crypto.h>
 
 #include <string>
 
+#include "http/curl_loop.hpp"
 #include "json_writer.hpp"
 #include "oidc/version.hpp"
+#include "provider/metadata_cache.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
 #include "shm/counters_zone.hpp"
