@@ -1,8 +1,10 @@
 """A real Redis (or Valkey) for one test, and a proxy that makes it slow."""
 
+import collections
 import contextlib
 import itertools
 import pathlib
+import queue
 import shutil
 import socket
 import subprocess
@@ -285,4 +287,45 @@ class FakeRedis:
                     break
                 else:
                     sock.sendall(self.answer)
+        sock.close()
+
+
+class EmptyRedis(FakeRedis):
+    """Holds nothing and counts its commands. `delay`: seconds from a command to its answer, however
+    many are asked at once."""
+
+    ANSWERS = {b"PING": b"+PONG\r\n", b"CLIENT": b"+OK\r\n", b"PTTL": b":-2\r\n",
+               b"SET": b"+OK\r\n", b"DEL": b":0\r\n"}
+
+    def __init__(self):
+        self.delay = 0
+        self.counts = collections.Counter()
+        super().__init__()
+
+    def _serve(self, sock):
+        sock.settimeout(60)
+        answers = queue.SimpleQueue()
+        threading.Thread(target=self._send, args=(sock, answers), daemon=True).start()
+        reader = Reader(sock)
+        with contextlib.suppress(OSError, EOFError, AssertionError, ValueError):
+            while True:
+                count = int(reader.until(b"\r\n").strip(b"*\r\n"))
+                words = []
+                for _ in range(count):
+                    size = int(reader.until(b"\r\n").strip(b"$\r\n"))
+                    words.append(reader.exactly(size))
+                    reader.exactly(2)
+                self.counts[words[0].decode()] += 1
+                greeting = words[0] in (b"PING", b"CLIENT")
+                answers.put((time.monotonic() + (0 if greeting else self.delay),
+                             self.ANSWERS.get(words[0], b"$-1\r\n")))
+        answers.put(None)
+
+    @staticmethod
+    def _send(sock, answers):
+        with contextlib.suppress(OSError):
+            while (item := answers.get()) is not None:
+                due, answer = item
+                time.sleep(max(0, due - time.monotonic()))
+                sock.sendall(answer)
         sock.close()
