@@ -16,6 +16,7 @@
 #include "oidc/json.hpp"
 #include "oidc/jwk.hpp"
 #include "oidc/ptr.hpp"
+#include "oidc/server_name.hpp"
 #include "oidc/state.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
@@ -216,11 +217,7 @@ char* set_cookie_domain(Block& b) {
     if (domain.starts_with('.')) {
         domain.erase(0, 1);  // RFC 6265 5.2.3
     }
-    if (domain.empty() || domain.front() == '.' || domain.back() == '.' ||
-        domain.find("..") != std::string::npos ||
-        !std::all_of(domain.begin(), domain.end(), [](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
-        })) {
+    if (!is_host_name(domain) || domain.back() == '.') {
         return b.invalid(b.arg(), "a domain name");
     }
     provider(b).cookie_domain = std::move(domain);

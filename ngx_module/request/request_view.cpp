@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "oidc/server_name.hpp"
 #include "oidc/text.hpp"
 
 namespace oidc::ngx {
@@ -9,32 +10,9 @@ namespace {
 
 constexpr std::string_view kHttps = "https:";
 
-bool is_host_name(std::string_view name) noexcept {
-    return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
-    });
-}
-
 ngx_http_core_loc_conf_t* core_loc_conf(ngx_http_request_t* r) noexcept {
     return static_cast<ngx_http_core_loc_conf_t*>(
         ngx_http_get_module_loc_conf(r, ngx_http_core_module));
-}
-
-// `pattern` as server_name writes it: a name, "*.name" or ".name".
-bool matches_server_name(std::string_view host, std::string_view pattern) noexcept {
-    if (pattern == host) {
-        return true;
-    }
-    if (pattern.starts_with("*.")) {
-        pattern.remove_prefix(1);
-    } else if (pattern.starts_with(".")) {
-        if (host == pattern.substr(1)) {
-            return true;
-        }
-    } else {
-        return false;
-    }
-    return host.size() > pattern.size() && host.ends_with(pattern);
 }
 
 // The Host header only when it equals one of the server's names, else the first name; empty when

@@ -1,0 +1,32 @@
+#include "oidc/server_name.hpp"
+
+#include <algorithm>
+
+#include "oidc/text.hpp"
+
+namespace oidc {
+
+bool is_host_name(std::string_view name) noexcept {
+    return !name.empty() && name.front() != '.' && name.find("..") == std::string_view::npos &&
+           std::all_of(name.begin(), name.end(), [](char c) {
+               return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '.';
+           });
+}
+
+bool matches_server_name(std::string_view host, std::string_view pattern) noexcept {
+    if (pattern == host) {
+        return true;
+    }
+    if (pattern.starts_with("*.")) {
+        pattern.remove_prefix(1);
+    } else if (pattern.starts_with(".")) {
+        if (host == pattern.substr(1)) {
+            return true;
+        }
+    } else {
+        return false;
+    }
+    return host.size() > pattern.size() && host.ends_with(pattern);
+}
+
+}  // namespace oidc
