@@ -10,6 +10,7 @@
 #include "config/header_rules.hpp"
 #include "config/lint.hpp"
 #include "oidc/crypto.hpp"
+#include "oidc/header_name.hpp"
 #include "oidc/key_ring.hpp"
 #include "oidc/text.hpp"
 #include "shm/counters_zone.hpp"
@@ -67,7 +68,7 @@ void* create_loc_conf(ngx_conf_t* cf) noexcept {
 char* init_main_conf(ngx_conf_t* cf, void* conf) noexcept try {
     auto& main = *static_cast<MainConf*>(conf);
     for (const auto& [name, value] : kDefaultHeaders) {
-        reserve_header(main, fold_header(name));
+        reserve_header(main, normal_header_name(name));
         if (main.providers.empty()) {
             continue;
         }

@@ -10,6 +10,7 @@
 #include "config/header_rules.hpp"
 #include "config/provider_directives.hpp"
 #include "config/store_directives.hpp"
+#include "oidc/header_name.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 #include "request/variables.hpp"
@@ -130,17 +131,17 @@ char* set_header(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept tr
         return conf_error(
             cf, "invalid header name " + in_quotes(name) + " in \"auth_oidc_header\" directive");
     }
-    const std::string folded = fold_header(name);
-    if (std::find(kForbiddenHeaders.begin(), kForbiddenHeaders.end(), folded) !=
+    const std::string normal_name = normal_header_name(name);
+    if (std::find(kForbiddenHeaders.begin(), kForbiddenHeaders.end(), normal_name) !=
         kForbiddenHeaders.end()) {
         return conf_error(
             cf, "header " + in_quotes(name) + " cannot be set by \"auth_oidc_header\" directive");
     }
-    if (folded == "x-oidc-assertion" || folded == "x-oidc-return-to") {
+    if (normal_name == "x-oidc-assertion" || normal_name == "x-oidc-return-to") {
         return conf_error(cf, "header " + in_quotes(name) + " is set by the module itself");
     }
     for (const HeaderRule& rule : loc.header_rules) {
-        if (rule.folded == folded) {
+        if (rule.normal_name == normal_name) {
             return conf_error(
                 cf, "duplicate header " + in_quotes(name) + " in \"auth_oidc_header\" directive");
         }
@@ -149,7 +150,7 @@ char* set_header(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept tr
     if (!make_header_rule(cf, values[0], values[1], rule)) {
         return conf_fail();
     }
-    reserve_header(conf_main(cf), rule.folded);
+    reserve_header(conf_main(cf), rule.normal_name);
     loc.header_rules.push_back(std::move(rule));
     loc.header_rules_set = true;
     return conf_ok();

@@ -23,9 +23,10 @@ void merge_header_rules(const MainConf& main, const LocConf& prev, LocConf& conf
     std::vector<HeaderRule> merged;
     if (prev.header_rules_set) {
         for (const HeaderRule& inherited : prev.header_rules) {
-            if (std::none_of(
-                    conf.header_rules.begin(), conf.header_rules.end(),
-                    [&](const HeaderRule& own) { return own.folded == inherited.folded; })) {
+            if (std::none_of(conf.header_rules.begin(), conf.header_rules.end(),
+                             [&](const HeaderRule& own) {
+                                 return own.normal_name == inherited.normal_name;
+                             })) {
                 merged.push_back(inherited);
             }
         }

@@ -1,7 +1,10 @@
 #include "oidc/config.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+
+#include "oidc/text.hpp"
 
 namespace oidc {
 
@@ -32,6 +35,12 @@ std::optional<Alg> alg_from_name(std::string_view name) noexcept {
 
 bool alg_is_symmetric(Alg alg) noexcept {
     return alg == Alg::HS256 || alg == Alg::HS384 || alg == Alg::HS512;
+}
+
+bool is_simple_name(std::string_view text) noexcept {
+    return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+        return is_base64url(c) || c == '.';
+    });
 }
 
 std::string discovery_url(std::string_view issuer) {

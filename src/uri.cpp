@@ -313,6 +313,33 @@ bool is_safe_return_target(std::string_view target) noexcept {
     return !starts_with_dangerous_escape(path.substr(1)) && normalises_safely(path);
 }
 
+const char* local_path_problem(std::string_view path) noexcept {
+    if (path.empty() || path.front() != '/') {
+        return "must start with \"/\"";
+    }
+    if (path.starts_with("//")) {
+        return "must not start with \"//\"";
+    }
+    if (path.find_first_of("?#") != std::string_view::npos) {
+        return "must be a path without query and fragment";
+    }
+    // Compared with the decoded URI, in which these would be something else.
+    if (std::any_of(path.begin(), path.end(), [](char c) {
+            return c <= ' ' || c > '~' || c == '%' || c == '\\' || c == '$';
+        })) {
+        return "must be a path of plain ASCII without blanks, escapes and variables";
+    }
+    if (path.find("//") != std::string_view::npos || path.find("/./") != std::string_view::npos ||
+        path.find("/../") != std::string_view::npos || path.ends_with("/.") ||
+        path.ends_with("/..")) {
+        return "must be a path without \"//\", \"/./\" and \"/../\"";
+    }
+    if (path.size() > 1024) {
+        return "must be a path of at most 1024 characters";
+    }
+    return nullptr;
+}
+
 void append_query(std::string& url, std::string_view name, std::string_view value) {
     const std::size_t hash = url.find('#');
     const std::string fragment = hash == std::string::npos ? "" : url.substr(hash);

@@ -96,6 +96,9 @@ struct ProviderConfig {
     }
 };
 
+// What a provider or a session store may be called: 1 to 64 letters, digits, "-", "_" and ".".
+bool is_simple_name(std::string_view text) noexcept;
+
 // issuer without one final "/" + "/.well-known/openid-configuration" (Discovery 4.1).
 std::string discovery_url(std::string_view issuer);
 

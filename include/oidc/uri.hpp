@@ -42,6 +42,11 @@ bool is_internal_host(std::string_view host);
 // whatever passes resolves to our origin.
 bool is_safe_return_target(std::string_view target) noexcept;
 
+// Null when `path` can be an endpoint of ours as it stands in nginx's $uri, else what is wrong with
+// it: from one "/" on, plain ASCII without blanks, escapes, "?", "#", backslash and "$", without
+// empty and dot segments, at most 1024 bytes.
+const char* local_path_problem(std::string_view path) noexcept;
+
 // Appends name=value (percent-encoded) to a URL, with "?" or "&" as needed.
 void append_query(std::string& url, std::string_view name, std::string_view value);
 

@@ -7,6 +7,7 @@
 
 #include "config/regular_file.hpp"
 #include "oidc/text.hpp"
+#include "oidc/uri.hpp"
 
 namespace oidc::ngx {
 
@@ -26,48 +27,6 @@ ngx_http_complex_value_t* compile_value(ngx_conf_t* cf, ngx_str_t value) noexcep
     compile.value = &copy;
     compile.complex_value = out;
     return ngx_http_compile_complex_value(&compile) == NGX_OK ? out : nullptr;
-}
-
-// ---- text ------------------------------------------------------------------------------------
-
-std::string fold_header(std::string_view name) {
-    std::string out = ascii_lower(name);
-    std::replace_if(
-        out.begin(), out.end(), [](char c) { return c == '_' || c == '.'; }, '-');
-    return out;
-}
-
-bool is_simple_name(std::string_view text) noexcept {
-    return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-        return is_base64url(c) || c == '.';
-    });
-}
-
-const char* local_path_problem(std::string_view path) noexcept {
-    if (path.empty() || path.front() != '/') {
-        return "must start with \"/\"";
-    }
-    if (path.starts_with("//")) {
-        return "must not start with \"//\"";
-    }
-    if (path.find_first_of("?#") != std::string_view::npos) {
-        return "must be a path without query and fragment";
-    }
-    // Compared with the decoded URI, in which these would be something else.
-    if (std::any_of(path.begin(), path.end(), [](char c) {
-            return c <= ' ' || c > '~' || c == '%' || c == '\\' || c == '$';
-        })) {
-        return "must be a path of plain ASCII without blanks, escapes and variables";
-    }
-    if (path.find("//") != std::string_view::npos || path.find("/./") != std::string_view::npos ||
-        path.find("/../") != std::string_view::npos || path.ends_with("/.") ||
-        path.ends_with("/..")) {
-        return "must be a path without \"//\", \"/./\" and \"/../\"";
-    }
-    if (path.size() > 1024) {
-        return "must be a path of at most 1024 characters";
-    }
-    return nullptr;
 }
 
 // ---- the block driver ------------------------------------------------------------------------

@@ -81,9 +81,4 @@ class Block {
 // Null after a message: no memory, or an unknown variable.
 ngx_http_complex_value_t* compile_value(ngx_conf_t* cf, ngx_str_t value) noexcept;
 
-std::string fold_header(std::string_view name);
-// Null text when `path` can be an endpoint of ours, else what is wrong with it.
-const char* local_path_problem(std::string_view path) noexcept;
-bool is_simple_name(std::string_view text) noexcept;  // of a provider or store
-
 }  // namespace oidc::ngx

@@ -133,7 +133,7 @@ struct HeaderRule {
     ngx_str_t name{};  // as written
     ngx_str_t lowcase{};
     ngx_uint_t hash = 0;                        // of lowcase
-    std::string folded;                         // lower case, "_" and "." turned to "-"
+    std::string normal_name;                    // oidc/header_name.hpp
     ngx_http_complex_value_t* value = nullptr;  // null: blank
     ngx_int_t variable = NGX_ERROR;  // its index when the value is one variable and nothing else
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "config/block.hpp"
+#include "oidc/header_name.hpp"
 #include "oidc/text.hpp"
 
 namespace oidc::ngx {
@@ -19,10 +20,10 @@ bool is_one_variable(std::string_view value) noexcept {
 
 }  // namespace
 
-void reserve_header(MainConf& main, const std::string& folded) {
-    if (std::find(main.reserved_headers.begin(), main.reserved_headers.end(), folded) ==
+void reserve_header(MainConf& main, const std::string& name) {
+    if (std::find(main.reserved_headers.begin(), main.reserved_headers.end(), name) ==
         main.reserved_headers.end()) {
-        main.reserved_headers.push_back(folded);
+        main.reserved_headers.push_back(name);
     }
 }
 
@@ -33,7 +34,7 @@ bool make_header_rule(ngx_conf_t* cf, ngx_str_t name, ngx_str_t value, HeaderRul
         return false;
     }
     out.hash = ngx_hash_key(out.lowcase.data, out.lowcase.len);
-    out.folded = fold_header(view(name));
+    out.normal_name = normal_header_name(view(name));
     if (value.len > 0) {
         out.value = compile_value(cf, value);
         if (out.value == nullptr) {

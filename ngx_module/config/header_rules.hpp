@@ -7,8 +7,8 @@
 
 namespace oidc::ngx {
 
-// The header of this folded name is removed from every request.
-void reserve_header(MainConf& main, const std::string& folded);
+// The header of this normal name (oidc/header_name.hpp) is removed from every request.
+void reserve_header(MainConf& main, const std::string& name);
 // Copies the texts into the configuration's pool. False after a message.
 bool make_header_rule(ngx_conf_t* cf, ngx_str_t name, ngx_str_t value, HeaderRule& out);
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "oidc/cookie.hpp"
+#include "oidc/header_name.hpp"
 #include "oidc/state.hpp"
 #include "oidc/text.hpp"
 #include "request/cookies_in.hpp"
@@ -14,32 +15,8 @@ namespace oidc::ngx {
 namespace {
 
 constexpr std::string_view kReservedPrefix = "x-oidc";
-constexpr std::size_t kMaxFolded = 128;
 constexpr std::size_t kMaxPendingSeen = 32;
 constexpr std::size_t kHandleChars = 30;  // of a pending login, oidc/state.hpp
-
-// Lower case; every run of other characters than letters and digits becomes one "-", none at the
-// ends. Backends fold "-", "_", "." and blanks into each other in different ways; names that any of
-// them could take for ours fold to the same text. Longer names are cut: no reserved one is as long.
-std::size_t fold(std::string_view name, std::array<char, kMaxFolded>& out) noexcept {
-    std::size_t n = 0;
-    bool gap = false;
-    for (const char c : name) {
-        if (!is_alnum(c)) {
-            gap = n != 0;
-            continue;
-        }
-        if (n + 2 > out.size()) {
-            break;
-        }
-        if (gap) {
-            out[n++] = '-';
-            gap = false;
-        }
-        out[n++] = ascii_lower(c);
-    }
-    return n;
-}
 
 bool is_reserved_folded(const MainConf& conf, std::string_view folded) noexcept {
     if (folded.starts_with(kReservedPrefix) &&
@@ -54,14 +31,15 @@ bool is_reserved_name(const MainConf& conf, std::string_view name) noexcept {
     if (name.empty() || name.size() < conf.header_min[static_cast<u_char>(name.front())]) {
         return false;
     }
-    std::array<char, kMaxFolded> buffer;
-    if (is_reserved_folded(conf, {buffer.data(), fold(name, buffer)})) {
+    FoldedName buffer;
+    if (is_reserved_folded(conf, {buffer.data(), fold_header_name(name, buffer)})) {
         return true;
     }
     // PHP reads NAME[x] as an element of NAME.
     const std::size_t bracket = name.find('[');
     return bracket != std::string_view::npos &&
-           is_reserved_folded(conf, {buffer.data(), fold(name.substr(0, bracket), buffer)});
+           is_reserved_folded(conf,
+                              {buffer.data(), fold_header_name(name.substr(0, bracket), buffer)});
 }
 
 bool is_handle(std::string_view text) noexcept {
@@ -281,7 +259,7 @@ ngx_int_t sanitize(ngx_http_request_t* r, const MainConf& conf, RequestContext& 
 
 void prepare_sanitizer(MainConf& conf) {
     conf.folded_headers.clear();
-    std::array<char, kMaxFolded> buffer;
+    FoldedName buffer;
     for (int c = 0; c < 256; ++c) {
         // A name that starts with anything else is folded to know what it starts with.
         conf.header_min[c] = is_alnum(static_cast<char>(c)) ? 255 : 0;
@@ -295,7 +273,7 @@ void prepare_sanitizer(MainConf& conf) {
     };
     reserve(kReservedPrefix);
     for (const std::string& name : conf.reserved_headers) {
-        const std::string_view folded{buffer.data(), fold(name, buffer)};
+        const std::string_view folded{buffer.data(), fold_header_name(name, buffer)};
         if (!folded.empty()) {
             reserve(folded);
             conf.folded_headers.emplace_back(folded);

@@ -57,6 +57,18 @@ START_TEST(what_needs_discovery) {
 }
 END_TEST
 
+START_TEST(names_of_providers_and_stores) {
+    ck_assert(is_simple_name("a"));
+    ck_assert(is_simple_name("My-Provider_1.test"));
+    ck_assert(is_simple_name(std::string(64, 'a')));
+    for (const auto& name :
+         {unit::raw(""), std::string(65, 'a'), unit::raw("a b"), unit::raw("a/b"), unit::raw("a\0"),
+          unit::raw("a\""), unit::raw("a:b"), unit::raw("\xc3\xa9"), unit::raw("$a")}) {
+        ck_assert_msg(!is_simple_name(name), "%s", name.c_str());
+    }
+}
+END_TEST
+
 static Suite* config_suite() {
     Suite* suite = suite_create("config");
     TCase* tcase = tcase_create("all");
@@ -64,6 +76,7 @@ static Suite* config_suite() {
     tcase_add_test(tcase, i_03_i_04_other_spellings_are_unknown);
     tcase_add_test(tcase, discovery_url_drops_one_final_slash);
     tcase_add_test(tcase, what_needs_discovery);
+    tcase_add_test(tcase, names_of_providers_and_stores);
     suite_add_tcase(suite, tcase);
     return suite;
 }

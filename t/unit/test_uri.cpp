@@ -316,6 +316,45 @@ START_TEST(query_arguments) {
 }
 END_TEST
 
+START_TEST(paths_of_our_endpoints) {
+    for (const std::string& path :
+         {std::string("/"), std::string("/oidc/callback"), std::string("/.well-known/a"),
+          std::string("/a/..b/c."), std::string("/a/"), std::string("/~!*'();:@&=+,;"),
+          "/" + std::string(1023, 'a')}) {
+        const char* problem = local_path_problem(path);
+        ck_assert_msg(problem == nullptr, "%s: %s", path.c_str(), problem);
+    }
+    const struct {
+        std::string path, problem;
+    } rows[] = {
+        {"", "must start with \"/\""},
+        {"callback", "must start with \"/\""},
+        {"https://app.example/", "must start with \"/\""},
+        {"//evil.example", "must not start with \"//\""},
+        {"/a?b", "must be a path without query and fragment"},
+        {"/a#b", "must be a path without query and fragment"},
+        {"/a b", "must be a path of plain ASCII without blanks, escapes and variables"},
+        {"/a%62", "must be a path of plain ASCII without blanks, escapes and variables"},
+        {"/a\\b", "must be a path of plain ASCII without blanks, escapes and variables"},
+        {"/$uri", "must be a path of plain ASCII without blanks, escapes and variables"},
+        {"/\xc3\xa9", "must be a path of plain ASCII without blanks, escapes and variables"},
+        {raw("/a\0"), "must be a path of plain ASCII without blanks, escapes and variables"},
+        {"/a\x7f", "must be a path of plain ASCII without blanks, escapes and variables"},
+        {"/a//b", "must be a path without \"//\", \"/./\" and \"/../\""},
+        {"/a/./b", "must be a path without \"//\", \"/./\" and \"/../\""},
+        {"/a/../b", "must be a path without \"//\", \"/./\" and \"/../\""},
+        {"/..", "must be a path without \"//\", \"/./\" and \"/../\""},
+        {"/a/.", "must be a path without \"//\", \"/./\" and \"/../\""},
+        {"/" + std::string(1024, 'a'), "must be a path of at most 1024 characters"},
+    };
+    for (const auto& row : rows) {
+        const char* problem = local_path_problem(row.path);
+        ck_assert_msg(problem != nullptr, "%s", row.path.c_str());
+        ck_assert_sv_eq(problem, row.problem);
+    }
+}
+END_TEST
+
 static Suite* uri_suite() {
     Suite* suite = suite_create("uri");
     TCase* tcase = tcase_create("all");
@@ -327,6 +366,7 @@ static Suite* uri_suite() {
     tcase_add_test(tcase, good_return_targets);
     tcase_add_test(tcase, queries_grow);
     tcase_add_test(tcase, query_arguments);
+    tcase_add_test(tcase, paths_of_our_endpoints);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -1,0 +1,14 @@
+#include "oidc/header_name.hpp"
+
+#include <algorithm>
+
+namespace oidc {
+
+std::string normal_header_name(std::string_view name) {
+    std::string out = ascii_lower(name);
+    std::replace_if(
+        out.begin(), out.end(), [](char c) { return c == '_' || c == '.'; }, '-');
+    return out;
+}
+
+}  // namespace oidc
