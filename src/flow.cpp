@@ -167,17 +167,12 @@ Step CallbackFlow::on_provider(ProviderReady provider) {
 }
 
 Step CallbackFlow::go_on(TokenExchange::Progress progress) {
-    if (auto* error = std::get_if<Error>(&progress)) {
-        return refuse(std::move(*error));
+    if (std::optional<Step> step = TokenExchange::waits_for(progress)) {
+        stage_ = Stage::exchange;
+        return *std::move(step);
     }
-    if (std::holds_alternative<TokenExchange::Checked>(progress)) {
-        return finish();
-    }
-    stage_ = Stage::exchange;
-    if (auto* fetch = std::get_if<Fetch>(&progress)) {
-        return std::move(*fetch);
-    }
-    return std::get<NeedProvider>(progress);
+    auto* error = std::get_if<Error>(&progress);
+    return error == nullptr ? finish() : refuse(std::move(*error));
 }
 
 Step CallbackFlow::finish() {

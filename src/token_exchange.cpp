@@ -46,6 +46,16 @@ Seconds refresh_time(std::optional<Seconds> expires_in, Seconds before, Seconds 
 
 }  // namespace
 
+std::optional<Step> TokenExchange::waits_for(Progress& progress) {
+    if (auto* fetch = std::get_if<Fetch>(&progress)) {
+        return std::move(*fetch);
+    }
+    if (auto* provider = std::get_if<NeedProvider>(&progress)) {
+        return *provider;
+    }
+    return std::nullopt;
+}
+
 TokenExchange::TokenExchange(const ProviderConfig& config, Ports ports,
                              ExchangeExpectation expectation)
     : config_(config), ports_(ports), expectation_(std::move(expectation)) {}

@@ -30,6 +30,8 @@ class TokenExchange {
   public:
     struct Checked {};
     using Progress = std::variant<NeedProvider, Fetch, Checked, Error>;
+    // The flow's step that brings the next event, taken out of `progress`; nullopt: it is over.
+    static std::optional<Step> waits_for(Progress& progress);
 
     TokenExchange(const ProviderConfig& config, Ports ports, ExchangeExpectation expectation);
 
