@@ -100,13 +100,6 @@ std::string_view state_tail(std::string_view state) {
                : std::string_view{};
 }
 
-// Cookies that only share our prefix are nobody's pending login; they are left alone.
-bool is_handle(std::string_view handle) {
-    return handle.size() == kHandleChars &&
-           std::all_of(handle.begin(), handle.begin() + kTimeDigits, is_lower_hex) &&
-           std::all_of(handle.begin() + kTimeDigits, handle.end(), is_base64url);
-}
-
 }  // namespace
 
 Result<PendingLogin> new_pending_login(std::string_view return_to, bool pkce, Ports& ports,
@@ -150,6 +143,12 @@ std::string pending_handle(std::string_view state, Seconds created) {
         time[i] = static_cast<std::uint8_t>(created >> (24 - 8 * i) & 0xff);
     }
     return hex_encode(time).append(state_tail(state));
+}
+
+bool is_pending_handle(std::string_view handle) noexcept {
+    return handle.size() == kHandleChars &&
+           std::all_of(handle.begin(), handle.begin() + kTimeDigits, is_lower_hex) &&
+           std::all_of(handle.begin() + kTimeDigits, handle.end(), is_base64url);
 }
 
 Result<std::string> seal_pending(const PendingLogin& login, const Aead& aead, const Digest& binding,
@@ -213,7 +212,7 @@ const PendingCookie* find_pending(const std::vector<PendingCookie>& cookies,
                                   std::string_view state) {
     const std::string_view tail = state_tail(state);
     for (const PendingCookie& cookie : cookies) {
-        if (is_handle(cookie.handle) &&
+        if (is_pending_handle(cookie.handle) &&
             equal_constant_time(cookie.handle.substr(kTimeDigits), tail)) {
             return &cookie;
         }
@@ -225,7 +224,7 @@ std::vector<std::string> pending_to_drop(const std::vector<PendingCookie>& cooki
     // Fixed-width hexadecimal: the order of the handles is the order of their times.
     std::vector<const PendingCookie*> ours;
     for (const PendingCookie& cookie : cookies) {
-        if (is_handle(cookie.handle)) {
+        if (is_pending_handle(cookie.handle)) {
             ours.push_back(&cookie);
         }
     }

@@ -49,6 +49,8 @@ bool is_step_up_state(std::string_view state) noexcept;
 // name of the cookie, and of the fragment cookie. The time lets the oldest be dropped without
 // opening any; the rest of the state stays unknown to whoever sees the name.
 std::string pending_handle(std::string_view state, Seconds created);
+// Whether `handle` can be one. Cookies that only share our prefix are nobody's pending login.
+bool is_pending_handle(std::string_view handle) noexcept;
 
 // Sealed for a cookie value (base64url). `binding` is the digest of provider, client and vhost: a
 // login of one never completes at another.

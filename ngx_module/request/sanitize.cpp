@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::string_view kReservedPrefix = "x-oidc";
 constexpr std::size_t kMaxPendingSeen = 32;
-constexpr std::size_t kHandleChars = 30;  // of a pending login, oidc/state.hpp
 
 bool is_reserved_folded(const MainConf& conf, std::string_view folded) noexcept {
     if (folded.starts_with(kReservedPrefix) &&
@@ -40,10 +39,6 @@ bool is_reserved_name(const MainConf& conf, std::string_view name) noexcept {
     return bracket != std::string_view::npos &&
            is_reserved_folded(conf,
                               {buffer.data(), fold_header_name(name.substr(0, bracket), buffer)});
-}
-
-bool is_handle(std::string_view text) noexcept {
-    return text.size() == kHandleChars && std::all_of(text.begin(), text.end(), is_base64url);
 }
 
 // A sibling subdomain can set plain cookies for this host but none with "__Host-", so those never
@@ -74,11 +69,11 @@ void keep_cookie(const MainConf& conf, OwnCookies& cookies, std::string_view nam
     const std::string_view bare = without_host_prefix(name);
     if (bare.starts_with(kPendingCookie)) {
         const std::string_view handle = bare.substr(kPendingCookie.size());
-        if (is_handle(handle) && cookies.pending.size() < kMaxPendingSeen) {
+        if (is_pending_handle(handle) && cookies.pending.size() < kMaxPendingSeen) {
             cookies.pending.push_back({name, handle, value});
         }
     } else if (bare.starts_with(kFragmentCookie) &&
-               is_handle(bare.substr(kFragmentCookie.size())) &&
+               is_pending_handle(bare.substr(kFragmentCookie.size())) &&
                cookies.fragments.size() < kMaxPendingSeen) {
         cookies.fragments.push_back({name, value});
     }

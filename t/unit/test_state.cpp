@@ -215,6 +215,20 @@ START_TEST(our_states) {
 }
 END_TEST
 
+START_TEST(what_may_be_a_handle) {
+    const std::string handle =
+        pending_handle("ngxoidc1.0123456789abcdefghijklmnopqrstuvwxyzABCDEFG", 0x6789abcd);
+    ck_assert(is_pending_handle(handle));
+    ck_assert(is_pending_handle("00000000-_azAZ09aaaaaaaaaaaaaa"));
+    for (const auto& text :
+         {raw(""), handle.substr(1), handle + "a", raw("0000000g-_azAZ09aaaaaaaaaaaaaa"),
+          raw("0000000A-_azAZ09aaaaaaaaaaaaaa"), raw("00000000-_azAZ09aaaaaaaaaaaaa."),
+          raw("00000000-_azAZ09aaaaaaaaaaaaa\0")}) {
+        ck_assert_msg(!is_pending_handle(text), "%s", text.c_str());
+    }
+}
+END_TEST
+
 START_TEST(a_06_each_state_finds_its_own_cookie) {
     Sealer s;
     const PendingLogin a = s.login("/x");
@@ -287,6 +301,7 @@ static Suite* state_suite() {
     tcase_add_test(tcase, our_states);
     tcase_add_test(tcase, a_06_each_state_finds_its_own_cookie);
     tcase_add_test(tcase, the_oldest_pending_logins_are_dropped);
+    tcase_add_test(tcase, what_may_be_a_handle);
     suite_add_tcase(suite, tcase);
     return suite;
 }
