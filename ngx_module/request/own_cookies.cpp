@@ -6,7 +6,6 @@
 
 #include "oidc/session_cookie.hpp"
 #include "oidc/state.hpp"
-#include "oidc/text.hpp"
 #include "request/request_view.hpp"
 
 namespace oidc::ngx {
@@ -65,10 +64,6 @@ void answer_clear_cookies(RequestContext& ctx, const Provider& provider, bool ht
     for (const std::string& name : provider.config.clear_cookies) {
         ctx.answer.set_cookies.push_back(delete_cookie(name, attributes));
     }
-}
-
-bool is_set_cookie(const ngx_table_elt_t& header) noexcept {
-    return header.hash != 0 && equal_nocase(view(header.key), "Set-Cookie");
 }
 
 }  // namespace oidc::ngx

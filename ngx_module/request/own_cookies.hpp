@@ -29,7 +29,4 @@ void answer_session_cookie(ngx_http_request_t* r, RequestContext& ctx, const Pro
 // It deletes those of the application that clear_cookies names.
 void answer_clear_cookies(RequestContext& ctx, const Provider& provider, bool https);
 
-// A response header named Set-Cookie that will be sent.
-bool is_set_cookie(const ngx_table_elt_t& header) noexcept;
-
 }  // namespace oidc::ngx

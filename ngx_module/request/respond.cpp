@@ -111,6 +111,10 @@ bool make_reference(ngx_http_request_t* r, RequestContext& ctx) {
 
 }  // namespace
 
+bool is_set_cookie(const ngx_table_elt_t& header) noexcept {
+    return header.hash != 0 && equal_nocase(view(header.key), kSetCookie);
+}
+
 ngx_table_elt_t* push_header(ngx_http_request_t* r, std::string_view name,
                              std::string_view value) noexcept {
     if (has_control_bytes(value)) {
@@ -154,7 +158,7 @@ bool set_response_head(ngx_http_request_t* r, const Respond& respond) noexcept {
         } else if (equal_nocase(header.name, "Location")) {
             r->headers_out.location = push_header(r, header.name, header.value);
             ok = r->headers_out.location != nullptr;
-        } else if (!equal_nocase(header.name, "Set-Cookie")) {
+        } else if (!equal_nocase(header.name, kSetCookie)) {
             ok = push_header(r, header.name, header.value) != nullptr;
         }
         if (!ok) {
@@ -188,7 +192,7 @@ ngx_int_t send_answer(ngx_http_request_t* r, const Respond& respond) noexcept tr
     }
     RequestContext* ctx = find_context(r);
     for (const Header& header : respond.headers) {
-        if (ctx != nullptr && equal_nocase(header.name, "Set-Cookie")) {
+        if (ctx != nullptr && equal_nocase(header.name, kSetCookie)) {
             ctx->answer.set_cookies.push_back(header.value);
         }
     }

@@ -15,6 +15,10 @@ ngx_int_t send_answer(ngx_http_request_t* r, const Respond& respond) noexcept;
 // afterwards.
 ngx_int_t send_respond(ngx_http_request_t* r, const Respond& respond) noexcept;
 
+inline constexpr std::string_view kSetCookie = "Set-Cookie";
+// Whether a response header sets a cookie, and has not been taken back (hash 0).
+bool is_set_cookie(const ngx_table_elt_t& header) noexcept;
+
 // Adds a response header; both texts are copied. False: no memory, or a control byte in the value.
 ngx_table_elt_t* push_header(ngx_http_request_t* r, std::string_view name,
                              std::string_view value) noexcept;

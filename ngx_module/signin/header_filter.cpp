@@ -14,8 +14,6 @@ namespace {
 
 ngx_http_output_header_filter_pt next_header_filter = nullptr;
 
-constexpr std::string_view kSetCookie = "Set-Cookie";
-
 // Only this module may set its cookies; a backend that does would end or replace sessions.
 void drop_foreign_cookies(ngx_http_request_t* r) noexcept {
     const MainConf& conf = main_conf(r);

@@ -9,6 +9,7 @@
 #include "request/own_cookies.hpp"
 #include "request/request_task.hpp"
 #include "request/request_view.hpp"
+#include "request/respond.hpp"
 #include "signin/decide.hpp"
 #include "signin/upgraded.hpp"
 
