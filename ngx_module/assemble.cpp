@@ -114,7 +114,7 @@ char* make_sessions(ngx_conf_t* cf, const MainConf& main, Store& store) {
     if (!store.keys.empty()) {
         Result<std::vector<AeadKey>> ring = derive_ring(store.keys, "pending login");
         if (!ring) {
-            return conf_error(cf, {store.file, store.line}, "no key can be derived from key_file");
+            return conf_error(cf, store.place, "no key can be derived from key_file");
         }
         store.pending_aead = std::make_unique<Aead>(*ring);
         cleanse(ring->data(), ring->size() * sizeof(AeadKey));
@@ -131,14 +131,13 @@ char* finish_stores(ngx_conf_t* cf, MainConf& main) {
             continue;
         }
         if (!own) {
-            return conf_error(cf, {p->file, p->line},
+            return conf_error(cf, p->place,
                               "unknown session store " + in_quotes(name) + " in oidc_provider " +
                                   in_quotes(p->config.name));
         }
         auto store = std::make_unique<Store>();
         store->name = name;
-        store->file = p->file;
-        store->line = p->line;
+        store->place = p->place;
         p->store = store.get();
         main.stores.push_back(std::move(store));
     }

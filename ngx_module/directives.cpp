@@ -35,9 +35,7 @@ char* set_auth_oidc(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept
         return conf_duplicate();
     }
     const ngx_str_t value = arguments(cf)[0];
-    const Place place = place_of(cf);
-    loc.file = place.file;
-    loc.line = place.line;
+    loc.place = place_of(cf);
     loc.provider_set = 1;
     loc.provider_off = view(value) == "off" ? 1 : 0;
     if (loc.provider_off == 1) {
@@ -252,10 +250,8 @@ char* set_jwks(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept {
 // Who may use it is judged when the location is complete.
 char* set_sessions(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept {
     LocConf& loc = as_loc_conf(conf);
-    const Place place = place_of(cf);
     loc.sessions = true;
-    loc.sessions_file = place.file;
-    loc.sessions_line = place.line;
+    loc.sessions_place = place_of(cf);
     return set_handler<sessions_handler>(cf, cmd, conf);
 }
 
@@ -264,10 +260,8 @@ char* set_session_info(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept 
     if (char* rv = set_handler<session_info_handler>(cf, cmd, conf); rv != conf_ok()) {
         return rv;
     }
-    const Place place = place_of(cf);
     loc.session_info = true;
-    loc.session_info_file = place.file;
-    loc.session_info_line = place.line;
+    loc.session_info_place = place_of(cf);
     for (const ngx_str_t& value : arguments(cf)) {
         const std::string_view name = view(value);
         std::vector<std::string>& names = loc.session_info_claims;

@@ -53,14 +53,13 @@ char* merge_provider(ngx_conf_t* cf, const MainConf& main, const LocConf& prev, 
         conf.provider_set = prev.provider_set == 1 ? 1 : 0;
         conf.provider_off = prev.provider_off == 1 ? 1 : 0;
         conf.provider = prev.provider;
-        conf.file = prev.file;
-        conf.line = prev.line;
+        conf.place = prev.place;
     }
     if (conf.provider != nullptr && conf.provider->lengths == nullptr) {
         const std::string_view name = view(conf.provider->value);
         conf.static_provider = main.find_provider(name);
         if (conf.static_provider == nullptr) {
-            return conf_error(cf, {conf.file, conf.line},
+            return conf_error(cf, conf.place,
                               "unknown oidc_provider " + in_quotes(name) + " in \"auth_oidc\"");
         }
     }
@@ -127,7 +126,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept try {
     merge_demand(prev, conf);
 
     if (conf.session_info && conf.effective_mode() == Mode::off) {
-        return conf_error(cf, {conf.session_info_file, conf.session_info_line},
+        return conf_error(cf, conf.session_info_place,
                           "\"oidc_session_info\" needs \"auth_oidc\" here or at an outer level");
     }
     note_use(cf, main, conf);

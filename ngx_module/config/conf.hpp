@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/ngx.hpp"
+#include "config/messages.hpp"
 #include "oidc/assertion.hpp"
 #include "oidc/challenge.hpp"
 #include "oidc/config.hpp"
@@ -57,8 +58,7 @@ struct Store {
     // With keys: seals logins under way, so that another node or a later start can end them.
     std::unique_ptr<Aead> pending_aead;
     std::shared_ptr<SessionStore> sessions_;  // set once, when the configuration is complete
-    ngx_str_t file{};                         // where it was defined, for messages
-    ngx_uint_t line = 0;
+    Place place;                              // where it was defined
     [[nodiscard]] SessionStore& sessions() const noexcept { return *sessions_; }
 };
 
@@ -109,8 +109,7 @@ struct Provider {
     ngx_http_complex_value_t* claims = nullptr;
 
     bool used = false;  // some auth_oidc names it
-    ngx_str_t file{};
-    ngx_uint_t line = 0;
+    Place place;
 };
 
 // oidc_assertion { }
@@ -224,17 +223,14 @@ struct LocConf : LocConfPod {
     // oidc_session_info; not inherited.
     bool session_info = false;
     std::vector<std::string> session_info_claims;  // empty: the usual ones
-    ngx_str_t session_info_file{};
-    ngx_uint_t session_info_line = 0;
+    Place session_info_place;
 
     bool jwks = false;  // oidc_jwks; not inherited
     // oidc_sessions and where it was given; not inherited.
     bool sessions = false;
-    ngx_str_t sessions_file{};
-    ngx_uint_t sessions_line = 0;
+    Place sessions_place;
 
-    ngx_str_t file{};  // where the auth_oidc that holds here was given, for messages
-    ngx_uint_t line = 0;
+    Place place;  // where the auth_oidc that holds here was given
 
     [[nodiscard]] Mode effective_mode() const noexcept {
         return provider == nullptr ? Mode::off : static_cast<Mode>(mode);

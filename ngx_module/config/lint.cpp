@@ -14,10 +14,6 @@ namespace oidc::ngx {
 
 namespace {
 
-Place place_of(const Provider& p) {
-    return {p.file, p.line};
-}
-
 Place place_of(const ngx_http_core_srv_conf_t& server) {
     if (server.file_name == nullptr) {
         return {};
@@ -96,12 +92,12 @@ char* lint_provider(ngx_conf_t* cf, Provider& p, const Block& block) {
     const ProviderConfig& c = p.config;
     for (const std::string_view name : {"issuer", "client_id"}) {
         if (!block.given(name)) {
-            return conf_error(cf, place_of(p), in_quotes(name) + " is missing in " + label(p));
+            return conf_error(cf, p.place, in_quotes(name) + " is missing in " + label(p));
         }
     }
     const auto exclusive = [&](std::string_view a, std::string_view b) {
         return conf_error(
-            cf, place_of(p),
+            cf, p.place,
             in_quotes(a) + " and " + in_quotes(b) + " cannot both be given in " + label(p));
     };
     if (block.given("client_secret") && block.given("client_secret_file")) {
@@ -161,7 +157,7 @@ char* lint_location(ngx_conf_t* cf, const MainConf& main, const LocConf& conf) {
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
     const auto& server = *static_cast<const ngx_http_core_srv_conf_t*>(
         ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
-    const Place place = conf.line != 0 ? Place{conf.file, conf.line} : place_of(server);
+    const Place place = conf.place.line != 0 ? conf.place : place_of(server);
 
     if (conf.jwks && main.assertion == nullptr) {
         return conf_error(
@@ -174,7 +170,7 @@ char* lint_location(ngx_conf_t* cf, const MainConf& main, const LocConf& conf) {
                               ", but there is no \"oidc_assertion\" block");
     }
     if (conf.sessions && !is_restricted(cf, location, conf)) {
-        return conf_error(cf, {conf.sessions_file, conf.sessions_line},
+        return conf_error(cf, conf.sessions_place,
                           "\"oidc_sessions\" in " + location_label(location) +
                               " is open to everyone, say who may use it with \"allow\" and "
                               "\"deny\", \"auth_basic\", \"auth_request\" or \"auth_oidc\" with "
@@ -217,7 +213,7 @@ char* check_callback_location(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& se
     const std::string path = "callback path " + in_quotes(endpoint.path) + " of " + label(p);
 
     if (conf.provider_set == 1 && conf.provider_off == 1) {
-        return conf_error(cf, {conf.file, conf.line},
+        return conf_error(cf, conf.place,
                           path + " lies under \"auth_oidc off\" in " + location_label(location));
     }
     if (!p.config.callback_forward) {
@@ -225,7 +221,7 @@ char* check_callback_location(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& se
     }
     if (conf.provider == nullptr ||
         (conf.static_provider != nullptr && conf.static_provider != endpoint.provider)) {
-        return conf_error(cf, conf.line != 0 ? Place{conf.file, conf.line} : place_of(server),
+        return conf_error(cf, conf.place.line != 0 ? conf.place : place_of(server),
                           path + " is forwarded to " + location_label(location) +
                               ", where auth_oidc does not name this provider");
     }

@@ -11,6 +11,10 @@ Place place_of(ngx_conf_t* cf) noexcept {
     return {cf->conf_file->file.name, cf->conf_file->line};
 }
 
+std::string shown(const Place& place) {
+    return std::string(view(place.file)).append(":").append(std::to_string(place.line));
+}
+
 namespace {
 
 void log_at(ngx_conf_t* cf, ngx_uint_t level, const Place& place, std::string_view text,

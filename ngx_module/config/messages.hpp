@@ -13,6 +13,7 @@ struct Place {
     ngx_uint_t line = 0;
 };
 Place place_of(ngx_conf_t* cf) noexcept;
+std::string shown(const Place& place);  // <file>:<line>
 
 // `<text> in <file>:<line>`. The error returns NGX_CONF_ERROR, for `return conf_error(...)`;
 // `err` is an errno or 0. No text may hold a secret.

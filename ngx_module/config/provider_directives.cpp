@@ -568,14 +568,11 @@ char* set_provider(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept 
     }
     if (const Provider* other = main.find_provider(name)) {
         return conf_error(cf, "duplicate oidc_provider " + in_quotes(name) + ", first defined in " +
-                                  std::string(view(other->file)) + ":" +
-                                  std::to_string(other->line));
+                                  shown(other->place));
     }
     auto owned = std::make_unique<Provider>();
     Provider& p = *owned;
-    const Place place = place_of(cf);
-    p.file = place.file;
-    p.line = place.line;
+    p.place = place_of(cf);
     p.config.name = name;
     p.redirect_uri = "/oidc_callback";
 

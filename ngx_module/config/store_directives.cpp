@@ -227,13 +227,10 @@ char* set_session_store(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noex
     for (const auto& other : main.stores) {
         if (other->name == store->name) {
             return conf_error(cf, "duplicate oidc_session_store " + in_quotes(store->name) +
-                                      ", first defined in " + std::string(view(other->file)) + ":" +
-                                      std::to_string(other->line));
+                                      ", first defined in " + shown(other->place));
         }
     }
-    const Place place = place_of(cf);
-    store->file = place.file;
-    store->line = place.line;
+    store->place = place_of(cf);
 
     Block block("oidc_session_store", kStoreDirectives, store.get());
     if (char* rv = block.parse(cf); rv != conf_ok()) {

@@ -20,7 +20,7 @@ char* reserve_session_cookies(ngx_conf_t* cf, MainConf& main) {
         if (!has_cookie_store(*p)) {
             continue;
         }
-        const Place place{p->file, p->line};
+        const Place& place = p->place;
         const std::string where = " in oidc_provider " + in_quotes(p->config.name);
         if (p->session_limit > 0) {
             return conf_error(cf, place,
@@ -43,7 +43,7 @@ char* reserve_session_cookies(ngx_conf_t* cf, MainConf& main) {
     for (const auto& p : main.providers) {
         for (const std::string* name : {&p->session_cookie_http, &p->session_cookie_https}) {
             if (std::find(chunks.begin(), chunks.end(), *name) != chunks.end()) {
-                return conf_error(cf, {p->file, p->line},
+                return conf_error(cf, p->place,
                                   "the session cookie " + in_quotes(*name) + " of oidc_provider " +
                                       in_quotes(p->config.name) +
                                       " is also a part of another provider's");

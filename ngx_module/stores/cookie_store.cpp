@@ -69,7 +69,7 @@ std::unique_ptr<SessionStore> CookieStore::make(ngx_conf_t* cf, const MainConf& 
     settings.limit = buffer - std::min(buffer / 2, kOtherCookies);
     Result<SessionSealer> sealer = SessionSealer::make(store.keys);
     if (!sealer) {
-        conf_error(cf, {store.file, store.line}, "no key can be derived from key_file");
+        conf_error(cf, store.place, "no key can be derived from key_file");
         return nullptr;
     }
     ngx_shm_zone_t* zone = CookieZone::add(cf, store.name + ":cookie", store.size);

@@ -312,7 +312,7 @@ DumpError State::write_from_zones(int fd, DumpCounts& counts) {
 // ---- configuration ---------------------------------------------------------------------------
 
 char* check_state_file(ngx_conf_t* cf, const Store& store) {
-    const Place place{store.file, store.line};
+    const Place& place = store.place;
     const std::string folder = folder_of(store.state_file);
     struct stat info {};
     if (stat(folder.c_str(), &info) == -1) {
@@ -383,7 +383,7 @@ char* check_state_files(ngx_conf_t* cf, const MainConf& main) {
         }
         for (const auto& other : main.stores) {
             if (other != store && other->state_file == store->state_file) {
-                return conf_error(cf, {store->file, store->line},
+                return conf_error(cf, store->place,
                                   "state_file " + in_quotes(store->state_file) +
                                       " is given to two session stores");
             }
