@@ -56,6 +56,7 @@ http {{
     scgi_temp_path temp/scgi;
     server_tokens on;
     map_hash_bucket_size 256;
+    variables_hash_max_size 2048;
     server {{
         listen 127.0.0.1:{status_port};
         access_log off;
