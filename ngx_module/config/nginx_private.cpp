@@ -85,6 +85,9 @@ std::optional<bool> has_access_rules(ngx_conf_t* cf,
 // The directive's own entry says where the value is, and its setter of which type.
 std::optional<bool> has_auth_basic(ngx_conf_t* cf,
                                    const ngx_http_core_loc_conf_t& location) noexcept {
+    struct Setting {
+        const ngx_http_complex_value_t* realm;
+    };
     const Foreign basic = foreign(cf, location, "ngx_http_auth_basic_module");
     if (basic.module == nullptr) {
         return false;
@@ -96,7 +99,7 @@ std::optional<bool> has_auth_basic(ngx_conf_t* cf,
         if (c->set != ngx_http_set_complex_value_slot || c->conf != NGX_HTTP_LOC_CONF_OFFSET) {
             break;
         }
-        const auto* realm = member_at<const ngx_http_complex_value_t*>(basic.here, c->offset);
+        const auto* realm = member_at<Setting>(basic.here, c->offset).realm;
         return realm != nullptr && realm != NGX_CONF_UNSET_PTR &&
                !(realm->lengths == nullptr && view(realm->value) == "off");
     }
