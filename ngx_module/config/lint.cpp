@@ -128,7 +128,7 @@ char* lint_provider(ngx_conf_t* cf, Provider& p, const Block& block) {
 void lint_unused(ngx_conf_t* cf, const MainConf& main) {
     for (const auto& p : main.providers) {
         if (!p->used) {
-            conf_warn(cf, place_of(*p), label(*p) + " is not used by any auth_oidc");
+            conf_warn(cf, p->place, label(*p) + " is not used by any auth_oidc");
         }
     }
 }
