@@ -317,4 +317,15 @@ bool is_utf8(std::string_view text) noexcept {
     return true;
 }
 
+std::string utf8_text(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    while (!text.empty()) {
+        const std::size_t length = utf8_sequence(text);
+        out.append(length == 0 ? std::string_view("\xef\xbf\xbd") : text.substr(0, length));
+        text.remove_prefix(length == 0 ? 1 : length);
+    }
+    return out;
+}
+
 }  // namespace oidc

@@ -1,6 +1,10 @@
 #include "oidc/json.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
+#include <new>
+#include <utility>
 
 #include "oidc/encode.hpp"
 
@@ -157,6 +161,71 @@ std::string json_text(const json_t* value) {
     }
     text.resize(size);
     return text;
+}
+
+namespace {
+
+JsonPtr owned(json_t* value) {
+    if (value == nullptr) {
+        throw std::bad_alloc();
+    }
+    return JsonPtr(value);
+}
+
+}  // namespace
+
+JsonObject::JsonObject() : object_(owned(json_object())) {}
+
+void JsonObject::set(std::string_view name, JsonPtr value) {
+    if (json_object_set_new_nocheck(object_.get(), std::string(name).c_str(), value.release()) !=
+        0) {
+        throw std::bad_alloc();
+    }
+}
+
+void JsonObject::add(std::string_view name, std::string_view text) {
+    if (is_utf8(text)) {
+        set(name, owned(json_stringn_nocheck(text.data(), text.size())));
+        return;
+    }
+    const std::string valid = utf8_text(text);
+    set(name, owned(json_stringn_nocheck(valid.data(), valid.size())));
+}
+
+void JsonObject::add(std::string_view name, std::uint64_t number) {
+    constexpr std::uint64_t kMax = std::numeric_limits<json_int_t>::max();
+    set(name, owned(json_integer(static_cast<json_int_t>(std::min(number, kMax)))));
+}
+
+void JsonObject::add(std::string_view name, const JsonObject& object) {
+    set(name, JsonPtr(json_incref(object.object_.get())));
+}
+
+void JsonObject::add(std::string_view name, const std::vector<JsonObject>& list) {
+    JsonPtr array = owned(json_array());
+    for (const JsonObject& element : list) {
+        if (json_array_append(array.get(), element.object_.get()) != 0) {
+            throw std::bad_alloc();
+        }
+    }
+    set(name, std::move(array));
+}
+
+void JsonObject::add_flag(std::string_view name, bool value) {
+    set(name, JsonPtr(json_boolean(value)));
+}
+
+void JsonObject::add_null(std::string_view name) {
+    set(name, JsonPtr(json_null()));
+}
+
+void JsonObject::add_json(std::string_view name, std::string_view json) {
+    JsonPtr value(json_loadb(json.data(), json.size(), JSON_DECODE_ANY, nullptr));
+    if (value == nullptr) {
+        add(name, json);
+        return;
+    }
+    set(name, std::move(value));
 }
 
 }  // namespace oidc

@@ -42,5 +42,7 @@ std::string log_escape(std::string_view text, std::size_t max_bytes = 256);
 // True when `text` is well-formed UTF-8 (no overlong forms, surrogates, or code points above
 // U+10FFFF).
 bool is_utf8(std::string_view text) noexcept;
+// `text` with U+FFFD for every byte that is part of no well-formed sequence.
+std::string utf8_text(std::string_view text);
 
 }  // namespace oidc

@@ -38,4 +38,25 @@ Result<std::optional<std::vector<std::string>>> json_strings(const json_t* objec
 // Compact text of any value, UTF-8, members in their order.
 std::string json_text(const json_t* value);
 
+// An object to be written: members in the order in which they were added; a name that is there
+// already gets the new value, in its place. Names are UTF-8 without NUL. Throws std::bad_alloc.
+class JsonObject {
+  public:
+    JsonObject();
+    // Bytes that are no UTF-8 become U+FFFD.
+    void add(std::string_view name, std::string_view text);
+    void add(std::string_view name, std::uint64_t number);  // at most INT64_MAX
+    void add(std::string_view name, const JsonObject& object);
+    void add(std::string_view name, const std::vector<JsonObject>& list);
+    void add_flag(std::string_view name, bool value);
+    void add_null(std::string_view name);
+    // The text of any JSON value; what is none is added as a string.
+    void add_json(std::string_view name, std::string_view json);
+    [[nodiscard]] std::string text() const { return json_text(object_.get()); }
+
+  private:
+    void set(std::string_view name, JsonPtr value);
+    JsonPtr object_;
+};
+
 }  // namespace oidc

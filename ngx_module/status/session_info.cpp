@@ -2,11 +2,10 @@
 
 #include <string>
 
-#include "json_writer.hpp"
 #include "request/request_view.hpp"
-#include "request/respond.hpp"
 #include "signin/decide.hpp"
 #include "signin/return_target.hpp"
+#include "status/json_answer.hpp"
 
 namespace oidc::ngx {
 namespace {
@@ -14,7 +13,8 @@ namespace {
 constexpr std::string_view kDefaultClaims[] = {"name",    "given_name", "family_name", "email",
                                                "picture", "locale",     "groups"};
 
-void add_time(JsonWriter& json, std::string_view name, Seconds time) {
+// Null: never.
+void add_time(JsonObject& json, std::string_view name, Seconds time) {
     if (time > 0) {
         json.add(name, static_cast<std::uint64_t>(time));
     } else {
@@ -22,31 +22,34 @@ void add_time(JsonWriter& json, std::string_view name, Seconds time) {
     }
 }
 
-void add_claim(JsonWriter& json, const SessionView& session, std::string_view name) {
+void add_claim(JsonObject& json, const SessionView& session, std::string_view name) {
     for (std::uint32_t i = 0; i < session.claim_count(); ++i) {
         const SessionView::Entry entry = session.claim_at(i);
         if (entry.name == name) {
-            json.add_json(name,
-                          entry.json.empty() ? json_quote(entry.text) : std::string(entry.json));
+            if (entry.json.empty()) {
+                json.add(name, entry.text);
+            } else {
+                json.add_json(name, entry.json);
+            }
             return;
         }
     }
 }
 
-void add_claims(JsonWriter& json, const SessionView& session, const LocConf& location) {
-    json.open("claims", '{');
+void add_claims(JsonObject& json, const SessionView& session, const LocConf& location) {
+    JsonObject claims;
     if (location.session_info_claims.empty()) {
         for (const std::string_view name : kDefaultClaims) {
-            add_claim(json, session, name);
+            add_claim(claims, session, name);
         }
     }
     for (const std::string& name : location.session_info_claims) {
-        add_claim(json, session, name);
+        add_claim(claims, session, name);
     }
-    json.close('}');
+    json.add("claims", claims);
 }
 
-void add_session(JsonWriter& json, const Decision& decision, const LocConf& location) {
+void add_session(JsonObject& json, const Decision& decision, const LocConf& location) {
     const Provider& provider = *decision.provider;
     const SessionView& session = decision.session;
     json.add("user", session.username());
@@ -61,7 +64,7 @@ void add_session(JsonWriter& json, const Decision& decision, const LocConf& loca
     add_time(json, "idle_expires", idle ? decision.expires : 0);
 }
 
-void add_urls(ngx_http_request_t* r, JsonWriter& json, const Provider& provider) {
+void add_urls(ngx_http_request_t* r, JsonObject& json, const Provider& provider) {
     json.add("login_url", login_url(r, provider));
     if (provider.logout_path.empty()) {
         json.add_null("logout_url");
@@ -69,17 +72,6 @@ void add_urls(ngx_http_request_t* r, JsonWriter& json, const Provider& provider)
     }
     const ngx_str_t origin = public_origin(r, &provider);
     json.add("logout_url", std::string(view(origin)).append(provider.logout_path));
-}
-
-ngx_int_t send_info(ngx_http_request_t* r, int status, std::string body) {
-    Respond respond;
-    respond.status = status;
-    respond.headers.push_back({"Content-Type", "application/json"});
-    respond.headers.push_back({"Cache-Control", "no-store"});
-    respond.headers.push_back({"X-Content-Type-Options", "nosniff"});
-    respond.headers.push_back({"Cross-Origin-Resource-Policy", "same-origin"});
-    respond.body = std::move(body);
-    return send_answer(r, respond);
 }
 
 }  // namespace
@@ -97,15 +89,16 @@ ngx_int_t session_info_handler(ngx_http_request_t* r) noexcept try {
     // Other sites learn nothing, not even by the time that an answer takes: no CORS header is ever
     // sent, and their requests are stopped here.
     if (!is_own_request(r, provider)) {
-        return send_info(r, NGX_HTTP_FORBIDDEN, "{\"error\":\"cross_site\"}\n");
+        JsonObject error;
+        error.add("error", "cross_site");
+        return send_json(r, NGX_HTTP_FORBIDDEN, error);
     }
     // The access phase has decided.
     if (provider != nullptr && (ctx->decision == nullptr || ctx->decision->provider != provider)) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     const bool authenticated = provider != nullptr && ctx->authenticated();
-    JsonWriter json;
-    json.open('{');
+    JsonObject json;
     json.add_flag("authenticated", authenticated);
     add_time(json, "now", ngx_time());
     if (provider != nullptr) {
@@ -115,8 +108,7 @@ ngx_int_t session_info_handler(ngx_http_request_t* r) noexcept try {
         }
         add_urls(r, json, *provider);
     }
-    json.close('}');
-    return send_info(r, NGX_HTTP_OK, std::move(json).take() + "\n");
+    return send_json(r, NGX_HTTP_OK, json);
 } catch (...) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
 }

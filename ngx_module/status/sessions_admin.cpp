@@ -4,14 +4,14 @@
 #include <string>
 #include <utility>
 
-#include "json_writer.hpp"
+#include "oidc/encode.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 #include "request/request_task.hpp"
 #include "request/request_view.hpp"
-#include "request/respond.hpp"
 #include "shm/counters_zone.hpp"
 #include "signin/upgraded.hpp"
+#include "status/json_answer.hpp"
 #include "stores/session_ids.hpp"
 
 namespace oidc::ngx {
@@ -28,28 +28,13 @@ struct Question {
 
 // ---- answers ---------------------------------------------------------------------------------
 
-ngx_int_t send_json(ngx_http_request_t* r, int status, std::string body) {
-    Respond respond;
-    respond.status = status;
-    respond.headers.push_back({"Content-Type", "application/json"});
-    respond.headers.push_back({"Cache-Control", "no-store"});
-    respond.headers.push_back({"X-Content-Type-Options", "nosniff"});
-    respond.headers.push_back({"Cross-Origin-Resource-Policy", "same-origin"});
-    if (status == NGX_HTTP_NOT_ALLOWED) {
-        respond.headers.push_back({"Allow", "GET, HEAD, DELETE"});
-    }
-    respond.body = std::move(body.append("\n"));
-    return send_answer(r, respond);
-}
-
 ngx_int_t send_error(ngx_http_request_t* r, int status, std::string_view code,
                      std::string_view message) {
-    JsonWriter json;
-    json.open('{');
+    JsonObject json;
     json.add("error", code);
     json.add("message", message);
-    json.close('}');
-    return send_json(r, status, std::move(json).take());
+    return send_json(r, status, json,
+                     status == NGX_HTTP_NOT_ALLOWED ? "GET, HEAD, DELETE" : std::string_view());
 }
 
 ngx_int_t send_failure(ngx_http_request_t* r, const Question& question, const Error& error) {
@@ -65,20 +50,20 @@ std::string short_id(const Digest& key) {
     return hex_encode(ByteView(key).first(kIdBytes));
 }
 
-void add_session(JsonWriter& json, const RecordTable::Listed& session, bool seen) {
-    const auto add_time = [&json](std::string_view name, Seconds time) {
+JsonObject session_json(const RecordTable::Listed& session, bool seen) {
+    JsonObject json;
+    const auto add_seconds = [&json](std::string_view name, Seconds time) {
         json.add(name, static_cast<std::uint64_t>(std::max<Seconds>(time, 0)));
     };
-    json.open('{');
     json.add("id", short_id(session.key));
-    add_time("created", session.created);
+    add_seconds("created", session.created);
     if (seen) {
-        add_time("last_seen", session.last_seen);
+        add_seconds("last_seen", session.last_seen);
     } else {
         json.add_null("last_seen");
     }
-    add_time("expires", session.expires);
-    json.close('}');
+    add_seconds("expires", session.expires);
+    return json;
 }
 
 ngx_int_t send_list(ngx_http_request_t* r, RequestContext& ctx, const Question& question) {
@@ -87,17 +72,16 @@ ngx_int_t send_list(ngx_http_request_t* r, RequestContext& ctx, const Question& 
     });
     // Nobody writes down when a session was used unless its end depends on it.
     const bool seen = question.provider->config.session_idle_timeout > 0;
-    JsonWriter json;
-    json.open('{');
+    std::vector<JsonObject> sessions;
+    sessions.reserve(ctx.task->listed.size());
+    for (const RecordTable::Listed& session : ctx.task->listed) {
+        sessions.push_back(session_json(session, seen));
+    }
+    JsonObject json;
     json.add("provider", question.provider->config.name);
     json.add("sub", question.sub);
-    json.open("sessions", '[');
-    for (const RecordTable::Listed& session : ctx.task->listed) {
-        add_session(json, session, seen);
-    }
-    json.close(']');
-    json.close('}');
-    return send_json(r, NGX_HTTP_OK, std::move(json).take());
+    json.add("sessions", sessions);
+    return send_json(r, NGX_HTTP_OK, json);
 }
 
 // `count` null: the store does not know how many there were.
@@ -113,8 +97,7 @@ ngx_int_t send_ended(ngx_http_request_t* r, const Question& question,
                        " sessions of the sub \"" + question.sub + "\" at provider \"" +
                        question.provider->config.name + "\"" + which);
     }
-    JsonWriter json;
-    json.open('{');
+    JsonObject json;
     json.add("provider", question.provider->config.name);
     json.add("sub", question.sub);
     if (count) {
@@ -122,8 +105,7 @@ ngx_int_t send_ended(ngx_http_request_t* r, const Question& question,
     } else {
         json.add_null("ended");
     }
-    json.close('}');
-    return send_json(r, NGX_HTTP_OK, std::move(json).take());
+    return send_json(r, NGX_HTTP_OK, json);
 }
 
 // ---- waiting in the content phase ------------------------------------------------------------

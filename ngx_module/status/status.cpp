@@ -5,7 +5,7 @@
 #include <string>
 
 #include "http/curl_loop.hpp"
-#include "json_writer.hpp"
+#include "oidc/json.hpp"
 #include "oidc/version.hpp"
 #include "provider/metadata_cache.hpp"
 #include "request/request_view.hpp"
@@ -52,7 +52,7 @@ Metrics collect(const MainConf& conf) {
 // ---- JSON ------------------------------------------------------------------------------------
 
 // Seconds since something; negative: it never happened.
-void add_age(JsonWriter& json, std::string_view name, Seconds age) {
+void add_age(JsonObject& json, std::string_view name, Seconds age) {
     if (age < 0) {
         json.add_null(name);
     } else {
@@ -60,130 +60,126 @@ void add_age(JsonWriter& json, std::string_view name, Seconds age) {
     }
 }
 
-void write_providers(const MainConf& conf, JsonWriter& json) {
-    MetadataCache* cache = MetadataCache::worker();
-    json.open("providers", '[');
-    for (const auto& provider : conf.providers) {
-        json.open('{');
-        json.add("name", provider->config.name);
-        json.add("issuer", provider->config.issuer);
-        json.add("store", provider->store->name);
-        if (cache != nullptr) {
-            const MetadataCache::Status status = cache->status(*provider);
-            json.add("generation", status.generation);
-            add_age(json, "metadata_age", status.metadata_age);
-            add_age(json, "keys_age", status.keys_age);
-            json.add("keys", status.keys);
-            json.add("fetches", status.fetches);
-            json.add("failures", status.failures);
-            json.add("last_error", status.last_error);
-        }
-        json.close('}');
+JsonObject provider_json(const Provider& provider, MetadataCache* cache) {
+    JsonObject json;
+    json.add("name", provider.config.name);
+    json.add("issuer", provider.config.issuer);
+    json.add("store", provider.store->name);
+    if (cache != nullptr) {
+        const MetadataCache::Status status = cache->status(provider);
+        json.add("generation", status.generation);
+        add_age(json, "metadata_age", status.metadata_age);
+        add_age(json, "keys_age", status.keys_age);
+        json.add("keys", status.keys);
+        json.add("fetches", status.fetches);
+        json.add("failures", status.failures);
+        json.add("last_error", status.last_error);
     }
-    json.close(']');
+    return json;
 }
 
-void write_stores(const MainConf& conf, JsonWriter& json) {
-    json.open("stores", '[');
-    for (const auto& store : conf.stores) {
-        const RecordTable::Stats stats = store->sessions().stats();
-        json.open('{');
-        json.add("name", store->name);
-        json.add("size", store->size);
-        json.add("sessions", stats.records);
-        json.add("blocks_used", stats.blocks_used);
-        json.add("blocks_total", stats.blocks_total);
-        json.add("bytes_used", stats.blocks_used * stats.bytes_per_block);
-        json.add("bytes_total", stats.blocks_total * stats.bytes_per_block);
-        json.add("recoveries", stats.recoveries);
-        json.close('}');
-    }
-    json.close(']');
+JsonObject store_json(const Store& store) {
+    const RecordTable::Stats stats = store.sessions().stats();
+    JsonObject json;
+    json.add("name", store.name);
+    json.add("size", store.size);
+    json.add("sessions", stats.records);
+    json.add("blocks_used", stats.blocks_used);
+    json.add("blocks_total", stats.blocks_total);
+    json.add("bytes_used", stats.blocks_used * stats.bytes_per_block);
+    json.add("bytes_total", stats.blocks_total * stats.bytes_per_block);
+    json.add("recoveries", stats.recoveries);
+    return json;
 }
 
 // An object with one member for each value of an enum.
 template <class E>
-void write_enum(JsonWriter& json, std::string_view name,
-                const std::uint64_t (&values)[kCountOf<E>]) {
-    json.open(name, '{');
+JsonObject enum_json(const std::uint64_t (&values)[kCountOf<E>]) {
+    JsonObject json;
     for (std::size_t i = 0; i < kCountOf<E>; ++i) {
         json.add(label_of(static_cast<E>(i)), values[i]);
     }
-    json.close('}');
+    return json;
 }
 
-void write_idp(const Counters& counters, JsonWriter& json) {
-    json.open("idp", '{');
+JsonObject idp_json(const Counters& counters) {
+    JsonObject json;
     for (std::size_t i = 0; i < kCountOf<IdpEndpoint>; ++i) {
         const Counters::Idp& idp = counters.idp[i];
         std::uint64_t requests = 0;
         for (const std::uint64_t count : idp.buckets) {
             requests += count;
         }
-        json.open(label_of(static_cast<IdpEndpoint>(i)), '{');
-        json.add("requests", requests);
-        json.add("milliseconds", idp.microseconds / 1000);
-        write_enum<IdpFailure>(json, "errors", idp.failures);
-        json.close('}');
+        JsonObject endpoint;
+        endpoint.add("requests", requests);
+        endpoint.add("milliseconds", idp.microseconds / 1000);
+        endpoint.add("errors", enum_json<IdpFailure>(idp.failures));
+        json.add(label_of(static_cast<IdpEndpoint>(i)), endpoint);
     }
-    json.close('}');
+    return json;
 }
 
-void write_store_requests(const Counters::Store& store, JsonWriter& json) {
+JsonObject store_requests_json(const Counters::Store& store) {
     std::uint64_t requests = 0;
     for (const std::uint64_t count : store.buckets) {
         requests += count;
     }
-    json.open("store_requests", '{');
+    JsonObject json;
     json.add("requests", requests);
     json.add("milliseconds", store.microseconds / 1000);
-    write_enum<StoreFailure>(json, "errors", store.failures);
+    json.add("errors", enum_json<StoreFailure>(store.failures));
     json.add("connections", store.connections);
     json.add("failovers", store.failovers);
-    json.close('}');
+    return json;
 }
 
-void write_counters(CountersZone& zone, JsonWriter& json) {
+void add_counters(CountersZone& zone, JsonObject& json) {
     Counters counters{};
     zone.read(counters);
     json.add("logins", counters.logins);
     json.add("refused_logins", counters.refused_logins);
     json.add("logouts", counters.all_logouts());
-    write_enum<LogoutKind>(json, "logouts_by_kind", counters.logouts);
-    write_enum<RefreshResult>(json, "refreshes", counters.refreshes);
+    json.add("logouts_by_kind", enum_json<LogoutKind>(counters.logouts));
+    json.add("refreshes", enum_json<RefreshResult>(counters.refreshes));
     json.add("challenges", counters.challenges);
     json.add("redirects", counters.redirects);
-    json.open("refusals", '{');
+    JsonObject refusals;
     for (std::size_t i = 0; i < kCountOf<Reason>; ++i) {
         if (counters.refusals[i] != 0) {
-            json.add(reason_info(static_cast<Reason>(i)).code, counters.refusals[i]);
+            refusals.add(reason_info(static_cast<Reason>(i)).code, counters.refusals[i]);
         }
     }
-    json.close('}');
-    write_idp(counters, json);
-    write_store_requests(counters.store, json);
+    json.add("refusals", refusals);
+    json.add("idp", idp_json(counters));
+    json.add("store_requests", store_requests_json(counters.store));
     if (const CurlLoop* loop = CurlLoop::worker()) {
         const CurlLoop::Counters http = loop->counters();
-        json.open("worker", '{');
-        json.add("pid", static_cast<std::uint64_t>(ngx_pid));
-        json.add("requests", http.requests);
-        json.add("connections", http.connections);
-        json.add("errors", http.errors);
-        json.close('}');
+        JsonObject worker;
+        worker.add("pid", static_cast<std::uint64_t>(ngx_pid));
+        worker.add("requests", http.requests);
+        worker.add("connections", http.connections);
+        worker.add("errors", http.errors);
+        json.add("worker", worker);
     }
 }
 
 std::string status_json(const MainConf& conf) {
-    JsonWriter json;
-    json.open('{');
+    JsonObject json;
     json.add("version", kVersion);
-    write_providers(conf, json);
-    write_stores(conf, json);
-    if (CountersZone* zone = CountersZone::running()) {
-        write_counters(*zone, json);
+    std::vector<JsonObject> providers;
+    for (const auto& provider : conf.providers) {
+        providers.push_back(provider_json(*provider, MetadataCache::worker()));
     }
-    json.close('}');
-    return std::move(json).take() + "\n";
+    json.add("providers", providers);
+    std::vector<JsonObject> stores;
+    for (const auto& store : conf.stores) {
+        stores.push_back(store_json(*store));
+    }
+    json.add("stores", stores);
+    if (CountersZone* zone = CountersZone::running()) {
+        add_counters(*zone, json);
+    }
+    return json.text() + "\n";
 }
 
 // ---- answers ---------------------------------------------------------------------------------

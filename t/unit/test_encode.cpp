@@ -189,6 +189,17 @@ START_TEST(utf8_well_formed) {
 }
 END_TEST
 
+START_TEST(text_is_made_utf8) {
+    ck_assert_sv_eq(utf8_text(""), "");
+    ck_assert_sv_eq(utf8_text("Zo\xc3\xab \xf0\x9f\x98\x80"), "Zo\xc3\xab \xf0\x9f\x98\x80");
+    ck_assert_sv_eq(utf8_text("a\xff"
+                              "b\xc3"),
+                    "a\xef\xbf\xbd"
+                    "b\xef\xbf\xbd");
+    ck_assert_sv_eq(utf8_text("\xc0\xaf"), "\xef\xbf\xbd\xef\xbf\xbd");
+}
+END_TEST
+
 static Suite* encode_suite() {
     Suite* suite = suite_create("encode");
     TCase* tcase = tcase_create("all");
@@ -202,6 +213,7 @@ static Suite* encode_suite() {
     tcase_add_test(tcase, json_strings_are_quoted);
     tcase_add_test(tcase, log_lines);
     tcase_add_test(tcase, utf8_well_formed);
+    tcase_add_test(tcase, text_is_made_utf8);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -221,6 +221,44 @@ START_TEST(text_of_values) {
 }
 END_TEST
 
+START_TEST(objects_are_written) {
+    JsonObject object;
+    ck_assert_sv_eq(object.text(), "{}");
+    object.add("z", "a\"b\\\n\xc3\xab/");
+    object.add("a", std::uint64_t{0});
+    object.add("big", UINT64_MAX);
+    object.add_flag("yes", true);
+    object.add_flag("no", false);
+    object.add_null("none");
+    object.add("bad", "a\xff\xc3");
+    object.add("zero", raw("a\0b"));
+    ck_assert_sv_eq(object.text(),
+                    "{\"z\":\"a\\\"b\\\\\\n\xc3\xab/\",\"a\":0,\"big\":9223372036854775807,"
+                    "\"yes\":true,\"no\":false,\"none\":null,"
+                    "\"bad\":\"a\xef\xbf\xbd\xef\xbf\xbd\",\"zero\":\"a\\u0000b\"}");
+}
+END_TEST
+
+START_TEST(objects_hold_objects_lists_and_json) {
+    JsonObject inner;
+    inner.add("a", std::uint64_t{1});
+    JsonObject object;
+    object.add("inner", inner);
+    std::vector<JsonObject> list(2);
+    list[0].add("a", std::uint64_t{1});
+    object.add("list", list);
+    object.add("empty", std::vector<JsonObject>{});
+    object.add_json("claim", "[\"x\",{\"b\":1.5}]");
+    object.add_json("number", "7");
+    object.add_json("broken", "[1,");
+    ck_assert_sv_eq(object.text(),
+                    "{\"inner\":{\"a\":1},\"list\":[{\"a\":1},{}],\"empty\":[],"
+                    "\"claim\":[\"x\",{\"b\":1.5}],\"number\":7,\"broken\":\"[1,\"}");
+    object.add("inner", "new");
+    ck_assert_sv_contains(object.text(), "{\"inner\":\"new\",\"list\"");
+}
+END_TEST
+
 static Suite* json_suite() {
     Suite* suite = suite_create("json");
     TCase* tcase = tcase_create("all");
@@ -234,6 +272,8 @@ static Suite* json_suite() {
     tcase_add_test(tcase, times);
     tcase_add_test(tcase, arrays_of_strings);
     tcase_add_test(tcase, text_of_values);
+    tcase_add_test(tcase, objects_are_written);
+    tcase_add_test(tcase, objects_hold_objects_lists_and_json);
     suite_add_tcase(suite, tcase);
     return suite;
 }
