@@ -110,7 +110,8 @@ void RedisServers::log_error(std::string_view command, const RedisReply& reply) 
     if (code == "MOVED" || code == "ASK" || code == "CROSSSLOT") {
         text += "; redis cluster is not supported";
     }
-    log(wants_other_server(code) ? NGX_LOG_WARN : NGX_LOG_ERR, text);
+    const bool elsewhere = wants_other_server(code);
+    log(elsewhere ? NGX_LOG_WARN : NGX_LOG_ERR, text);
 } catch (...) {
     // Only the line is lost.
 }

@@ -122,7 +122,7 @@ FORGOTTEN = {
     "log-level": ("log_lines", change("ngx_log_error(NGX_LOG_ALERT, log, ngx_errno",
                                       "ngx_log_error(NGX_LOG_NOTICE, log, ngx_errno")),
     "log-text": ("log_lines", change("a refresh ended in an exception", "a refresh ended in an error")),
-    "log-text-split": ("log_lines", change('"lives on: the store', '"goes on: the store')),
+    "log-text-split": ("log_lines", change('"no longer in key_file', '"not any more in key_file')),
     "log-text-in-a-helper": ("log_lines", change('"refresh of a session at', '"renewal of a session at')),
     "log-text-in-a-variable": ("log_lines", change('\\" is unavailable: "', '\\" is away: "')),
     "log-new": ("log_lines", source("ngx_module/signin/x.cpp",
