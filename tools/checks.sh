@@ -139,9 +139,16 @@ check_tidy() { tidy whole ""; }
 # The analyzer takes most of clang-tidy's time; it is left to `lint`.
 check_tidy_fast() { tidy fast "-clang-analyzer-*"; }
 
+# After build_module.
+check_layers() {
+    tools/test-check-layers
+    tools/check-layers "$(objects_folder "$out")/addon"
+}
+
 run_lint() {
-    need $(build_packages) $LINT_PACKAGES
+    need $(build_packages) $LINT_PACKAGES python3
     build_module "$out" "$cc"
+    step "layers of the adapter" check_layers
     if have clang-format-14 "clang-format"; then step "clang-format" check_format; fi
     if have clang-tidy-14 "clang-tidy"; then step "clang-tidy" check_tidy; fi
     finish
@@ -434,6 +441,7 @@ run_test() {
         finish
         return
     fi
+    step "layers of the adapter" check_layers
     if [ -z "$SANITIZE" ]; then
         step "demo: the whole sign-in" /usr/bin/python3 demo/run.py --check --nginx "$NGINX_BIN" \
             --module "$root/$out/$MODULE"
