@@ -966,7 +966,7 @@ def test_names_that_meet_are_refused(make_site, folder):
     assert code != 0 and "is also a part of another provider's" in output, output
 
 
-@case("S-07")
+@case("S-01")
 def test_no_secret_is_shown(site):
     """Canaries of all chunks are looked for in the logs after each test; here is the page."""
     pad(site, 7000)

@@ -453,7 +453,7 @@ def test_our_own_lines_at_debug_level(make_site):
     site.nginx.error_log.write_text("")
 
 
-@case("C-20")
+@case("Q-22")
 def test_header_named_like_authorization(make_site):
     """auth_oidc_header may set Authorization: the client's own never gets through then."""
     site = make_site(server='auth_oidc_header Authorization "Bearer $oidc_access_token";',

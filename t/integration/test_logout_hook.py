@@ -232,7 +232,7 @@ IDENTITY = {
 }
 
 
-@pytest.mark.parametrize("text, expected", rows("N-21", IDENTITY))
+@pytest.mark.parametrize("text, expected", rows("N-11", IDENTITY))
 def test_the_location_says_whose_logout_it_is(make_site, text, expected):
     site = make_site(directives=DIRECTIVES, own_paths=OWN, control=False, identity=lambda p, c: None,
                      locations=f"location = {HOOK} {{ internal; {text} proxy_pass http://@BACKEND@; }}\n")

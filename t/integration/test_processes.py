@@ -84,7 +84,7 @@ def test_session_too_large_for_the_store(make_site):
     reject(site, answer, "session_too_large|store_full", (500, 502, 503))
 
 
-@case("C-27")
+@case("E-02")
 def test_four_thousand_sessions_fit_into_eight_megabytes(make_site):
     """Eight claims each; tokens of 1.5 kB are not kept. Counted by what one session takes."""
     site = make_site(http="oidc_session_store eight { type memory; size 8m; }",

@@ -172,7 +172,7 @@ def test_absolute_end(make_site, lab, redis):
     challenge(site, ask(site, browser.session_cookie))
 
 
-@case("E-12")
+@case("C-12")
 def test_local_copy_zero_asks_every_time(make_site, lab, redis):
     site = make_site(http=store(lab, redis, prefix="zero:", local_copy="0"), own_paths=OWN,
                      directives=DIRECTIVES, control=False)

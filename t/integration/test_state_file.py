@@ -163,7 +163,7 @@ def test_ended_sessions_stay_away(kept, files):
     site.state.lost_connections = 10000
 
 
-@case("C-15")
+@case("C-14")
 def test_ends_are_kept(kept):
     """The absolute and the idle end are where they were."""
     site = kept(directives={"session_timeout": "8s", "session_idle_timeout": "5s"})
@@ -299,10 +299,10 @@ def test_nginx_t_leaves_the_file_alone(kept, files):
     passes(site, with_cookie(site, value), remote_user="jdoe")
 
 
-@case("N-02")
+@case("N-35")
 @pytest.mark.parametrize("text, message", [
-    pytest.param("{store}{same}", "is given to two session stores", id="N-02-twice"),
-    pytest.param("{folder}", "is not a regular file", id="N-02-folder")])
+    pytest.param("{store}{same}", "is given to two session stores", id="twice"),
+    pytest.param("{folder}", "is not a regular file", id="folder")])
 def test_configurations_that_are_refused(kept, files, text, message):
     site = kept(start=False)
     store, same = files.store(), files.store("other")

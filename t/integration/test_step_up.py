@@ -237,7 +237,7 @@ def test_verify_mode(site):
     passes(site, gold.get("/verify/gold/x"), remote_user="jdoe")
 
 
-@case("N-21")
+@case("N-08")
 def test_subrequests(site):
     """For a subrequest there is no session that is not enough."""
     browser = signed_in(site, acr="silver")
@@ -248,7 +248,7 @@ def test_subrequests(site):
     assert b'"/admin/part"' in gold.get("/ssi/index.html").body
 
 
-@case("N-08")
+@case("N-04")
 def test_internal_redirects(site):
     browser = signed_in(site, acr="silver")
     query = challenge(site, browser.get("/moved/x"))

@@ -137,7 +137,7 @@ START_TEST(i_01_other_algorithms_through_the_whole_check) {
 }
 END_TEST
 
-START_TEST(i_06_r_oc_08_shared_secret_of_one_client_only) {
+START_TEST(i_06_shared_secret_of_one_client_only) {
     Case c;
     c.secret = std::string(128, 's');
     c.config.client_secret = Secret(c.secret);
@@ -170,7 +170,7 @@ START_TEST(i_18_types_and_logout_tokens) {
     Case c;
     c.header = R"({"alg":"ES256","kid":"k"})";
     accepted(c);
-    // R-88-12
+    // A logout token is no ID token, whatever its typ says.
     const auto error =
         refused(with("events", R"({"http://schemas.openid.net/event/backchannel-logout":{}})"),
                 Reason::jwt_typ);
@@ -487,7 +487,7 @@ static Suite* id_token_suite() {
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, a_good_token_gives_its_parts);
     tcase_add_test(tcase, i_01_other_algorithms_through_the_whole_check);
-    tcase_add_test(tcase, i_06_r_oc_08_shared_secret_of_one_client_only);
+    tcase_add_test(tcase, i_06_shared_secret_of_one_client_only);
     tcase_add_test(tcase, i_18_types_and_logout_tokens);
     tcase_add_test(tcase, i_23_issuer_is_compared_byte_for_byte);
     tcase_add_test(tcase, i_42_a_tenant_template_is_no_issuer);

@@ -74,7 +74,7 @@ START_TEST(entries_last_as_long_as_the_longest_session) {
 }
 END_TEST
 
-START_TEST(l_10_a_login_right_after_a_logout_works) {
+START_TEST(l_09_a_login_right_after_a_logout_works) {
     List l;
     const Stamp before = l.login();
     ck_assert(l.list.end_owner(Tag::sub, kSub, kUntil, at(kNow)));
@@ -92,7 +92,7 @@ START_TEST(l_10_a_login_right_after_a_logout_works) {
 }
 END_TEST
 
-START_TEST(l_10_by_sid) {
+START_TEST(l_09_by_sid) {
     List l;
     const Stamp before = l.login();
     ck_assert(l.list.end_owner(Tag::sid, kSid, kUntil, at(kNow)));
@@ -104,7 +104,7 @@ START_TEST(l_10_by_sid) {
 }
 END_TEST
 
-START_TEST(f_20_a_clock_that_goes_back_revives_nothing) {
+START_TEST(f_15_a_clock_that_goes_back_revives_nothing) {
     List l;
     const Stamp before = l.login(kNow + 500);
     ck_assert(l.list.end_owner(Tag::sub, kSub, kUntil, at(kNow)));  // 500 s earlier
@@ -278,9 +278,9 @@ static Suite* revocation_list_suite() {
     TCase* list = tcase_create("list");
     tcase_add_test(list, c_12_an_ended_session_is_found_until_its_end);
     tcase_add_test(list, entries_last_as_long_as_the_longest_session);
-    tcase_add_test(list, l_10_a_login_right_after_a_logout_works);
-    tcase_add_test(list, l_10_by_sid);
-    tcase_add_test(list, f_20_a_clock_that_goes_back_revives_nothing);
+    tcase_add_test(list, l_09_a_login_right_after_a_logout_works);
+    tcase_add_test(list, l_09_by_sid);
+    tcase_add_test(list, f_15_a_clock_that_goes_back_revives_nothing);
     tcase_add_test(list, stamps_grow);
     tcase_add_test(list, a_full_list_ends_all_sessions_and_never_forgets);
     tcase_add_test(list, end_all_ends_what_has_begun);
