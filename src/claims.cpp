@@ -16,7 +16,7 @@ namespace {
 
 constexpr char kPathSeparator = '\x1f';
 
-// Statements about the login itself, which only the ID token can make (U-06).
+// Statements about the login itself, which only the ID token can make.
 constexpr std::array<std::string_view, 16> kProtocolClaims{
     "iss", "aud", "exp",       "nbf", "iat", "jti",     "nonce",  "azp",
     "sid", "acr", "auth_time", "amr", "cnf", "at_hash", "c_hash", "events",

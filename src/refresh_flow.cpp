@@ -205,7 +205,7 @@ Step RefreshFlow::finish() {
     return Refreshed{*std::move(record), session_.access_expires};
 }
 
-// T-25: no failure, but somebody may wonder why an API refuses the access token.
+// Fewer scopes than before are no failure, but somebody may wonder why an API refuses the token.
 void RefreshFlow::note_scope(const std::string& before) const {
     const std::string lost = lost_words(before, session_.scope);
     if (!lost.empty()) {

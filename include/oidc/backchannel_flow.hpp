@@ -10,7 +10,7 @@ namespace oidc {
 
 // NeedProvider -> check [-> NeedProvider newer keys, once] -> EndSessions or Refuse. The adapter
 // then asks its table of used digests, ends the sessions, and answers backchannel_page(): 200 also
-// when no session was found (L-25), or backchannel_refusal() with the error.
+// when no session was found, or backchannel_refusal() with the error.
 class BackchannelFlow final : public Flow {
   public:
     // `logout_token` as parse_logout_form gave it.

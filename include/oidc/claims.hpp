@@ -38,7 +38,7 @@ std::vector<Claim> collect_claims(const json_t* id_token, const json_t* userinfo
 
 // The claims of a session after a refresh that brought UserInfo but no ID token: what UserInfo says
 // now replaces all that it said before, and what the last ID token says about the same members, so
-// that a group that was taken away disappears (C-24). What only the ID token ever said stays.
+// that a group that was taken away disappears. What only the ID token ever said stays.
 std::vector<Claim> replace_userinfo(const std::vector<Claim>& old, const json_t* userinfo,
                                     const std::vector<std::vector<std::string>>& paths, Log& log);
 

@@ -14,17 +14,17 @@ struct LogoutRequest {
     std::string_view client_id;
     std::string_view post_logout_redirect_uri;  // absolute; empty: not sent
     std::string_view id_token_hint;             // empty: not sent
-    // Empty: not sent. Nothing depends on it later: the page after the logout does nothing (L-03).
+    // Empty: not sent. Nothing depends on it later: the page after the logout does nothing.
     std::string_view state;
 };
 
 // The URL of the provider's end-session endpoint. A hint that would make the URL longer than 8 KiB
-// is left out (L-08).
+// is left out: a server does not take a much longer request line.
 std::string end_session_url(const LogoutRequest& request);
 
 // Front-channel logout: empty when the request ends the session that its cookie has opened, else
 // why not, for the log. iss and sid come both or not at all (Front-Channel 3), each once; iss is
-// the issuer's, sid the session's (L-27, L-28). Without both the cookie alone says whom the browser
+// the issuer's, sid the session's. Without both the cookie alone says whom the browser
 // means. The answer is frontchannel_page() either way, so that nobody learns a sid by trying.
 std::string why_not_frontchannel(std::string_view query, std::string_view issuer,
                                  std::string_view session_sid);

@@ -143,7 +143,8 @@ class RecordTable {
     [[nodiscard]] Stats stats() const noexcept;
     [[nodiscard]] std::size_t bucket_count() const noexcept;
 
-    // Walks everything and answers whether lists, chains and counts are consistent (tests, F-02).
+    // Walks everything and answers whether lists, chains and counts are consistent, also after a
+    // killed writer (tests).
     [[nodiscard]] bool check() const noexcept;
 
   private:

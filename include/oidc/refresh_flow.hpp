@@ -18,8 +18,8 @@ inline bool refresh_due(const SessionView& session, Seconds now,
 }
 
 // Whether a refresh that failed with `reason` says that the session is over: the provider refuses
-// to go on (invalid_grant), or its ID token or UserInfo is about somebody else or not genuine
-// (T-21). All else is a matter of waiting.
+// to go on (invalid_grant), or its ID token or UserInfo is about somebody else or not genuine.
+// All else is a matter of waiting.
 bool ends_session(Reason reason) noexcept;
 
 // Seconds until the next try after `failures` failures in a row: 5, 10, 20, ... 300, and up to a

@@ -54,7 +54,8 @@ struct Refuse {
 };
 
 // A refresh is over and the session goes on: put `record` in place of the one that the flow was
-// given, its expiry as it was, unless the session has ended or changed meanwhile (L-30).
+// given, its expiry as it was, unless the session has ended or changed meanwhile: a logout is never
+// undone.
 struct Refreshed {
     Secret record;
     Seconds access_expires = 0;  // 0: unknown

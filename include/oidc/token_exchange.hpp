@@ -54,8 +54,8 @@ class TokenExchange {
     [[nodiscard]] const json_t* userinfo() const noexcept { return userinfo_.get(); }
 
     // Moves what the configuration wants kept into `session`, and sets when to refresh: the access
-    // token, expiry and scope; a new refresh token in place of the old (T-24). With `checked` the
-    // ID token and the UserInfo text as well.
+    // token, expiry and scope; a new refresh token in place of the old, if there is one. With
+    // `checked` the ID token and the UserInfo text as well.
     void give_tokens(Session& session, bool checked);
 
   private:

@@ -56,7 +56,8 @@ class Block {
     char* complex(ngx_http_complex_value_t*& out) const;  // all arguments, joined by a blank
     char* local_path(std::string& out) const;             // a path as it stands in $uri
     char* file_name(std::string& out) const;              // relative to the configuration
-    // A secret or key file, read now (SEC-01, SEC-02).
+    // A secret or key file, read now: a regular file, one final newline dropped; a warning when
+    // others than its owner can read it.
     char* secret_file(Secret& out, std::size_t max) const;
     // Any other file, read now.
     char* text_file(std::string& out, std::size_t max) const;
