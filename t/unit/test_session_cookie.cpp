@@ -338,7 +338,7 @@ START_TEST(c_17_too_large_says_so_in_numbers) {
 }
 END_TEST
 
-START_TEST(s_12_what_is_logged_of_an_error_holds_nothing_of_the_session) {
+START_TEST(s_01_what_is_logged_of_an_error_holds_nothing_of_the_session) {
     const SessionSealer s = sealer({key(1)});
     FakeRandom random;
     const std::string secret(9000, 'z');
@@ -575,7 +575,7 @@ static Suite* session_cookie_suite() {
     tcase_add_test(sealing, c_07_nonces_differ);
     tcase_add_test(sealing, f_19_no_randomness_no_cookie);
     tcase_add_test(sealing, c_17_too_large_says_so_in_numbers);
-    tcase_add_test(sealing, s_12_what_is_logged_of_an_error_holds_nothing_of_the_session);
+    tcase_add_test(sealing, s_01_what_is_logged_of_an_error_holds_nothing_of_the_session);
     suite_add_tcase(suite, sealing);
     TCase* chunks = tcase_create("chunks");
     tcase_add_test(chunks, c_18_every_size_comes_back);
