@@ -1,0 +1,67 @@
+"""What a newcomer meets first is true: one version, files that exist, commands that work."""
+
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from harness.nginx import ROOT
+
+CHECK_VERSION = ROOT / "tools" / "check-version"
+
+
+# ---- one version -----------------------------------------------------------------------------
+
+def check_version(*arguments):
+    done = subprocess.run([sys.executable, "-B", str(CHECK_VERSION), *map(str, arguments)],
+                          capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_all_places_name_one_version():
+    status, said = check_version()
+    assert status == 0, said
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """What the check reads, to be spoilt."""
+    for name in ("CHANGELOG.md", "include/oidc/version.hpp", "espocrm/manifest.json",
+                 "docs/guides/keycloak.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ("include/oidc/version.hpp", "CHANGELOG.md", "espocrm/manifest.json",
+                                  "docs/guides/keycloak.md"))
+def test_the_place_that_differs_is_named(copy, name):
+    status, version = check_version(copy)
+    assert status == 0, version
+    path = copy / name
+    path.write_text(path.read_text().replace(version.strip(), "99.0.1", 1))
+    status, said = check_version(copy)
+    assert status == 1 and said.count("check-version: ") == 1, said
+    assert said.startswith(f"check-version: {name}:") and "99.0.1" in said, said
+
+
+def test_a_place_without_a_version_is_named(copy):
+    path = copy / "CHANGELOG.md"
+    path.write_text(path.read_text().replace("## ", "## Version "))
+    status, said = check_version(copy)
+    assert status == 1 and "CHANGELOG.md names none" in said, said
+
+
+def test_a_release_has_a_date(copy):
+    path, manifest = copy / "CHANGELOG.md", copy / "espocrm" / "manifest.json"
+    path.write_text(re.sub(r"^(## \S+) \(.*\)$", r"\1 (unreleased)", path.read_text(), count=1, flags=re.M))
+    status, said = check_version("--release", copy)
+    assert status == 1 and "has no date" in said, said
+    path.write_text(path.read_text().replace("(unreleased)", "(2031-02-03)", 1))
+    status, said = check_version("--release", copy)
+    assert status == 1 and "releaseDate" in said, said
+    manifest.write_text(re.sub(r'("releaseDate": ")[^"]*', r"\g<1>2031-02-03", manifest.read_text()))
+    status, said = check_version("--release", copy)
+    assert status == 0, said
