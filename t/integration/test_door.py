@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from harness.files import repository_files
 from harness.nginx import ROOT
 
 CHECK_VERSION = ROOT / "tools" / "check-version"
@@ -65,3 +66,44 @@ def test_a_release_has_a_date(copy):
     manifest.write_text(re.sub(r'("releaseDate": ")[^"]*', r"\g<1>2031-02-03", manifest.read_text()))
     status, said = check_version("--release", copy)
     assert status == 0, said
+
+
+# ---- documents name what exists --------------------------------------------------------------
+
+FOLDERS = sorted(p.name for p in ROOT.iterdir()
+                 if p.is_dir() and not p.name.startswith(".") and p.name not in ("build", "out"))
+DOCUMENTS = [name for name in repository_files() if name.endswith(".md")]
+PATH = re.compile(rf"`(?:\./)?((?:{'|'.join(map(re.escape, FOLDERS))})/[^\s`]*|[A-Z][\w-]+\.md)`")
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def named_paths(text):
+    """Paths of the repository in backticks, as globs: NAME and <name> stand for any."""
+    return [re.sub(r"NAME|<[^>]*>|…", "*", path).rstrip("/") for path in PATH.findall(text)]
+
+
+def exists(base, path):
+    return bool(path) and any(True for _ in base.glob(path))
+
+
+def test_paths_are_told_from_other_words():
+    text = ("`src/uri.cpp` `t/fuzz/fuzz_NAME.cpp` `./tools/check-version` `docs/` "
+            "`etc/nginx` `SECURITY.md` `a/b`")
+    assert named_paths(text) == ["src/uri.cpp", "t/fuzz/fuzz_*.cpp", "tools/check-version", "docs",
+                                 "SECURITY.md"]
+    assert exists(ROOT, "t/fuzz/fuzz_*.cpp") and not exists(ROOT, "src/no_such.cpp")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_paths_and_links_exist(document):
+    path = ROOT / document
+    text = path.read_text(encoding="utf-8")
+    missing = [p for p in named_paths(text) if not exists(ROOT, p) and not exists(path.parent, p)]
+    missing += [link for link in LINK.findall(text) if not (path.parent / link).exists()]
+    assert not missing, missing
+
+
+def test_the_documents_are_found():
+    assert {"CONTRIBUTING.md", "README.md", "docs/releasing.md", "docs/architecture.md", "t/cases.md"} <= set(
+        DOCUMENTS)
+    assert len(named_paths((ROOT / "CONTRIBUTING.md").read_text())) > 40
