@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from harness.files import repository_files
 from harness.nginx import ROOT
@@ -107,3 +108,32 @@ def test_the_documents_are_found():
     assert {"CONTRIBUTING.md", "README.md", "docs/releasing.md", "docs/architecture.md", "t/cases.md"} <= set(
         DOCUMENTS)
     assert len(named_paths((ROOT / "CONTRIBUTING.md").read_text())) > 40
+
+
+# ---- templates -------------------------------------------------------------------------------
+
+GITHUB = ROOT / ".github"
+FORMS = sorted(p.name for p in GITHUB.glob("ISSUE_TEMPLATE/*.yml") if p.name != "config.yml")
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_issue_forms_are_forms(name):
+    form = yaml.safe_load((GITHUB / "ISSUE_TEMPLATE" / name).read_text(encoding="utf-8"))
+    assert form["name"] and form["description"] and form["body"]
+    ids = [part["id"] for part in form["body"] if part["type"] != "markdown"]
+    assert len(ids) == len(set(ids)) and all(part["attributes"] for part in form["body"])
+    assert "secret" in str(form["body"]), "nobody is warned"
+
+
+def test_a_bug_is_asked_about():
+    form = yaml.safe_load((GITHUB / "ISSUE_TEMPLATE" / "bug.yml").read_text(encoding="utf-8"))
+    required = {part["id"] for part in form["body"] if part.get("validations", {}).get("required")}
+    assert {"log", "versions", "provider"} <= required
+    for word in ("nginx -V", "module", "EspoCRM", "reference"):
+        assert word in str(form["body"])
+
+
+def test_pull_requests_are_asked_about():
+    text = (GITHUB / "PULL_REQUEST_TEMPLATE.md").read_text(encoding="utf-8")
+    for word in ("nginx -V", "provider", "EspoCRM", "log line", "reference", "secrets"):
+        assert word in text
