@@ -110,6 +110,19 @@ def test_the_documents_are_found():
     assert len(named_paths((ROOT / "CONTRIBUTING.md").read_text())) > 40
 
 
+# ---- commands --------------------------------------------------------------------------------
+
+def test_commands_exist():
+    usage = subprocess.run([str(ROOT / "build.sh"), "help"], capture_output=True, text=True, timeout=60,
+                           check=True).stdout
+    commands = set(re.findall(r"^  ([a-z]+)\b", usage, re.M)) | {"help"}
+    assert {"build", "test", "lint", "fuzz"} <= commands, usage
+    unknown = {f"{name}: ./build.sh {word}" for name in DOCUMENTS
+               for word in re.findall(r"\./build\.sh ([a-z]+)", (ROOT / name).read_text(encoding="utf-8"))
+               if word not in commands}
+    assert not unknown, sorted(unknown)
+
+
 # ---- templates -------------------------------------------------------------------------------
 
 GITHUB = ROOT / ".github"
