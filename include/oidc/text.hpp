@@ -65,7 +65,8 @@ constexpr std::string_view trim(std::string_view text, IsBlank&& blank) noexcept
     return text;
 }
 constexpr std::string_view trim(std::string_view text) noexcept {
-    return trim(text, is_blank);
+    // Not by the function itself, which a compiler may call by its address.
+    return trim(text, [](char c) noexcept { return is_blank(c); });
 }
 
 // A token of HTTP: the name of a header or cookie (RFC 9110 section 5.6.2).

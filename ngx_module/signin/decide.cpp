@@ -1,6 +1,7 @@
 #include "signin/decide.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/ports_ngx.hpp"
 #include "request/own_cookies.hpp"
@@ -51,6 +52,7 @@ SessionStore::Query query_of(ngx_http_request_t* r, const RequestContext& ctx,
 // What the cookies of one name have led to.
 struct Sessions {
     SessionStore::Found found;
+    std::optional<SessionStore::Found> other;  // of another cookie
     bool any = false;
     bool ambiguous = false;  // two different ones: which is meant cannot be told
     bool waiting = false;
@@ -78,7 +80,8 @@ ngx_int_t find_sessions(ngx_http_request_t* r, RequestContext& ctx, const Decisi
         SessionStore::Query query =
             query_of(r, ctx, provider, binding, *decision.cookie_name, cookie.value);
         query.touch = touch;
-        SessionStore::Found found;
+        // Nearly always there is one, which is written where it stays.
+        SessionStore::Found& found = out.any ? out.other.emplace() : out.found;
         Find result = store.find(query, found);
         if (result == Find::waiting) {
             result = look_up(ctx, store, query, found);
@@ -96,12 +99,10 @@ ngx_int_t find_sessions(ngx_http_request_t* r, RequestContext& ctx, const Decisi
             case Find::found:
                 break;
         }
-        if (out.any && found.ref.key == out.found.ref.key) {
-            continue;
+        if (out.any) {
+            out.ambiguous = out.ambiguous || found.ref.key != out.found.ref.key;
         }
-        out.ambiguous = out.ambiguous || out.any;
         out.any = true;
-        out.found = std::move(found);
     }
     return NGX_OK;
 }
