@@ -44,8 +44,8 @@ START_TEST(long_names_are_cut) {
     const std::string full(kMaxFoldedName - 1, 'a');
     ck_assert_sv_eq(folded(full), full);
     ck_assert_sv_eq(folded(full + "bcd"), full);
-    ck_assert_sv_eq(folded(full.substr(1) + "-b"), full.substr(1));
-    ck_assert_sv_eq(folded(full.substr(2) + "-b"), full.substr(2) + "-b");
+    ck_assert_sv_eq(folded(full + "-b"), full);
+    ck_assert_sv_eq(folded(full.substr(1) + "-b"), full.substr(1) + "-b");
     ck_assert_sv_eq(folded(std::string(100'000, '-') + "x"), "x");
     ck_assert_uint_le(folded(std::string(100'000, 'x')).size(), kMaxFoldedName);
 }
