@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "oidc/bytes.hpp"
@@ -82,6 +83,11 @@ struct EndSessions {
 
 using Step = std::variant<NeedProvider, Fetch, StoreSession, StartLogin, LoggedIn, Refuse,
                           Refreshed, RefreshPostponed, RefreshEnded, EndSessions>;
+
+// The name of its type, for the debug log; a literal, which ends with NUL.
+std::string_view step_name(const Step& step) noexcept;
+// Why a flow failed, of Refuse, RefreshPostponed and RefreshEnded; null of all others.
+const Error* step_error(const Step& step) noexcept;
 
 // ---- events --------------------------------------------------------------------------------
 
