@@ -8,6 +8,7 @@
 #include <new>
 #include <vector>
 
+#include "base/debug_log.hpp"
 #include "base/worker_event.hpp"
 #include "http/curl_sockets.hpp"
 #include "http/curl_transfer.hpp"
@@ -58,8 +59,8 @@ class Loop final : public CurlLoop {
     Loop(const Loop&) = delete;
     Loop& operator=(const Loop&) = delete;
 
-    Handle start(HttpRequest request, const Transport& transport, Done done,
-                 bool background) override;
+    Handle start(HttpRequest request, const Transport& transport, Done done, bool background,
+                 ngx_log_t* log) override;
     void cancel(Handle handle) noexcept override;
     [[nodiscard]] Counters counters() const noexcept override { return counters_; }
 
@@ -74,6 +75,7 @@ class Loop final : public CurlLoop {
         EasyPtr easy;
         Done done;
         bool background = false;
+        ngx_log_t* log = nullptr;
         std::optional<Error> refused;  // ends at the next turn of the event loop
         bool cancelled = false;        // the same, silently
     };
@@ -91,6 +93,7 @@ class Loop final : public CurlLoop {
     void act(curl_socket_t fd, int mask) noexcept;
     void reap() noexcept;
     void end(LiveMap::iterator it, CURLcode code) noexcept;
+    static void log_end(const Live& live, const HttpOutcome& outcome) noexcept;
     static void count(const Live& live, const HttpOutcome& outcome, long connects);
     void detach(Live& live) noexcept;
     void refuse(CURL* easy) noexcept;
@@ -179,13 +182,14 @@ EasyPtr Loop::take_handle() {
 }
 
 CurlLoop::Handle Loop::start(HttpRequest request, const Transport& transport, Done done,
-                             bool background) {
+                             bool background, ngx_log_t* log) {
     OpensslErrorGuard guard;
     const Handle handle = ++last_;
     auto live = std::make_unique<Live>(std::move(request), transport);
     live->handle = handle;
     live->done = std::move(done);
     live->background = background;
+    live->log = log != nullptr ? log : log_;
     ++counters_.requests;
     if (live_.size() >= limit_) {
         live->refused = live->transfer.error(Reason::idp_busy, "too many requests in flight",
@@ -320,6 +324,7 @@ void Loop::end(LiveMap::iterator it, CURLcode code) noexcept {
         HttpOutcome outcome = live->refused ? HttpOutcome(std::move(*live->refused))
                                             : live->transfer.finish(live->easy.get(), code);
         detach(*live);
+        log_end(*live, outcome);
         if (!outcome) {
             ++counters_.errors;
         }
@@ -330,6 +335,26 @@ void Loop::end(LiveMap::iterator it, CURLcode code) noexcept {
     } catch (...) {
         ngx_log_error(NGX_LOG_ERR, log_, 0, "oidc: a response of the provider was lost");
         detach(*live);
+    }
+}
+
+// The URL without its query, which may hold what does not belong into a log.
+void Loop::log_end(const Live& live, const HttpOutcome& outcome) noexcept {
+    if (!debugs(live.log)) {
+        return;
+    }
+    const HttpRequest& request = live.transfer.request();
+    const char* method = request.method == HttpRequest::Method::post ? "POST" : "GET";
+    const std::size_t length = std::min(request.url.find_first_of("?#"), request.url.size());
+    const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - live.started);
+    const auto took = static_cast<ngx_int_t>(passed.count());
+    if (outcome) {
+        debug_log(live.log, "oidc call: %s %*s: %i in %i ms", method, length, request.url.data(),
+                  static_cast<ngx_int_t>(outcome->status), took);
+    } else {
+        debug_log(live.log, "oidc call: %s %*s: %s in %i ms", method, length, request.url.data(),
+                  reason_info(outcome.error().reason).code.data(), took);
     }
 }
 

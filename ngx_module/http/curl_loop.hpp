@@ -27,9 +27,10 @@ class CurlLoop {
     // Begins a transfer; `done` is called exactly once, later, from the event loop and never from
     // inside start(), unless the transfer is cancelled first. More than 512 at a time, or than half
     // of worker_connections: idp_busy. A worker that is shutting down waits for the transfers that
-    // are not `background`. `transport` is borrowed until the end.
+    // are not `background`. `transport` is borrowed until the end, and so is `log`, for the debug
+    // log; null: the worker's.
     virtual Handle start(HttpRequest request, const Transport& transport, Done done,
-                         bool background = false) = 0;
+                         bool background = false, ngx_log_t* log = nullptr) = 0;
     // Ends a transfer without calling done. A handle that is finished or 0 does nothing.
     virtual void cancel(Handle handle) noexcept = 0;
 

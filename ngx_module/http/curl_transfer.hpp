@@ -31,6 +31,7 @@ class CurlTransfer {
     Status prepare(CURL* easy);
     // The outcome of a handle that prepare() set up and that ended with `code`.
     HttpOutcome finish(CURL* easy, CURLcode code);
+    [[nodiscard]] const HttpRequest& request() const noexcept { return request_; }
     // An error that names the endpoint and the host it was for.
     [[nodiscard]] Error error(Reason reason, std::string_view text, std::string fix = {}) const;
 

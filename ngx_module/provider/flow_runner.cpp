@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/debug_log.hpp"
 #include "oidc/ptr.hpp"
 
 namespace oidc::ngx {
@@ -37,6 +38,7 @@ std::optional<Step> FlowRunner::resume(Event event) {
 std::optional<Step> FlowRunner::follow(Step step) {
     const OpensslErrorGuard guard;
     for (;;) {
+        log_step(step);
         if (const auto* need = std::get_if<NeedProvider>(&step)) {
             ask_provider(need->newer_than);
         } else if (auto* request = std::get_if<Fetch>(&step)) {
@@ -51,6 +53,16 @@ std::optional<Step> FlowRunner::follow(Step step) {
         outcome_.reset();
         step = flow_->resume(std::move(event));
     }
+}
+
+void FlowRunner::log_step(const Step& step) const noexcept {
+    if (!debugs(log_)) {
+        return;
+    }
+    const Error* error = step_error(step);
+    debug_log(log_, "oidc flow: %s at provider \"%s\": %s%s%s", kind_,
+              provider_.config.name.c_str(), step_name(step).data(), error != nullptr ? ": " : "",
+              error != nullptr ? reason_info(error->reason).code.data() : "");
 }
 
 void FlowRunner::ask_provider(std::uint64_t newer_than) {
@@ -82,14 +94,16 @@ void FlowRunner::fetch(HttpRequest request) {
         return;
     }
     asking_ = true;
-    const CurlLoop::Handle handle =
-        loop->start(std::move(request), provider_.transport, [this](HttpOutcome outcome) {
+    const CurlLoop::Handle handle = loop->start(
+        std::move(request), provider_.transport,
+        [this](HttpOutcome outcome) {
             if (outcome) {
                 deliver(*std::move(outcome));
             } else {
                 deliver(std::move(outcome).error());
             }
-        });
+        },
+        false, log_);
     asking_ = false;
     if (!outcome_) {
         fetch_ = handle;

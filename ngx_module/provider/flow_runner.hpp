@@ -47,6 +47,7 @@ class FlowRunner {
 
   private:
     std::optional<Step> follow(Step step);
+    void log_step(const Step& step) const noexcept;
     void ask_provider(std::uint64_t newer_than);
     void fetch(HttpRequest request);
     void deliver(Event event) noexcept;

@@ -1,5 +1,6 @@
 #include "request/request_task.hpp"
 
+#include "base/debug_log.hpp"
 #include "request/waiting.hpp"
 
 namespace oidc::ngx {
@@ -46,6 +47,12 @@ RequestTask& begin_task(ngx_http_request_t* r, RequestContext& ctx, RequestTask:
 
 RequestTask::Kind task_kind(const RequestContext& ctx) noexcept {
     return ctx.task != nullptr ? ctx.task->kind : RequestTask::Kind::none;
+}
+
+void log_store_answer(const RequestTask& task, const Provider& provider,
+                      const char* answer) noexcept {
+    debug_log(task.request->connection->log, "oidc store: \"%s\": %s", provider.store->name.c_str(),
+              answer);
 }
 
 void deliver(RequestTask& task, Event event) noexcept {

@@ -105,6 +105,25 @@ bool abandon_at_end(ngx_http_request_t* r, RequestContext& ctx) noexcept;
 
 // ---- details ---------------------------------------------------------------------------------
 
+// What a store has done, in words for the debug log.
+inline const char* store_answer(const SessionStore::Inserted& /*done*/) noexcept {
+    return "session inserted";
+}
+inline const char* store_answer(const Unit& /*done*/) noexcept {
+    return "sessions erased";
+}
+inline const char* store_answer(const SessionStore::Ended& /*done*/) noexcept {
+    return "sessions of an owner ended";
+}
+inline const char* store_answer(const std::vector<RecordTable::Listed>& /*done*/) noexcept {
+    return "sessions of an owner listed";
+}
+inline const char* store_answer(const bool& first) noexcept {
+    return first ? "logout token is new" : "logout token was used before";
+}
+void log_store_answer(const RequestTask& task, const Provider& provider,
+                      const char* answer) noexcept;
+
 // What was asked for, but a flow, is there.
 void deliver(RequestTask& task, Event event) noexcept;
 
@@ -113,7 +132,10 @@ bool ask_store(RequestTask& task, const Provider& provider, T& out, Call call) {
     task.outcome.reset();
     task.asking = true;
     task.store = &provider.store->sessions();
-    const SessionStore::Ticket ticket = call([&task, &out](Result<T> result) {
+    const SessionStore::Ticket ticket = call([&task, &provider, &out](Result<T> result) {
+        log_store_answer(
+            task, provider,
+            result ? store_answer(*result) : reason_info(result.error().reason).code.data());
         if (result) {
             out = *std::move(result);
             deliver(task, StoreDone{});

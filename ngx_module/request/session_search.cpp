@@ -4,11 +4,29 @@
 #include <optional>
 #include <utility>
 
+#include "base/debug_log.hpp"
 #include "request/waiting.hpp"
 
 namespace oidc::ngx {
 
 using Find = SessionStore::Find;
+
+namespace {
+
+const char* answer_name(Find find) noexcept {
+    switch (find) {
+        case Find::found:
+            return "found";
+        case Find::unavailable:
+            return "unavailable";
+        case Find::failed:
+            return "failed";
+        default:
+            return "missing";
+    }
+}
+
+}  // namespace
 
 SessionSearch::~SessionSearch() {
     for (const Look& look : looks_) {
@@ -28,6 +46,7 @@ Find SessionSearch::look(SessionStore& store, const SessionStore::Query& query,
         Look& fresh = looks_.emplace_back();
         known = std::prev(looks_.end());
         fresh.store = &store;
+        fresh.log = query.log;
         fresh.binding = *query.binding;
         fresh.cookie = query.cookie;
         asking_ = true;
@@ -73,6 +92,7 @@ void SessionSearch::answered(Look& look,
         look.find = Find::found;
         look.found = **std::move(answer);
     }
+    debug_log(look.log, "oidc store: look-up: %s", answer_name(look.find));
     // All cookies of a decision are asked for at once, and it is taken when all are answered.
     const bool more = std::any_of(looks_.begin(), looks_.end(), [&look](const Look& other) {
         return !other.answered && other.store == look.store && other.binding == look.binding;

@@ -33,6 +33,7 @@ class SessionSearch {
   private:
     struct Look {
         SessionStore* store = nullptr;
+        ngx_log_t* log = nullptr;
         Digest binding{};
         std::string_view cookie;  // borrows the request
         SessionStore::Ticket ticket = 0;

@@ -3,6 +3,7 @@
 
 #include <exception>
 
+#include "base/debug_log.hpp"
 #include "oidc/refresh_flow.hpp"
 #include "request/identity_headers.hpp"
 #include "request/request_task.hpp"
@@ -94,6 +95,7 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     if (provider == nullptr) {
+        debug_log(r->connection->log, "oidc decision: auth_oidc is off here");
         clear_identity(r, ctx);
         return NGX_DECLINED;
     }

@@ -1,5 +1,6 @@
 #include "signin/admission.hpp"
 
+#include "base/debug_log.hpp"
 #include "request/identity_headers.hpp"
 #include "request/respond.hpp"
 #include "signin/decide.hpp"
@@ -28,6 +29,10 @@ ngx_int_t check_requirements(ngx_http_request_t* r, const LocConf& location) {
 ngx_int_t enforce_requirements(ngx_http_request_t* r, RequestContext& ctx,
                                const LocConf& location) {
     const ngx_int_t rc = check_requirements(r, location);
+    if (!location.require.empty()) {
+        debug_log(r->connection->log, "oidc decision: auth_oidc_require is %s",
+                  rc == NGX_OK ? "met" : "not met");
+    }
     if (rc == NGX_OK) {
         return NGX_OK;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/debug_log.hpp"
 #include "base/ports_ngx.hpp"
 #include "request/own_cookies.hpp"
 #include "request/request_task.hpp"
@@ -53,6 +54,7 @@ SessionStore::Query query_of(ngx_http_request_t* r, const RequestContext& ctx,
 struct Sessions {
     SessionStore::Found found;
     std::optional<SessionStore::Found> other;  // of another cookie
+    std::size_t looks = 0;
     bool any = false;
     bool ambiguous = false;  // two different ones: which is meant cannot be told
     bool waiting = false;
@@ -72,9 +74,8 @@ ngx_int_t find_sessions(ngx_http_request_t* r, RequestContext& ctx, const Decisi
     const Provider& provider = *decision.provider;
     SessionStore& store = provider.store->sessions();
     const bool touch = keeps_alive(r, provider);
-    std::size_t looks = 0;
     for (const CookiePair& cookie : ctx.cookies.presented()) {
-        if (cookie.name != *decision.cookie_name || ++looks > kMaxLooks) {
+        if (cookie.name != *decision.cookie_name || ++out.looks > kMaxLooks) {
             continue;
         }
         SessionStore::Query query =
@@ -105,6 +106,51 @@ ngx_int_t find_sessions(ngx_http_request_t* r, RequestContext& ctx, const Decisi
         out.any = true;
     }
     return NGX_OK;
+}
+
+const char* outcome_of(ngx_int_t rc, const Sessions& sessions) noexcept {
+    if (rc != NGX_OK) {
+        return rc == NGX_HTTP_SERVICE_UNAVAILABLE ? "the store is unavailable"
+                                                  : "the look-up failed";
+    }
+    if (sessions.waiting) {
+        return "the store is asked";
+    }
+    if (sessions.ambiguous) {
+        return "nobody, two different sessions came";
+    }
+    if (sessions.any) {
+        return "signed in";
+    }
+    return sessions.looks == 0 ? "nobody, no such cookie came"
+                               : "nobody, the cookie names no live session";
+}
+
+const char* mode_name(Mode mode) noexcept {
+    switch (mode) {
+        case Mode::verify:
+            return "verify";
+        case Mode::off:
+            return "off";
+        default:
+            return "require";
+    }
+}
+
+void log_decision(ngx_http_request_t* r, const Decision& decision, const char* outcome) noexcept {
+    ngx_log_t* log = r->connection->log;
+    if (!debugs(log)) {
+        return;
+    }
+    const LocConf& location = loc_conf(r);
+    const char* demands = "";
+    if (decision.authenticated && location.step_up != nullptr) {
+        demands = is_sufficient(decision, location) ? ", its sign-in is sufficient"
+                                                    : ", its sign-in is not sufficient";
+    }
+    debug_log(log, "oidc decision: provider \"%s\", mode %s, cookie \"%s\": %s%s",
+              decision.provider->config.name.c_str(), mode_name(location.effective_mode()),
+              decision.cookie_name->c_str(), outcome, demands);
 }
 
 }  // namespace
@@ -144,6 +190,8 @@ ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
     Decision& decision = ctx.decisions.of(provider, session_cookie_name(r, provider));
     out = &decision;
     if (decision.taken) {
+        log_decision(r, decision,
+                     decision.authenticated ? "signed in, as before" : "nobody, as before");
         return NGX_OK;
     }
     const Digest* binding = binding_of(r, provider);
@@ -151,11 +199,10 @@ ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
         return NGX_ERROR;
     }
     Sessions sessions;
-    if (const ngx_int_t rc = find_sessions(r, ctx, decision, *binding, sessions); rc != NGX_OK) {
-        return rc;
-    }
-    if (sessions.waiting) {
-        return NGX_AGAIN;
+    const ngx_int_t rc = find_sessions(r, ctx, decision, *binding, sessions);
+    if (rc != NGX_OK || sessions.waiting) {
+        log_decision(r, decision, outcome_of(rc, sessions));
+        return rc != NGX_OK ? rc : NGX_AGAIN;
     }
     if (sessions.ambiguous) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
@@ -171,6 +218,7 @@ ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
         }
     }
     decision.taken = true;
+    log_decision(r, decision, outcome_of(rc, sessions));
     if (ctx.search != nullptr) {
         ctx.search->forget(provider.store->sessions(), *binding);
     }

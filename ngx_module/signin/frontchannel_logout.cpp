@@ -61,6 +61,7 @@ ngx_int_t handle_frontchannel(ngx_http_request_t* r, RequestContext& ctx, Provid
                           if (const auto* error = std::get_if<Error>(&event)) {
                               return refuse(r, ctx, ctx.task->provider, *error, {});
                           }
+                          log_ended(*ctx.task, "front channel");
                           look_at_upgraded();
                           if (ended_any(*ctx.task)) {
                               counters(r).count_logout(LogoutKind::frontchannel);

@@ -1,5 +1,6 @@
 #include "signin/logout.hpp"
 
+#include "base/debug_log.hpp"
 #include "oidc/logout.hpp"
 #include "oidc/page.hpp"
 #include "oidc/revocation.hpp"
@@ -35,6 +36,9 @@ ngx_int_t leave(ngx_http_request_t* r, RequestContext& ctx, const Provider& prov
     const std::string landing = config.post_logout_uri.starts_with('/')
                                     ? own_url(r, provider, config.post_logout_uri)
                                     : config.post_logout_uri;
+    debug_log(r->connection->log, "oidc logout: provider \"%s\": %s", config.name.c_str(),
+              end_session_endpoint.empty() ? "over here, the provider has no end_session_endpoint"
+                                           : "over here, on to the provider");
     if (!end_session_endpoint.empty()) {
         OpensslRandom random;
         const Result<std::string> state = random_token(random);

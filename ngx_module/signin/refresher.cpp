@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/debug_log.hpp"
 #include "base/ports_ngx.hpp"
 #include "oidc/refresh_flow.hpp"
 #include "provider/flow_runner.hpp"
@@ -81,12 +82,45 @@ std::string line_of(const Refresh& refresh, const char* what, const Error& error
     return line;
 }
 
+const char* lease_name(SessionStore::Lease lease) noexcept {
+    switch (lease) {
+        case SessionStore::Lease::granted:
+            return "granted";
+        case SessionStore::Lease::asking:
+            return "asked for at the store";
+        default:
+            return "refused, it is under way or not due again yet";
+    }
+}
+
+const char* update_name(RecordTable::Update update) noexcept {
+    switch (update) {
+        case RecordTable::Update::ok:
+            return "is replaced";
+        case RecordTable::Update::missing:
+            return "is not written, the session has ended or changed";
+        case RecordTable::Update::full:
+            return "is not written, the store is full";
+        default:
+            return "is not written, it is too large";
+    }
+}
+
+// One line, in the log of whoever asks.
+void log_refresh(ngx_log_t* log, const Provider& provider, const char* what,
+                 const char* how) noexcept {
+    debug_log(log, "oidc refresh: session at provider \"%s\": %s %s", provider.config.name.c_str(),
+              what, how);
+}
+
 // The record of a session takes the place of the old one, and the lease ends. What is captured
 // lives as long as the worker: the refresh itself is over.
 void replace(const Refresh& refresh, const Secret& record, Seconds not_before,
              RefreshResult result) {
     const auto written = [&provider = refresh.provider, ref = refresh.ref, not_before,
                           result](const Result<RecordTable::Update>& done) {
+        log_refresh(ngx_cycle->log, provider, "its record",
+                    done ? update_name(*done) : "is not written, the store does not answer");
         const bool kept =
             done && *done != RecordTable::Update::full && *done != RecordTable::Update::too_large;
         if (!kept) {
@@ -114,6 +148,7 @@ void settle(const Refresh& refresh, const Step& step) {
         count_refresh(RefreshResult::ended);
         log.write(LogLevel::notice, line_of(refresh, "ended it", over->error));
         store.erase({refresh.ref.key}, [&provider = refresh.provider](const Result<Unit>& erased) {
+            log_refresh(ngx_cycle->log, provider, "it", erased ? "is erased" : "is not erased");
             if (!erased) {
                 NgxLog(ngx_cycle->log)
                     .write(LogLevel::error,
@@ -123,6 +158,7 @@ void settle(const Refresh& refresh, const Step& step) {
         });
     } else if (const auto* refused = std::get_if<Refuse>(&step)) {
         store.release(refresh.ref, ngx_time() + kAfterRefusal);
+        log_refresh(ngx_cycle->log, refresh.provider, "its record", "stays as it is");
         count_refresh(RefreshResult::postponed);
         log.write(LogLevel::error, line_of(refresh, "was not possible", refused->error));
     }
@@ -155,6 +191,7 @@ void Worker::begin(Provider& provider, const SessionRef& session, const SessionV
     SessionStore& store = provider.store->sessions();
     const Seconds seconds = lease_of(provider);
     const SessionStore::Lease lease = store.try_lease(session, view, seconds);
+    log_refresh(log, provider, "due, the lease is", lease_name(lease));
     if (lease == SessionStore::Lease::refused) {
         return;
     }
@@ -168,7 +205,10 @@ void Worker::begin(Provider& provider, const SessionRef& session, const SessionV
     const SessionStore::Ticket ticket =
         store.confirm_lease(refresh.ref, seconds, [this, &refresh](const Result<bool>& granted) {
             refresh.store_ticket = 0;
-            if (granted && *granted) {
+            const bool mine = granted && *granted;
+            log_refresh(ngx_cycle->log, refresh.provider, "the lease is",
+                        mine ? "granted by the store" : "not granted by the store");
+            if (mine) {
                 run(refresh);
             } else {
                 end(refresh);

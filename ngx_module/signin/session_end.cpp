@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/debug_log.hpp"
 #include "base/ports_ngx.hpp"
 #include "oidc/page.hpp"
 #include "request/own_cookies.hpp"
@@ -21,6 +22,9 @@ ngx_int_t end_sessions(ngx_http_request_t* r, RequestContext& ctx,
     if (ctx.decision != nullptr) {
         ctx.decision->clear();
     }
+    debug_log(r->connection->log,
+              "oidc logout: provider \"%s\": %uz session cookies came to be ended",
+              provider.config.name.c_str(), keys.size());
     if (keys.empty()) {
         return next();
     }
@@ -49,6 +53,18 @@ bool end_owned(RequestTask& task, RecordTable::Tag which, std::uint64_t tag) {
     return ask_store(task, provider, task.ended, [&](auto done) {
         return provider.store->sessions().erase_owner(which, tag, std::move(done));
     });
+}
+
+void log_ended(const RequestTask& task, const char* how) noexcept {
+    const char* name = task.provider->config.name.c_str();
+    ngx_log_t* log = task.request->connection->log;
+    if (task.ended.counted) {
+        debug_log(log, "oidc logout: provider \"%s\": %s ended %uz sessions", name, how,
+                  task.ended.sessions);
+    } else {
+        debug_log(log, "oidc logout: provider \"%s\": %s ended what sessions there were", name,
+                  how);
+    }
 }
 
 bool ended_any(const RequestTask& task) noexcept {

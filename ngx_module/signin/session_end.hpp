@@ -17,6 +17,8 @@ void expire_cookies(ngx_http_request_t* r, RequestContext& ctx, const Provider& 
 
 // Ends all sessions of the tag. True when the outcome is there already; task.ended says how many.
 bool end_owned(RequestTask& task, RecordTable::Tag which, std::uint64_t tag);
+// Into the debug log, for `how` ("back channel").
+void log_ended(const RequestTask& task, const char* how) noexcept;
 bool ended_any(const RequestTask& task) noexcept;
 
 // 405 for a logout that the provider begins; `allow` names the methods.

@@ -1,5 +1,6 @@
 #include "signin/subrequests.hpp"
 
+#include "base/debug_log.hpp"
 #include "signin/decide.hpp"
 #include "signin/logout_hook.hpp"
 
@@ -52,7 +53,10 @@ ngx_int_t judge_subrequest(ngx_http_request_t* r) {
     }
     const bool authenticated =
         decision != nullptr && decision->authenticated && decision->provider == provider;
-    if (authenticated && is_sufficient(*decision, location)) {
+    const bool passes = authenticated && is_sufficient(*decision, location);
+    debug_log(r->connection->log, "oidc decision: a subrequest %s",
+              passes ? "passes with its main request's session" : "is refused");
+    if (passes) {
         return NGX_DECLINED;
     }
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,

@@ -1,5 +1,6 @@
 #include "signin/unauthenticated.hpp"
 
+#include "base/debug_log.hpp"
 #include "oidc/page.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
@@ -27,12 +28,15 @@ ngx_int_t challenge(ngx_http_request_t* r, RequestContext& ctx, Provider& provid
     if (satisfy_any(r)) {
         // Another module may still grant; the header filter answers when none does.
         ctx.answer.late_challenge = true;
+        debug_log(r->connection->log, "oidc decision: left to what else `satisfy any` asks");
         return NGX_HTTP_UNAUTHORIZED;
     }
     counters(r).count_challenge();
     if (is_redirected(r)) {
+        debug_log(r->connection->log, "oidc decision: a login begins");
         return begin_login(r, ctx, provider, return_target(r, provider));
     }
+    debug_log(r->connection->log, "oidc decision: 401, the request is not sent to the provider");
     Respond answer = unauthorized(r, ctx, provider);
     if (has_error_page(r, NGX_HTTP_UNAUTHORIZED)) {
         return NGX_HTTP_UNAUTHORIZED;
