@@ -28,7 +28,7 @@ struct Waiter {
     MetadataCache::Done done;
 };
 
-class Cache final : public MetadataCache {
+class Cache final : public MetadataCache, private ProviderDocuments::Owner {
   public:
     Cache(ngx_cycle_t* cycle, MainConf& conf);
     ~Cache() override;
@@ -42,7 +42,7 @@ class Cache final : public MetadataCache {
 
   private:
     ProviderDocuments* find(const Provider& provider) noexcept;
-    void wake(const ProviderDocuments& documents) noexcept;
+    void on_finished(const ProviderDocuments& documents) noexcept override;
     void answer(Ticket ticket) noexcept;
     void look(Ticket ticket);
     void arm() noexcept;
@@ -76,9 +76,8 @@ Cache::Cache(ngx_cycle_t* cycle, MainConf& conf)
     aead_ = make_pending_aead(*LoginZone::of(*conf.login_zone));
     MetadataZone& zone = MetadataZone::of(*conf.metadata_zone);
     for (const auto& provider : conf.providers) {
-        documents_.push_back(std::make_unique<ProviderDocuments>(
-            *provider, zone.slot(*provider), log_,
-            [this](const ProviderDocuments& documents) { wake(documents); }));
+        documents_.push_back(
+            std::make_unique<ProviderDocuments>(*provider, zone.slot(*provider), log_, *this));
     }
     // It runs only while a request waits, which a worker that shuts down serves first.
     tick_.hold_worker(true);
@@ -147,7 +146,7 @@ void Cache::cancel(Ticket ticket) noexcept {
 }
 
 // Answers all who wait for this worker's fetch. Answers start and cancel waits themselves.
-void Cache::wake(const ProviderDocuments& documents) noexcept {
+void Cache::on_finished(const ProviderDocuments& documents) noexcept {
     const Ticket newest = last_;
     for (auto it = waiters_.begin(); it != waiters_.end() && it->first <= newest;) {
         const Ticket ticket = it->first;

@@ -8,11 +8,11 @@
 namespace oidc::ngx {
 
 ProviderDocuments::ProviderDocuments(Provider& provider, ProviderSlot slot, ngx_log_t* log,
-                                     std::function<void(ProviderDocuments&)> finished)
+                                     Owner& owner) noexcept
     : provider_(provider),
       slot_(slot),
       log_(log),
-      finished_(std::move(finished)),
+      owner_(owner),
       needs_metadata_(provider.config.needs_discovery()),
       needs_keys_(provider.config.jwks_text.empty()) {}
 
@@ -214,15 +214,16 @@ std::optional<Error> ProviderDocuments::settle(HttpOutcome outcome) {
     return keys.error();
 }
 
-void ProviderDocuments::finish(const std::optional<Error>& error) noexcept try {
-    const bool recovered = slot_.finish(error ? &*error : nullptr);
-    flight_.reset();
-    log_end(error, recovered);
-    sync();
-    finished_(*this);
-} catch (...) {
-    flight_.reset();
-    finished_(*this);
+void ProviderDocuments::finish(const std::optional<Error>& error) noexcept {
+    try {
+        const bool recovered = slot_.finish(error ? &*error : nullptr);
+        flight_.reset();
+        log_end(error, recovered);
+        sync();
+    } catch (...) {
+        flight_.reset();
+    }
+    owner_.on_finished(*this);
 }
 
 // They are used all the same: many a provider and its users share one private network.

@@ -1,7 +1,6 @@
 // ProviderDocuments: what one worker knows of one provider, and its fetches for all workers.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,9 +24,20 @@ class ProviderDocuments {
     using Purpose = ProviderSlot::Purpose;
     using StatePtr = std::shared_ptr<const ProviderState>;
 
-    // Borrows `provider`. `finished` is called from the event loop at the end of each fetch.
-    ProviderDocuments(Provider& provider, ProviderSlot slot, ngx_log_t* log,
-                      std::function<void(ProviderDocuments&)> finished);
+    class Owner {
+      public:
+        Owner() = default;
+        Owner(const Owner&) = delete;
+        Owner& operator=(const Owner&) = delete;
+        // The end of a fetch, from the event loop.
+        virtual void on_finished(const ProviderDocuments& documents) noexcept = 0;
+
+      protected:
+        ~Owner() = default;
+    };
+
+    // Borrows `provider` and `owner`.
+    ProviderDocuments(Provider& provider, ProviderSlot slot, ngx_log_t* log, Owner& owner) noexcept;
     ~ProviderDocuments();
     ProviderDocuments(const ProviderDocuments&) = delete;
     ProviderDocuments& operator=(const ProviderDocuments&) = delete;
@@ -71,7 +81,7 @@ class ProviderDocuments {
     Provider& provider_;
     ProviderSlot slot_;
     ngx_log_t* log_;
-    std::function<void(ProviderDocuments&)> finished_;
+    Owner& owner_;
     bool needs_metadata_;
     bool needs_keys_;
     StatePtr state_;
