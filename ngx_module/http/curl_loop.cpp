@@ -3,10 +3,10 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <map>
 #include <new>
-#include <vector>
 
 #include "base/debug_log.hpp"
 #include "base/worker_event.hpp"
@@ -109,7 +109,8 @@ class Loop final : public CurlLoop {
     WorkerEvent idle_;
     CurlSockets sockets_;
     LiveMap live_;
-    std::vector<EasyPtr> spare_;
+    std::array<EasyPtr, kKeptHandles> spare_;  // the first spares_ of them
+    std::size_t spares_ = 0;
     Handle last_ = 0;
     std::size_t limit_;
     std::size_t foreground_ = 0;
@@ -127,7 +128,6 @@ Loop::Loop(ngx_cycle_t* cycle)
       sockets_(this, on_ready, cycle->log),
       // Each login in flight has one connection of its browser and one to the provider.
       limit_(std::clamp<std::size_t>(cycle->connection_n / 2, 8, kMaxTransfers)) {
-    spare_.reserve(kKeptHandles);
     open_multi();
     g_loop = this;
 }
@@ -140,7 +140,7 @@ Loop::~Loop() {
         }
     }
     live_.clear();
-    spare_.clear();
+    spare_ = {};
     close_multi();
     g_loop = nullptr;
 }
@@ -173,12 +173,10 @@ void Loop::close_multi() noexcept {
 }
 
 EasyPtr Loop::take_handle() {
-    if (spare_.empty()) {
+    if (spares_ == 0) {
         return EasyPtr(curl_easy_init());
     }
-    EasyPtr easy = std::move(spare_.back());
-    spare_.pop_back();
-    return easy;
+    return std::move(spare_[--spares_]);
 }
 
 CurlLoop::Handle Loop::start(HttpRequest request, const Transport& transport, Done done,
@@ -229,8 +227,8 @@ void Loop::detach(Live& live) noexcept {
     }
     curl_multi_remove_handle(multi_, live.easy.get());
     curl_easy_reset(live.easy.get());
-    if (spare_.size() < kKeptHandles) {  // within what is reserved
-        spare_.push_back(std::move(live.easy));
+    if (spares_ < spare_.size()) {
+        spare_[spares_++] = std::move(live.easy);
     }
     live.easy.reset();
 }
