@@ -35,7 +35,8 @@ class CookieCursor {
             value_ = trim(pair);
         } else {
             name_ = trim(pair.substr(0, eq));
-            value_ = trim(pair.substr(eq + 1));
+            pair.remove_prefix(eq + 1);
+            value_ = trim(pair);
         }
         return true;
     }

@@ -200,7 +200,8 @@ std::size_t CurlTransfer::on_body(char* data, std::size_t size, std::size_t coun
 std::size_t CurlTransfer::on_read(char* data, std::size_t size, std::size_t count,
                                   void* self) noexcept {
     auto& transfer = *static_cast<CurlTransfer*>(self);
-    const std::string_view left = transfer.request_.body.view().substr(transfer.sent_);
+    std::string_view left = transfer.request_.body.view();
+    left.remove_prefix(transfer.sent_);
     const std::size_t bytes = std::min(size * count, left.size());
     std::memcpy(data, left.data(), bytes);
     transfer.sent_ += bytes;

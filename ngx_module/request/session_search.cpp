@@ -85,12 +85,16 @@ void SessionSearch::answered(Look& look,
                              Result<std::optional<SessionStore::Found>> answer) noexcept {
     look.ticket = 0;
     look.answered = true;
-    if (!answer) {
-        look.find =
-            answer.error().reason == Reason::store_unavailable ? Find::unavailable : Find::failed;
-    } else if (*answer) {
-        look.find = Find::found;
-        look.found = **std::move(answer);
+    try {
+        if (!answer) {
+            look.find = answer.error().reason == Reason::store_unavailable ? Find::unavailable
+                                                                           : Find::failed;
+        } else if (*answer) {
+            look.found = **std::move(answer);
+            look.find = Find::found;
+        }
+    } catch (...) {
+        look.find = Find::failed;
     }
     debug_log(look.log, "oidc store: look-up: %s", answer_name(look.find));
     // All cookies of a decision are asked for at once, and it is taken when all are answered.

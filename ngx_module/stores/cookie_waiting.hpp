@@ -1,6 +1,7 @@
 // Records that a refresh has brought while their browser was away, in the zone of a cookie store.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "oidc/revocation_list.hpp"
@@ -22,7 +23,9 @@ struct Waiting {
     WaitingHead head;
     WaitingBytes bytes;  // with the head
     [[nodiscard]] std::string_view record() const noexcept {
-        return as_text(bytes).substr(sizeof(WaitingHead));
+        std::string_view text = as_text(bytes);
+        text.remove_prefix(std::min(text.size(), sizeof(WaitingHead)));
+        return text;
     }
 };
 
