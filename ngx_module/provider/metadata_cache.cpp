@@ -28,7 +28,7 @@ struct Waiter {
     MetadataCache::Done done;
 };
 
-class Cache final : public MetadataCache, private ProviderDocuments::Owner {
+class Cache final : public MetadataCache, public ProviderDocuments::Owner {
   public:
     Cache(ngx_cycle_t* cycle, MainConf& conf);
     ~Cache() override;
