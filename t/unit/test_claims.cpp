@@ -1,6 +1,7 @@
 #include "oidc/claims.hpp"
 
 #include "oidc/encode.hpp"
+#include "oidc/text.hpp"
 #include "unit.hpp"
 
 using namespace oidc;
