@@ -41,9 +41,10 @@ constexpr char ascii_lower(char c) noexcept {
 }
 std::string ascii_lower(std::string_view text);
 
-inline bool equal_nocase(std::string_view a, std::string_view b) noexcept {
+constexpr bool equal_nocase(std::string_view a, std::string_view b) noexcept {
+    // Most letters are alike as they are.
     return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-               return ascii_lower(x) == ascii_lower(y);
+               return x == y || ascii_lower(x) == ascii_lower(y);
            });
 }
 inline bool starts_with_nocase(std::string_view text, std::string_view prefix) noexcept {
