@@ -14,7 +14,7 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
   test [ARGS]       everything that is checked; with ARGS (for pytest) the integration tests only
   browser [NAME]    with ESPOCRM_DIR: the tests in a real EspoCRM and Chromium, or one of them
   extension         the EspoCRM extension as a zip in build/
-  lint              clang-format, clang-tidy with its analyzer, layers of the adapter
+  lint              clang-format, clang-tidy with its analyzer, layers and callbacks of the adapter
   editor            compile_commands.json, by which clangd understands every file
   coverage          unit tests with line and branch coverage of src/
   fuzz SECONDS      every fuzz target for so long

@@ -103,17 +103,12 @@ check_format() {
 
 # tidy_one FILE: skipped while neither the file nor a header is newer than the last clean run.
 tidy_one() {
-    local file=$1 mark=$lint_marks/${1//\//_}.clean flags=(-std=c++20 -Wall -Wextra -Iinclude -Ingx_module) part
+    local file=$1 mark=$lint_marks/${1//\//_}.clean flags=(-std=c++20 -Wall -Wextra -Iinclude -Ingx_module)
     if [ -e "$mark" ] && [ -z "$(find .clang-tidy "$file" include ngx_module -newer "$mark" \
         \( -name '*.hpp' -o -path "$file" -o -name .clang-tidy \))" ]; then
         return 0
     fi
-    if [[ $file == ngx_module/* ]]; then
-        for part in core event event/modules event/quic os/unix http http/modules http/v2; do
-            flags+=(-isystem "$nginx_source/src/$part")
-        done
-        flags+=(-isystem "$lint_objects")
-    fi
+    if [[ $file == ngx_module/* ]]; then flags+=($lint_includes); fi
     if clang-tidy-14 --quiet --checks="$lint_checks" "$file" -- "${flags[@]}" >"$mark.out" 2>&1; then
         touch "$mark"
     else
@@ -122,13 +117,21 @@ tidy_one() {
     fi
 }
 
-# tidy MARKS CHECKS: CHECKS are added to those of .clang-tidy. After build_module: the adapter's files
-# need the headers that nginx's configure writes.
+# Where the adapter's files find nginx's headers. After build_module: configure writes some of them.
+nginx_includes() {
+    local part
+    for part in core event event/modules event/quic os/unix http http/modules http/v2; do
+        echo "-isystem $nginx_source/src/$part"
+    done
+    echo "-isystem $(objects_folder "$out")"
+}
+
+# tidy MARKS CHECKS: CHECKS are added to those of .clang-tidy. After build_module.
 tidy() {
-    local lint_objects lint_marks=build/lint/$1 lint_checks=$2
-    lint_objects=$(objects_folder "$out")
+    local lint_includes lint_marks=build/lint/$1 lint_checks=$2
+    lint_includes=$(nginx_includes)
     mkdir -p $lint_marks
-    export lint_objects lint_marks lint_checks nginx_source
+    export lint_includes lint_marks lint_checks
     export -f tidy_one
     find src ngx_module -name '*.cpp' -print0 |
         xargs -0 -n 1 -P "$(nproc)" bash -c 'set -euo pipefail; tidy_one "$1"' tidy_one
@@ -145,11 +148,40 @@ check_layers() {
     tools/check-layers "$(objects_folder "$out")/addon"
 }
 
+# llvm_one FILE: its LLVM code in build/callbacks, unless a header or itself is newer.
+llvm_one() {
+    local code=build/callbacks/$(basename "$1" .cpp).ll
+    if [ -e "$code" ] && [ -z "$(find "$1" tools/check-callbacks include ngx_module -newer "$code" \
+        \( -name '*.hpp' -o -path "$1" -o -name check-callbacks \))" ]; then
+        return 0
+    fi
+    rm -f "$code"
+    clang++ $(tools/check-callbacks --flags) -Iinclude -Ingx_module $llvm_includes -o "$code.part" "$1"
+    mv "$code.part" "$code"
+}
+
+# After build_module.
+check_callbacks() {
+    local llvm_includes files
+    tools/test-check-callbacks
+    llvm_includes=$(nginx_includes)
+    mkdir -p build/callbacks
+    export llvm_includes
+    export -f llvm_one
+    mapfile -t files < <(find ngx_module -name '*.cpp')
+    printf '%s\0' "${files[@]}" |
+        xargs -0 -n 1 -P "$(nproc)" bash -c 'set -euo pipefail; llvm_one "$1"' llvm_one
+    files=("${files[@]##*/}")
+    files=("${files[@]/%.cpp/.ll}")
+    tools/check-callbacks "${files[@]/#/build/callbacks/}"
+}
+
 run_lint() {
-    need $(build_packages) $LINT_PACKAGES python3
+    need $(build_packages) $LINT_PACKAGES clang python3
     build_module "$out" "$cc"
     step "layers of the adapter" check_layers
     if have clang-format-14 "clang-format"; then step "clang-format" check_format; fi
+    step "what C calls throws nothing" check_callbacks
     if have clang-tidy-14 "clang-tidy"; then step "clang-tidy" check_tidy; fi
     finish
 }
@@ -446,6 +478,7 @@ run_test() {
         step "demo: the whole sign-in" /usr/bin/python3 demo/run.py --check --nginx "$NGINX_BIN" \
             --module "$root/$out/$MODULE"
         if have clang-tidy-14 "clang-tidy"; then later "clang-tidy" check_tidy_fast; fi
+        later "what C calls throws nothing" check_callbacks
         later "the module with clang, warnings are errors" build_with_clang
         later "the EspoCRM extension" check_extension
     fi
