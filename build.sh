@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Builds, tests and shows ngx_http_auth_oidc_module; `./build.sh help` says how.
 set -euo pipefail
 root=$(dirname "$(readlink -f "$0")")

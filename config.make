@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Read by nginx's auto/make when the Makefile is written.
 #
 # nginx has one CFLAGS for everything, and -std=c++20 would break its C files: so each object of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Signs users in through nginx and the stub provider, as browsers would, on kept-alive connections.
 //   node logins.mjs NGINX_PORT COUNT CONCURRENCY [PREFIX [all]]
 // Prints one JSON line: logins, failures, seconds, and the first and the last session cookie; with

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sessions in one table: what they cost in memory, to find, and to drop when they have expired.
 //   sessions COUNT
 // Prints one JSON line. Built by bench/run from the core alone.

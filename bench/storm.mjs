@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Requests of many signed-in users, one after the other, on kept-alive connections.
 //   node storm.mjs NGINX_PORT COUNT CONCURRENCY < cookies, one on each line
 // Prints one JSON line: requests, failures (answers that are not 200), and latencies in microseconds.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An OpenID provider that answers at once and remembers nothing: the code carries the nonce, so any
 // number of logins can be under way. For measurements only.
 //   node stub_op.mjs PORT [--tls cert.pem key.pem]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The application behind nginx: it believes what nginx tells it about the user, and shows it.
 
 Only /oauth-callback.php asks for more than a header: there the signed assertion is verified, as an

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The demo's sign-in without a browser: prints every hop and every fact, counts what is wrong."""
 
 import urllib.parse

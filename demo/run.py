@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Starts the demo: run.py --nginx BINARY --module FILE [--check]. Started by `build.sh demo`."""
 
 import argparse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Everything that the demo runs, in one scratch folder: certificates, provider, backend, nginx."""
 
 import contextlib

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Packs the EspoCRM extension: the same sources always give the same bytes.
 
 Usage: pack.py [OUTPUT_DIRECTORY]     (default: build/ beside this directory)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The composition root: makes the configuration, and, when it is read, what it asks for.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How a location's configuration follows from its own directives and those around it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The module record and nginx's life-cycle hooks.
 #include "assemble.hpp"
 #include "config/conf.hpp"

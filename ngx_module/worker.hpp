@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Worker: what a process that serves requests has beside its configuration. Everything in it is
 // made and ended here, in one order.
 #pragma once

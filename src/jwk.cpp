@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "oidc/jwk.hpp"
 
 #include <openssl/core_names.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "oidc/key_ring.hpp"
 
 #include <algorithm>

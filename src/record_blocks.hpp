@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Inside of RecordTable. Layout of a region, from its start:
 //
 //   Head | bucket heads (u32 each) | heads of the sid and of the sub lists (as many each) |

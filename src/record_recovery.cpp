@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What RecordTable does after a writer has died, and the proof that nothing is wrong.
 #include "record_blocks.hpp"
 

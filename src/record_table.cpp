@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The records by their keys; record_tags.cpp has the rest of RecordTable.
 #include "oidc/record_table.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RecordTable: records by their owners, and the lease of a record.
 #include "oidc/crypto.hpp"
 #include "oidc/record_table.hpp"

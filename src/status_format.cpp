@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which format of oidc_status a request wants.
 #include <algorithm>
 

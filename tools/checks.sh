@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What `./build.sh test`, `quick`, `lint`, `editor` and the like do; read by build.sh.
 # shellcheck shell=bash disable=SC2154,SC2046,SC2086,SC2016
 

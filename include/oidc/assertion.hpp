@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The assertion: a short-lived JWT for backends that must not trust a plain header.
 #pragma once
 

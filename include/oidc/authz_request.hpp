@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The authorization request (OIDC Core 3.1.2.1, RFC 7636).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The authorization response in a query (RFC 6749 section 4.1.2, RFC 9207).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A logout that the provider asks for without the browser (Back-Channel Logout 1.0).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Secrets in memory, and comparisons that take the same time whatever the content.
 #pragma once
 

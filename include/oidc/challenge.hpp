@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a request without a session gets: a redirect to the provider, or 401.
 #pragma once
 

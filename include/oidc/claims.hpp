@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Claims as they leave the module: text for headers and variables, JSON for the assertion.
 #pragma once
 

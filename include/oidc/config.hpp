@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ProviderConfig: one oidc_provider block as the core sees it; plain values, no nginx types.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cookies: reading and editing the Cookie header, writing Set-Cookie (RFC 6265bis).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SHA-256, HKDF and AES-256-GCM, over OpenSSL.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Encodings. Decoders are strict: what is not the canonical form is refused.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The flows of a login, sans-IO: towards the provider, and back from it.
 #pragma once
 

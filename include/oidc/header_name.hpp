@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names of request headers. Servers and backends take different names for one: PHP and CGI turn
 // every "-" to "_", some turn "." and blanks as well, and none minds the case.
 #pragma once

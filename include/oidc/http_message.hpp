@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // HTTP messages between the core and the adapter. The core never parses HTTP/1.1 framing: libcurl
 // does, behind the adapter.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The ID token: every check of OIDC Core 3.1.3.7.
 #pragma once
 

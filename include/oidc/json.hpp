@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // JSON with limits, over jansson. RFC 8259; duplicate members are refused (RFC 7515 section 4).
 #pragma once
 

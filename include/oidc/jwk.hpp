@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // KeySet: the provider's public keys (RFC 7517), each with what it may verify.
 #pragma once
 

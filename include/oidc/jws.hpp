@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // JWS in compact serialization (RFC 7515), under the rules of RFC 8725.
 #pragma once
 

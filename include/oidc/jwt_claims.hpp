@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The claims that ID tokens and logout tokens share, checked by the same rules (OIDC Core 3.1.3.7;
 // Back-Channel Logout 2.6 (4) refers to them). Each caller names its own reasons.
 #pragma once

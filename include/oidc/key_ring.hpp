@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Key files: the keys that seal what leaves this process, one on each line.
 #pragma once
 

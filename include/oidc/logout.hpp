@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Logouts through the browser: RP-Initiated Logout 1.0 and Front-Channel Logout 1.0.
 #pragma once
 

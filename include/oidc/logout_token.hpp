@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Logout tokens (Back-Channel Logout 1.0, sections 2.4 to 2.6).
 #pragma once
 

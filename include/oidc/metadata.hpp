@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Provider metadata (Discovery 1.0 section 3, RFC 8414) and what is made of it.
 #pragma once
 

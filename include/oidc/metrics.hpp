@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is counted, and how it reads: the Prometheus text format, version 0.0.4.
 #pragma once
 

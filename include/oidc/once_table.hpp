@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // OnceTable: values that may be used once, in a flat region shared by processes.
 #pragma once
 

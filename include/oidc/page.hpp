@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pages of our own: plain HTML without external resources, or JSON for scripts.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The three ports of the core: time, randomness, log. The core has no clock, socket, file or
 // global state of its own, so every rule is a deterministic unit test.
 #pragma once

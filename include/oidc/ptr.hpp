@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ptr types: one unique_ptr per C type that the core owns.
 #pragma once
 

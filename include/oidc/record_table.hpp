@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RecordTable: sessions in one flat region of memory, shared by processes of which any may be
 // killed at any instruction.
 //

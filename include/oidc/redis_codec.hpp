@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The protocol of Redis (RESP2) as bytes in, bytes out: hiredis parses and formats, and no socket
 // is known here.
 #pragma once

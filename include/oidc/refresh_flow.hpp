@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One refresh of a session (OIDC Core 12, RFC 6749 6).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ResponseHead: checks the head of a provider's response line by line. libcurl forgives more than a
 // peer that decides about sign-ins should be forgiven.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Result<T>: a value or an Error with a reason code from a closed list.
 //
 // Expected failures (a hostile token, an unreachable provider) are values; exceptions are left for

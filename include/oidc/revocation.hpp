@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Token revocation (RFC 7009).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Session records that leave this process: sealed, and bound to where they belong.
 //
 // Whoever keeps such a record (a Redis server) can neither read nor change it, nor give it to

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names of hosts, and the names of nginx's server_name that they belong to. All in lower case.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Session records: one flat run of bytes per session, read in place without parsing JSON.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sessions that are kept in the browser: sealed into cookies, cut to the size that browsers take.
 #pragma once
 

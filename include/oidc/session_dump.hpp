@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sealed form in which a session store survives a restart: its records, and the values that
 // were used once.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // PendingLogin: one login under way, kept sealed in a cookie of its own. Nothing of it is stored on
 // the server, so anonymous requests cost no memory.
 #pragma once

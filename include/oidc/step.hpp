@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Steps and events: how flows and the adapter talk. A flow takes an event and returns the next
 // step; the adapter carries the step out and comes back with the outcome. One outstanding step at a
 // time, so abort means: destroy the flow and cancel one thing.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Step-up: a place that asks more of a login than the provider's block does (max_age and acr of
 // OIDC Core 3.1.2.1, told to clients as in RFC 9470).
 #pragma once

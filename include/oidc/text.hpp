@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What many files ask of text and do to it. ASCII alone, whatever the locale; bytes of 0x80 and
 // above are no letters. What stands on the hot path is inline.
 #pragma once

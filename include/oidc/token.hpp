@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The token request and response (OIDC Core 3.1.3.1 to 3.1.3.3).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a login and a refresh have in common: an answer of the token endpoint becomes checked
 // claims, and those become a session record.
 #pragma once

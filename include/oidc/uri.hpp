@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // URIs (RFC 3986) as far as a relying party needs them, and the guard of return targets.
 #pragma once
 

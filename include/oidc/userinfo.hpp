@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The UserInfo request and response (OIDC Core 5.3).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The version of the product, as CHANGELOG.md names it.
 #pragma once
 

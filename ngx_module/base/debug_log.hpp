@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The debug log: what becomes of a request, one line for each decision, step, answer and call. It
 // is there when nginx was configured --with-debug, and compiled out of any other.
 // Never in it: codes, states, cookies' values, tokens, keys, names and identifiers of users.

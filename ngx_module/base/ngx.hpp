@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The only place where nginx headers are included, and the small bridges between nginx's types and
 // the core's. Views only, nothing is copied unless the name says so.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The core's ports in nginx: cached time, OpenSSL's randomness, nginx's log.
 #pragma once
 

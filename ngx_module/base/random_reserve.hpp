@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RandomReserve: random bytes of this worker, drawn many at a time: a draw costs some thousand
 // instructions whatever its size. Used bytes are wiped at once. Made after the fork, never shared.
 #pragma once

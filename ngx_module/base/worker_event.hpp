@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // WorkerEvent: a timer or posted event of the worker that belongs to no connection.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "config/assertion_directives.hpp"
 
 #include <memory>

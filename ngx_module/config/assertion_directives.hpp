@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The directive `oidc_assertion { }`.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `name { }` blocks of the configuration: the driver, and the readers of values and files.
 #pragma once
 

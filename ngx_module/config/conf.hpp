@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Configuration of the module as the run-time code reads it.
 //
 // nginx fills the POD parts through ngx_command_t offsets; C++ members live in derived classes that

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // HeaderRules of auth_oidc_header, made while the configuration is read.
 #pragma once
 

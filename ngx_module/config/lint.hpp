@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is wrong or unwise in a configuration that can be read. Each answers NGX_CONF_OK, or
 // NGX_CONF_ERROR after a message.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Which location takes a URI that is known at start: the steps of ngx_http_core_find_location().
 // nginx's tree of locations is no interface. nginx itself keeps configurations in it, Angie since

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is said of the configuration while it is read, with file and line.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 // What nginx and its modules keep to themselves, read for what `nginx -t` says. None of it is an
 // interface. Where something is laid out in another way than is known here the answer is nothing,

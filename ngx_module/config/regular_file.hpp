@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads the files that the configuration names: keys, secrets, certificates.
 #pragma once
 

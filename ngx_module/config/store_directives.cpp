@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "config/store_directives.hpp"
 
 #include <unistd.h>

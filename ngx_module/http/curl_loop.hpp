@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // HTTP to the provider: libcurl's multi interface on nginx's event loop, one loop per worker.
 // Nothing here blocks: connects, TLS, name look-ups and timeouts are all events.
 #pragma once

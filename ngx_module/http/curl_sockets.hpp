@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CurlSockets: libcurl's sockets among the connections of nginx's event loop. The descriptors are
 // libcurl's, which opens and closes them; nginx watches them.
 #pragma once

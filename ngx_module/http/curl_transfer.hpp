@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CurlTransfer: one request to the provider as libcurl carries it out: its options, what it may
 // receive, and what its end means.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // FlowRunner: the one interpreter of a flow's steps. It waits for the provider's documents and
 // fetches from its endpoints; every other step is the owner's. A login and a back-channel logout
 // belong to a request, a refresh to the worker.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the workers know of the providers: documents in shared memory, fetched by one worker for
 // all, kept while stale. Also what seals pending logins.
 #pragma once

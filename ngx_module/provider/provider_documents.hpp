@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ProviderDocuments: what one worker knows of one provider, and its fetches for all workers.
 #pragma once
 

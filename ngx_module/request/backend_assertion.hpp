@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The signed assertion for backends (oidc_assertion, $oidc_assertion).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one place that knows how nginx keeps the Cookie headers of a request.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Decision: what a request's cookies say about one provider.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "request/identity_headers.hpp"
 
 #include "oidc/encode.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The identity on its way to the backend: request headers of our own.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The cookies that only this module sets: sessions, logins under way, fragments of deep links.
 #pragma once
 

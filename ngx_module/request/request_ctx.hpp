@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RequestContext: what the module knows of one request, by phase: what was kept when it was
 // sanitised, what was decided, the task under way, what goes into the answer. Lives in the main
 // request's pool, found by walking the pool's cleanups, because internal redirects clear r->ctx.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RequestTask: a login, callback or logout that the request is busy with, and what it waits for:
 // the provider, the session store, a flow. One thing at a time, of the main request only.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the module reads from a request: headers, scheme, the values of configured expressions.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Answers of our own, and headers added to the answers of others.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The first phase of every request: what only this module may say is taken out of the request, and
 // the module's own cookies are kept aside for the decision.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SessionSearch: look-ups of sessions that their store could not answer at once, of a request and
 // of its subrequests. Each has a ticket and an answer of its own, so none gets into another's way,
 // whatever stores they go to; an answer stays until the decision that it is for is taken.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The module's variables: views of the request's session.
 //
 // None is cached by nginx: a value asked for in the rewrite phase is empty because nobody has been

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How a request waits in a phase, and how it goes on.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CountersZone: what oidc_status counts, for all workers. Of one size whatever the configuration
 // says, so that every reload and upgrade goes on with it.
 #pragma once

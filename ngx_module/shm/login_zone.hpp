@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LoginZone: what logins under way need, for all workers: the key that seals them and the states
 // that were used. Of one size whatever the configuration says, so that every reload and upgrade
 // goes on with it.

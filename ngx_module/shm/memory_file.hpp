@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files without a name (memfd), of one size for ever: nobody who has the descriptor can take pages
 // away from under the workers.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ProviderSlot: one provider's documents in shared memory, and who fetches them. A slot is shared
 // by all workers, of which any may be killed at any instruction: documents are written beside the
 // ones in use and become visible by one store, and a fetch belongs to a process until a deadline.

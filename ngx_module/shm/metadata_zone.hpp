@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // MetadataZone: the providers' documents in shared memory, a slot for each provider.
 #pragma once
 

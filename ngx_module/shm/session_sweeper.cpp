@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "shm/session_sweeper.hpp"
 
 #include <algorithm>

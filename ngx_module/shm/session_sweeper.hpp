@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SessionSweeper: a timer that drops the expired sessions of a zone, one slice at a time.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SessionZone: a RecordTable in nginx's shared memory, under the slab mutex.
 #pragma once
 

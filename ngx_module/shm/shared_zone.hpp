@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the shared memory zones of the module have in common: one lock, one region.
 //
 // nginx's slab allocator owns a zone; the module takes nearly all its pages as one region, once.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The zones of this module in a configuration.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The memory of a zone's region as a file without a name (memfd), and how it gets from one
 // generation of nginx to the next.
 //

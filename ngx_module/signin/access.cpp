@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The authenticated path is decide() and admit(): cookie, hash, look-up, headers.
 #include "signin/access.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who may pass: the access phase of every request.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Letting a request through, with the identity that its location forwards.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Back-Channel Logout 1.0: the provider posts a logout token to backchannel_logout_uri.
 #pragma once
 

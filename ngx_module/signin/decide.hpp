@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who is asking: the session that a request's cookies name at the provider of its location.
 #pragma once
 

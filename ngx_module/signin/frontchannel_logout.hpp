@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Front-Channel Logout 1.0: the provider's page loads frontchannel_logout_uri in an iframe.
 #pragma once
 

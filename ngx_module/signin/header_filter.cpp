@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "signin/header_filter.hpp"
 
 #include "oidc/page.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is added to, and kept out of, the headers of answers: our cookies, no-store, and under
 // `satisfy any` the challenge when nobody else let the request in.
 #pragma once

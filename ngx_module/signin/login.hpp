@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A login: the browser goes to the provider, and comes back with a code. Stores the session.
 #pragma once
 

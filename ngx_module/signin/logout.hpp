@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Logout through the browser that asks for it (RP-Initiated Logout 1.0), at logout_uri.
 #pragma once
 

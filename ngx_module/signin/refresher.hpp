@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Refreshes of sessions (session_refresh): in the background of the requests that find them due,
 // one at a time for each session over all workers.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Our own paths of a server, and where a login ends.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ends sessions before their time; what all logouts have in common.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Subrequests: nginx skips the access phase for them (SSI, auth_request, mirror, addition).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Nobody is signed in, or not as the location asks for: to the provider, or 401.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Connections that outlive their request: a WebSocket, or whatever else was switched to, is closed
 // when the session that opened it ends.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What oidc_session_info and oidc_sessions answer with: JSON that no cache keeps and no other site
 // reads.
 #pragma once

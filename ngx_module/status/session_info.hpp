@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Content handler: oidc_session_info, what a front end may know of the session of its own browser.
 //
 // The access phase leaves such a location alone: there is an answer without a session too, and

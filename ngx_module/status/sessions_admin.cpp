@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "status/sessions_admin.hpp"
 
 #include <algorithm>

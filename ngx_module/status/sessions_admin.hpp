@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Content handler: oidc_sessions, for administrators. Lists and ends the sessions of a user; tells
 // nothing by which one could be used.
 #pragma once

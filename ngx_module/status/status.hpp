@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Content handlers: oidc_status (providers, stores and counters, as JSON or for Prometheus) and
 // oidc_jwks (public keys of the assertion).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The names of the cookies that sessions of type cookie take.
 #pragma once
 

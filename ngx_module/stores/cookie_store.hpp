@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CookieStore: sessions in the browsers' cookies, sealed. Shared memory only knows which of them
 // have ended before their time, and what a refresh has brought for a browser that has not been here
 // since. Everything is answered at once.

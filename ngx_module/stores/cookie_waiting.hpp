@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Records that a refresh has brought while their browser was away, in the zone of a cookie store.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // MemoryStore: sessions in this machine's shared memory, for all workers. Everything is answered at
 // once.
 #pragma once

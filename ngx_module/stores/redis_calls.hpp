@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RedisCalls: calls of a store whose answers may take several exchanges with Redis.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One connection to a Redis server on nginx's events: TCP or unix socket, TLS, AUTH and SELECT,
 // then batches of commands and their replies in order. Nothing here blocks. RedisPool owns it.
 #pragma once

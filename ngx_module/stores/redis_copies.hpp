@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RedisCopies: what a node has read from Redis, or written there, in its shared memory. Its workers
 // may go on with that for `local_copy` seconds.
 #pragma once

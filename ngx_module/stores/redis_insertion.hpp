@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RedisInsertion: sessions that begin in Redis, with the end of those that they replace and of
 // those that are too many.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RedisLeases: who refreshes a session, over all workers and nodes.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RedisLookups: what this node knows of sessions in Redis, and asking Redis for what it does not.
 // Those who look for one session at once share one question.
 #pragma once

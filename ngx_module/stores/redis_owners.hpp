@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RedisOwners: the indices in Redis of the sessions of an owner, by sid and by sub.
 #pragma once
 

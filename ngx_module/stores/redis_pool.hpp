@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RedisPool: the connections of one store and worker. Commands are pipelined over a few
 // connections to one server at a time; when that one fails, the next of the list is tried.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How sessions stand in Redis: the names of keys, sealed values, and what Redis says of them.
 //
 // After the prefix (digests in base64url, tags in hexadecimal):

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RedisServers: which server of a store's list is the one to talk to, what the log hears of it, and
 // when the next try is due. Knows no connection.
 #pragma once

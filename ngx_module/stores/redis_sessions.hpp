@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RedisSessions: what becomes of sessions that are in Redis: a new record, the end, and whether
 // they live.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RedisStore: sessions in Redis, for several nginx machines. What a node has read, its workers may
 // go on with for `local_copy` seconds; so hot requests rarely wait, and a logout on another node
 // takes effect within that time. Redis 7.0 or Valkey is needed (EXPIRE GT).

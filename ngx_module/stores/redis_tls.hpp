@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // TLS towards Redis, with nginx's own: TLS 1.2 or later, chain and host name verified.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "stores/session_ids.hpp"
 
 #include "base/ports_ngx.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What sessions are named by: the cookie's value, the key made of it, the tags of their owners.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What most stores have in common.
 #include "stores/session_store.hpp"
 

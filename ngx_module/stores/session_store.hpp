@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every session store can do. A store knows sessions by a SessionRef and answers through
 // callbacks; of requests it knows nothing.
 //

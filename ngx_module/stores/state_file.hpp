@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `state_file`: the sessions of a memory store survive stop and start. The master writes them,
 // sealed, when it leaves, and reads them once when it starts; the file is gone before the first
 // request, so that no session comes back that has ended since.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Chromium, and what the tests do with a page.
 import assert from 'node:assert/strict';
 import path from 'node:path';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An authority for this run and one certificate for all hosts.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where everything is. tools/checks.sh sets the variables; all hosts are names of the loopback.
 import fs from 'node:fs';
 import net from 'node:net';

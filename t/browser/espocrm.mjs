@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The EspoCRM of t/espocrm/lab.sh, as its administrator.
 import { direct, basic } from './http.mjs';
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Requests without a browser: the path and the headers go out exactly as given.
 import http from 'node:http';
 import https from 'node:https';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Assertions as the module makes them, and what EspoCRM's PHP was told: lab.sh records it.
 import crypto from 'node:crypto';
 import fs from 'node:fs';

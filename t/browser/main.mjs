@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The suite: node t/browser/main.mjs, started by ./build.sh browser.
 import { after, before } from 'node:test';
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The OpenID providers of the integration tests, in this process: a test may change a user's claims
 // between two sign-ins.
 import https from 'node:https';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // nginx with the module in front of EspoCRM, configured as an operator would.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The whole stage: EspoCRM prepared, both providers, nginx in front.
 import { startBrowser, stopBrowser } from './browser.mjs';
 import { results, secrets } from './environment.mjs';

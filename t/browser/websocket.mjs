@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stands in for EspoCRM's WebSocket server: accepts each handshake and says "hello".
 import crypto from 'node:crypto';
 import http from 'node:http';

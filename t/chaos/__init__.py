@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Load on a real nginx with the module while everything around it breaks; see __main__.py."""
 
 import pathlib

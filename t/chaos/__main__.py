@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What sessions and logins survive, under load on a real nginx while everything around it breaks.
 
     ./build.sh chaos MINUTES [STORE...] [--quick] [--self-test] [--logins N] [--seed N]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What browsers do at one vhost: pages with a session, logins, logouts; over a pool of connections
 that all users share. Whatever is not as it should be becomes a note; whether what was broken at the
 time excuses it is judged elsewhere (judge.py)."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Processes of a run: JSON lines over their standard input and output. A child ends when its input
 does, so that none outlives the run."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Everything that breaks. Each track repeats its events in an order that the seed gives, side by
 side with the other tracks."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The provider: answers at once and remembers nothing but its keys. The code carries what was asked
 for, so any number of logins can be under way. Run as a process of its own by child.py."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which of the notes are excused by what was broken on purpose at the time, and which are faults.
 
 A connection that died with a worker that this run killed, a login that a broken provider refused, a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The load on one store: users that read pages, sign in and out, strangers that try to get in.
 Run as a process of its own by child.py."""
 

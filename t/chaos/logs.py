@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What nginx wrote: deaths that nobody ordered, alerts, and secrets."""
 
 import collections

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How much memory each worker has for itself: what is anonymous in its address space. The zones
 that all workers share are not part of it."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A TCP proxy that delays, stalls and cuts. Run as a process of its own by child.py."""
 
 import asyncio

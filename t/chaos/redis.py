@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Two Redis servers, one a replica of the other, behind proxies that delay and stall. Nothing that
 was acknowledged is lost: each writes an append-only file, and a replica has everything before it is
 made the primary."""

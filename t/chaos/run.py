@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One run: sets everything up, breaks it for a while, looks at what is left."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The checks themselves: each of these faults is made on purpose, and must be found."""
 
 import subprocess

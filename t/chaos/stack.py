@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is put under stress: nginx with the module, one vhost for each store, and the application
 behind it, which is an nginx that echoes what it was told of the user."""
 

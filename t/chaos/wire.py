@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """HTTP/1.1 on asyncio, as little of it as the load and the provider need."""
 
 import asyncio

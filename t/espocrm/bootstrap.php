@@ -1,4 +1,5 @@
 <?php
+// SPDX-License-Identifier: Apache-2.0
 
 // The parts without EspoCRM in them: phpunit -c t/espocrm
 

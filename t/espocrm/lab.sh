@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # A real EspoCRM for the tests: MariaDB, php-fpm and a plain nginx without access control, all on
 # 127.0.0.1. PORT is that nginx, php-fpm listens on LAB/run/php.sock.
 # Usage: ESPOCRM_DIR=/path/to/unpacked/release LAB=/short/path t/espocrm/lab.sh start|stop

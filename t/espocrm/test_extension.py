@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The EspoCRM extension on a real EspoCRM; `./build.sh browser ESPOCRM_DIR=...` runs it.
 
 ESPOCRM_LAB names the directory that lab.sh was started with (LAB), ESPOCRM_PORT its port. Without

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the fuzz targets share. A target feeds hostile bytes to a parser, and where the parser
 // accepts them, asserts what everybody relies on; a broken promise aborts.
 #pragma once

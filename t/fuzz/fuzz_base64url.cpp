@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // base64url: every accepted text is the one encoding of its bytes. Percent escapes likewise.
 #include <array>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cookie headers: reading never leaves the header, stripping takes ours and leaves the rest.
 #include <vector>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Discovery documents.
 #include "fuzz.hpp"
 #include "oidc/metadata.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names of request headers: whatever a backend takes for the same name folds to the same text.
 #include "fuzz.hpp"
 #include "oidc/header_name.hpp"

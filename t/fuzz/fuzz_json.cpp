@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // json_parse_object and the typed members: whatever is accepted survives being written and read
 // again, and no member is both of a type and not.
 #include "fuzz.hpp"

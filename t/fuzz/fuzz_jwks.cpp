@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Key sets.
 #include "fuzz.hpp"
 #include "oidc/jwk.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Compact JWS and ID tokens under known keys: nobody forges one, and what verifies was signed by
 // the keys of the corpus.
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Paths that the configuration gives to our endpoints.
 #include "fuzz.hpp"
 #include "oidc/uri.hpp"

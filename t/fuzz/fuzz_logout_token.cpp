@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Back-channel logout: the body of the request as it comes, and claims under a good signature. The
 // first byte says which: "F" a form body, "C" claims, which are signed here with the published key
 // of RFC 8037 A.1; anything else is a token.

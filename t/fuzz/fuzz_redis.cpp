@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Redis's protocol: however the bytes are cut, the replies are the same; what is read is bounded;
 // what is written is read back. The first byte says where to cut.
 #include <vector>

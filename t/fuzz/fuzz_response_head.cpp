@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The head of a provider's response, cut into lines as libcurl does.
 #include "fuzz.hpp"
 #include "oidc/response_head.hpp"

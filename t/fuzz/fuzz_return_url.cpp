@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Return targets: whatever passes the guard stays on our origin when a browser resolves it. The
 // judge is a small independent reading of the WHATWG URL parser for relative references.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sealed cookies. The first byte chooses: the input is a cookie value as an attacker sends it, or
 // the content of a properly sealed one, or a change to the bytes of a good one.
 #include <optional>

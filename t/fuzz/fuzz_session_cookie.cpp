@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sealed sessions in chunk cookies. The first byte chooses: the input is a Cookie header as an
 // attacker sends it, or the content of a properly sealed session, or changes to the cookies of a
 // good one.

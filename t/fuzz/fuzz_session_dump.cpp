@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // State files: the frames as anybody could write them, and the stream inside as only a holder of
 // the key could. Whatever comes, the tables stay whole.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Session records as found in a store: a damaged one is refused or read within its bounds.
 #include "fuzz.hpp"
 #include "oidc/session.hpp"

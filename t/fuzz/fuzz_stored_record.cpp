@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Records that come back from Redis once they are open: refused, or read within their bounds.
 #include "fuzz.hpp"
 #include "oidc/sealed_record.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Token responses, with their media type and status in front.
 #include <algorithm>
 

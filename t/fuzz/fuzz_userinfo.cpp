@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // UserInfo responses, with their media type and status in front, down to the claims.
 #include "fuzz.hpp"
 #include "oidc/claims.hpp"

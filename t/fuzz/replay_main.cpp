@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Feeds stored inputs to a fuzz target without libFuzzer: every file named on the command line, and
 // every file below a named directory. A finding aborts, as it would under the fuzzer.
 #include <cstdint>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A client for sign-ins that lead over several sites: whole URLs, one cookie jar, real TLS.
 
 It never follows a redirect by itself and sends what a browser sends with a navigation. The cookie

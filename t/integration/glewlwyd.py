@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Debian's glewlwyd as an OpenID provider: an implementation in C, independent of all others here.
 
     with Glewlwyd(folder, key_file, cert_file, clients=[...]) as op:

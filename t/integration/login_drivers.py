@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Browserless sign-in: from the URL of a protected page through the provider and back.
 
 A driver gets a cookie_client.CookieClient and the URL to begin at: a protected page, or the

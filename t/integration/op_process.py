@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Starts the npm OpenID provider of t/integration/op as a child process.
 
     with OidcProvider(folder, {"persona": "authelia", "clients": [...], "tls": {...}}) as op:

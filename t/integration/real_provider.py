@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Real providers in the place of harness.idp.Idp, so that a Site and its invariants work with them.
 
     provider = NpmProvider(lab, "authelia")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Group A: what comes back from the authorization endpoint."""
 
 import concurrent.futures

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`callback forward`: the application's own page receives the login (group A)."""
 
 import urllib.parse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """t/cases.md and the ids that the repository speaks of agree."""
 
 import pathlib

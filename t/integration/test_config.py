@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """N-35 and the rest of the configuration: what `nginx -t` refuses, warns about and accepts."""
 
 import json

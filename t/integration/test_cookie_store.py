@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cookie store: sessions sealed into the browser's cookies, cut into chunks, and a list of those
 that have ended (groups C and L, T-22, F-04)."""
 

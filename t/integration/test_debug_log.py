@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The debug log: what becomes of a request can be followed, and no secret is in it."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Group D: the provider's metadata."""
 
 import gzip

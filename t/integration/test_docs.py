@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the documents say is so: every directive and variable is documented, has a default, and is tested;
 reasons, log lines, metrics, steps, files, contexts, defaults and inheritance are those of the sources."""
 

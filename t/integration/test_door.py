@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a newcomer meets first is true: one version, files that exist, commands that work."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Directives and variables on the wire, each at least once."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The tests' own instruments: each of them notices what it is there for."""
 
 import types

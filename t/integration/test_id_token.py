@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Group I: the claims of the ID token."""
 
 import json

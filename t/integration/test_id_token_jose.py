@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Group I: signature, header and serialisation of the ID token."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Group Q, second half, N-29 and N-30: nobody but us says who the user is."""
 
 import json

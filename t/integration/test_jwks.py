@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Group J: the provider's keys."""
 
 import concurrent.futures

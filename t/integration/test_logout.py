@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Group L as far as RP-initiated logout goes, and clear_cookies."""
 
 import urllib.parse

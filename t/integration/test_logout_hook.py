@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """logout_hook: the application hears of a logout while its user is still signed in here."""
 
 import subprocess

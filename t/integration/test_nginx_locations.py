@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Group N: which location decides, and what is reached around the access phase."""
 
 import posixpath

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Group N: odd requests on the wire."""
 
 import base64

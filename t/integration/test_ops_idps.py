@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ops/authelia, ops/authentik, ops/keycloak, ops/compose and their guides: the files are what their
 programs take, agree with each other, hold no secret, and sign people in; the log lines that the
 guides quote are those that the module writes."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ops/nginx and ops/check-vhost, on a stub of EspoCRM over FastCGI and HTTP."""
 
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What sessions survive: full stores, floods, killed workers, reloads, an absent provider (groups E
 and F as far as the memory store goes)."""
 

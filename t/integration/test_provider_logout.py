@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Group L: logouts that the provider begins (back-channel, front-channel), what a logout gives back
 to the provider, and how many sessions a user may have."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sign-in at real OpenID providers: oidc-provider as itself, as Authelia and as authentik, and
 glewlwyd. The claims that reach the application are compared after every test (INV-2)."""
 

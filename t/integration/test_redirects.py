@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Group Q, first half: where browsers are sent, and what of a request reaches our answers."""
 
 import concurrent.futures

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """type redis of oidc_session_store: life of sessions, several nodes, outages (C-11, C-22, C-23,
 T-22, L-25, G-13)."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Looking sessions up in Redis: every request is answered, nothing is asked for without end, and
 who leaves takes nothing along (G-13, N-08)."""
 

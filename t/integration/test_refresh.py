@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """session_refresh: T-21 to T-25, C-21, C-24, L-30, F-09."""
 
 import concurrent.futures

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Group C (memory store), and what sessions survive (F-01, F-04, F-15, E-01, E-02)."""
 
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """oidc_sessions: the sessions of a user, for administrators."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`state_file`: what a memory store keeps over stop and start (group F)."""
 
 import os

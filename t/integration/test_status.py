@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the module tells of itself: oidc_status for people and for Prometheus, oidc_session_info for
 front ends."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """auth_oidc_max_age and auth_oidc_acr_values: locations that ask more of a login than the provider's
 block does."""
 

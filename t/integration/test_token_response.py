@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Group T: the token endpoint."""
 
 import base64

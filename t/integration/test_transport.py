@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Group X: HTTP towards the provider."""
 
 import concurrent.futures

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Group X: TLS towards the provider."""
 
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What outlives nginx: sessions over a binary upgrade (group F)."""
 
 import concurrent.futures

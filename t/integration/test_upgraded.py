@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """WebSockets of a session are closed when it ends."""
 
 import contextlib

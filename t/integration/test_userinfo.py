@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Group U: the UserInfo endpoint."""
 
 import json

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Compares the guard of return targets with a WHATWG URL parser (that of node, which is the one of
 // the browsers' standard). Whatever the guard accepts must resolve to our own origin, and to a path
 // that does not start with two slashes.

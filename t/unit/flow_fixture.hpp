@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A provider that signs with ES256, for the tests of flows.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A token forge without a JOSE library's safety: any header bytes, any payload bytes, any key for
 // any algorithm. Keys are made in the test.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Shared by the tests of RecordTable: a region that processes share, records with known content,
 // and the offsets of the documented layout.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Shared by the tests of RecordTable's tags, updates and leases.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Shared by the tests that kill writers of a RecordTable at every instruction.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads return targets, base64url-encoded, one a line, and prints 1 (safe) or 0 for each. The
 // counterpart of check_return_targets.mjs.
 #include <iostream>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The location that nginx would choose, in trees of each shape that is known, and of one that is
 // not.
 #include "config/location_tree.hpp"

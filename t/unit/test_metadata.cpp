@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "forge.hpp"
 #include "oidc/metadata.hpp"
 #include "unit.hpp"

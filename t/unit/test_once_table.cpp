@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "oidc/once_table.hpp"
 #include "record_table_fixture.hpp"
 #include "unit.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a table survives: damaged regions, and writers killed at any instruction.
 #include <cstdio>
 #include <cstring>

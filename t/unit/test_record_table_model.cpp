@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RecordTable against a map, over random operations.
 #include <algorithm>
 #include <map>

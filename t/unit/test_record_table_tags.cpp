@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RecordTable: records by their owners.
 #include <array>
 #include <limits>

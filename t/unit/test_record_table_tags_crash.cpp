@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the lists of the tags survive: damage, and writers killed at any instruction.
 #include <array>
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RecordTable: records replaced in place, and their leases.
 #include <limits>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "forge.hpp"
 #include "oidc/json.hpp"
 #include "oidc/userinfo.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every unit test shares: registration of suites, fake ports, assertions on views and Results.
 //
 // Check leaves a failed test by longjmp, so destructors of a failing test do not run; a passing one

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs the registered suites: all of them, or those named on the command line or, separated by
 // commas, in UNIT_SUITES. CK_FORK=yes gives every test its own process.
 #include <algorithm>

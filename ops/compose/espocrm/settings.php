@@ -1,4 +1,5 @@
 <?php
+// SPDX-License-Identifier: Apache-2.0
 /**
  * First settings of the sign-in by the proxy: php settings.php ESPOCRM_DIRECTORY <SECRET_FILE
  * Does nothing when the sign-in has been set up before, by this or in the administration.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs the extension into EspoCRM's volumes and switches the sign-in on. May run again: what is
 # there already stays, and settings that an administrator has changed since are not touched.
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Puts the host names into the site and starts nginx.
 set -eu
 : "${CRM_HOST:?}" "${AUTH_HOST:?}"

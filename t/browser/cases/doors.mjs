@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sign-in's address and what else comes to it; identities that nobody may send; WebSocket.
 import assert from 'node:assert/strict';
 import https from 'node:https';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // "Log Out" ends everything.
 import assert from 'node:assert/strict';
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What works without a session, and only where a switch of the templates opens it.
 import assert from 'node:assert/strict';
 import http from 'node:http';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who may not sign in gets a page that says why, and what to do.
 import assert from 'node:assert/strict';
 

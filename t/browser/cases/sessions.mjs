@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A session in several tabs, and one that ends.
 import assert from 'node:assert/strict';
 

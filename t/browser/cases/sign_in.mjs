@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a person sees who signs in, through each provider.
 import assert from 'node:assert/strict';
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ops/check-vhost against the running site: no URL is more open than its switch says.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

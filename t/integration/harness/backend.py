@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The application behind nginx: records the raw bytes of what reaches it over HTTP and FastCGI."""
 
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`@case("I-07")` names the catalogue's id of a test; it becomes part of the test's name."""
 
 import pytest

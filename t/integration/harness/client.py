@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A raw HTTP client, and a browser as far as sign-ins need one: real cookie rules, fetch metadata,
 no surprises."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Enough of C++ to find the calls in a source and the texts that they are given: for tests of the documents."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the documents say, held against the sources. Each check gives a list of what is wrong.
 
 Nothing here depends on which file a thing is in: declarations are looked for in all of them.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The files of the repository, without asking git: a checkout may be a plain copy."""
 
 import os

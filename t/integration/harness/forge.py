@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tokens and keys without any library's safety: every byte is the test's own choice."""
 
 import base64

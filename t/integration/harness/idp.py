@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A scriptable OpenID provider. By default it is correct and strict; every answer can be changed,
 delayed, cut or replaced by raw bytes, per endpoint."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What must hold after every test, whatever it was about (INV-1 to INV-12 of the catalogue)."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What all tests of a run share: keys, certificates, the trap, a scratch folder."""
 
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The log lines that the sources can write: each text with the levels at which it is written."""
 
 import functools

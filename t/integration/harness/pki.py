@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A throw-away certificate authority, and certificates that must not be believed."""
 
 import datetime

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Free TCP ports below the ephemeral range, so that no outgoing connection takes one meanwhile.
 
 OIDC_PORTS=1/3: of three runs side by side this is the first; each looks at ports of its own, since

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A real Redis (or Valkey) for one test, and a proxy that makes it slow."""
 
 import collections

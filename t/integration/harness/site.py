@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A site under test: nginx with the module, its provider(s) and its application."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The session store that the sites of a run use, where a test does not name one itself.
 
 OIDC_STORE=memory (default), cookie or redis: the same tests run on each.

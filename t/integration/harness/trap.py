@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Places where no connection may arrive, or where none is ever answered."""
 
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The EspoCRM vhost of ops/nginx: its own example site file, on a stub of EspoCRM and of its
 provider. Everything else of the templates is used as an operator installs it."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where a browser goes: as much of the WHATWG URL parser as decides about the origin."""
 
 import re

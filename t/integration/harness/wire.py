@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """HTTP/1.1 over plain sockets, for peers that must be able to misbehave."""
 
 import json

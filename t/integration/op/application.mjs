@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The provider itself: oidc-provider, configured for a persona, with its quirks and login page.
 import crypto from 'node:crypto';
 

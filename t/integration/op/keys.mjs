@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Signing keys, made anew at every start.
 import crypto from 'node:crypto';
 

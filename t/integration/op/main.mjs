@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Starts one OpenID provider on 127.0.0.1: node main.mjs SETTINGS.json
 //
 // SETTINGS.json is described in settings.mjs. Standard output gets one line of JSON when the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a person sees of the provider: sign-in, sign-out, signed out. No external resources.
 const escape = (text) => String(text).replace(
   /[&<>"']/g,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How the providers that this project is written for differ on the wire.
 //
 // Options (PERSONA_OPTIONS), each of which a test may set otherwise:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the personas do otherwise than oidc-provider, as middleware in front of it.
 import { AsyncLocalStorage } from 'node:async_hooks';
 

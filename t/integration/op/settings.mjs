@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The settings of one provider, checked and completed.
 //
 //   persona          "authelia" | "authentik" | "plain"                     (personas.mjs)

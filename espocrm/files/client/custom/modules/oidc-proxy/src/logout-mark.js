@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Notes in the browser that somebody chose "Log Out". EspoCRM tells its other tabs only that they are
  * logged out, as it does when a session has ended; they must not sign in again by themselves now.

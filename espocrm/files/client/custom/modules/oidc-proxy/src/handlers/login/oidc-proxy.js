@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Sign-in by the reverse proxy. The stock handler stays in charge where the proxy does not do it:
  * while the setting is off, and in portals.
