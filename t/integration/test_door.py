@@ -151,3 +151,49 @@ def test_pull_requests_are_asked_about():
     text = (GITHUB / "PULL_REQUEST_TEMPLATE.md").read_text(encoding="utf-8")
     for word in ("nginx -V", "provider", "EspoCRM", "log line", "reference", "secrets"):
         assert word in text
+
+
+# ---- licence ---------------------------------------------------------------------------------
+
+SPDX = "SPDX-License-Identifier: Apache-2.0"
+SLASHES = (".cpp", ".hpp", ".php", ".js", ".mjs")
+HASHES = (".py", ".sh")
+SCRIPTS = ("config", "config.make", "sources.mk", "CMakeLists.txt")
+
+
+def licence_line(name, text):
+    """(index of the line where the licence is named, that line); None of what is no source file."""
+    lines = text.split("\n")
+    starts_later = lines[0].startswith("#!") or lines[0] == "<?php"
+    if name.endswith(SLASHES):
+        return int(starts_later), f"// {SPDX}"
+    if name.endswith(HASHES) or name.rpartition("/")[2] in SCRIPTS or lines[0].startswith("#!"):
+        return int(starts_later), f"# {SPDX}"
+    return None
+
+
+def test_where_the_licence_is_named():
+    assert licence_line("a.php", "<?php\nx") == (1, f"// {SPDX}")
+    assert licence_line("a.hpp", "#pragma once") == (0, f"// {SPDX}")
+    assert licence_line("bench/run", "#!/usr/bin/python3\nx") == (1, f"# {SPDX}")
+    assert licence_line("t/unit/CMakeLists.txt", "x") == (0, f"# {SPDX}")
+    assert licence_line("README.md", "# x") is None
+
+
+def test_sources_name_their_licence():
+    missing, seen = [], 0
+    for name in repository_files():
+        path = ROOT / name
+        if name.startswith("t/fuzz/corpus/") or path.is_symlink():
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        found = licence_line(name, text) if text.strip() else None
+        if found is not None:
+            seen += 1
+            if text.split("\n")[found[0]:found[0] + 1] != [found[1]]:
+                missing.append(name)
+    assert seen > 300
+    assert not missing, f"{len(missing)} without {SPDX!r} as first line: {missing[:20]}"
