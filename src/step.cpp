@@ -22,8 +22,10 @@ struct NameOf {
 
 }  // namespace
 
-std::string_view step_name(const Step& step) noexcept {
+std::string_view step_name(const Step& step) noexcept try {
     return std::visit(NameOf{}, step);
+} catch (...) {
+    return "none";  // its making has thrown
 }
 
 const Error* step_error(const Step& step) noexcept {
