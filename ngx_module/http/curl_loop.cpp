@@ -338,7 +338,7 @@ void Loop::end(LiveMap::iterator it, CURLcode code) noexcept {
 }
 
 // The URL without its query, which may hold what does not belong into a log.
-void Loop::log_end(const Live& live, const HttpOutcome& outcome) noexcept {
+void Loop::log_end(const Live& live, const HttpOutcome& outcome) noexcept try {
     if (!debugs(live.log)) {
         return;
     }
@@ -355,6 +355,8 @@ void Loop::log_end(const Live& live, const HttpOutcome& outcome) noexcept {
         debug_log(live.log, "oidc call: %s %*s: %s in %i ms", method, length, request.url.data(),
                   reason_info(outcome.error().reason).code.data(), took);
     }
+} catch (...) {
+    // Only the line is lost.
 }
 
 void Loop::count(const Live& live, const HttpOutcome& outcome, long connects) {
