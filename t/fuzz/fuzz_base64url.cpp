@@ -4,6 +4,7 @@
 
 #include "fuzz.hpp"
 #include "oidc/encode.hpp"
+#include "oidc/text.hpp"
 
 using namespace oidc;
 using namespace oidc::fuzz;

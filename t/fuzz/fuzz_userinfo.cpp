@@ -3,6 +3,7 @@
 #include "fuzz.hpp"
 #include "oidc/claims.hpp"
 #include "oidc/encode.hpp"
+#include "oidc/text.hpp"
 #include "oidc/userinfo.hpp"
 
 using namespace oidc;
