@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # What `./build.sh test`, `quick`, `lint`, `editor` and the like do; read by build.sh.
-# shellcheck shell=bash disable=SC2154,SC2046,SC2086,SC2016
+# shellcheck shell=bash disable=SC2154,SC2046,SC2086,SC2016,SC2206
 
 passed=0 failed=0 skipped=0 failures=() notes=() status=0
 
@@ -151,7 +151,8 @@ check_layers() {
 
 # llvm_one FILE: its LLVM code in build/callbacks, unless a header or itself is newer.
 llvm_one() {
-    local code=build/callbacks/$(basename "$1" .cpp).ll
+    local code=${1##*/}
+    code=build/callbacks/${code%.cpp}.ll
     if [ -e "$code" ] && [ -z "$(find "$1" tools/check-callbacks include ngx_module -newer "$code" \
         \( -name '*.hpp' -o -path "$1" -o -name check-callbacks \))" ]; then
         return 0
@@ -163,18 +164,18 @@ llvm_one() {
 
 # After build_module.
 check_callbacks() {
-    local llvm_includes files
+    local llvm_includes sources
     tools/test-check-callbacks
     llvm_includes=$(nginx_includes)
     mkdir -p build/callbacks
     export llvm_includes
     export -f llvm_one
-    mapfile -t files < <(find ngx_module -name '*.cpp')
-    printf '%s\0' "${files[@]}" |
+    mapfile -t sources < <(find ngx_module -name '*.cpp')
+    printf '%s\0' "${sources[@]}" |
         xargs -0 -n 1 -P "$(nproc)" bash -c 'set -euo pipefail; llvm_one "$1"' llvm_one
-    files=("${files[@]##*/}")
-    files=("${files[@]/%.cpp/.ll}")
-    tools/check-callbacks "${files[@]/#/build/callbacks/}"
+    sources=("${sources[@]##*/}")
+    sources=("${sources[@]/%.cpp/.ll}")
+    tools/check-callbacks "${sources[@]/#/build/callbacks/}"
 }
 
 run_lint() {
