@@ -93,10 +93,11 @@ class Loop final : public CurlLoop {
     void close_multi() noexcept;
     void act(curl_socket_t fd, int mask) noexcept;
     void reap() noexcept;
+    bool again(Live& live) noexcept;
     void end(LiveMap::iterator it, CURLcode code) noexcept;
     static void log_end(const Live& live, const HttpOutcome& outcome) noexcept;
     static void count(const Live& live, const HttpOutcome& outcome, long connects);
-    void detach(Live& live) noexcept;
+    void detach(Live& live, bool keep) noexcept;
     void refuse(CURL* easy) noexcept;
     void update_timers() noexcept;
     LiveMap::iterator find(CURL* easy) noexcept;
@@ -221,14 +222,16 @@ CurlLoop::Handle Loop::start(HttpRequest request, const Transport& transport, Do
     return handle;
 }
 
-// Ends libcurl's part of a transfer and keeps the handle for another.
-void Loop::detach(Live& live) noexcept {
+// Ends libcurl's part of a transfer. The handle is kept for another after a transfer that went
+// well: with libcurl 8.14 a POST that could not be sent again leaves a mark that survives
+// curl_easy_reset() and fails every later request of the handle.
+void Loop::detach(Live& live, bool keep) noexcept {
     if (!live.easy) {
         return;
     }
     curl_multi_remove_handle(multi_, live.easy.get());
-    curl_easy_reset(live.easy.get());
-    if (spares_ < spare_.size()) {
+    if (keep && spares_ < spare_.size()) {
+        curl_easy_reset(live.easy.get());
         spare_[spares_++] = std::move(live.easy);
     }
     live.easy.reset();
@@ -254,7 +257,7 @@ void Loop::cancel(Handle handle) noexcept {
     // Out of the map first: nothing that runs from here may find it.
     std::unique_ptr<Live> ending = std::move(it->second);
     live_.erase(it);
-    detach(*ending);
+    detach(*ending, false);
     update_timers();
 }
 
@@ -301,11 +304,22 @@ void Loop::reap() noexcept {
         // The message is gone once the handle is removed.
         const CURLcode code = message->data.result;
         if (auto it = find(message->easy_handle); it != live_.end()) {
-            end(it, code);
+            if (!again(*it->second)) {
+                end(it, code);
+            }
         } else {
             curl_multi_remove_handle(multi_, message->easy_handle);
         }
     }
+}
+
+// Begins a transfer anew of which nothing was sent.
+bool Loop::again(Live& live) noexcept {
+    if (live.refused || !live.transfer.again(live.easy.get())) {
+        return false;
+    }
+    curl_multi_remove_handle(multi_, live.easy.get());
+    return curl_multi_add_handle(multi_, live.easy.get()) == CURLM_OK;
 }
 
 void Loop::end(LiveMap::iterator it, CURLcode code) noexcept {
@@ -319,10 +333,11 @@ void Loop::end(LiveMap::iterator it, CURLcode code) noexcept {
         counters_.connections += static_cast<std::uint64_t>(connects);
         opened_ += static_cast<std::uint64_t>(connects);
     }
+    const bool keep = code == CURLE_OK && !live->refused;
     try {
         HttpOutcome outcome = live->refused ? HttpOutcome(std::move(*live->refused))
                                             : live->transfer.finish(live->easy.get(), code);
-        detach(*live);
+        detach(*live, keep);
         log_end(*live, outcome);
         if (!outcome) {
             ++counters_.errors;
@@ -333,7 +348,7 @@ void Loop::end(LiveMap::iterator it, CURLcode code) noexcept {
         }
     } catch (...) {
         ngx_log_error(NGX_LOG_ERR, log_, 0, "oidc: a response of the provider was lost");
-        detach(*live);
+        detach(*live, false);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <cstring>
@@ -57,6 +58,13 @@ bool has_default_bundle() noexcept {
     return info->age >= CURLVERSION_SEVENTH && info->cainfo != nullptr;
 }
 
+// Nothing may come on a connection that is at rest: what can be read is the end of the connection,
+// TLS's word of it, or an answer to nothing.
+bool is_at_rest(curl_socket_t fd) noexcept {
+    pollfd state = {fd, POLLIN | POLLRDHUP, 0};
+    return poll(&state, 1, 0) == 0;
+}
+
 }  // namespace
 
 void HeaderListDeleter::operator()(curl_slist* list) const noexcept {
@@ -78,6 +86,7 @@ Status CurlTransfer::prepare(CURL* easy) {
     } else {
         return error(Reason::idp_http, url.error().detail, std::string(request_.endpoint));
     }
+    easy_ = easy;
     const bool post = request_.method == HttpRequest::Method::post;
     const auto total = static_cast<long>(transport_.read_timeout);
     const auto connect = static_cast<long>(transport_.connect_timeout);
@@ -94,6 +103,7 @@ Status CurlTransfer::prepare(CURL* easy) {
         set(easy, CURLOPT_MAXAGE_CONN, kIdleConnectionSeconds) &&
         set(easy, CURLOPT_HEADERFUNCTION, on_header) && set(easy, CURLOPT_HEADERDATA, this) &&
         set(easy, CURLOPT_WRITEFUNCTION, on_body) && set(easy, CURLOPT_WRITEDATA, this) &&
+        set(easy, CURLOPT_PREREQFUNCTION, on_connected) && set(easy, CURLOPT_PREREQDATA, this) &&
         set_tls(easy) && set_proxy(easy) && set_headers(easy);
 #if LIBCURL_VERSION_NUM >= 0x075700
     // Otherwise an abandoned name look-up joins its thread, and the worker waits with it.
@@ -221,6 +231,31 @@ CURLcode CurlTransfer::on_ssl_ctx(CURL* /*easy*/, void* ssl_ctx, void* self) noe
         return CURLE_OK;
     }
     return CURLE_SSL_CONNECT_ERROR;
+}
+
+// libcurl 8.22 and later look at a kept connection once a second at most, and may choose one that
+// the peer has closed since. Earlier ones have just looked, and do not tell the socket here.
+int CurlTransfer::on_connected(void* self, char* /*peer_ip*/, char* /*own_ip*/, int /*peer_port*/,
+                               int /*own_port*/) noexcept {
+    auto& transfer = *static_cast<CurlTransfer*>(self);
+    long connects = 0;
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    const bool kept =
+        curl_easy_getinfo(transfer.easy_, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK &&
+        connects == 0 &&
+        curl_easy_getinfo(transfer.easy_, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK &&
+        fd != CURL_SOCKET_BAD;
+    transfer.was_closed_ = kept && !is_at_rest(fd);
+    return transfer.was_closed_ ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+bool CurlTransfer::again(CURL* easy) noexcept {
+    if (!was_closed_) {
+        return false;
+    }
+    was_closed_ = false;
+    message_[0] = '\0';
+    return set(easy, CURLOPT_FRESH_CONNECT, 1L);
 }
 
 Error CurlTransfer::error(Reason reason, std::string_view text, std::string fix) const {

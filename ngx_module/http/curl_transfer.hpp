@@ -30,6 +30,9 @@ class CurlTransfer {
     // Sets every option on a fresh or reset handle, which from then on points at this object.
     // Error: internal_error.
     Status prepare(CURL* easy);
+    // Whether nothing was sent because the peer had closed the kept connection that libcurl chose.
+    // The handle is then set up for a new connection and may be added again, once.
+    bool again(CURL* easy) noexcept;
     // The outcome of a handle that prepare() set up and that ended with `code`.
     HttpOutcome finish(CURL* easy, CURLcode code);
     [[nodiscard]] const HttpRequest& request() const noexcept { return request_; }
@@ -44,6 +47,8 @@ class CurlTransfer {
     static std::size_t on_read(char* data, std::size_t size, std::size_t count,
                                void* self) noexcept;
     static CURLcode on_ssl_ctx(CURL* easy, void* ssl_ctx, void* self) noexcept;
+    static int on_connected(void* self, char* peer_ip, char* own_ip, int peer_port,
+                            int own_port) noexcept;
     bool set_tls(CURL* easy);
     bool set_proxy(CURL* easy);
     bool set_headers(CURL* easy);
@@ -51,6 +56,7 @@ class CurlTransfer {
 
     HttpRequest request_;
     const Transport& transport_;
+    CURL* easy_ = nullptr;  // that prepare() set up
     HeaderList headers_;
     std::string host_;  // of the URL, without brackets and final dot; for the certificate
     std::size_t sent_ = 0;
@@ -58,6 +64,7 @@ class CurlTransfer {
     Secret body_;
     bool too_large_ = false;
     bool no_memory_ = false;
+    bool was_closed_ = false;  // the kept connection, before anything was sent
     char message_[CURL_ERROR_SIZE] = {};
 };
 

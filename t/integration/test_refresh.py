@@ -283,6 +283,23 @@ def test_failures_leave_the_session(site):
         passes(site, browser.get("/x"), remote_user="jdoe")
 
 
+@case("X-15")
+def test_connection_closed_before_a_refresh(site):
+    """The provider has closed every kept connection a moment after its last answer."""
+    browsers = [due_session(site)]
+    for _ in range(2):
+        browsers.append(site.browser())
+        browsers[-1].login("/x")
+    before = site.idp.count("token")
+    time.sleep(0.3)
+    site.idp.drop_connections()
+    time.sleep(0.05)
+    passes(site, browsers[0].get("/x"), remote_user="jdoe")
+    refreshed(site)
+    assert site.idp.count("token") - before == 1 and len(site.idp.refreshes) == 1
+    assert "failed for now" not in site.log_since_mark()
+
+
 @case("T-23")
 def test_retry_after_is_kept(site, due):
     site.idp.on["token"] = lambda x: Reply(b"", status=503, ctype=None,

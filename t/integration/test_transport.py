@@ -313,12 +313,99 @@ def test_idle_connection_closed_by_the_peer(site):
     assert site.refusals() == []
 
 
+# Kept connections that the provider closes, at every stage.
+
+def silent_close(exchange):
+    """A whole answer that does not say that the connection ends with it."""
+    return exchange.default().bytes()
+
+
+def first_only(site, endpoint, hook):
+    """The hook for the next request of the endpoint, and none for those after it."""
+    def once(exchange):
+        del site.idp.on[endpoint]
+        return hook(exchange)
+    site.idp.on[endpoint] = once
+
+
+@pytest.mark.parametrize("rest", rows("X-15", {f"rest-{t}": t for t in (0, 0.3, 0.9, 2)}))
+def test_connection_closed_at_rest(site, rest):
+    """However long ago the last answer was: nobody notices, and no code is sent twice."""
+    for _ in range(3):
+        with site.signed_in():
+            pass
+        time.sleep(rest)
+        site.idp.drop_connections()
+        time.sleep(0.05)
+    for endpoint in ("token", "userinfo"):
+        assert site.delta(endpoint) == 3, endpoint
+    assert site.refusals() == []
+
+
 @case("X-15")
-def test_code_is_sent_once(site):
-    """The request was received, then the connection died: the code is not sent again."""
-    answer = attempt(site, "token", lambda x: x.rst())
-    reject(site, answer, TRANSPORT, 502)
-    assert site.delta("token") == 1
+def test_connection_closed_after_each_answer(site):
+    site.idp.on = {endpoint: silent_close for endpoint in ("token", "userinfo")}
+    for _ in range(8):
+        with site.signed_in():
+            pass
+        time.sleep(0.05)
+    assert site.delta("token") == 8 and site.refusals() == []
+
+
+@pytest.mark.parametrize("endpoint", rows("X-15", {e: e for e in ("discovery", "jwks")}))
+def test_documents_over_a_connection_that_ends(lab, make_site, endpoint):
+    """The connection ends after the metadata; or before the keys, whose request it was."""
+    idp = Idp(lab.keys)
+    ends = [silent_close] if endpoint == "discovery" else [lambda x: None]
+    idp.on[endpoint] = lambda x: ends.pop()(x) if ends else x.default()
+    site = make_site(idp=idp, directives=FAST, control=False)
+    with site.signed_in():
+        pass
+    assert not ends and idp.count("token") == 1 and site.refusals() == []
+
+
+@pytest.mark.parametrize("stop", rows("X-15", {"fin": lambda x: None, "rst": lambda x: x.rst()}))
+def test_connection_closed_before_an_answer(site, stop):
+    """The request was received, then the connection died: UserInfo is asked again, a code never
+    goes again, and what comes after is not harmed."""
+    for refusals in range(1, 6):
+        with site.signed_in():
+            pass
+        before = {e: site.idp.count(e) for e in ("token", "userinfo")}
+        first_only(site, "userinfo", stop)
+        with site.signed_in():
+            pass
+        assert site.idp.count("userinfo") - before["userinfo"] == 2
+        assert site.idp.count("token") - before["token"] == 1
+        first_only(site, "token", stop)
+        browser = site.browser()
+        reject(site, browser.try_login("/x"), TRANSPORT, 502, refusals)
+        browser.close()
+        assert site.idp.count("token") - before["token"] == 2
+
+
+@pytest.mark.parametrize("endpoint", rows("X-15", {e: e for e in ("token", "userinfo")}))
+def test_connection_closed_within_an_answer(site, endpoint):
+    with site.signed_in():
+        pass
+    before = site.idp.count(endpoint)
+    first_only(site, endpoint, cut("half-body"))
+    browser = site.browser()
+    reject(site, browser.try_login("/x"), TRANSPORT, 502)
+    browser.close()
+    assert site.idp.count(endpoint) - before == 1
+    with site.signed_in():
+        pass
+
+
+@case("X-15")
+def test_connections_are_kept(site):
+    before = site.idp.connections
+    for _ in range(30):
+        with site.signed_in():
+            pass
+    # One for each worker, at most.
+    assert site.idp.connections - before <= 2
 
 
 @case("X-16")
