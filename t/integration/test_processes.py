@@ -175,7 +175,7 @@ def test_workers_killed_while_they_write(make_site):
         assert answer.from_backend and site.backend.last.headers.all("Remote-User") == [name]
     with site.signed_in():
         pass
-    site.allow_log(r"exited on signal 9")
+    site.allow_log(r"exited on signal 9|was locked by")
     site.state.pids = site.nginx.worker_pids()
     site.state.lost_connections = 10000
 

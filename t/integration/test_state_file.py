@@ -86,8 +86,8 @@ def test_stop_and_start(kept, files, how):
     """Sessions, and a login that had begun, go on; the file is there between only, and tells
     nothing."""
     site = kept()
-    with site.signed_in(preferred_username="one", sub="s1") as one, \
-            site.signed_in(preferred_username="two", sub="s2") as two:
+    with site.signed_in(preferred_username="one", sub="subject-one") as one, \
+            site.signed_in(preferred_username="two", sub="subject-two") as two:
         waiting = site.browser()
         begun = waiting.callback_url(waiting.start("/begun"))
         values = {"one": one.session_cookie, "two": two.session_cookie}
@@ -98,7 +98,7 @@ def test_stop_and_start(kept, files, how):
         assert stat.S_IMODE(status.st_mode) == 0o600 and status.st_uid == os.geteuid()
         data = files.path.read_bytes()
         assert data.startswith(b"OIDCSTA1") and os.listdir(files.folder) == ["sessions"]
-        secret = [*values, *values.values(), "idp", "s1", "groups", *site.idp.canaries,
+        secret = [*values, *values.values(), "idp", "subject-one", "groups", *site.idp.canaries,
                   *(c.value for c in waiting.jar.cookies)]
         for text in secret:
             assert text.encode() not in data, text
@@ -115,7 +115,7 @@ def test_stop_and_start(kept, files, how):
     for name, value in values.items():
         passes(site, with_cookie(site, value), remote_user=name)
     # Tagged lists are whole again.
-    with site.signed_in(preferred_username="one", sub="s1"):
+    with site.signed_in(preferred_username="one", sub="subject-one"):
         pass
 
 
