@@ -23,7 +23,7 @@ def installed():
 
 
 class OidcProvider:
-    def __init__(self, folder, settings, node="node", timeout=30, ca_file=None):
+    def __init__(self, folder, settings, node="node", timeout=90, ca_file=None):
         """`folder` takes the settings file and the log; `ca_file` is what the provider trusts when
         it calls the relying party (back-channel logout)."""
         folder = pathlib.Path(folder)
