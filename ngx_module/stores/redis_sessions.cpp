@@ -11,7 +11,7 @@ RedisCalls::Ticket RedisSessions::erase(std::vector<Digest> keys, RedisCalls::Do
         for (const Digest& key : keys) {
             lookups_.drop(key);
             const std::string name = records_.session_name(key);
-            batch.add({"GET", name});
+            batch.add({"GETEX", name});
             batch.add({"DEL", name});
         }
         if (keys.empty()) {

@@ -4,6 +4,7 @@ T-22, L-25, G-13)."""
 
 import concurrent.futures
 import os
+import pathlib
 import re
 import signal
 import time
@@ -21,6 +22,7 @@ from harness.site import Site
 pytestmark = pytest.mark.skipif(find() is None, reason="redis-server is not installed")
 
 COOKIE = "__Host-NGX_OIDC_SESSION"
+OPERATIONS = pathlib.Path(__file__).resolve().parents[2] / "docs" / "operations.md"
 OWN = ("/oidc_callback", "/oidc/backchannel", "/logout")
 DIRECTIVES = {"session_store": "shared", "logout_uri": "/logout",
               "backchannel_logout_uri": "/oidc/backchannel"}
@@ -452,14 +454,14 @@ def secret(lab, name, text):
 
 
 def test_tls_and_acl_user(make_site, lab):
-    acl = ("user oidc on >pass-w0rd-of-oidc ~oidc:* resetchannels -@all "
-           "+get +set +del +exists +pttl +pexpire +expire +zadd +zrem +zrange +zremrangebyscore "
-           "+multi +exec +ping +client|setname")
+    """The rights that docs/operations.md names are enough."""
+    rights = re.search(r"`(~oidc:\* -@all [^`]+)`", OPERATIONS.read_text()).group(1)
+    acl = f"user oidc on >pass-w0rd-of-oidc resetchannels {rights}"
     with RedisServer(lab.folder, leaf=lab.pki.idp,
                      options=[acl, "requirepass of-the-default-user"]) as redis:
         text = store(lab, f"localhost:{redis.port}", ssl="on", username="oidc",
                      password_file=secret(lab, "redis-pass", "pass-w0rd-of-oidc"),
-                     ssl_trusted_certificate=lab.pki.ca.file)
+                     ssl_trusted_certificate=lab.pki.ca.file, local_copy="0")
         site = make_site(http=text, directives={**DIRECTIVES, "session_limit": "3"},
                          own_paths=OWN, control=False)
         browser = works(site)
@@ -721,7 +723,7 @@ def test_large_sessions_over_tls(make_site, lab):
     """Records of many TLS records, several at once over few connections."""
     with RedisServer(lab.folder, leaf=lab.pki.idp) as redis:
         site = make_site(http=store(lab, redis, ssl="on", size="64m", local_copy="0",
-                                    ssl_trusted_certificate=lab.pki.ca.file),
+                                    timeout="10s", ssl_trusted_certificate=lab.pki.ca.file),
                          directives=DIRECTIVES, own_paths=OWN, control=False, workers=1)
         site.idp.user = {**site.idp.user, "bulk": "b" * 30_000}
 
