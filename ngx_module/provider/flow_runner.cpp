@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/asking.hpp"
 #include "base/debug_log.hpp"
 #include "oidc/ptr.hpp"
 
@@ -72,7 +73,7 @@ void FlowRunner::ask_provider(std::uint64_t newer_than) {
         outcome_.emplace(fail(Reason::internal_error, "this process has no metadata cache"));
         return;
     }
-    asking_ = true;
+    const Asking asking(asking_);
     const MetadataCache::Ticket ticket = cache->want(
         provider_, newer_than, [this](Result<std::shared_ptr<const ProviderState>> result) {
             if (result) {
@@ -81,7 +82,6 @@ void FlowRunner::ask_provider(std::uint64_t newer_than) {
                 deliver(std::move(result).error());
             }
         });
-    asking_ = false;
     if (!outcome_) {
         ticket_ = ticket;
     }
@@ -94,7 +94,7 @@ void FlowRunner::fetch(HttpRequest request) {
         outcome_.emplace(fail(Reason::internal_error, "this process has no connections"));
         return;
     }
-    asking_ = true;
+    const Asking asking(asking_);
     const CurlLoop::Handle handle = loop->start(
         std::move(request), provider_.transport,
         [this](HttpOutcome outcome) {
@@ -105,7 +105,6 @@ void FlowRunner::fetch(HttpRequest request) {
             }
         },
         false, log_);
-    asking_ = false;
     if (!outcome_) {
         fetch_ = handle;
     }

@@ -72,7 +72,7 @@ bool ask_provider(RequestTask& task) {
         task.outcome.emplace(fail(Reason::internal_error, "this process has no metadata cache"));
         return true;
     }
-    task.asking = true;
+    const Asking asking(task.asking);
     const MetadataCache::Ticket ticket = cache->want(
         *task.provider, 0, [&task](Result<std::shared_ptr<const ProviderState>> result) {
             if (result) {
@@ -81,7 +81,6 @@ bool ask_provider(RequestTask& task) {
                 deliver(task, std::move(result).error());
             }
         });
-    task.asking = false;
     if (!task.outcome) {
         task.provider_ticket = ticket;
     }

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/asking.hpp"
 #include "base/ngx.hpp"
 #include "provider/flow_runner.hpp"
 #include "request/request_ctx.hpp"
@@ -131,7 +132,7 @@ void deliver(RequestTask& task, Event event) noexcept;
 template <class T, class Call>
 bool ask_store(RequestTask& task, const Provider& provider, T& out, Call call) {
     task.outcome.reset();
-    task.asking = true;
+    const Asking asking(task.asking);
     task.store = &provider.store->sessions();
     const SessionStore::Ticket ticket = call([&task, &provider, &out](Result<T> result) {
         log_store_answer(
@@ -144,7 +145,6 @@ bool ask_store(RequestTask& task, const Provider& provider, T& out, Call call) {
             deliver(task, std::move(result).error());
         }
     });
-    task.asking = false;
     if (!task.outcome) {
         task.store_ticket = ticket;
     }

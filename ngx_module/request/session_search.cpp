@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/asking.hpp"
 #include "base/debug_log.hpp"
 #include "request/waiting.hpp"
 
@@ -50,14 +51,18 @@ Find SessionSearch::look(SessionStore& store, const SessionStore::Query& query,
         fresh.log = query.log;
         fresh.binding = *query.binding;
         fresh.cookie = query.cookie;
-        asking_ = true;
-        const SessionStore::Ticket ticket =
-            store.ask(query, [this, &fresh](Result<std::optional<SessionStore::Found>> answer) {
-                answered(fresh, std::move(answer));
-            });
-        asking_ = false;
-        if (!fresh.answered) {
-            fresh.ticket = ticket;
+        try {
+            const Asking asking(asking_);
+            const SessionStore::Ticket ticket = store.ask(
+                query, [this, &fresh](Result<std::optional<SessionStore::Found>> answer) {
+                    answered(fresh, std::move(answer));
+                });
+            if (!fresh.answered) {
+                fresh.ticket = ticket;
+            }
+        } catch (...) {
+            looks_.pop_back();  // nothing was asked, and nobody waits for it
+            throw;
         }
     }
     if (!known->answered) {

@@ -77,7 +77,7 @@ class SessionStore {
     virtual Find find(const Query& query, Found& out) noexcept = 0;
     // The same after `waiting`; nullopt: there is none. The pool is used until `done` was called or
     // the ticket cancelled, nothing else of the query is used after the call. Errors:
-    // store_unavailable, internal_error.
+    // store_unavailable, internal_error. When it throws (no memory) nothing was asked.
     virtual Ticket ask(const Query& query, Done<std::optional<Found>> done);
     // The key of the session that a cookie names, without looking whether it lives. False: the
     // cookie names none.
