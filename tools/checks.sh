@@ -118,13 +118,18 @@ tidy_one() {
     fi
 }
 
-# Where the adapter's files find nginx's headers. After build_module: configure writes some of them.
+# Where the adapter's files find nginx's headers: the folders that nginx's own Makefile names, which
+# differ by version and by what it is configured with. After build_module.
 nginx_includes() {
-    local part
-    for part in core event event/modules event/quic os/unix http http/modules http/v2; do
-        echo "-isystem $nginx_source/src/$part"
-    done
-    echo "-isystem $(objects_folder "$out")"
+    local folder
+    sed -n '/^ALL_INCS =/,/^$/s/.*-I \([^ ]*\).*/\1/p' "$(objects_folder "$out")/Makefile" |
+        while read -r folder; do
+            case $folder in
+                "$root"/include | "$root"/ngx_module) ;;
+                /*) echo "-isystem $folder" ;;
+                *) echo "-isystem $nginx_source/$folder" ;;
+            esac
+        done
 }
 
 # tidy MARKS CHECKS: CHECKS are added to those of .clang-tidy. After build_module.
