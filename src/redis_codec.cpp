@@ -53,13 +53,23 @@ void* make_string(const redisReadTask* task, char* text, Size size) noexcept {
     return reply;
 }
 
+// How many arrays an array lies in, with itself. hiredis has no limit since 1.1.
+std::size_t depth_of(const redisReadTask* task) noexcept {
+    std::size_t depth = 1;
+    for (; task->parent != nullptr; task = task->parent) {
+        ++depth;
+    }
+    return depth;
+}
+
 template <class Size>
 void* make_array(const redisReadTask* task, Size size) noexcept {
     RedisReply* reply = place(task, RedisReply::Type::array);
     if (reply == nullptr) {
         return nullptr;
     }
-    if (static_cast<std::size_t>(size) > RedisReader::kMaxElements) {
+    if (static_cast<std::size_t>(size) > RedisReader::kMaxElements ||
+        depth_of(task) > RedisReader::kMaxDepth) {
         return refuse(task, reply);
     }
     try {

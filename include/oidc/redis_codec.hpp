@@ -70,6 +70,7 @@ class RedisReader {
 
     static constexpr std::size_t kMaxReply = 4 * 1024 * 1024;
     static constexpr std::size_t kMaxElements = 4096;
+    static constexpr std::size_t kMaxDepth = 7;  // of arrays in arrays
 
   private:
     redisReader* reader_;

@@ -11,8 +11,8 @@ using namespace oidc::fuzz;
 
 namespace {
 
-void check(const RedisReply& reply, int depth) {
-    promise(depth <= 9, "depth");
+void check(const RedisReply& reply, std::size_t depth) {
+    promise(reply.type != RedisReply::Type::array || depth <= RedisReader::kMaxDepth, "depth");
     promise(reply.elements.size() <= RedisReader::kMaxElements, "elements");
     promise(reply.text.size() <= RedisReader::kMaxReply, "bytes");
     promise(reply.elements.empty() || reply.type == RedisReply::Type::array, "only arrays nest");

@@ -125,11 +125,18 @@ END_TEST
 
 START_TEST(depth_is_bounded) {
     std::string nested;
-    for (int depth = 1; depth <= 7; ++depth) {
+    for (std::size_t depth = 1; depth <= RedisReader::kMaxDepth; ++depth) {
         nested += "*1\r\n";
     }
     ck_assert_sv_eq(read_whole(nested + ":1\r\n"), "[[[[[[[1]]]]]]] ...");
-    ck_assert_sv_contains(read_whole(nested + "*1\r\n*1\r\n*1\r\n:1\r\n"), "broken");
+    ck_assert_sv_eq(read_whole(nested + "*1\r\n:1\r\n"), "broken");
+    ck_assert_sv_eq(read_by_byte(nested + "*1\r\n:1\r\n"), "broken");
+    ck_assert_sv_eq(read_whole("*2\r\n+OK\r\n" + nested + ":1\r\n"), "broken");
+    std::string deep;
+    while (deep.size() < RedisReader::kMaxReply - 8) {
+        deep += "*1\r\n";
+    }
+    ck_assert_sv_eq(read_whole(deep), "broken");
 }
 END_TEST
 
