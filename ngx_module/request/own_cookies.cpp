@@ -18,20 +18,19 @@ std::string_view without_host_prefix(std::string_view name) noexcept {
     return name;
 }
 
-bool is_session_cookie(const MainConf& conf, std::string_view name) noexcept {
-    return std::any_of(conf.session_cookies.begin(), conf.session_cookies.end(),
-                       [name](const std::string& own) { return name == own; });
-}
-
-bool is_own_cookie(const MainConf& conf, std::string_view name) noexcept {
+OwnCookie own_cookie(const MainConf& conf, std::string_view name) noexcept {
     if (name.empty() || !conf.cookie_first[static_cast<u_char>(name.front())]) {
-        return false;
+        return OwnCookie::none;
     }
-    if (is_session_cookie(conf, name)) {
-        return true;
+    if (std::any_of(conf.session_cookies.begin(), conf.session_cookies.end(),
+                    [name](const std::string& own) { return name == own; })) {
+        return OwnCookie::session;
     }
     const std::string_view bare = without_host_prefix(name);
-    return bare.starts_with(kPendingCookie) || bare.starts_with(kFragmentCookie);
+    if (bare.starts_with(kPendingCookie)) {
+        return OwnCookie::pending;
+    }
+    return bare.starts_with(kFragmentCookie) ? OwnCookie::fragment : OwnCookie::none;
 }
 
 CookieAttributes login_cookie_attributes(bool https) {

@@ -15,9 +15,12 @@ inline constexpr std::string_view kHostPrefix = "__Host-";
 
 std::string_view without_host_prefix(std::string_view name) noexcept;
 
-// A cookie of the module in either spelling: a session, a pending login or a fragment.
-bool is_own_cookie(const MainConf& conf, std::string_view name) noexcept;
-bool is_session_cookie(const MainConf& conf, std::string_view name) noexcept;
+// What a cookie of this name, in either spelling, is to the module.
+enum class OwnCookie : unsigned char { none, session, pending, fragment };
+OwnCookie own_cookie(const MainConf& conf, std::string_view name) noexcept;
+inline bool is_own_cookie(const MainConf& conf, std::string_view name) noexcept {
+    return own_cookie(conf, name) != OwnCookie::none;
+}
 
 // Cookies of a login: host-only, for the whole site, with "__Host-" on https.
 CookieAttributes login_cookie_attributes(bool https);

@@ -61,20 +61,19 @@ void keep_session_cookie(OwnCookies& cookies, const CookiePair& cookie) noexcept
 }
 
 // One of our cookies.
-void keep_cookie(const MainConf& conf, OwnCookies& cookies, std::string_view name,
+void keep_cookie(OwnCookie kind, OwnCookies& cookies, std::string_view name,
                  std::string_view value) {
-    if (is_session_cookie(conf, name)) {
+    if (kind == OwnCookie::session) {
         keep_session_cookie(cookies, {name, value});
         return;
     }
     const std::string_view bare = without_host_prefix(name);
-    if (bare.starts_with(kPendingCookie)) {
+    if (kind == OwnCookie::pending) {
         const std::string_view handle = bare.substr(kPendingCookie.size());
         if (is_pending_handle(handle) && cookies.pending.size() < kMaxPendingSeen) {
             cookies.pending.push_back({name, handle, value});
         }
-    } else if (bare.starts_with(kFragmentCookie) &&
-               is_pending_handle(bare.substr(kFragmentCookie.size())) &&
+    } else if (is_pending_handle(bare.substr(kFragmentCookie.size())) &&
                cookies.fragments.size() < kMaxPendingSeen) {
         cookies.fragments.push_back({name, value});
     }
@@ -178,7 +177,8 @@ class Taker {
     Taker(const MainConf& conf, OwnCookies& cookies, std::string_view header) noexcept
         : conf_(conf), cookies_(cookies), header_(header) {}
     bool operator()(std::string_view name) noexcept {
-        if (!is_own_cookie(conf_, name)) {
+        const OwnCookie kind = own_cookie(conf_, name);
+        if (kind == OwnCookie::none) {
             return false;
         }
         any_ = true;
@@ -186,7 +186,7 @@ class Taker {
             const auto at = static_cast<std::size_t>(name.data() - header_.data());
             CookieCursor pair(header_.substr(at));
             pair.next();
-            keep_cookie(conf_, cookies_, name, pair.value());
+            keep_cookie(kind, cookies_, name, pair.value());
         } catch (...) {
             failed_ = true;
         }

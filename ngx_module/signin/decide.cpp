@@ -154,6 +154,13 @@ void log_decision(ngx_http_request_t* r, const Decision& decision, const char* o
               decision.cookie_name->c_str(), outcome, demands);
 }
 
+void log_outcome(ngx_http_request_t* r, const Decision& decision, ngx_int_t rc,
+                 const Sessions& sessions) noexcept {
+    if (debugs(r->connection->log)) {
+        log_decision(r, decision, outcome_of(rc, sessions));
+    }
+}
+
 }  // namespace
 
 bool is_off(const LocConf& location) noexcept {
@@ -202,7 +209,7 @@ ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
     Sessions sessions;
     const ngx_int_t rc = find_sessions(r, ctx, decision, *binding, sessions);
     if (rc != NGX_OK || sessions.waiting) {
-        log_decision(r, decision, outcome_of(rc, sessions));
+        log_outcome(r, decision, rc, sessions);
         return rc != NGX_OK ? rc : NGX_AGAIN;
     }
     if (sessions.ambiguous) {
@@ -219,7 +226,7 @@ ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
         }
     }
     decision.taken = true;
-    log_decision(r, decision, outcome_of(rc, sessions));
+    log_outcome(r, decision, rc, sessions);
     if (ctx.search != nullptr) {
         ctx.search->forget(provider.store->sessions(), *binding);
     }
