@@ -263,7 +263,7 @@ char* finish_configuration(ngx_conf_t* cf) {
             return rv;
         }
     }
-    lint_unused(cf, main);
+    lint_providers(cf, main);
 
     if (main.in_use()) {
         main.metadata_zone = MetadataZone::add(cf, main);

@@ -5,6 +5,7 @@
 
 #include "oidc/bytes.hpp"
 #include "oidc/encode.hpp"
+#include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 
 namespace oidc {
@@ -48,23 +49,28 @@ std::string end_session_url(const LogoutRequest& request) {
 }
 
 std::string why_not_frontchannel(std::string_view query, std::string_view issuer,
-                                 std::string_view session_sid) {
+                                 std::string_view session_sid, bool nameless) {
     const Argument iss = argument(query, "iss");
     const Argument sid = argument(query, "sid");
     if (iss.count == 0 && sid.count == 0) {
-        return {};
+        return nameless ? "" : "neither iss nor sid stands there, and no frame asks";
     }
-    if (iss.count != 1 || sid.count != 1) {
+    if (iss.count > 1 || sid.count != 1) {
         return "iss stands there " + std::to_string(iss.count) + " times and sid " +
-               std::to_string(sid.count) + " times, each must once";
+               std::to_string(sid.count) + " times, sid must once and iss at most once";
     }
-    if (!iss.value || *iss.value != issuer) {
+    if (iss.count == 1 && (!iss.value || *iss.value != issuer)) {
         return "iss is not the configured issuer \"" + std::string(issuer) + "\"";
     }
     if (!sid.value || !equal_constant_time(*sid.value, session_sid)) {
         return "sid is not that of the session";
     }
     return {};
+}
+
+bool is_framed(std::string_view sec_fetch_dest) noexcept {
+    return sec_fetch_dest.empty() || equal_nocase(sec_fetch_dest, "iframe") ||
+           equal_nocase(sec_fetch_dest, "frame");
 }
 
 }  // namespace oidc

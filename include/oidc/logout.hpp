@@ -24,10 +24,15 @@ struct LogoutRequest {
 std::string end_session_url(const LogoutRequest& request);
 
 // Front-channel logout: empty when the request ends the session that its cookie has opened, else
-// why not, for the log. iss and sid come both or not at all (Front-Channel 3), each once; iss is
-// the issuer's, sid the session's. Without both the cookie alone says whom the browser
-// means. The answer is frontchannel_page() either way, so that nobody learns a sid by trying.
+// why not, for the log. iss and sid stand there once each (Front-Channel 3); sid is the session's,
+// iss the issuer's, and may be missing (Entra sends sid alone): the path belongs to one provider.
+// Without both the cookie alone says who is meant, which `nameless` allows. The answer is
+// frontchannel_page() either way, so that nobody learns a sid by trying.
 std::string why_not_frontchannel(std::string_view query, std::string_view issuer,
-                                 std::string_view session_sid);
+                                 std::string_view session_sid, bool nameless);
+
+// What a request's Sec-Fetch-Dest says: a frame asks, as a front-channel logout does. Also when it
+// says nothing, as older browsers do.
+[[nodiscard]] bool is_framed(std::string_view sec_fetch_dest) noexcept;
 
 }  // namespace oidc

@@ -126,10 +126,18 @@ char* lint_provider(ngx_conf_t* cf, Provider& p, const Block& block) {
     return conf_ok();
 }
 
-void lint_unused(ngx_conf_t* cf, const MainConf& main) {
+void lint_providers(ngx_conf_t* cf, const MainConf& main) {
     for (const auto& p : main.providers) {
         if (!p->used) {
             conf_warn(cf, p->place, label(*p) + " is not used by any auth_oidc");
+        }
+        if (!p->frontchannel_path.empty() && p->store->type == Store::Type::cookie &&
+            p->cookie_same_site != "None") {
+            conf_warn(cf, p->place,
+                      "\"frontchannel_logout_uri\" of " + label(*p) +
+                          " ends no session: with \"type cookie\" it takes the session's cookie, "
+                          "which browsers do not send from the provider's page; use "
+                          "\"backchannel_logout_uri\" or another store");
         }
     }
 }

@@ -15,7 +15,8 @@ char* lint_location(ngx_conf_t* cf, const MainConf& main, const LocConf& conf);
 // A server, once its endpoints are known.
 char* lint_server(ngx_conf_t* cf, const MainConf& main, const ngx_http_core_srv_conf_t& server,
                   const SrvConf& conf);
-void lint_unused(ngx_conf_t* cf, const MainConf& main);
+// All providers, once their stores are known and their uses counted: warnings only.
+void lint_providers(ngx_conf_t* cf, const MainConf& main);
 // NGX_ERROR after a message: another module with the same directives is loaded.
 ngx_int_t lint_foreign_module(ngx_conf_t* cf) noexcept;
 

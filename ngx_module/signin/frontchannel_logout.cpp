@@ -17,13 +17,13 @@
 namespace oidc::ngx {
 namespace {
 
-// The sid that the provider's page names, when it names itself as well; else empty.
+// The sid that the provider's page names; empty: none that may be meant.
 std::string named_sid(ngx_http_request_t* r, const Provider& provider) {
     int count = 0;
     const auto argument = query_argument(view(r->args), "sid", &count);
     const auto sid = argument && count == 1 ? percent_decode(*argument, true) : std::nullopt;
     return sid && !sid->empty() &&
-                   why_not_frontchannel(view(r->args), provider.config.issuer, *sid).empty()
+                   why_not_frontchannel(view(r->args), provider.config.issuer, *sid, false).empty()
                ? *sid
                : std::string();
 }
@@ -36,8 +36,10 @@ ngx_int_t handle_frontchannel(ngx_http_request_t* r, RequestContext& ctx, Provid
         return logout_not_allowed(r, ctx, "a front-channel logout must come with GET", "GET, HEAD");
     }
     if (ctx.authenticated()) {
+        const bool nameless =
+            is_framed(request_header(r, "sec-fetch-dest")) || is_own_request(r, &provider);
         const std::string why_not = why_not_frontchannel(view(r->args), provider.config.issuer,
-                                                         ctx.decision->session.sid());
+                                                         ctx.decision->session.sid(), nameless);
         if (!why_not.empty()) {
             NgxLog(r->connection->log)
                 .write(LogLevel::notice, "front-channel logout at provider \"" +
@@ -53,7 +55,9 @@ ngx_int_t handle_frontchannel(ngx_http_request_t* r, RequestContext& ctx, Provid
         });
     }
     const std::string sid = named_sid(r, provider);
-    if (sid.empty()) {
+    // A store without records could only note that whoever has this sid is signed out, and the sid
+    // is anybody's choice: notes without end.
+    if (sid.empty() || provider.store->type == Store::Type::cookie) {
         return send_respond(r, frontchannel_page());
     }
     // The frame of another site comes without our cookie, which is SameSite.
@@ -63,8 +67,8 @@ ngx_int_t handle_frontchannel(ngx_http_request_t* r, RequestContext& ctx, Provid
                               return refuse(r, ctx, ctx.task->provider, *error, {});
                           }
                           log_ended(*ctx.task, "front channel");
-                          look_at_upgraded();
                           if (ended_any(*ctx.task)) {
+                              look_at_upgraded();
                               counters(r).count_logout(LogoutKind::frontchannel);
                           }
                           return send_respond(r, frontchannel_page());

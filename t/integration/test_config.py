@@ -270,6 +270,9 @@ WARNED = {
     "satisfy-any": (S, "location / { auth_oidc idp; satisfy any; allow all; }", '"satisfy any"'),
     "unused-provider": ("http", provider(name="two"), "not used"),
     "store-ttl": ("http", "oidc_session_store s { ttl 1h; }", '"ttl" in oidc_session_store has no effect'),
+    "frontchannel-at-cookies": ("http", "oidc_session_store s { type cookie; key_file @F@/keys; }"
+                                + provider("session_store s; frontchannel_logout_uri /front;", name="two"),
+                                "ends no session"),
     "store-memory-max-size": ("http", "oidc_session_store s { memory_max_size 1m; }",
                               '"memory_max_size" in oidc_session_store has no effect'),
     "store-prefix": ("http", "oidc_session_store s { prefix x:; }", 'has no effect without "type redis"'),

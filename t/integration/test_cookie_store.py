@@ -653,13 +653,29 @@ def test_frontchannel_logout(site):
         # From another site's frame: without the cookie.
         answer = site.browser().get(f"/oidc/frontchannel?{query}", kind="iframe", cross_site=True)
         assert answer.status == 200
-        dead(site, copy)
+        passes(site, browser.get("/x"))
+        assert chunks_of(browser) == copy
     with site.signed_in(sid="f-2") as browser:
         copy = chunks_of(browser)
         query = urllib.parse.urlencode({"iss": site.idp.issuer, "sid": "f-2"})
         answer = browser.get(f"/oidc/frontchannel?{query}", kind="iframe", fetch_site="same-site")
         assert answer.status == 200 and chunks_of(browser) == []
         dead(site, copy)
+
+
+@case("L-32")
+def test_nobody_fills_the_list_from_outside(make_site, folder):
+    """Front-channel logouts without our cookie, each with another sid: nothing is noted."""
+    site = make_site(**arguments(key_file(folder, key()), size="128k"))
+    with site.signed_in(sid="f-1") as browser:
+        stranger = site.browser()
+        iss = urllib.parse.quote(site.idp.issuer, safe="")
+        for i in range(2000):
+            query = f"iss={iss}&sid=any-{i}" if i % 2 else f"sid=any-{i}"
+            assert stranger.get(f"/oidc/frontchannel?{query}", kind="iframe",
+                                cross_site=True).status == 200
+        passes(site, browser.get("/x"))
+        assert "is full" not in site.log_since_mark()
 
 
 @case("L-01")

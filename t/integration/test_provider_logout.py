@@ -553,17 +553,72 @@ def test_frontchannel_logout(site, with_names):
 
 
 @case("L-27")
-def test_frontchannel_without_a_cookie(site):
-    """SameSite=Lax keeps our cookie out of a foreign frame: iss and sid name the session."""
+@pytest.mark.parametrize("with_iss", [True, False], ids=["iss-sid", "sid"])
+def test_frontchannel_without_a_cookie(site, with_iss):
+    """SameSite=Lax keeps our cookie out of a foreign frame: sid names the session. Entra sends it
+    alone. Where the sessions are in the browsers, nothing can be ended there."""
     with site.signed_in(sid="fn-1") as browser, site.signed_in(sid="fn-2") as other:
-        same_page(frame(site, site.browser(), named(iss=site.idp.issuer, sid="fn-1"),
-                        cookies=False))
+        iss = {"iss": site.idp.issuer} if with_iss else {}
+        same_page(frame(site, site.browser(), named(**iss, sid="fn-1"), cookies=False))
+        if STORE == "cookie":
+            alive(site, browser)
+        else:
+            dead(site, browser)
+        alive(site, other)
+
+
+@case("L-27")
+def test_frontchannel_by_sid_alone(site):
+    with site.signed_in(sid="so-1") as browser, site.signed_in(sid="so-2") as other:
+        before = browser.session_cookie
+        same_page(frame(site, browser, "sid=so-1"))
+        assert browser.session_cookie is None
+        browser.jar.set(site.session_cookie_name, before)
         dead(site, browser)
         alive(site, other)
 
 
+ELSEWHERE = {
+    "link": {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"},
+    "window-of-a-sibling": {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Dest": "document"},
+    "image": {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"},
+    "script": {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "script"},
+    "fetch": {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Dest": "empty"},
+}
+
+
+@pytest.mark.parametrize("headers", rows("L-32", ELSEWHERE))
+def test_frontchannel_without_names_takes_a_frame(site, headers):
+    """What another site's page can do without knowing a sid ends nothing."""
+    with site.signed_in(sid="el-1") as browser:
+        answer = browser.request("GET", "/oidc/frontchannel", headers={
+            "Sec-Fetch-Mode": "navigate", **headers})
+        same_page(answer)
+        assert not answer.set_cookies(), answer
+        alive(site, browser)
+        # With its names it is the provider that speaks.
+        same_page(browser.request("GET", "/oidc/frontchannel?sid=el-1", headers=headers))
+        assert browser.session_cookie is None
+
+
+OWN_WAYS = {
+    "typed": {"Sec-Fetch-Site": "none", "Sec-Fetch-Dest": "document"},
+    "own-link": {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "document"},
+    "frame": {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "frame"},
+    "older-browser": {},
+}
+
+
+@pytest.mark.parametrize("headers", rows("L-32", {f"ends-{k}": v for k, v in OWN_WAYS.items()}))
+def test_frontchannel_without_names_by_the_user(site, headers):
+    with site.signed_in(sid="ow-1") as browser:
+        same_page(browser.request("GET", "/oidc/frontchannel", kind="none", headers=headers))
+        assert browser.session_cookie is None
+
+
 FRONTCHANNEL = {
-    "iss-only": "iss=ISS", "sid-only": "sid=n-1",
+    "iss-only": "iss=ISS", "wrong-sid-only": "sid=n-2", "empty-sid-only": "sid=",
+    "two-sid-only": "sid=n-1&sid=n-1",
     "wrong-iss": "iss=https%3A%2F%2Fevil.example&sid=n-1",
     "iss-slash": "iss=ISS%2F&sid=n-1", "wrong-sid": "iss=ISS&sid=n-2", "empty-sid": "iss=ISS&sid=",
     "empty-both": "iss=&sid=", "two-iss": "iss=ISS&iss=ISS&sid=n-1",
@@ -624,7 +679,8 @@ def test_the_answer_does_not_tell(site):
         pages = [frame(site, site.browser(), named(iss=site.idp.issuer, sid=sid), cookies=False)
                  for sid in ("tell-1", "tell-1", "other")]
         assert len({(p.status, p.body, p.headers.get("cache-control")) for p in pages}) == 1
-        dead(site, browser)
+        if STORE != "cookie":
+            dead(site, browser)
 
 
 # ---- revoke_on_logout ------------------------------------------------------------------------

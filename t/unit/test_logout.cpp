@@ -35,8 +35,9 @@ START_TEST(l_08_a_hint_that_is_too_long_is_left_out) {
 END_TEST
 
 START_TEST(l_27_l_28_front_channel) {
-    const auto why_not = [](std::string_view query, std::string_view sid = "sid 1") {
-        return why_not_frontchannel(query, "https://op.example/", sid);
+    const auto why_not = [](std::string_view query, std::string_view sid = "sid 1",
+                            bool nameless = true) {
+        return why_not_frontchannel(query, "https://op.example/", sid, nameless);
     };
     constexpr const char* kIss = "iss=https%3A%2F%2Fop.example%2F";
     const std::string good = std::string(kIss) + "&sid=sid%201";
@@ -44,8 +45,16 @@ START_TEST(l_27_l_28_front_channel) {
     ck_assert_sv_eq(why_not("x=1&sid=sid+1&iss=https://op.example/"), "");
     ck_assert_sv_eq(why_not(""), "");
     ck_assert_sv_eq(why_not("x=1", ""), "");
+    ck_assert(!why_not("", "sid 1", false).empty());
+    ck_assert(!why_not("x=1", "", false).empty());
     for (const std::string& query :
-         {std::string(kIss), std::string("sid=sid%201"), std::string(kIss) + "&sid=other",
+         {good, std::string("sid=sid%201"), std::string("a=b&sid=sid+1")}) {
+        ck_assert_sv_eq(why_not(query), "");
+        ck_assert_sv_eq(why_not(query, "sid 1", false), "");
+    }
+    for (const std::string& query :
+         {std::string(kIss), std::string("sid=other"), std::string("sid="),
+          std::string("sid=sid%201&sid=sid%201"), std::string(kIss) + "&sid=other",
           std::string(kIss) + "&sid=", std::string("iss=https://op.example&sid=sid%201"),
           std::string("iss=&sid=sid%201"), good + "&sid=sid%201", good + "&iss=x",
           std::string(kIss) + "&sid=%2", std::string("iss=%2&sid=sid%201"),
@@ -54,7 +63,19 @@ START_TEST(l_27_l_28_front_channel) {
     }
     // A session without a sid is nobody's.
     ck_assert(!why_not(std::string(kIss) + "&sid=", "").empty());
+    ck_assert(!why_not("sid=", "").empty());
     ck_assert_sv_lacks(why_not(std::string(kIss) + "&sid=canary"), "canary");
+}
+END_TEST
+
+START_TEST(l_32_a_frame_asks) {
+    for (const char* dest : {"", "iframe", "IFRAME", "frame"}) {
+        ck_assert_msg(is_framed(dest), "%s", dest);
+    }
+    for (const char* dest :
+         {"document", "empty", "image", "script", "embed", "object", "fencedframe", "iframes"}) {
+        ck_assert_msg(!is_framed(dest), "%s", dest);
+    }
 }
 END_TEST
 
@@ -65,6 +86,7 @@ static Suite* logout_suite() {
     tcase_add_test(tcase, empty_parameters_are_not_sent);
     tcase_add_test(tcase, l_08_a_hint_that_is_too_long_is_left_out);
     tcase_add_test(tcase, l_27_l_28_front_channel);
+    tcase_add_test(tcase, l_32_a_frame_asks);
     suite_add_tcase(suite, tcase);
     return suite;
 }
