@@ -88,8 +88,10 @@ struct Provider {
     std::string logout_path;
     std::string frontchannel_path;
     std::string backchannel_path;
-    std::string logout_hook;        // path of a subrequest; empty: none
-    std::size_t session_limit = 0;  // per user; 0: none
+    std::string logout_hook;  // path of a subrequest; empty: none
+    // Per user; 0: none. Of stores that know all sessions.
+    std::size_t session_limit = 50;
+    bool session_limit_given = false;
     std::string cookie_name{"NGX_OIDC_SESSION"};
     std::string cookie_domain;
     std::string cookie_path{"/"};

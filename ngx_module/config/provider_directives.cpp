@@ -305,10 +305,11 @@ char* set_session_limit(Block& b) {
         return conf_ok();
     }
     const ngx_int_t limit = ngx_atoi(b.raw().data, b.raw().len);
-    if (limit < 1 || limit > 10000) {
-        return b.invalid(b.arg(), "\"off\" or a number between 1 and 10000");
+    if (limit < 1 || limit > 1000) {
+        return b.invalid(b.arg(), "\"off\" or a number between 1 and 1000");
     }
     provider(b).session_limit = static_cast<std::size_t>(limit);
+    provider(b).session_limit_given = true;
     return conf_ok();
 }
 

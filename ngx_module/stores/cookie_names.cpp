@@ -23,7 +23,7 @@ char* reserve_session_cookies(ngx_conf_t* cf, MainConf& main) {
         }
         const Place& place = p->place;
         const std::string where = " in oidc_provider " + in_quotes(p->config.name);
-        if (p->session_limit > 0) {
+        if (p->session_limit_given && p->session_limit > 0) {
             return conf_error(cf, place,
                               "\"session_limit\"" + where +
                                   " needs a session store that knows all sessions, and " +

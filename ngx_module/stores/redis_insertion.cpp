@@ -10,7 +10,7 @@ namespace oidc::ngx {
 namespace {
 
 // Members of an owner that are looked at to keep a limit, oldest first.
-constexpr std::string_view kLastMember = "999";
+constexpr std::string_view kLastMember = "1000";
 
 }  // namespace
 
@@ -80,8 +80,11 @@ void RedisInsertion::begin(const CallPtr& call, SessionStore::NewSession session
                 call, error != nullptr ? redis_error("a new session", *error)
                                        : fail(Reason::store_unavailable,
                                               "redis gave up the transaction of a new session"));
-        } else if (work->limit > 0) {
+        } else if (work->limit > 0 &&
+                   replies.back().elements.back().elements.size() > work->limit) {
             look_at_owner(call, work, replies.back().elements.back());
+        } else if (work->limit > 0) {
+            end_others(call, work);
         } else {
             finish(call, *work);
         }
@@ -137,6 +140,10 @@ void RedisInsertion::enforce_limit(const CallPtr& call, const WorkPtr& work,
         work->leaving.push_back(owner_member(living[i]));
         ++work->answer.ended;
     }
+    end_others(call, work);
+}
+
+void RedisInsertion::end_others(const CallPtr& call, const WorkPtr& work) {
     RedisBatch batch;
     for (const Digest& key : work->ending) {
         batch.add({"DEL", records_.session_name(key)});

@@ -33,6 +33,7 @@ class RedisInsertion {
     void begin(const CallPtr& call, SessionStore::NewSession session);
     void look_at_owner(const CallPtr& call, const WorkPtr& work, const RedisReply& members);
     void enforce_limit(const CallPtr& call, const WorkPtr& work, const Replies& replies);
+    void end_others(const CallPtr& call, const WorkPtr& work);
     void finish(const CallPtr& call, Work& work);
 
     RedisCalls& calls_;

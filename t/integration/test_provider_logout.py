@@ -805,3 +805,40 @@ def test_session_limit(make_site):
     alive(site, browsers[2])
     alive(site, again)
     assert json.dumps(site.idp.complaints) == "[]"
+
+
+@case("L-33")
+@server_side
+def test_session_limit_without_the_directive(make_site):
+    """One account cannot fill the store: of fifty-three sessions the fifty newest are left."""
+    site = make_site(control=False)
+    cookies = []
+    for _ in range(53):
+        browser = site.browser()
+        site.idp.user = {**site.idp.user, "sub": "scripted"}
+        browser.login("/x")
+        cookies.append(browser.session_cookie)
+        browser.close()
+    site.idp.user = {**site.idp.user, "sub": "somebody"}
+    somebody = site.browser()
+    somebody.login("/x")
+    living = 0
+    for cookie in cookies:
+        answer = somebody.request("GET", "/x", cookies=False, headers={
+            "Cookie": f"{site.session_cookie_name}={cookie}"})
+        living += answer.from_backend
+    assert living == 50
+    alive(site, somebody)
+
+
+@case("L-33")
+@server_side
+def test_session_limit_off(make_site):
+    site = make_site(directives={"session_limit": "off"}, control=False)
+    first = site.browser()
+    first.login("/x")
+    for _ in range(50):
+        browser = site.browser()
+        browser.login("/x")
+        browser.close()
+    alive(site, first)

@@ -318,6 +318,19 @@ def test_session_limit_over_two_nodes(node, lab, redis):
     assert redis.do("ZCARD", index) == 2
 
 
+@case("L-33")
+def test_a_login_below_the_limit_is_one_transaction(make_site, lab, redis):
+    site = make_site(http=store(lab, redis, prefix="few:"), directives=DIRECTIVES, own_paths=OWN,
+                     control=False)
+    for _ in range(2):  # the second session of the user as well
+        redis.do("CONFIG", "RESETSTAT")
+        browser = site.browser()
+        browser.login("/x")
+        stats = redis.do("INFO", "commandstats").decode()
+        assert "cmdstat_multi:calls=1," in stats and "cmdstat_set:calls=1," in stats, stats
+        assert "cmdstat_exists" not in stats and "cmdstat_del" not in stats, stats
+
+
 # ---- what is in Redis is not trusted ---------------------------------------------------------
 
 def flip(value, at):

@@ -169,8 +169,12 @@ class Site:
         self.started = time.time()
         Site.live.append(self)
         if self.wants_control:
+            # Of somebody who signs in once: what a test does to its users' sessions leaves it alone.
             self.control = Browser(self)
+            user = self.idp.user
+            self.idp.user = {**user, "sub": "u-control"}
             self.control.login("/control")
+            self.idp.user = user
         # Hooks that a test has set before the start stay.
         invariants.begin(self, reset=False)
 
