@@ -75,7 +75,7 @@ ngx_int_t serve_endpoint(ngx_http_request_t* r, RequestContext& ctx, const Endpo
 void refresh_when_due(ngx_http_request_t* r, const Decision& decision) noexcept {
     Provider& provider = *decision.provider;
     if (provider.config.session_refresh &&
-        refresh_due(decision.session, ngx_time(), provider.config)) {
+        refresh_due(decision.session, ngx_time(), provider.config) && is_use(r, provider)) {
         if (Refresher* refresher = Refresher::worker()) {
             refresher->begin(provider, decision.ref, decision.session, r->connection->log);
         }

@@ -20,23 +20,6 @@ using Find = SessionStore::Find;
 // of a parent domain, or of another path, stands beside it.
 constexpr std::size_t kMaxLooks = 4;
 
-// False for requests that must not keep a session alive (session_idle_ignore,
-// oidc_session_info).
-bool keeps_alive(ngx_http_request_t* r, const Provider& provider) noexcept {
-    if (provider.config.session_idle_timeout == 0 || loc_conf(r).session_info) {
-        return false;
-    }
-    const std::string_view uri = view(r->uri);
-    for (const std::string& prefix : provider.idle_ignore_prefixes) {
-        if (uri.starts_with(prefix)) {
-            return false;
-        }
-    }
-    return std::none_of(
-        provider.idle_ignore_regexes.begin(), provider.idle_ignore_regexes.end(),
-        [r](ngx_regex_t* regex) { return ngx_regex_exec(regex, &r->uri, nullptr, 0) >= 0; });
-}
-
 SessionStore::Query query_of(ngx_http_request_t* r, const RequestContext& ctx,
                              const Provider& provider, const Digest& binding,
                              std::string_view cookie_name, std::string_view cookie) noexcept {
@@ -74,7 +57,7 @@ ngx_int_t find_sessions(ngx_http_request_t* r, RequestContext& ctx, const Decisi
                         const Digest& binding, Sessions& out) {
     const Provider& provider = *decision.provider;
     SessionStore& store = provider.store->sessions();
-    const bool touch = keeps_alive(r, provider);
+    const bool touch = provider.config.session_idle_timeout != 0 && is_use(r, provider);
     for (const CookiePair& cookie : ctx.cookies.presented()) {
         if (cookie.name != *decision.cookie_name || ++out.looks > kMaxLooks) {
             continue;
@@ -165,6 +148,21 @@ void log_outcome(ngx_http_request_t* r, const Decision& decision, ngx_int_t rc,
 
 bool is_off(const LocConf& location) noexcept {
     return location.effective_mode() == Mode::off || location.provider_off == 1;
+}
+
+bool is_use(ngx_http_request_t* r, const Provider& provider) noexcept {
+    if (loc_conf(r).session_info) {
+        return false;
+    }
+    const std::string_view uri = view(r->uri);
+    for (const std::string& prefix : provider.idle_ignore_prefixes) {
+        if (uri.starts_with(prefix)) {
+            return false;
+        }
+    }
+    return std::none_of(
+        provider.idle_ignore_regexes.begin(), provider.idle_ignore_regexes.end(),
+        [r](ngx_regex_t* regex) { return ngx_regex_exec(regex, &r->uri, nullptr, 0) >= 0; });
 }
 
 ngx_int_t select_provider(ngx_http_request_t* r, const LocConf& location, Provider*& out) {

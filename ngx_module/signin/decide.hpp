@@ -16,6 +16,10 @@ bool is_off(const LocConf& location) noexcept;
 // the caller denies.
 ngx_int_t select_provider(ngx_http_request_t* r, const LocConf& location, Provider*& out);
 
+// The request is somebody's use of the session; what session_idle_ignore names and
+// oidc_session_info are not: they neither keep it alive nor have it refreshed.
+bool is_use(ngx_http_request_t* r, const Provider& provider) noexcept;
+
 // Takes the decision about this provider: looks for a live session, once per request; `out` is it.
 // NGX_AGAIN: the store has to be waited for (wait_for_decision); the phase runs again when it has
 // answered. NGX_HTTP_SERVICE_UNAVAILABLE: the store cannot say. NGX_ERROR: the caller denies.

@@ -18,6 +18,7 @@ from harness.wire import Reply
 # The first half of a life is never disturbed and a token lasts 5 seconds at least, so that a
 # session is due that long after its login.
 DIRECTIVES = {"session_refresh": "on before=60s", "logout_uri": "/logout",
+              "session_idle_ignore": "/poll/ ~/beat$",
               "backchannel_logout_uri": "/oidc/backchannel", "read_timeout": "2s"}
 OWN = ("/oidc_callback", "/oidc/backchannel", "/logout")
 SHORT = 10
@@ -112,6 +113,18 @@ def test_parallel_requests_of_a_due_session(site, due):
     assert site.idp.refreshes[1][1] == second[-1]
     passes(site, ask(site, due.session_cookie), remote_user="jdoe")
     assert site.idp.complaints == []
+
+
+@case("T-26")
+def test_requests_that_are_no_use_begin_none(site, due):
+    """A page that was left open does not keep the provider's session alive."""
+    for target in ("/poll/", "/poll/x?y", "/a/beat", "/p%6fll/x"):
+        passes(site, ask(site, due.session_cookie, target), remote_user="jdoe")
+    time.sleep(0.3 * SLOW)
+    assert site.idp.refreshes == []
+    # Their likes are.
+    passes(site, ask(site, due.session_cookie, "/a/beats"), remote_user="jdoe")
+    refreshed(site)
 
 
 @case("C-21")
