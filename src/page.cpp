@@ -59,14 +59,43 @@ struct Advice {
     std::string_view try_this;
 };
 
-Advice advice_for(Reason reason, Blame blame) {
-    if (reason == Reason::login_required) {
-        return {"You are not signed in, or your last sign-in has ended.",
-                "Sign in and you will get to the page that you asked for."};
+// What goes away by itself: something is down or busy, or has new keys.
+constexpr bool waiting_helps(Reason reason) noexcept {
+    using enum Reason;
+    constexpr std::array kPassing{
+        store_full,       store_unavailable, idp_connect,     idp_timeout,          idp_http,
+        idp_busy,         token_status,      userinfo_status, metadata_unavailable, jwks_invalid,
+        jwks_unavailable, jwt_key_unknown,   internal_error};
+    for (const Reason passing : kPassing) {
+        if (reason == passing) {
+            return true;
+        }
     }
-    if (reason == Reason::logout_cross_site) {
-        return {"A link or a form on another website led here. You are still signed in.",
-                "To sign out, use the menu of this site."};
+    return false;
+}
+
+Advice advice_for(Reason reason, Blame blame) {
+    switch (reason) {
+        case Reason::login_required:
+            return {"You are not signed in, or your last sign-in has ended.",
+                    "Sign in and you will get to the page that you asked for."};
+        case Reason::logout_cross_site:
+            return {"A link or a form on another website led here. You are still signed in.",
+                    "To sign out, use the menu of this site."};
+        case Reason::access_denied:
+            return {"You have cancelled, or your sign-in service does not let this account in.",
+                    "Start again to use another account. If you should have access, ask your "
+                    "administrator for it."};
+        case Reason::id_token_acr:
+            return {"Your sign-in service let you in without it.",
+                    "Set up a second factor at your sign-in service and start again. If you have "
+                    "one and were not asked for it, tell your administrator."};
+        case Reason::id_token_auth_time:
+            return {"Your sign-in service did not ask you to sign in anew.",
+                    "Sign out at your sign-in service and start again. If it happens again, tell "
+                    "your administrator."};
+        default:
+            break;
     }
     switch (blame) {
         case Blame::user:
@@ -82,7 +111,10 @@ Advice advice_for(Reason reason, Blame blame) {
             return {
                 "This site asked your sign-in service who you are, and got no answer that it "
                 "could accept. You have not been signed in here.",
-                "Wait a minute and start again. If it happens again, tell your administrator."};
+                waiting_helps(reason)
+                    ? "Wait a minute and start again. If it happens again, tell your administrator."
+                    : "Start again once. If it happens again, waiting will not help: tell your "
+                      "administrator."};
         case Blame::config:
             return {
                 "This site and your sign-in service do not fit together as they are set up. "

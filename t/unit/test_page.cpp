@@ -83,15 +83,37 @@ START_TEST(advice_follows_blame) {
     std::set<std::string> advice;
     for (const Reason reason :
          {Reason::access_denied, Reason::state_unknown, Reason::idp_timeout, Reason::idp_redirect,
-          Reason::store_full, Reason::login_required, Reason::logout_cross_site}) {
+          Reason::store_full, Reason::login_required, Reason::logout_cross_site,
+          Reason::not_permitted, Reason::id_token_acr, Reason::id_token_auth_time,
+          Reason::jwt_signature}) {
         const Respond page = error_page(reason, {}, {}, PageForm::html);
         advice.insert(between(page.body, "</h1>", "</main>"));
     }
-    ck_assert_uint_eq(advice.size(), 7);
+    ck_assert_uint_eq(advice.size(), 11);
     const Respond sign_in = error_page(Reason::login_required, {}, "/", PageForm::html);
     ck_assert_sv_contains(sign_in.body, ">Sign in</a>");
     const Respond again = error_page(Reason::idp_error, {}, "/", PageForm::html);
     ck_assert_sv_contains(again.body, ">Start again</a>");
+}
+END_TEST
+
+START_TEST(waiting_is_advised_where_it_helps) {
+    const std::set<std::string_view> passing = {
+        "store_full",       "store_unavailable", "idp_connect",
+        "idp_timeout",      "idp_http",          "idp_busy",
+        "token_status",     "userinfo_status",   "metadata_unavailable",
+        "jwks_unavailable", "jwt_key_unknown",   "jwks_invalid",
+        "internal_error"};
+    for (unsigned i = 0; i < static_cast<unsigned>(Reason::count_); ++i) {
+        const auto reason = static_cast<Reason>(i);
+        const std::string_view code = reason_info(reason).code;
+        if (reason_info(reason).blame != Blame::idp && !passing.contains(code)) {
+            continue;
+        }
+        const Respond page = error_page(reason, {}, "/", PageForm::html);
+        const bool waits = page.body.find("Wait a minute") != std::string::npos;
+        ck_assert_msg(waits == passing.contains(code), "%s", std::string(code).c_str());
+    }
 }
 END_TEST
 
@@ -237,6 +259,7 @@ static Suite* page_suite() {
     TCase* tcase = tcase_create("all");
     tcase_add_test(tcase, error_pages_for_people);
     tcase_add_test(tcase, advice_follows_blame);
+    tcase_add_test(tcase, waiting_is_advised_where_it_helps);
     tcase_add_test(tcase, optional_parts_are_left_out);
     tcase_add_test(tcase, markup_is_escaped);
     tcase_add_test(tcase, error_pages_for_scripts);
