@@ -20,6 +20,7 @@ OIDC_CORE += src/jwk.cpp
 OIDC_CORE += src/jws.cpp
 OIDC_CORE += src/jwt_claims.cpp
 OIDC_CORE += src/key_ring.cpp
+OIDC_CORE += src/log_throttle.cpp
 OIDC_CORE += src/logout.cpp
 OIDC_CORE += src/logout_token.cpp
 OIDC_CORE += src/metadata.cpp

@@ -118,9 +118,10 @@ enum class Reason : std::uint8_t {
 struct ReasonInfo {
     std::string_view code;   // stable, lower snake case: log lines, $oidc_error, JSON "error"
     int status;              // HTTP status of the refusal
-    LogLevel level;          // level of the one log line
+    LogLevel level;          // level of the one log line; error: a person sees a page
     Blame blame;             // whose move it is
     std::string_view title;  // one sentence for a person, plain text
+    bool outsider = false;   // anybody can bring it about, without an account (LogThrottle)
 };
 
 // Total over the enum; never fails.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/ports_ngx.hpp"
 
+#include <algorithm>
+#include <optional>
+
 #include "oidc/encode.hpp"
 
 namespace oidc::ngx {
@@ -28,6 +31,7 @@ ngx_uint_t ngx_level(LogLevel level) noexcept {
 
 Sha256* g_sha256 = nullptr;
 RandomReserve* g_random = nullptr;
+RefusalLog* g_refusals = nullptr;
 
 }  // namespace
 
@@ -48,9 +52,12 @@ void NgxLog::write(LogLevel level, std::string_view text) noexcept try {
 }
 
 void log_refusal(ngx_log_t* log, std::string_view what, std::string_view provider,
-                 const Error& error, std::string_view reference) noexcept try {
+                 const Error& error, std::string_view reference, bool outsider) noexcept try {
     const ReasonInfo& info = reason_info(error.reason);
-    const ngx_uint_t level = ngx_level(info.level);
+    ngx_uint_t level = ngx_level(info.level);
+    if (outsider && g_refusals != nullptr && !g_refusals->pass(error.reason)) {
+        level = NGX_LOG_INFO;
+    }
     if (log == nullptr || log->log_level < level) {
         return;
     }
@@ -74,14 +81,54 @@ void log_refusal(ngx_log_t* log, std::string_view what, std::string_view provide
     ngx_log_error(NGX_LOG_ERR, log, 0, "oidc: login refused, no memory to log the reason");
 }
 
+// ---- refusals that outsiders bring about -------------------------------------------------------
+
+RefusalLog::RefusalLog() noexcept : timer_(this, on_timer, ngx_cycle->log) {}
+
+RefusalLog::~RefusalLog() {
+    write_held(true);
+}
+
+bool RefusalLog::pass(Reason reason) noexcept {
+    const bool passes = throttle_.pass(reason, ngx_time());
+    if (!passes && !timer_.is_timed()) {
+        timer_.set(static_cast<ngx_msec_t>(LogThrottle::kWindow) * 1000);
+    }
+    return passes;
+}
+
+void RefusalLog::on_timer(ngx_event_t* event) noexcept {
+    auto& log = WorkerEvent::of<RefusalLog>(event);
+    log.write_held(false);
+    if (const std::optional<Seconds> end = log.throttle_.next_end()) {
+        const Seconds left = std::clamp<Seconds>(*end - ngx_time(), 1, LogThrottle::kWindow);
+        log.timer_.set(static_cast<ngx_msec_t>(left) * 1000);
+    }
+}
+
+void RefusalLog::write_held(bool all) noexcept {
+    while (const std::optional<LogThrottle::Held> held = throttle_.take(ngx_time(), all)) {
+        ngx_str_t code = borrow(reason_info(held->reason).code);
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "oidc: %uD more refusals of \"%V\" within a minute, their lines are at level "
+                      "info",
+                      held->lines, &code);
+    }
+}
+
+// ---- the worker's ports
+// --------------------------------------------------------------------------
+
 WorkerPorts::WorkerPorts() {
     g_sha256 = &sha256_;
     g_random = &random_;
+    g_refusals = &refusals_;
 }
 
 WorkerPorts::~WorkerPorts() {
     g_sha256 = nullptr;
     g_random = nullptr;
+    g_refusals = nullptr;
 }
 
 Sha256* worker_sha256() noexcept {

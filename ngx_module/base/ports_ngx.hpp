@@ -4,7 +4,9 @@
 
 #include "base/ngx.hpp"
 #include "base/random_reserve.hpp"
+#include "base/worker_event.hpp"
 #include "oidc/crypto.hpp"
+#include "oidc/log_throttle.hpp"
 #include "oidc/ports.hpp"
 
 namespace oidc::ngx {
@@ -39,9 +41,29 @@ struct FlowPorts {
 };
 
 // One line at the reason's level: `oidc: <what> at provider "<name>" refused: <code>: <detail>;
-// <fix>, reference <ref>`. `what` is "login" or "logout".
+// <fix>, reference <ref>`. `what` is "login" or "logout". What an outsider has brought about goes
+// to level info when there were many such lines, with a line that says how many.
 void log_refusal(ngx_log_t* log, std::string_view what, std::string_view provider,
-                 const Error& error, std::string_view reference) noexcept;
+                 const Error& error, std::string_view reference, bool outsider) noexcept;
+
+// Bounds the lines of refusals that outsiders bring about.
+class RefusalLog {
+  public:
+    RefusalLog() noexcept;
+    // Writes what was held back.
+    ~RefusalLog();
+    RefusalLog(const RefusalLog&) = delete;
+    RefusalLog& operator=(const RefusalLog&) = delete;
+    // False: this line is one too many of its reason.
+    bool pass(Reason reason) noexcept;
+
+  private:
+    static void on_timer(ngx_event_t* event) noexcept;
+    void write_held(bool all) noexcept;
+
+    LogThrottle throttle_;
+    WorkerEvent timer_;
+};
 
 // What the ports of a worker draw on. Made once in a process, after the fork.
 class WorkerPorts {
@@ -54,6 +76,7 @@ class WorkerPorts {
   private:
     Sha256 sha256_;
     RandomReserve random_;
+    RefusalLog refusals_;
 };
 
 // The worker's; null outside workers.

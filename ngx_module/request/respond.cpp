@@ -226,9 +226,11 @@ ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* pro
     if (!make_reference(r, ctx)) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+    const bool outsider =
+        info.outsider || (error.reason == Reason::not_permitted && !ctx.authenticated());
     log_refusal(r->connection->log, kind == RequestTask::Kind::logout ? "logout" : "login",
-                provider != nullptr ? provider->config.name : "", error,
-                view(ctx.answer.reference));
+                provider != nullptr ? provider->config.name : "", error, view(ctx.answer.reference),
+                outsider);
     counters(r).count_refusal(error.reason);
     if (kind != RequestTask::Kind::logout && kind != RequestTask::Kind::backchannel &&
         error.reason != Reason::not_permitted) {

@@ -92,7 +92,7 @@ ngx_int_t read_body(ngx_http_request_t* r, RequestTask& task) {
 ngx_int_t refuse_token(ngx_http_request_t* r, RequestContext& ctx, const Error& error) {
     counters(r).count_refusal(error.reason);
     ctx.answer.error_code = reason_info(error.reason).code.data();
-    log_refusal(r->connection->log, "logout", ctx.task->provider->config.name, error, "-");
+    log_refusal(r->connection->log, "logout", ctx.task->provider->config.name, error, "-", true);
     return send_respond(r, backchannel_refusal(error));
 }
 

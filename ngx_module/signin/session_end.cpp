@@ -77,7 +77,7 @@ ngx_int_t logout_not_allowed(ngx_http_request_t* r, RequestContext& ctx, const c
     const Error error = fail(Reason::callback_method, detail);
     counters(r).count_refusal(error.reason);
     ctx.answer.error_code = reason_info(error.reason).code.data();
-    log_refusal(r->connection->log, "logout", ctx.task->provider->config.name, error, "-");
+    log_refusal(r->connection->log, "logout", ctx.task->provider->config.name, error, "-", true);
     Respond respond = backchannel_refusal(error);
     respond.headers.push_back({"Allow", allow});
     return send_respond(r, respond);

@@ -116,7 +116,7 @@ def change(old, new):
 # What somebody does to the sources, or to the documents, and forgets the other.
 FORGOTTEN = {
     "reason-status": ("reasons", change('{"idp_timeout", 504, error', '{"idp_timeout", 502, error')),
-    "reason-level": ("reasons", change('{"idp_error", 400, warn', '{"idp_error", 400, error')),
+    "reason-level": ("reasons", change('{"logout_token_alg", 400, warn', '{"logout_token_alg", 400, error')),
     "reason-new": ("reasons", source("src/x.cpp", '{Reason::x, {"x_new", 400, warn, Blame::idp, "X"}},')),
     "reason-gone": ("reasons", change('{Reason::token_type,\n     {"token_type", 502', '{{"token_type", 502')),
     "reason-invented": ("reasons", change("| `idp_tls` |", "| `idp_tls2` |")),

@@ -31,6 +31,29 @@ START_TEST(every_reason_has_a_row) {
 }
 END_TEST
 
+START_TEST(what_a_person_sees_is_an_error_of_the_log) {
+    // Answers to scripts, providers and administrators, the sign-in itself, and what happens beside
+    // a request.
+    const std::set<Reason> without_page = {Reason::store_unsupported,
+                                           Reason::login_required,
+                                           Reason::insufficient_user_authentication,
+                                           Reason::logout_malformed,
+                                           Reason::logout_too_large,
+                                           Reason::refresh_denied,
+                                           Reason::revocation_failed};
+    for (unsigned i = 0; i < static_cast<unsigned>(Reason::count_); ++i) {
+        const auto reason = static_cast<Reason>(i);
+        const ReasonInfo& info = reason_info(reason);
+        const bool page = !info.code.starts_with("logout_token_") && !without_page.contains(reason);
+        ck_assert_msg((info.level == LogLevel::error) == page, "level of %s",
+                      std::string(info.code).c_str());
+        ck_assert_msg(!info.outsider || page, "%s", std::string(info.code).c_str());
+        ck_assert_msg(info.blame != Blame::client || info.outsider || !page, "%s",
+                      std::string(info.code).c_str());
+    }
+}
+END_TEST
+
 START_TEST(statuses_are_those_of_the_contract) {
     struct {
         Reason reason;
@@ -117,6 +140,7 @@ static Suite* result_suite() {
     Suite* suite = suite_create("result");
     TCase* tcase = tcase_create("all");
     tcase_add_test(tcase, every_reason_has_a_row);
+    tcase_add_test(tcase, what_a_person_sees_is_an_error_of_the_log);
     tcase_add_test(tcase, statuses_are_those_of_the_contract);
     tcase_add_test(tcase, a_value_outside_the_enum_is_an_internal_error);
     tcase_add_test(tcase, result_holds_a_value_or_an_error);
