@@ -63,13 +63,18 @@ bool is_own_navigation(std::string_view sec_fetch_site, std::string_view origin_
     if (!sec_fetch_site.empty()) {
         return equal_nocase(sec_fetch_site, "same-origin") || equal_nocase(sec_fetch_site, "none");
     }
+    if (origin_header.empty() && referer.empty()) {
+        return true;
+    }
+    return is_navigation_from(origin_header, referer, origin);
+}
+
+bool is_navigation_from(std::string_view origin_header, std::string_view referer,
+                        std::string_view origin) noexcept {
     if (!origin_header.empty()) {
         return equal_nocase(origin_header, origin);
     }
-    if (!referer.empty()) {
-        return !origin.empty() && is_url_of(referer, origin);
-    }
-    return true;
+    return !origin.empty() && is_url_of(referer, origin);
 }
 
 }  // namespace oidc

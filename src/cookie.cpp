@@ -44,4 +44,12 @@ std::string cookie_name_for(std::string_view name, bool https, bool has_domain) 
     return out;
 }
 
+bool is_cookie_path(std::string_view path, std::string_view cookie_path) noexcept {
+    if (!path.starts_with(cookie_path)) {
+        return false;
+    }
+    return path.size() == cookie_path.size() || cookie_path.ends_with('/') ||
+           path[cookie_path.size()] == '/';
+}
+
 }  // namespace oidc

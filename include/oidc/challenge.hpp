@@ -38,4 +38,8 @@ bool should_redirect(Unauthorized policy, const RequestFacts& facts) noexcept;
 bool is_own_navigation(std::string_view sec_fetch_site, std::string_view origin_header,
                        std::string_view referer, std::string_view origin) noexcept;
 
+// The request says that it comes from a page of `origin`: by Origin, or without it by Referer.
+bool is_navigation_from(std::string_view origin_header, std::string_view referer,
+                        std::string_view origin) noexcept;
+
 }  // namespace oidc

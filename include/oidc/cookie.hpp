@@ -110,4 +110,7 @@ std::size_t strip_cookies(std::string_view header, char* out, Ours&& ours) noexc
     return n;
 }
 
+// A browser sends a cookie of this Path with a request for `path` (RFC 6265, section 5.1.4).
+[[nodiscard]] bool is_cookie_path(std::string_view path, std::string_view cookie_path) noexcept;
+
 }  // namespace oidc

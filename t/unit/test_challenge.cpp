@@ -150,6 +150,18 @@ START_TEST(own_navigation_by_origin_and_referer) {
 }
 END_TEST
 
+START_TEST(navigation_from_a_named_origin) {
+    const std::string_view origin = "https://portal.example";
+    ck_assert(is_navigation_from(origin, "", origin));
+    ck_assert(is_navigation_from("", "https://portal.example/menu", origin));
+    ck_assert(!is_navigation_from("", "", origin));
+    ck_assert(!is_navigation_from("null", "https://portal.example/", origin));
+    ck_assert(!is_navigation_from("https://evil.example", "https://portal.example/", origin));
+    ck_assert(!is_navigation_from("", "https://portal.example.evil/", origin));
+    ck_assert(!is_navigation_from("", "https://app.example/?https://portal.example/", origin));
+}
+END_TEST
+
 static Suite* challenge_suite() {
     Suite* suite = suite_create("challenge");
     TCase* tcase = tcase_create("all");
@@ -158,6 +170,7 @@ static Suite* challenge_suite() {
     tcase_add_test(tcase, policies);
     tcase_add_test(tcase, own_navigation_by_fetch_metadata);
     tcase_add_test(tcase, own_navigation_by_origin_and_referer);
+    tcase_add_test(tcase, navigation_from_a_named_origin);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -138,6 +138,26 @@ START_TEST(names_and_prefixes) {
 }
 END_TEST
 
+START_TEST(paths_of_a_cookie) {
+    const std::pair<const char*, const char*> matches[] = {{"/", "/"},
+                                                           {"/logout", "/"},
+                                                           {"/app", "/app"},
+                                                           {"/app/out", "/app"},
+                                                           {"/app/out", "/app/"}};
+    for (const auto& [path, cookie_path] : matches) {
+        ck_assert_msg(is_cookie_path(path, cookie_path), "%s %s", path, cookie_path);
+    }
+    const std::pair<const char*, const char*> others[] = {{"/logout", "/app"},
+                                                          {"/application", "/app"},
+                                                          {"/app", "/app/"},
+                                                          {"/", "/app"},
+                                                          {"/App/out", "/app"}};
+    for (const auto& [path, cookie_path] : others) {
+        ck_assert_msg(!is_cookie_path(path, cookie_path), "%s %s", path, cookie_path);
+    }
+}
+END_TEST
+
 static Suite* cookie_suite() {
     Suite* suite = suite_create("cookie");
     TCase* tcase = tcase_create("all");
@@ -147,6 +167,7 @@ static Suite* cookie_suite() {
     tcase_add_test(tcase, set_cookie_attributes);
     tcase_add_test(tcase, deleting_repeats_the_attributes);
     tcase_add_test(tcase, names_and_prefixes);
+    tcase_add_test(tcase, paths_of_a_cookie);
     suite_add_tcase(suite, tcase);
     return suite;
 }
