@@ -2,6 +2,7 @@
 #include "oidc/logout.hpp"
 
 #include <optional>
+#include <utility>
 
 #include "oidc/bytes.hpp"
 #include "oidc/encode.hpp"
@@ -29,23 +30,30 @@ Argument argument(std::string_view query, std::string_view name) {
 
 }  // namespace
 
-std::string end_session_url(const LogoutRequest& request) {
-    std::string url(request.end_session_endpoint);
-    append_query(url, "client_id", request.client_id);
-    if (!request.post_logout_redirect_uri.empty()) {
-        append_query(url, "post_logout_redirect_uri", request.post_logout_redirect_uri);
-    }
-    if (!request.state.empty()) {
-        append_query(url, "state", request.state);
-    }
-    if (!request.id_token_hint.empty()) {
-        const std::size_t without = url.size();
-        append_query(url, "id_token_hint", request.id_token_hint);
-        if (url.size() > kMaxUrl) {
-            url.resize(without);
+EndSession end_session(const LogoutRequest& request) {
+    const std::string_view endpoint = request.end_session_endpoint;
+    const std::size_t mark = endpoint.find('?');
+    const std::string_view query =
+        mark == std::string_view::npos ? std::string_view() : endpoint.substr(mark + 1);
+    std::vector<Header> fields;
+    for (const auto& [name, value] :
+         {std::pair(std::string_view("client_id"), request.client_id),
+          std::pair(request.post_logout_param, request.post_logout_redirect_uri),
+          std::pair(std::string_view("state"), request.state),
+          std::pair(std::string_view("id_token_hint"), request.id_token_hint)}) {
+        if (!value.empty() && !query_argument(query, name)) {
+            fields.push_back({std::string(name), std::string(value)});
         }
     }
-    return url;
+    EndSession out{std::string(endpoint), {}};
+    for (const Header& field : fields) {
+        append_query(out.url, field.name, field.value);
+    }
+    if (out.url.size() > kMaxUrl && !request.id_token_hint.empty()) {
+        out.url = endpoint;
+        out.fields = std::move(fields);
+    }
+    return out;
 }
 
 std::string why_not_frontchannel(std::string_view query, std::string_view issuer,

@@ -5,6 +5,7 @@
 
 #include "oidc/crypto.hpp"
 #include "oidc/encode.hpp"
+#include "oidc/logout.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 
@@ -32,6 +33,7 @@ main > :last-child { margin-bottom: 0; }
 .soft { color: var(--soft); }
 .go { display: inline-block; margin-top: .5rem; padding: .55rem 1.1rem; border-radius: .5rem;
   background: var(--button); color: var(--on-button); text-decoration: none; font-weight: 600; }
+button.go { border: 0; font: inherit; font-weight: 600; cursor: pointer; }
 .go:hover, .go:focus-visible { text-decoration: underline; }
 .go:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
 .reference { margin: 1.5rem 0 0; padding-top: 1rem; border-top: 1px solid var(--line);
@@ -52,6 +54,11 @@ constexpr std::string_view kFragmentScript = R"(
     (keep ? '600' : '0') + (data.secure === '1' ? '; Secure' : '');
   location.replace(data.url);
 })();
+)";
+
+// As constant as the other one.
+constexpr std::string_view kSubmitScript = R"(
+document.forms[0].submit();
 )";
 
 struct Advice {
@@ -81,7 +88,7 @@ Advice advice_for(Reason reason, Blame blame) {
                     "Sign in and you will get to the page that you asked for."};
         case Reason::logout_cross_site:
             return {"A link or a form on another website led here. You are still signed in.",
-                    "To sign out, use the menu of this site."};
+                    "If you want to sign out, use the button."};
         case Reason::access_denied:
             return {"You have cancelled, or your sign-in service does not let this account in.",
                     "Start again to use another account. If you should have access, ask your "
@@ -132,19 +139,22 @@ std::string csp_hash(std::string_view text) {
     return "'sha256-" + std::string(base64_encode(as_text(digest)).view()) + "'";
 }
 
-std::string content_security_policy(std::string_view script) {
+// With `forms` the page may post one anywhere: a provider sends the browser on to places of its
+// own, which browsers hold to form-action as well.
+std::string content_security_policy(std::string_view script, bool forms) {
     std::string policy = "default-src 'none'; style-src " + csp_hash(kStyle);
     if (!script.empty()) {
         policy += "; script-src " + csp_hash(script);
     }
-    return policy + "; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+    policy += "; frame-ancestors 'none'; base-uri 'none'";
+    return forms ? policy : policy + "; form-action 'none'";
 }
 
 // `head` and `body` are markup.
 void set_html(Respond& respond, std::string_view title, std::string_view head,
-              std::string_view body, std::string_view script = {}) {
+              std::string_view body, std::string_view script = {}, bool forms = false) {
     respond.headers.push_back({"Content-Type", "text/html; charset=utf-8"});
-    respond.headers.push_back({"Content-Security-Policy", content_security_policy(script)});
+    respond.headers.push_back({"Content-Security-Policy", content_security_policy(script, forms)});
     respond.body.append("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
         .append("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n")
         .append("<meta name=\"robots\" content=\"noindex\">\n<title>")
@@ -208,7 +218,9 @@ Respond error_page(Reason reason, std::string_view reference, std::string_view s
     std::string body = element("h1", "", info.title) + element("p", "", advice.happened) +
                        element("p", " class=\"soft\"", advice.try_this);
     if (is_safe_return_target(start_again)) {
-        body += button(start_again, reason == Reason::login_required ? "Sign in" : "Start again");
+        body += button(start_again, reason == Reason::login_required      ? "Sign in"
+                                    : reason == Reason::logout_cross_site ? "Sign out"
+                                                                          : "Start again");
     }
     if (!reference.empty()) {
         body += "<p class=\"reference\">Reference for your administrator: <code>" +
@@ -243,6 +255,24 @@ Respond signed_out_page(std::string_view login) {
         body += button(login, "Sign in again");
     }
     set_html(respond, "Signed out", {}, body);
+    return respond;
+}
+
+Respond end_session_page(const EndSession& target) {
+    Respond respond;
+    respond.status = 200;
+    add_common_headers(respond);
+    std::string body = element("h1", "", "You are signed out here.") +
+                       element("p", " class=\"soft\"",
+                               "One more step signs you out of the sign-in service as well.") +
+                       "<form method=\"post\" action=\"" + html_escape(target.url) + "\">\n";
+    for (const Header& field : target.fields) {
+        body += "<input type=\"hidden\" name=\"" + html_escape(field.name) + "\" value=\"" +
+                html_escape(field.value) + "\">\n";
+    }
+    body += "<button class=\"go\">Continue</button>\n</form>\n<script>";
+    body.append(kSubmitScript).append("</script>\n");
+    set_html(respond, "Signed out", {}, body, kSubmitScript, true);
     return respond;
 }
 

@@ -4,7 +4,9 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "oidc/http_message.hpp"
 #include "oidc/metadata.hpp"
 #include "oidc/result.hpp"
 
@@ -17,11 +19,19 @@ struct LogoutRequest {
     std::string_view id_token_hint;             // empty: not sent
     // Empty: not sent. Nothing depends on it later: the page after the logout does nothing.
     std::string_view state;
+    // What the provider calls post_logout_redirect_uri.
+    std::string_view post_logout_param = "post_logout_redirect_uri";
 };
 
-// The URL of the provider's end-session endpoint. A hint that would make the URL longer than 8 KiB
-// is left out: a server does not take a much longer request line.
-std::string end_session_url(const LogoutRequest& request);
+// How the browser gets to the provider's end-session endpoint.
+struct EndSession {
+    std::string url;
+    std::vector<Header> fields;  // of a form that is posted there; empty: a redirect
+};
+// Arguments that the endpoint's address has already are left as they are. A redirect, unless the
+// hint would make the URL longer than 8 KiB, which is more than a server is sure to take: then a
+// form (RP-Initiated Logout 1.0, section 2: a provider takes both).
+EndSession end_session(const LogoutRequest& request);
 
 // Front-channel logout: empty when the request ends the session that its cookie has opened, else
 // why not, for the log. iss and sid stand there once each (Front-Channel 3); sid is the session's,

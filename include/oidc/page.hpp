@@ -10,6 +10,8 @@
 
 namespace oidc {
 
+struct EndSession;
+
 enum class PageForm : unsigned char { html, json };
 
 // The refusal of `reason` with its status: what happened, what to try, the reference that stands in
@@ -28,6 +30,8 @@ Respond signed_out_page(std::string_view login);
 // What the iframe of a front-channel logout gets, whether a session has ended or not: 200, nothing
 // to see. The provider must be able to frame it, so there is no frame-ancestors.
 Respond frontchannel_page();
+// Posts the fields of an EndSession to the provider by itself, or by its button.
+Respond end_session_page(const EndSession& target);
 
 // Answers to the provider's back-channel request (Back-Channel Logout 2.8): 200 without content;
 // or the status of the error with {"error":"invalid_request"}, below 500, or "server_error", and

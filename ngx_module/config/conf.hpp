@@ -87,6 +87,8 @@ struct Provider {
     // Empty: none.
     std::string logout_path;
     std::string frontchannel_path;
+    std::string post_logout_param{"post_logout_redirect_uri"};  // as the provider calls it
+    std::vector<std::string> logout_origins;                    // beside our own
     std::string backchannel_path;
     std::string logout_hook;  // path of a subrequest; empty: none
     // Per user; 0: none. Of stores that know all sessions.

@@ -258,6 +258,32 @@ char* set_clear_cookies(Block& b) {
     return conf_ok();
 }
 
+// ---- logout ----------------------------------------------------------------------------------
+
+char* set_post_logout_param(Block& b) {
+    if (!is_token(b.arg()) || b.arg() == "client_id" || b.arg() == "state" ||
+        b.arg() == "id_token_hint") {
+        return b.invalid(b.arg(), "the name of an argument that is not sent otherwise");
+    }
+    provider(b).post_logout_param = b.arg();
+    return conf_ok();
+}
+
+char* set_logout_origins(Block& b) {
+    std::vector<std::string>& origins = provider(b).logout_origins;
+    if (char* rv = b.words(origins); rv != conf_ok()) {
+        return rv;
+    }
+    for (const std::string& origin : origins) {
+        const Result<Url> url = parse_endpoint(origin, "logout_origins", config(b).insecure_http);
+        if (!url || url->origin() != origin) {
+            return b.invalid(origin,
+                             "an origin as browsers write it, as in https://portal.example.com");
+        }
+    }
+    return conf_ok();
+}
+
 // ---- sessions --------------------------------------------------------------------------------
 
 char* set_session_store(Block& b) {
@@ -455,6 +481,8 @@ constexpr BlockDirective kDirectives[] = {
     {"session_idle_ignore", {}, 1, kMany, set_idle_ignore},
     {"logout_uri", {}, 1, 1, [](Block& b) { return b.local_path(provider(b).logout_path); }},
     {"post_logout_uri", {}, 1, 1, [](Block& b) { return b.text(config(b).post_logout_uri); }},
+    {"post_logout_param", {}, 1, 1, set_post_logout_param},
+    {"logout_origins", {}, 1, kMany, set_logout_origins},
     {"logout_token_hint", {}, 1, 1, [](Block& b) { return b.flag(config(b).logout_token_hint); }},
     {"clear_cookies", {}, 1, kMany, set_clear_cookies},
     {"preserve_fragment", {}, 1, 1, [](Block& b) { return b.flag(config(b).preserve_fragment); }},

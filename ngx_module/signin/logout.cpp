@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "signin/logout.hpp"
 
+#include <algorithm>
+
 #include "base/debug_log.hpp"
 #include "oidc/logout.hpp"
 #include "oidc/page.hpp"
@@ -17,10 +19,13 @@ namespace {
 
 // Empty: the request may end the session.
 std::string why_not_logout(ngx_http_request_t* r, const Provider& provider) {
-    const ngx_str_t origin = public_origin(r, &provider);
-    if (origin.data == nullptr ||
-        !is_own_navigation(request_header(r, "sec-fetch-site"), request_header(r, "origin"),
-                           request_header(r, "referer"), view(origin))) {
+    const bool named =
+        std::any_of(provider.logout_origins.begin(), provider.logout_origins.end(),
+                    [r](const std::string& origin) {
+                        return is_navigation_from(request_header(r, "origin"),
+                                                  request_header(r, "referer"), origin);
+                    });
+    if (!named && !is_own_request(r, &provider)) {
         return "the request comes from another site";
     }
     return request_facts(r).sec_purpose.empty() ? "" : "the request is a prefetch";
@@ -46,9 +51,11 @@ ngx_int_t leave(ngx_http_request_t* r, RequestContext& ctx, const Provider& prov
         if (!state) {
             return refuse(r, ctx, &provider, state.error(), {});
         }
-        return send_redirect(r, status,
-                             end_session_url({end_session_endpoint, config.client_id, landing,
-                                              ctx.task->logout_hint.view(), *state}));
+        const EndSession target =
+            end_session({end_session_endpoint, config.client_id, landing,
+                         ctx.task->logout_hint.view(), *state, provider.post_logout_param});
+        return target.fields.empty() ? send_redirect(r, status, target.url)
+                                     : send_respond(r, end_session_page(target));
     }
     if (!landing.empty()) {
         return send_redirect(r, status, landing);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Group L as far as RP-initiated logout goes, and clear_cookies."""
 
+import html
+import re
 import urllib.parse
 
 import pytest
@@ -189,9 +191,65 @@ def test_huge_hint(make_site):
     browser = site.browser()
     browser.login("/x")
     answer = browser.get("/logout")
-    assert answer.status in (302, 303) and len(answer.location) < 8192
+    assert answer.status == 200 and "no-store" in answer.headers.get("cache-control"), answer
+    assert browser.session_cookie is None
+    form, = re.findall(r'<form method="post" action="([^"]*)">', answer.text)
+    assert html.unescape(form) == site.idp.url("logout")
+    fields = {html.unescape(k): html.unescape(v) for k, v in
+              re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', answer.text)}
+    assert fields["client_id"] == site.idp.client_id and len(fields["id_token_hint"]) > 9000
+    assert fields["state"]
+    site.idp.forget(fields["id_token_hint"])
+
+
+@case("L-34")
+def test_the_providers_own_arguments(lab, make_site):
+    """As Cognito's address is usually written."""
+    idp = Idp(lab.keys)
+    site = make_site(idp=idp, directives={
+        "logout_uri": "/logout", "post_logout_param": "logout_uri",
+        "post_logout_uri": "/public/bye",
+        "end_session_endpoint": f'"{idp.url("logout")}?client_id=theirs&x=1"'}, own_paths=OWN)
+    browser = site.browser()
+    browser.login("/x")
+    answer = browser.get("/logout")
+    assert answer.location.count("client_id=") == 1, answer
     query = query_of(answer.location)
-    assert "id_token_hint" not in query and query["client_id"] == site.idp.client_id
+    assert query["client_id"] == "theirs" and query["x"] == "1"
+    assert query["logout_uri"] == site.origin_text + "/public/bye"
+    assert "post_logout_redirect_uri" not in query
+
+
+PORTAL = "https://portal.app.test"
+SIBLINGS = {
+    "link": ({"Referer": PORTAL + "/"}, True),
+    "form": ({"Origin": PORTAL}, True),
+    "second": ({"Referer": "http://127.0.0.1:8080/menu"}, True),
+    "no-referrer": ({}, False),
+    "null-origin": ({"Origin": "null", "Referer": PORTAL + "/"}, False),
+    "another": ({"Origin": "https://portal.app.test.evil.example"}, False),
+    "another-port": ({"Referer": PORTAL + ":8443/"}, False),
+    "prefetch": ({"Referer": PORTAL + "/", "Sec-Purpose": "prefetch"}, False),
+}
+
+
+@pytest.mark.parametrize("headers, ends", rows("L-35", SIBLINGS))
+def test_logout_from_a_sibling(make_site, headers, ends):
+    site = make_site(directives={"logout_uri": "/logout", "insecure_http": "on",
+                                 "logout_origins": f"{PORTAL} http://127.0.0.1:8080"},
+                     own_paths=OWN, control=False)
+    browser = site.browser()
+    browser.login("/x")
+    method = "POST" if "Origin" in headers else "GET"
+    answer = browser.request(method, "/logout",
+                             headers={"Sec-Fetch-Site": "same-site", **headers})
+    assert (answer.status in (302, 303)) == ends, answer
+    if ends:
+        assert browser.session_cookie is None
+    else:
+        assert answer.status == 403
+        assert (">Sign out</a>" in answer.text) == ("Sec-Purpose" not in headers), answer
+        passes(site, browser.get("/x"))
 
 
 @case("L-01")

@@ -5,8 +5,14 @@
 using namespace oidc;
 using namespace oidc::unit;
 
+static std::string url_of(const LogoutRequest& request) {
+    const EndSession target = end_session(request);
+    ck_assert_uint_eq(target.fields.size(), 0);
+    return target.url;
+}
+
 START_TEST(l_01_all_parameters) {
-    const std::string url = end_session_url(
+    const std::string url = url_of(
         {"https://op.example/logout", "espocrm", "https://app.example/bye?x=1", "a.b.c", "st"});
     ck_assert_sv_eq(url,
                     "https://op.example/logout?client_id=espocrm&post_logout_redirect_uri="
@@ -15,22 +21,42 @@ START_TEST(l_01_all_parameters) {
 END_TEST
 
 START_TEST(empty_parameters_are_not_sent) {
-    const std::string url =
-        end_session_url({"https://op.example/logout?a=1", "espocrm", "", "", ""});
+    const std::string url = url_of({"https://op.example/logout?a=1", "espocrm", "", "", ""});
     ck_assert_sv_eq(url, "https://op.example/logout?a=1&client_id=espocrm");
 }
 END_TEST
 
-START_TEST(l_08_a_hint_that_is_too_long_is_left_out) {
+START_TEST(l_08_a_hint_that_is_too_long_is_posted) {
     const std::string fits(8000, 'h');
-    const std::string with = end_session_url({"https://op.example/l", "c", "", fits, ""});
+    const std::string with = url_of({"https://op.example/l", "c", "", fits, ""});
     ck_assert_sv_contains(with, "&id_token_hint=" + fits);
     ck_assert_uint_le(with.size(), 8192);
     const std::string long_hint(9000, 'h');
-    const std::string without =
-        end_session_url({"https://op.example/l", "c", "/x", long_hint, "s"});
-    ck_assert_sv_eq(without,
-                    "https://op.example/l?client_id=c&post_logout_redirect_uri=%2Fx&state=s");
+    const EndSession form =
+        end_session({"https://op.example/l?client_id=c&x=%20", "c", "/x", long_hint, "s"});
+    ck_assert_sv_eq(form.url, "https://op.example/l?client_id=c&x=%20");
+    ck_assert_uint_eq(form.fields.size(), 3);
+    ck_assert_sv_eq(form.fields[0].name, "post_logout_redirect_uri");
+    ck_assert_sv_eq(form.fields[0].value, "/x");
+    ck_assert_sv_eq(form.fields[1].name, "state");
+    ck_assert_sv_eq(form.fields[2].name, "id_token_hint");
+    ck_assert_sv_eq(form.fields[2].value, long_hint);
+}
+END_TEST
+
+START_TEST(l_34_what_the_address_says_wins) {
+    ck_assert_sv_eq(url_of({"https://op.example/logout?client_id=other&logout_uri=https%3A%2F%2Fa",
+                            "c", "https://app.example/bye", "", "s", "logout_uri"}),
+                    "https://op.example/logout?client_id=other&logout_uri=https%3A%2F%2Fa&state=s");
+    ck_assert_sv_eq(url_of({"https://op.example/logout?%63lient_id=other", "c", "", "", ""}),
+                    "https://op.example/logout?%63lient_id=other");
+    // Another name, or a part of one, is not the same.
+    ck_assert_sv_eq(
+        url_of({"https://op.example/logout?xclient_id=1&state1=", "c", "/b", "", "s", "returnTo"}),
+        "https://op.example/logout?xclient_id=1&state1=&client_id=c&returnTo=%2Fb&"
+        "state=s");
+    ck_assert_sv_eq(url_of({"https://op.example/client_id=1", "c", "", "", ""}),
+                    "https://op.example/client_id=1?client_id=c");
 }
 END_TEST
 
@@ -84,7 +110,8 @@ static Suite* logout_suite() {
     TCase* tcase = tcase_create("all");
     tcase_add_test(tcase, l_01_all_parameters);
     tcase_add_test(tcase, empty_parameters_are_not_sent);
-    tcase_add_test(tcase, l_08_a_hint_that_is_too_long_is_left_out);
+    tcase_add_test(tcase, l_08_a_hint_that_is_too_long_is_posted);
+    tcase_add_test(tcase, l_34_what_the_address_says_wins);
     tcase_add_test(tcase, l_27_l_28_front_channel);
     tcase_add_test(tcase, l_32_a_frame_asks);
     suite_add_tcase(suite, tcase);

@@ -4,6 +4,7 @@
 #include "oidc/crypto.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/json.hpp"
+#include "oidc/logout.hpp"
 #include "oidc/page.hpp"
 #include "unit.hpp"
 
@@ -220,6 +221,24 @@ START_TEST(fragments_are_kept_by_script) {
 }
 END_TEST
 
+START_TEST(a_logout_that_is_posted) {
+    const Respond page = end_session_page(
+        {"https://op.example/l?a=1&b=\"", {{"id_token_hint", "a.b.c"}, {"x\"y", "<\">"}}});
+    ck_assert_int_eq(page.status, 200);
+    assert_common_headers(page);
+    ck_assert_sv_contains(page.body, "method=\"post\" action=\"https://op.example/l?a=1&amp;b=&");
+    ck_assert_sv_contains(page.body, "name=\"id_token_hint\" value=\"a.b.c\"");
+    ck_assert_sv_lacks(page.body, "<\">");
+    const std::string policy = header(page, "Content-Security-Policy");
+    ck_assert_sv_contains(
+        policy, "script-src " + hash_of(between(page.body, "<script>", "</script>")) + ";");
+    ck_assert_sv_contains(policy,
+                          "style-src " + hash_of(between(page.body, "<style>", "</style>")) + ";");
+    ck_assert_sv_lacks(policy, "form-action");
+    ck_assert_sv_lacks(policy, "unsafe");
+}
+END_TEST
+
 START_TEST(redirects) {
     for (const int status : {302, 303}) {
         const Respond respond = redirect(status, "https://op.example/auth?x=1");
@@ -266,6 +285,7 @@ static Suite* page_suite() {
     tcase_add_test(tcase, login_required_answer);
     tcase_add_test(tcase, signed_out);
     tcase_add_test(tcase, fragments_are_kept_by_script);
+    tcase_add_test(tcase, a_logout_that_is_posted);
     tcase_add_test(tcase, redirects);
     tcase_add_test(tcase, l_27_the_page_in_the_frame);
     suite_add_tcase(suite, tcase);
