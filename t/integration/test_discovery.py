@@ -164,7 +164,7 @@ def test_redirects_are_not_followed(lab, make_site, status):
 
 @case("D-07")
 def test_missing_slash_of_a_seed_url(lab, make_site):
-    """authentik answers its URL without a final slash by a 301: the log says what to configure."""
+    """A provider that redirects to the URL with a final slash: the log says what to configure."""
     idp = Idp(lab.keys, path="/application/o/espo/")
     idp.on["discovery"] = lambda x: Reply(b"", status=301, headers=[
         ("Location", "/application/o/espo/x/")])

@@ -13,12 +13,12 @@
 //   endSession      RP-initiated logout is offered
 //   strict          refuse a short state or nonce, unregistered scopes, and a client that
 //                   authenticates by another method than the registered one
-//   addSlash        answer known paths without their final slash with 301, whatever the method
+//   strictSlash     answer known paths without their final slash with 404, a POST with 405
 //   badRequestOnly  errors of the token endpoint are all 400
 //   discovery       members of the metadata to replace; null: removed
 export const PERSONA_OPTIONS = [
   'keys', 'idToken', 'subject', 'authTime', 'emailVerified', 'audienceArray', 'issParameter',
-  'scopeParameter', 'endSession', 'strict', 'addSlash', 'badRequestOnly', 'discovery',
+  'scopeParameter', 'endSession', 'strict', 'strictSlash', 'badRequestOnly', 'discovery',
 ];
 
 const profile = ['name', 'given_name', 'family_name', 'preferred_username'];
@@ -42,7 +42,7 @@ export const PERSONAS = {
       scopeParameter: false,
       endSession: true,
       strict: false,
-      addSlash: false,
+      strictSlash: false,
       badRequestOnly: false,
       discovery: {},
     },
@@ -78,7 +78,7 @@ export const PERSONAS = {
       scopeParameter: true,
       endSession: false,
       strict: true,
-      addSlash: false,
+      strictSlash: false,
       badRequestOnly: false,
       discovery: {
         id_token_signing_alg_values_supported: [
@@ -118,7 +118,7 @@ export const PERSONAS = {
       scopeParameter: false,
       endSession: true,
       strict: false,
-      addSlash: true,
+      strictSlash: true,
       badRequestOnly: true,
       discovery: {
         authorization_response_iss_parameter_supported: null,

@@ -41,13 +41,13 @@ function strictClientAuthentication(provider) {
   };
 }
 
-// A known path without its final slash, as Django's CommonMiddleware answers it.
-function addSlash(paths) {
+// A known path without its final slash: Django with APPEND_SLASH off knows no such page, and a form
+// that is posted there meets the catch-all of the front end, which takes no POST.
+function strictSlash(paths) {
   const known = new Set(Object.values(paths).filter((path) => path.endsWith('/')));
   return async (ctx, next) => {
     if (!known.has(`${ctx.path}/`)) return next();
-    ctx.redirect(`${ctx.path}/${ctx.search}`);
-    ctx.status = 301;
+    ctx.status = ctx.method === 'POST' ? 405 : 404;
     ctx.body = '';
     return undefined;
   };
@@ -106,7 +106,7 @@ function emptyKeySet(path) {
 export function addQuirks(provider, { issuer, settings, persona, keys }) {
   const { options } = settings;
   const paths = { authorization: '/auth', token: '/token', jwks: '/jwks', ...persona.routes };
-  if (options.addSlash) provider.use(addSlash(paths));
+  if (options.strictSlash) provider.use(strictSlash(paths));
   provider.use(metadata(persona.discoveryPath, options));
   if (options.strict) {
     provider.use(strictAuthorization({ issuer, settings, paths }));
