@@ -6,12 +6,8 @@ namespace oidc::ngx {
 
 class Asking {
   public:
-    explicit Asking(bool& flag) noexcept : flag_(flag) {
-        flag_ = true;
-    }
-    ~Asking() {
-        flag_ = false;
-    }
+    explicit Asking(bool& flag) noexcept : flag_(flag) { flag_ = true; }
+    ~Asking() { flag_ = false; }
     Asking(const Asking&) = delete;
     Asking& operator=(const Asking&) = delete;
 

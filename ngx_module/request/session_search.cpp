@@ -53,8 +53,8 @@ Find SessionSearch::look(SessionStore& store, const SessionStore::Query& query,
         fresh.cookie = query.cookie;
         try {
             const Asking asking(asking_);
-            const SessionStore::Ticket ticket = store.ask(
-                query, [this, &fresh](Result<std::optional<SessionStore::Found>> answer) {
+            const SessionStore::Ticket ticket =
+                store.ask(query, [this, &fresh](Result<std::optional<SessionStore::Found>> answer) {
                     answered(fresh, std::move(answer));
                 });
             if (!fresh.answered) {
