@@ -7,7 +7,6 @@
 
 #include "base/asking.hpp"
 #include "base/debug_log.hpp"
-#include "request/waiting.hpp"
 
 namespace oidc::ngx {
 
@@ -29,6 +28,8 @@ const char* answer_name(Find find) noexcept {
 }
 
 }  // namespace
+
+SessionSearch::SessionSearch() noexcept : event_(this, on_event, ngx_cycle->log) {}
 
 SessionSearch::~SessionSearch() {
     for (const Look& look : looks_) {
@@ -77,8 +78,14 @@ Find SessionSearch::look(SessionStore& store, const SessionStore::Query& query,
 
 void SessionSearch::park(ngx_http_request_t* r) {
     if (std::find(parked_.begin(), parked_.end(), r) == parked_.end()) {
+        woken_.reserve(woken_.size() + parked_.size() + 1);
         parked_.push_back(r);
     }
+}
+
+void SessionSearch::unpark(ngx_http_request_t* r) noexcept {
+    std::erase(parked_, r);
+    std::erase(woken_, r);
 }
 
 void SessionSearch::forget(const SessionStore& store, const Digest& binding) noexcept {
@@ -113,8 +120,31 @@ void SessionSearch::answered(Look& look,
 }
 
 void SessionSearch::wake() noexcept {
-    for (ngx_http_request_t* r : std::exchange(parked_, {})) {
-        wake_request(r);
+    woken_.insert(woken_.end(), parked_.begin(), parked_.end());  // there is room
+    parked_.clear();
+    if (!woken_.empty()) {
+        event_.post();
+    }
+}
+
+// Not by ngx_http_post_request(): the connection's write event, which is what has nginx look at the
+// posted requests, runs the active one by itself, and a subrequest that has ended by that would be
+// run once more.
+void SessionSearch::on_event(ngx_event_t* event) noexcept {
+    auto& search = WorkerEvent::of<SessionSearch>(event);
+    if (search.woken_.empty()) {
+        return;
+    }
+    ngx_http_request_t* r = search.woken_.front();
+    search.woken_.erase(search.woken_.begin());
+    if (!search.woken_.empty()) {
+        search.event_.post();
+    }
+    ngx_connection_t* c = r->connection;
+    ngx_http_set_log_request(c->log, r);
+    r->write_event_handler(r);  // may end the request, and the search with it
+    if (!c->destroyed) {
+        ngx_http_run_posted_requests(c);
     }
 }
 

@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "base/ngx.hpp"
+#include "base/worker_event.hpp"
 #include "stores/session_store.hpp"
 
 namespace oidc::ngx {
 
 class SessionSearch {
   public:
-    SessionSearch() = default;
+    SessionSearch() noexcept;
     // Cancels what is under way; nobody is woken afterwards.
     ~SessionSearch();
     SessionSearch(const SessionSearch&) = delete;
@@ -25,9 +26,11 @@ class SessionSearch {
     // been. Answers that waited too long are no sessions any more.
     SessionStore::Find look(SessionStore& store, const SessionStore::Query& query,
                             SessionStore::Found& out);
-    // `r`, which the caller parks (park_request), is woken when its look-ups are answered: its
-    // phases run again.
+    // `r`, which the caller has parked (park_request), is woken when its look-ups are answered: its
+    // write_event_handler is called, once, from nginx's event loop.
     void park(ngx_http_request_t* r);
+    // It runs, whoever called it: it is not woken any more.
+    void unpark(ngx_http_request_t* r) noexcept;
     // The decision is taken.
     void forget(const SessionStore& store, const Digest& binding) noexcept;
 
@@ -44,9 +47,12 @@ class SessionSearch {
     };
     void answered(Look& look, Result<std::optional<SessionStore::Found>> answer) noexcept;
     void wake() noexcept;
+    static void on_event(ngx_event_t* event) noexcept;
 
     std::list<Look> looks_;
     std::vector<ngx_http_request_t*> parked_;
+    std::vector<ngx_http_request_t*> woken_;  // of those, with room for all of them
+    WorkerEvent event_;
     bool asking_ = false;  // inside a call that may answer at once
 };
 

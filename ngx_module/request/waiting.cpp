@@ -21,11 +21,7 @@ ngx_int_t park_request(ngx_http_request_t* r) noexcept {
 }
 
 void wake_request(ngx_http_request_t* r) noexcept {
-    if (r == r->main) {
-        r->read_event_handler = ngx_http_block_reading;
-    } else {
-        ngx_http_post_request(r, nullptr);
-    }
+    r->read_event_handler = ngx_http_block_reading;
     if (!r->connection->write->posted) {
         ngx_post_event(r->connection->write, &ngx_posted_events);
     }

@@ -10,8 +10,8 @@ namespace oidc::ngx {
 // ends the request, and with it what is waited for.
 ngx_int_t park_request(ngx_http_request_t* r) noexcept;
 
-// Has the phases of a parked request run again, from nginx's event loop and never from inside the
-// call: this may be somebody else's callback.
+// Has the phases of a parked main request run again, from nginx's event loop and never from inside
+// the call: this may be somebody else's callback.
 void wake_request(ngx_http_request_t* r) noexcept;
 
 }  // namespace oidc::ngx

@@ -137,6 +137,18 @@ void log_decision(ngx_http_request_t* r, const Decision& decision, const char* o
               decision.cookie_name->c_str(), outcome, demands);
 }
 
+// Of a request that waits for a decision: woken, or by an event of its connection.
+void on_parked(ngx_http_request_t* r) noexcept {
+    if (RequestContext* ctx = find_context(r); ctx != nullptr && ctx->search != nullptr) {
+        ctx->search->unpark(r);
+    }
+    if (r == r->main) {
+        r->read_event_handler = ngx_http_block_reading;
+    }
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+}
+
 void log_outcome(ngx_http_request_t* r, const Decision& decision, ngx_int_t rc,
                  const Sessions& sessions) noexcept {
     if (debugs(r->connection->log)) {
@@ -234,8 +246,9 @@ ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
 }
 
 ngx_int_t wait_for_decision(ngx_http_request_t* r, RequestContext& ctx) noexcept try {
-    ctx.search->park(r);
     if (abandon_at_end(r, ctx) && park_request(r) == NGX_AGAIN) {
+        r->write_event_handler = on_parked;
+        ctx.search->park(r);
         return NGX_AGAIN;
     }
     abandon(ctx);
