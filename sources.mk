@@ -64,6 +64,7 @@ OIDC_ADAPTER += ngx_module/config/nginx_private.cpp
 OIDC_ADAPTER += ngx_module/config/provider_directives.cpp
 OIDC_ADAPTER += ngx_module/config/regular_file.cpp
 OIDC_ADAPTER += ngx_module/config/store_directives.cpp
+OIDC_ADAPTER += ngx_module/config/variable_use.cpp
 OIDC_ADAPTER += ngx_module/shm/cookie_zone.cpp
 OIDC_ADAPTER += ngx_module/shm/counters_zone.cpp
 OIDC_ADAPTER += ngx_module/shm/login_zone.cpp

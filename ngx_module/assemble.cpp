@@ -10,6 +10,7 @@
 #include "config/conf.hpp"
 #include "config/header_rules.hpp"
 #include "config/lint.hpp"
+#include "config/nginx_private.hpp"
 #include "oidc/crypto.hpp"
 #include "oidc/header_name.hpp"
 #include "oidc/key_ring.hpp"
@@ -221,12 +222,17 @@ void remember_server_names(SrvConf& server, const ngx_http_core_srv_conf_t& core
 
 char* finish_server(ngx_conf_t* cf, MainConf& main, const ngx_http_core_srv_conf_t& core) {
     auto& server = *static_cast<SrvConf*>(core.ctx->srv_conf[ngx_http_auth_oidc_module.ctx_index]);
+    if (char* rv = lint_root(cf, main, core, server); rv != conf_ok()) {
+        return rv;
+    }
     if (!server.uses_oidc) {
         return conf_ok();
     }
     main.used = true;
     remember_server_names(server, core);
-    const LocConf& root = as_loc_conf(core.ctx->loc_conf[ngx_http_auth_oidc_module.ctx_index]);
+    const Listening listens = listening(cf, core);
+    server.tls_port = listens.tls ? listens.first_port : 0;
+    const LocConf& root = root_conf(core);
     for (const auto& p : main.providers) {
         const bool used_here = server.dynamic_provider ||
                                std::find(server.used_providers.begin(), server.used_providers.end(),
@@ -236,7 +242,7 @@ char* finish_server(ngx_conf_t* cf, MainConf& main, const ngx_http_core_srv_conf
         }
         server.bindings.push_back(binding(*p, root.base_url, view(core.server_name)));
     }
-    return lint_server(cf, main, core, server);
+    return lint_server(cf, core, server);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "config/conf.hpp"
 #include "config/header_rules.hpp"
 #include "config/provider_directives.hpp"
+#include "config/script_text.hpp"
 #include "config/store_directives.hpp"
 #include "oidc/header_name.hpp"
 #include "oidc/text.hpp"
@@ -32,16 +33,16 @@ std::span<ngx_str_t> arguments(ngx_conf_t* cf) noexcept {
 
 char* set_auth_oidc(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
     LocConf& loc = as_loc_conf(conf);
-    if (loc.provider_set != NGX_CONF_UNSET) {
+    if (loc.said.provider != LevelRules::Provider::unsaid) {
         return conf_duplicate();
     }
     const ngx_str_t value = arguments(cf)[0];
-    loc.place = place_of(cf);
-    loc.provider_set = 1;
-    loc.provider_off = view(value) == "off" ? 1 : 0;
-    if (loc.provider_off == 1) {
+    loc.places.provider = place_of(cf);
+    if (view(value) == "off") {
+        loc.said.provider = LevelRules::Provider::off;
         return conf_ok();
     }
+    loc.said.provider = LevelRules::Provider::named;
     if (value.len == 0) {
         return conf_error(cf, "\"auth_oidc\" must not be empty, \"off\" switches it off");
     }
@@ -49,6 +50,16 @@ char* set_auth_oidc(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept
     return loc.provider == nullptr ? conf_fail() : conf_ok();
 } catch (...) {
     return conf_exception(cf);
+}
+
+char* set_mode(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept {
+    LocConf& loc = as_loc_conf(conf);
+    char* rv = ngx_conf_set_enum_slot(cf, cmd, conf);
+    if (rv == conf_ok()) {
+        loc.said.mode = static_cast<Mode>(loc.mode);
+        loc.places.mode = place_of(cf);
+    }
+    return rv;
 }
 
 char* set_require(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
@@ -77,10 +88,21 @@ char* set_require(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept t
             return conf_error(cf, in_quotes(view(value)) +
                                       " in \"auth_oidc_require\" directive holds no variable");
         }
+        // Beside anything else a "0" would be no "0" any more.
+        const ScriptText text = read_script_text(view(value));
+        if (text.constant || text.variables.size() != 1) {
+            return conf_error(cf,
+                              in_quotes(view(value)) +
+                                  " in \"auth_oidc_require\" directive must be one variable and "
+                                  "nothing else");
+        }
         require.values.push_back(compiled);
     }
     loc.require.push_back(std::move(require));
-    loc.require_set = true;
+    if (!loc.said.require) {
+        loc.said.require = true;
+        loc.places.require = place_of(cf);
+    }
     return conf_ok();
 } catch (...) {
     return conf_exception(cf);
@@ -166,11 +188,12 @@ constexpr std::size_t kMaxAcrValues = 512;  // bytes in all: they travel in the 
 
 char* set_max_age(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
     LocConf& loc = as_loc_conf(conf);
-    if (loc.max_age_set) {
+    if (loc.said.max_age) {
         return conf_duplicate();
     }
-    loc.max_age_set = true;
     ngx_str_t value = arguments(cf)[0];
+    loc.said.max_age = view(value) != "off";
+    loc.places.max_age = place_of(cf);
     if (view(value) == "off") {
         return conf_ok();
     }
@@ -188,12 +211,14 @@ char* set_max_age(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept t
 
 char* set_acr_values(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
     LocConf& loc = as_loc_conf(conf);
-    if (loc.acr_values_set) {
+    if (loc.said.acr_values) {
         return conf_duplicate();
     }
-    loc.acr_values_set = true;
     const std::span<ngx_str_t> values = arguments(cf);
-    if (values.size() == 1 && view(values[0]) == "off") {
+    const bool off = values.size() == 1 && view(values[0]) == "off";
+    loc.said.acr_values = !off;
+    loc.places.acr_values = place_of(cf);
+    if (off) {
         return conf_ok();
     }
     for (const ngx_str_t& value : values) {
@@ -350,8 +375,8 @@ ngx_command_t oidc_commands[] = {
     {ngx_string("auth_oidc"), kAnyLevel | NGX_CONF_TAKE1, set_auth_oidc, NGX_HTTP_LOC_CONF_OFFSET,
      0, nullptr},
 
-    {ngx_string("auth_oidc_mode"), kAnyLevel | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
-     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfPod, mode), &modes},
+    {ngx_string("auth_oidc_mode"), kAnyLevel | NGX_CONF_TAKE1, set_mode, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(LocConfPod, mode), &modes},
 
     {ngx_string("auth_oidc_unauthorized"), kAnyLevel | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfPod, unauthorized), &unauthorized_policies},

@@ -6,6 +6,9 @@
 #include "config/block.hpp"
 #include "config/conf.hpp"
 #include "config/lint.hpp"
+#include "config/nginx_private.hpp"
+#include "config/script_text.hpp"
+#include "config/variable_use.hpp"
 #include "oidc/text.hpp"
 #include "status/sessions_admin.hpp"
 #include "status/status.hpp"
@@ -40,31 +43,69 @@ void merge_header_rules(const MainConf& main, const LocConf& prev, LocConf& conf
 }
 
 void merge_demand(const LocConf& prev, LocConf& conf) {
-    if (!conf.max_age_set) {
+    if (!conf.said.max_age) {
         conf.demand.max_age = prev.demand.max_age;
+        conf.places.max_age = prev.places.max_age;
     }
-    if (!conf.acr_values_set) {
+    if (!conf.said.acr_values) {
         conf.demand.acr_values = prev.demand.acr_values;
+        conf.places.acr_values = prev.places.acr_values;
     }
     conf.step_up = conf.demand.empty() ? nullptr : &conf.demand;
+    if (!conf.said.require) {
+        conf.require = prev.require;
+        conf.places.require = prev.places.require;
+    }
+}
+
+constexpr unsigned kServerDepth = 2;  // of Protection: the http level, the server
+
+// A client must not say who asks it to sign in, nor that nobody does.
+char* check_variables(ngx_conf_t* cf, const LocConf& conf) {
+    for (const std::string_view name : read_script_text(view(conf.provider->value)).variables) {
+        if (is_from_client(cf, name)) {
+            return conf_error(cf, conf.places.provider,
+                              "\"auth_oidc\" cannot take its value from \"$" + std::string(name) +
+                                  "\", which the client chooses, it could choose \"off\": name "
+                                  "the provider with a \"map\"");
+        }
+    }
+    return conf_ok();
 }
 
 char* merge_provider(ngx_conf_t* cf, const MainConf& main, const LocConf& prev, LocConf& conf) {
-    if (conf.provider_set == NGX_CONF_UNSET) {
-        conf.provider_set = prev.provider_set == 1 ? 1 : 0;
-        conf.provider_off = prev.provider_off == 1 ? 1 : 0;
+    if (conf.said.provider == LevelRules::Provider::unsaid) {
         conf.provider = prev.provider;
-        conf.place = prev.place;
+        conf.static_provider = prev.static_provider;
+        conf.places.provider = prev.places.provider;
     }
     if (conf.provider != nullptr && conf.provider->lengths == nullptr) {
         const std::string_view name = view(conf.provider->value);
         conf.static_provider = main.find_provider(name);
         if (conf.static_provider == nullptr) {
-            return conf_error(cf, conf.place,
+            return conf_error(cf, conf.places.provider,
                               "unknown oidc_provider " + in_quotes(name) + " in \"auth_oidc\"");
         }
     }
-    return conf_ok();
+    // Once for each auth_oidc; that of the http level by the servers.
+    const bool here = conf.said.provider != LevelRules::Provider::unsaid ||
+                      conf.protection.depth() == kServerDepth;
+    return here && conf.provider != nullptr && conf.static_provider == nullptr
+               ? check_variables(cf, conf)
+               : conf_ok();
+}
+
+char* merge_protection(ngx_conf_t* cf, const MainConf& main, LocConf& prev, LocConf& conf) {
+    if (prev.protection.depth() == 0) {
+        prev.protection = Protection().inside(prev.said);  // the http level is merged into nothing
+    }
+    conf.protection = prev.protection.inside(conf.said);
+    if (!conf.said.mode) {
+        conf.places.mode = prev.places.mode;
+    }
+    ngx_conf_merge_uint_value(conf.mode, prev.mode, static_cast<ngx_uint_t>(Mode::require));
+    merge_demand(prev, conf);
+    return merge_provider(cf, main, prev, conf);
 }
 
 // What the server of a location has to know of it.
@@ -81,37 +122,50 @@ void note_use(ngx_conf_t* cf, MainConf& main, const LocConf& conf) {
         return;
     }
     server.uses_oidc = true;
+    // Where the mode is off nobody signs in: that alone makes no endpoint.
+    const bool asks = conf.effective_mode() != Mode::off;
     if (conf.static_provider == nullptr) {
-        server.dynamic_provider = true;
+        server.dynamic_provider = server.dynamic_provider || asks;
         for (const auto& provider : main.providers) {
             provider->used = true;
         }
     } else {
         conf.static_provider->used = true;
-        if (std::find(server.used_providers.begin(), server.used_providers.end(),
-                      conf.static_provider) == server.used_providers.end()) {
+        if (asks && std::find(server.used_providers.begin(), server.used_providers.end(),
+                              conf.static_provider) == server.used_providers.end()) {
             server.used_providers.push_back(conf.static_provider);
         }
     }
-    const bool https = conf.base_url.starts_with("https:") ||
-                       (conf.base_url.empty() && conf.static_provider != nullptr &&
-                        conf.static_provider->redirect_origin.starts_with("https:"));
-    if (conf.effective_mode() != Mode::off && !https) {
-        server.plain_origin = true;
+}
+
+// auth_request goes to another location of the server, which is complete later.
+void note_auth_request(ngx_conf_t* cf, SrvConf& server, const LocConf& conf,
+                       const ngx_http_core_loc_conf_t& location) {
+    const auto uri = auth_request_uri(cf, confs_of(cf));
+    if (uri.value_or("").empty()) {
+        return;
+    }
+    const bool open =
+        conf.effective_mode() != Mode::require || location.satisfy == NGX_HTTP_SATISFY_ANY;
+    const auto known = std::find_if(server.asks.begin(), server.asks.end(),
+                                    [&uri](const SrvConf::Ask& ask) { return ask.uri == *uri; });
+    if (known == server.asks.end()) {
+        server.asks.push_back({std::string(*uri), location_label(location), open});
+    } else if (open && !known->open) {
+        *known = {std::string(*uri), location_label(location), open};
     }
 }
 
 }  // namespace
 
 char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept try {
-    const LocConf& prev = as_loc_conf(parent);
+    LocConf& prev = as_loc_conf(parent);
     LocConf& conf = as_loc_conf(child);
     MainConf& main = conf_main(cf);
 
-    if (char* rv = merge_provider(cf, main, prev, conf); rv != conf_ok()) {
+    if (char* rv = merge_protection(cf, main, prev, conf); rv != conf_ok()) {
         return rv;
     }
-    ngx_conf_merge_uint_value(conf.mode, prev.mode, static_cast<ngx_uint_t>(Mode::require));
     ngx_conf_merge_uint_value(conf.unauthorized, prev.unauthorized,
                               static_cast<ngx_uint_t>(Unauthorized::automatic));
     ngx_conf_merge_value(conf.headers, prev.headers, 1);
@@ -119,19 +173,26 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept try {
     if (conf.base_url.empty()) {
         conf.base_url = prev.base_url;
     }
-    if (!conf.require_set) {
-        conf.require = prev.require;
-        conf.require_set = prev.require_set;
-    }
     merge_header_rules(main, prev, conf);
-    merge_demand(prev, conf);
+    conf.user_name_checked = checks_user_name(cf, confs_of(cf)).value_or(false);
 
     if (conf.session_info && conf.effective_mode() == Mode::off) {
         return conf_error(cf, conf.session_info_place,
                           "\"oidc_session_info\" needs \"auth_oidc\" here or at an outer level");
     }
     note_use(cf, main, conf);
-    return lint_location(cf, main, conf);
+    auto& server =
+        *static_cast<SrvConf*>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_auth_oidc_module));
+    const auto& core = *static_cast<const ngx_http_core_srv_conf_t*>(
+        ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
+    const auto& location = *static_cast<const ngx_http_core_loc_conf_t*>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    note_auth_request(cf, server, conf, location);
+    if (char* rv = lint_directives(cf, main, conf); rv != conf_ok()) {
+        return rv;
+    }
+    // Whether requests are answered at the server's own level is known later (lint_server).
+    return &conf == &root_conf(core) ? conf_ok() : lint_location(cf, main, server, conf);
 } catch (...) {
     return conf_exception(cf);
 }

@@ -4,6 +4,7 @@
 #include "config/conf.hpp"
 #include "config/lint.hpp"
 #include "config/messages.hpp"
+#include "config/variable_use.hpp"
 #include "directives.hpp"
 #include "merge.hpp"
 #include "request/sanitize.hpp"
@@ -28,7 +29,11 @@ ngx_int_t preconfiguration(ngx_conf_t* cf) noexcept {
     if (lint_foreign_module(cf) != NGX_OK) {
         return NGX_ERROR;
     }
-    return add_variables(cf);
+    if (add_variables(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    note_built_in_variables(cf);
+    return NGX_OK;
 }
 
 ngx_int_t add_phase_handler(ngx_conf_t* cf, ngx_uint_t phase,

@@ -14,6 +14,20 @@ bool is_host_name(std::string_view name) noexcept {
            });
 }
 
+bool names_public_host(std::string_view pattern) noexcept {
+    if (pattern.starts_with("*.")) {
+        pattern.remove_prefix(2);
+    } else if (pattern.starts_with(".")) {
+        pattern.remove_prefix(1);
+    }
+    if (!is_host_name(pattern)) {
+        return false;
+    }
+    // No top-level domain is a number (RFC 3696 section 2).
+    const std::string_view top = pattern.substr(pattern.find_last_of('.', pattern.size() - 2) + 1);
+    return !std::all_of(top.begin(), top.end(), [](char c) { return is_digit(c) || c == '.'; });
+}
+
 bool matches_server_name(std::string_view host, std::string_view pattern) noexcept {
     if (pattern == host) {
         return true;

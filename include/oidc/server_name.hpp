@@ -10,6 +10,10 @@ namespace oidc {
 // ".", no dot at the start and no two together.
 bool is_host_name(std::string_view name) noexcept;
 
+// A pattern of server_name, as below, with which a public URL can be made: no IPv4 address, and not
+// what stands for no name ("_", "").
+bool names_public_host(std::string_view pattern) noexcept;
+
 // `pattern` as server_name writes it: a name, "*.name" for all below it, ".name" for both. Names
 // that end in ".*" and regular expressions match nothing: what they let through is not known to be
 // ours.

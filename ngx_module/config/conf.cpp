@@ -26,6 +26,14 @@ MainConf& conf_main(ngx_conf_t* cf) noexcept {
         ngx_http_conf_get_module_main_conf(cf, ngx_http_auth_oidc_module));
 }
 
+void* const* confs_of(ngx_conf_t* cf) noexcept {
+    return static_cast<const ngx_http_conf_ctx_t*>(cf->ctx)->loc_conf;
+}
+
+LocConf& root_conf(const ngx_http_core_srv_conf_t& server) noexcept {
+    return as_loc_conf(server.ctx->loc_conf[ngx_http_auth_oidc_module.ctx_index]);
+}
+
 MainConf* cycle_main_conf(ngx_cycle_t* cycle) noexcept {
     auto* conf = static_cast<MainConf*>(
         ngx_http_cycle_get_module_main_conf(cycle, ngx_http_auth_oidc_module));

@@ -16,6 +16,7 @@
 #include "oidc/config.hpp"
 #include "oidc/cookie.hpp"
 #include "oidc/crypto.hpp"
+#include "oidc/protection.hpp"
 #include "oidc/step_up.hpp"
 
 namespace oidc::ngx {
@@ -166,6 +167,10 @@ struct MainConf {
     unsigned char header_min[256]{};
     bool cookie_first[256]{};
     bool sanitizer_ready = false;
+    ngx_uint_t built_in_variables = 0;  // they stand first among nginx's
+    // What nginx itself answers with for $remote_user.
+    ngx_http_get_variable_pt remote_user = nullptr;
+    uintptr_t remote_user_data = 0;
     bool used = false;  // some server uses the module
 
     [[nodiscard]] bool in_use() const noexcept { return used || !providers.empty(); }
@@ -188,11 +193,23 @@ struct SrvConf {
     std::vector<Digest> bindings;
     // Copies of the server_name values; nginx frees its own after the configuration is read.
     std::vector<std::string> server_names;
+    // The port on which the server listens with TLS, 443 before others; 0: none. Its own origin is
+    // of https then, also for what comes over plain http beside.
+    in_port_t tls_port = 0;
 
     // Gathered while locations are merged.
     std::vector<Provider*> used_providers;
-    bool dynamic_provider = false;  // some auth_oidc holds a variable: any provider may be used
-    bool plain_origin = false;      // some protected location has no https origin configured
+    bool dynamic_provider = false;      // some auth_oidc holds a variable: any provider may be used
+    bool protects = false;              // some location requires a session
+    bool plain_origin = false;          // some protected location has no https origin configured
+    const Provider* by_name = nullptr;  // whose redirect URI some location makes of server_name
+    // auth_request, as locations ask by it.
+    struct Ask {
+        std::string uri;
+        std::string location;  // a label
+        bool open = false;     // some location asks for whom it does not know
+    };
+    std::vector<Ask> asks;
 };
 
 struct LocConfPod {
@@ -202,29 +219,33 @@ struct LocConfPod {
     ngx_uint_t unauthorized = NGX_CONF_UNSET_UINT;  // Unauthorized
     ngx_flag_t headers = NGX_CONF_UNSET;            // auth_oidc_headers
     ngx_flag_t assertion = NGX_CONF_UNSET;          // auth_oidc_assertion
-    ngx_flag_t provider_set = NGX_CONF_UNSET;       // auth_oidc was given here or above
-    ngx_flag_t provider_off = NGX_CONF_UNSET;       // and says off
     const LoginDemand* step_up = nullptr;           // LocConf::demand when it asks for anything
 };
 
-enum class Mode : ngx_uint_t { require, verify, off };
-
 struct LocConf : LocConfPod {
-    // auth_oidc_require: every value must be non-empty and not "0".
+    LevelRules said;        // at this very level
+    Protection protection;  // what holds here
+    // Where it was said.
+    struct {
+        Place provider;
+        Place mode;
+        Place require;
+        Place max_age;
+        Place acr_values;
+    } places;
+    // auth_oidc_require: every value must be met (is_met).
     struct Require {
         std::vector<ngx_http_complex_value_t*> values;
         ngx_uint_t status = NGX_HTTP_FORBIDDEN;
     };
     std::vector<Require> require;
-    bool require_set = false;
     // Merged: inherited entries, inner ones of the same name winning; the default set when none was
     // given anywhere.
     std::vector<HeaderRule> header_rules;
     bool header_rules_set = false;
-    std::string base_url;  // oidc_base_url, an origin; empty: not given
-    LoginDemand demand;    // auth_oidc_max_age and auth_oidc_acr_values
-    bool max_age_set = false;
-    bool acr_values_set = false;
+    std::string base_url;            // oidc_base_url, an origin; empty: not given
+    LoginDemand demand;              // auth_oidc_max_age and auth_oidc_acr_values
+    bool user_name_checked = false;  // auth_basic vouches for $remote_user
     // oidc_session_info; not inherited.
     bool session_info = false;
     std::vector<std::string> session_info_claims;  // empty: the usual ones
@@ -234,8 +255,6 @@ struct LocConf : LocConfPod {
     // oidc_sessions and where it was given; not inherited.
     bool sessions = false;
     Place sessions_place;
-
-    Place place;  // where the auth_oidc that holds here was given
 
     [[nodiscard]] Mode effective_mode() const noexcept {
         return provider == nullptr ? Mode::off : static_cast<Mode>(mode);
@@ -248,6 +267,10 @@ inline LocConf& as_loc_conf(void* conf) noexcept {
 }
 
 MainConf& conf_main(ngx_conf_t* cf) noexcept;
+// The configurations of the level that is merged now, by module.
+void* const* confs_of(ngx_conf_t* cf) noexcept;
+// The server's own level.
+LocConf& root_conf(const ngx_http_core_srv_conf_t& server) noexcept;
 MainConf& main_conf(ngx_http_request_t* r) noexcept;
 SrvConf& srv_conf(ngx_http_request_t* r) noexcept;
 LocConf& loc_conf(ngx_http_request_t* r) noexcept;

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <span>
 
 #include "config/nginx_private.hpp"
 #include "oidc/cookie.hpp"
+#include "oidc/server_name.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 
@@ -157,29 +159,122 @@ void lint_providers(ngx_conf_t* cf, const MainConf& main) {
 
 // ---- locations -------------------------------------------------------------------------------
 
-namespace {
-
-// Somebody has said who may come here, or that cannot be told. That a user is signed in is not
-// enough: it takes a claim.
-bool is_restricted(ngx_conf_t* cf, const ngx_http_core_loc_conf_t& location,
-                   const LocConf& conf) noexcept {
-    return has_access_control(cf, location).value_or(true) ||
-           (conf.effective_mode() == Mode::require && !conf.require.empty());
-}
-
 std::string location_label(const ngx_http_core_loc_conf_t& location) {
     return location.name.len == 0 ? std::string("this server")
                                   : "location " + in_quotes(view(location.name));
 }
 
+namespace {
+
+// Somebody has said who may come here, or that cannot be told. That a user is signed in is not
+// enough: it takes a claim.
+bool is_restricted(ngx_conf_t* cf, const LocConf& conf) noexcept {
+    return has_access_control(cf, confs_of(cf)).value_or(true) ||
+           (conf.effective_mode() == Mode::require && !conf.require.empty());
+}
+
+const ngx_http_core_loc_conf_t& core_of(void* const* level) noexcept {
+    return *static_cast<const ngx_http_core_loc_conf_t*>(level[ngx_http_core_module.ctx_index]);
+}
+
+Place or_server(const Place& place, const ngx_http_core_srv_conf_t& server) {
+    return place.line != 0 ? place : place_of(server);
+}
+
+char* refuse_fault(ngx_conf_t* cf, const ProtectionFault& fault, const LocConf& conf,
+                   const std::string& where) {
+    using Kind = ProtectionFault::Kind;
+    const struct {
+        std::string_view name;
+        const Place& place;
+    } demands[] = {{"auth_oidc_mode", conf.places.mode},
+                   {"auth_oidc_require", conf.places.require},
+                   {"auth_oidc_max_age", conf.places.max_age},
+                   {"auth_oidc_acr_values", conf.places.acr_values}};
+    const auto& [name, place] = demands[static_cast<std::size_t>(fault.demand)];
+    switch (fault.kind) {
+        case Kind::outer_mode:
+            return conf_error(cf, conf.places.provider,
+                              "\"auth_oidc_mode\" of an outer level would let everyone into " +
+                                  where +
+                                  ", for which \"auth_oidc\" names a provider: set "
+                                  "\"auth_oidc_mode\" beside it");
+        case Kind::no_provider:
+            return conf_error(cf, place,
+                              in_quotes(name) + " needs a provider in " + where +
+                                  ": name it with \"auth_oidc\", or set \"auth_oidc off\" there");
+        case Kind::off:
+            return conf_error(cf, place,
+                              in_quotes(name) + " is never asked for in " + where +
+                                  ", where authentication is off: remove one of the two");
+        case Kind::verify:
+            return conf_error(cf, place,
+                              in_quotes(name) + " would let everyone into " + where +
+                                  " by the \"auth_oidc_mode verify\" of an outer level: set "
+                                  "\"auth_oidc_mode\" beside it");
+    }
+    return conf_fail();
+}
+
+// What a level in which requests are answered means for its server.
+void note_origin(const MainConf& main, SrvConf& server, const LocConf& conf) {
+    const Mode mode = conf.effective_mode();
+    if (mode == Mode::off) {
+        return;
+    }
+    server.protects = server.protects || mode == Mode::require;
+    const Provider* fixed = conf.static_provider;
+    if (!conf.base_url.starts_with("https:") && !(conf.base_url.empty() && fixed != nullptr &&
+                                                  fixed->redirect_origin.starts_with("https:"))) {
+        server.plain_origin = true;
+    }
+    if (!conf.base_url.empty() || server.by_name != nullptr) {
+        return;
+    }
+    const auto relative = [](const Provider& p) { return p.redirect_origin.empty(); };
+    if (fixed != nullptr) {
+        server.by_name = relative(*fixed) ? fixed : nullptr;
+        return;
+    }
+    const auto found = std::find_if(main.providers.begin(), main.providers.end(),
+                                    [&](const auto& p) { return relative(*p); });
+    server.by_name = found != main.providers.end() ? found->get() : nullptr;
+}
+
+// Nothing but the way to the site itself: a server without TLS that redirects to https.
+bool only_leads_to_https(const Returns& returns, const Listening& listens) noexcept {
+    return returns.any && returns.all_to_https && !listens.tls;
+}
+
+// A level in which requests are answered.
+char* lint_level(ngx_conf_t* cf, const MainConf& main, SrvConf& server, const LocConf& conf,
+                 const ngx_http_core_loc_conf_t& location) {
+    if (const auto fault = conf.protection.fault()) {
+        return refuse_fault(cf, *fault, conf, location_label(location));
+    }
+    note_origin(main, server, conf);
+    if (conf.effective_mode() == Mode::require && location.noname == 0 &&
+        location.satisfy == NGX_HTTP_SATISFY_ANY) {
+        conf_warn(cf, conf.places.provider,
+                  "\"satisfy any\" in " + location_label(location) +
+                      " lets requests through that auth_oidc would refuse");
+    }
+    return conf_ok();
+}
+
+void warn_of_return(ngx_conf_t* cf, const Place& place, const std::string& where) {
+    conf_warn(cf, place,
+              "\"return\" in " + where +
+                  " answers before auth_oidc is asked, what it sends is not protected");
+}
+
 }  // namespace
 
-char* lint_location(ngx_conf_t* cf, const MainConf& main, const LocConf& conf) {
-    const auto& location = *static_cast<const ngx_http_core_loc_conf_t*>(
-        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+char* lint_directives(ngx_conf_t* cf, const MainConf& main, const LocConf& conf) {
+    const auto& location = core_of(confs_of(cf));
     const auto& server = *static_cast<const ngx_http_core_srv_conf_t*>(
         ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
-    const Place place = conf.place.line != 0 ? conf.place : place_of(server);
+    const Place place = or_server(conf.places.provider, server);
 
     if (conf.jwks && main.assertion == nullptr) {
         return conf_error(
@@ -191,26 +286,33 @@ char* lint_location(ngx_conf_t* cf, const MainConf& main, const LocConf& conf) {
                           "\"auth_oidc_assertion\" is on in " + location_label(location) +
                               ", but there is no \"oidc_assertion\" block");
     }
-    if (conf.sessions && !is_restricted(cf, location, conf)) {
+    if (conf.sessions && !is_restricted(cf, conf)) {
         return conf_error(cf, conf.sessions_place,
                           "\"oidc_sessions\" in " + location_label(location) +
                               " is open to everyone, say who may use it with \"allow\" and "
                               "\"deny\", \"auth_basic\", \"auth_request\" or \"auth_oidc\" with "
                               "\"auth_oidc_require\"");
     }
-    if (conf.effective_mode() != Mode::require || location.noname != 0) {
+    return conf_ok();
+}
+
+char* lint_location(ngx_conf_t* cf, const MainConf& main, SrvConf& server, const LocConf& conf) {
+    const auto& location = core_of(confs_of(cf));
+    const auto& core = *static_cast<const ngx_http_core_srv_conf_t*>(
+        ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
+    if (location.noname != 0 && location.name.len == 0) {
+        return conf_ok();  // `if` at server level, in which nothing is ever answered
+    }
+    const Returns returns = returns_of(cf, confs_of(cf)).value_or(Returns());
+    const bool leads = only_leads_to_https(returns, listening(cf, core));
+    if (leads && returns.always) {
         return conf_ok();
     }
-    if (location.satisfy == NGX_HTTP_SATISFY_ANY) {
-        conf_warn(cf, place,
-                  "\"satisfy any\" in " + location_label(location) +
-                      " lets requests through that auth_oidc would refuse");
+    if (char* rv = lint_level(cf, main, server, conf, location); rv != conf_ok()) {
+        return rv;
     }
-    if (location.name.len > 0 && answers_by_return(cf, location).value_or(false)) {
-        conf_warn(cf, place,
-                  "\"return\" in " + location_label(location) +
-                      " answers before auth_oidc is asked, what it sends is not "
-                      "protected");
+    if (conf.effective_mode() == Mode::require && location.noname == 0 && returns.any && !leads) {
+        warn_of_return(cf, or_server(conf.places.provider, core), location_label(location));
     }
     return conf_ok();
 }
@@ -228,14 +330,12 @@ char* check_callback_location(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& se
     }
     // The server's own level does not know its loc_conf in older nginx.
     void** confs = *found != nullptr ? (*found)->loc_conf : server.ctx->loc_conf;
-    const auto& location =
-        *static_cast<const ngx_http_core_loc_conf_t*>(confs[ngx_http_core_module.ctx_index]);
-    const auto& conf = *static_cast<const LocConf*>(
-        static_cast<const LocConfPod*>(confs[ngx_http_auth_oidc_module.ctx_index]));
+    const auto& location = core_of(confs);
+    const auto& conf = as_loc_conf(confs[ngx_http_auth_oidc_module.ctx_index]);
     const std::string path = "callback path " + in_quotes(endpoint.path) + " of " + label(p);
 
-    if (conf.provider_set == 1 && conf.provider_off == 1) {
-        return conf_error(cf, conf.place,
+    if (conf.protection.says_off()) {
+        return conf_error(cf, or_server(conf.places.provider, server),
                           path + " lies under \"auth_oidc off\" in " + location_label(location));
     }
     if (!p.config.callback_forward) {
@@ -243,45 +343,12 @@ char* check_callback_location(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& se
     }
     if (conf.provider == nullptr ||
         (conf.static_provider != nullptr && conf.static_provider != endpoint.provider)) {
-        return conf_error(cf, conf.place.line != 0 ? conf.place : place_of(server),
+        return conf_error(cf, or_server(conf.places.provider, server),
                           path + " is forwarded to " + location_label(location) +
                               ", where auth_oidc does not name this provider");
     }
     return conf_ok();
 }
-
-bool listens_with_tls(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server) noexcept {
-#if (NGX_HTTP_SSL)
-    const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
-        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
-    if (core.ports == nullptr) {
-        return false;
-    }
-    const std::span ports(static_cast<const ngx_http_conf_port_t*>(core.ports->elts),
-                          core.ports->nelts);
-    for (const ngx_http_conf_port_t& port : ports) {
-        const std::span addrs(static_cast<const ngx_http_conf_addr_t*>(port.addrs.elts),
-                              port.addrs.nelts);
-        for (const ngx_http_conf_addr_t& addr : addrs) {
-            const std::span servers(
-                static_cast<ngx_http_core_srv_conf_t* const*>(addr.servers.elts),
-                addr.servers.nelts);
-            if (addr.opt.ssl != 0 &&
-                std::find(servers.begin(), servers.end(), &server) != servers.end()) {
-                return true;
-            }
-        }
-    }
-#else
-    (void)cf;
-    (void)server;
-#endif
-    return false;
-}
-
-}  // namespace
-
-namespace {
 
 // A logout must not depend on it, so it is a warning only.
 void check_logout_hook(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, const Provider& p) {
@@ -297,10 +364,108 @@ void check_logout_hook(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, c
                   " of " + label(p));
 }
 
+// What auth_request asks is a subrequest, which is refused where auth_oidc holds and nobody is
+// signed in.
+void check_auth_request(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server,
+                        const SrvConf::Ask& ask) {
+    const auto found =
+        find_location(server, std::string_view(ask.uri).substr(0, ask.uri.find('?')));
+    if (!found.has_value() || *found == nullptr) {
+        return;
+    }
+    const ngx_http_core_loc_conf_t& location = **found;
+    const auto& conf = as_loc_conf(location.loc_conf[ngx_http_auth_oidc_module.ctx_index]);
+    if (conf.effective_mode() != Mode::require ||
+        conf.said.provider != LevelRules::Provider::unsaid || conf.said.mode ||
+        (location.internal == 0 && !ask.open)) {
+        return;
+    }
+    conf_warn(cf, or_server(conf.places.provider, server),
+              "\"auth_request\" in " + ask.location + " asks " + location_label(location) +
+                  ", which inherits auth_oidc and refuses whoever is not signed in: it needs "
+                  "\"auth_oidc off\"");
+}
+
+// The redirect URI that nginx makes of where a connection came to.
+std::string redirect_uri_by_address(const ngx_http_core_srv_conf_t& server,
+                                    const Listening& listens, const std::string& path) {
+    constexpr in_port_t kHttp = 80;
+    constexpr in_port_t kHttps = 443;
+    const std::span names(static_cast<const ngx_http_server_name_t*>(server.server_names.elts),
+                          server.server_names.nelts);
+    const auto address = std::find_if(
+        names.begin(), names.end(), [](const auto& name) { return is_host_name(view(name.name)); });
+    std::string host = "localhost";
+    bool any_address = false;
+    if (address != names.end()) {
+        host = view(address->name);
+    } else if (listens.first != nullptr && listens.first_port != 0) {
+        const std::string_view text = view(listens.first->addr_text);
+        host = text.substr(0, text.rfind(':'));
+        any_address = host == "0.0.0.0" || host == "[::]" || host == "*";
+    }
+    if (any_address) {
+        host = "ADDRESS";
+    }
+    std::string uri = (listens.tls ? "https://" : "http://") + host;
+    if (listens.first_port != 0 && listens.first_port != (listens.tls ? kHttps : kHttp)) {
+        uri += ':' + std::to_string(listens.first_port);
+    }
+    uri = in_quotes(uri + path);
+    return any_address ? uri + " with the address that the connection came to" : uri;
+}
+
+// Where the redirect URI is made of a name of the server there must be one.
+char* check_names(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, const SrvConf& conf,
+                  const Listening& listens) {
+    if (conf.by_name == nullptr) {
+        return conf_ok();
+    }
+    bool usable = false;
+    const std::span names(static_cast<const ngx_http_server_name_t*>(server.server_names.elts),
+                          server.server_names.nelts);
+    for (const ngx_http_server_name_t& name : names) {
+#if (NGX_PCRE)
+        if (name.regex != nullptr) {
+            return conf_error(
+                cf, place_of(server),
+                "a regular expression in \"server_name\" does not say which hosts are "
+                "this server: set the public address in \"oidc_base_url\", or write "
+                "the names out");
+        }
+#endif
+        usable = usable || names_public_host(ascii_lower(view(name.name)));
+    }
+    if (!usable) {
+        conf_warn(cf, place_of(server),
+                  "the redirect URI of this server will be " +
+                      redirect_uri_by_address(server, listens, conf.by_name->callback_path) +
+                      ", no \"server_name\" of it is a public name: set the public address in "
+                      "\"oidc_base_url\"");
+    }
+    return conf_ok();
+}
+
 }  // namespace
 
-char* lint_server(ngx_conf_t* cf, const MainConf& /*main*/, const ngx_http_core_srv_conf_t& server,
-                  const SrvConf& conf) {
+char* lint_root(ngx_conf_t* cf, const MainConf& main, const ngx_http_core_srv_conf_t& server,
+                SrvConf& conf) {
+    void* const* level = server.ctx->loc_conf;
+    const LocConf& root = root_conf(server);
+    const Returns returns = returns_of(cf, level).value_or(Returns());
+    if (!returns.always && !is_covered(server).value_or(false)) {
+        if (char* rv = lint_level(cf, main, conf, root, core_of(level)); rv != conf_ok()) {
+            return rv;
+        }
+    }
+    const bool protects = conf.protects || root.effective_mode() == Mode::require;
+    if (protects && returns.any && !only_leads_to_https(returns, listening(cf, server))) {
+        warn_of_return(cf, place_of(server), "this server");
+    }
+    return conf_ok();
+}
+
+char* lint_server(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, const SrvConf& conf) {
     const Place place = place_of(server);
     for (std::size_t i = 0; i < conf.endpoints.size(); i++) {
         for (std::size_t j = 0; j < i; j++) {
@@ -326,12 +491,16 @@ char* lint_server(ngx_conf_t* cf, const MainConf& /*main*/, const ngx_http_core_
             return rv;
         }
     }
-    if (conf.plain_origin && !listens_with_tls(cf, server)) {
+    for (const SrvConf::Ask& ask : conf.asks) {
+        check_auth_request(cf, server, ask);
+    }
+    const Listening listens = listening(cf, server);
+    if (conf.plain_origin && !listens.tls) {
         conf_warn(cf, place,
                   "this server uses auth_oidc without TLS: add \"ssl\" to \"listen\", or name the "
                   "public https address in \"oidc_base_url\"");
     }
-    return conf_ok();
+    return check_names(cf, server, conf, listens);
 }
 
 // ---- modules ---------------------------------------------------------------------------------

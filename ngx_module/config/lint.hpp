@@ -10,11 +10,16 @@ namespace oidc::ngx {
 
 // A provider's block is complete: missing, contradictory and insecure settings.
 char* lint_provider(ngx_conf_t* cf, Provider& provider, const Block& block);
-// A location that asks for authentication, after its merge.
-char* lint_location(ngx_conf_t* cf, const MainConf& main, const LocConf& conf);
-// A server, once its endpoints are known.
-char* lint_server(ngx_conf_t* cf, const MainConf& main, const ngx_http_core_srv_conf_t& server,
-                  const SrvConf& conf);
+// For messages.
+std::string location_label(const ngx_http_core_loc_conf_t& location);
+// What is set at one level, after its merge.
+char* lint_directives(ngx_conf_t* cf, const MainConf& main, const LocConf& conf);
+// A location after its merge; the server is told what it has to know of it.
+char* lint_location(ngx_conf_t* cf, const MainConf& main, SrvConf& server, const LocConf& conf);
+// A server, before and after its endpoints are known.
+char* lint_root(ngx_conf_t* cf, const MainConf& main, const ngx_http_core_srv_conf_t& server,
+                SrvConf& conf);
+char* lint_server(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, const SrvConf& conf);
 // All providers, once their stores are known and their uses counted: warnings only.
 void lint_providers(ngx_conf_t* cf, const MainConf& main);
 // NGX_ERROR after a message: another module with the same directives is loaded.

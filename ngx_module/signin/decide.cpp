@@ -159,7 +159,7 @@ void log_outcome(ngx_http_request_t* r, const Decision& decision, ngx_int_t rc,
 }  // namespace
 
 bool is_off(const LocConf& location) noexcept {
-    return location.effective_mode() == Mode::off || location.provider_off == 1;
+    return location.effective_mode() == Mode::off;
 }
 
 bool is_use(ngx_http_request_t* r, const Provider& provider) noexcept {
@@ -190,14 +190,15 @@ ngx_int_t select_provider(ngx_http_request_t* r, const LocConf& location, Provid
     if (ngx_http_complex_value(r, location.provider, &name) != NGX_OK) {
         return NGX_ERROR;
     }
-    if (name.len == 0 || view(name) == "off") {
+    if (view(name) == "off") {
         return NGX_OK;
     }
     out = main_conf(r).find_provider(view(name));
     if (out == nullptr) {
         NgxLog(r->connection->log)
-            .write(LogLevel::error,
-                   "auth_oidc names the unknown provider \"" + std::string(view(name)) + "\"");
+            .write(LogLevel::error, "auth_oidc names the unknown provider \"" +
+                                        std::string(view(name)) +
+                                        "\", only \"off\" switches it off");
         return NGX_ERROR;
     }
     return NGX_OK;

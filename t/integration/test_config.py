@@ -225,6 +225,34 @@ REFUSED = {
                                   'lies under "auth_oidc off"'),
     "callback-under-off-regex": (S, "auth_oidc idp; location ~ back$ { auth_oidc off; }",
                                  'lies under "auth_oidc off"'),
+    "callback-under-mode-off": (S, "auth_oidc idp; location = /oidc_callback { auth_oidc_mode off; }",
+                                'lies under "auth_oidc off"'),
+    "mode-off-of-http": ("http", "auth_oidc_mode off;",
+                         '"auth_oidc_mode" of an outer level would let everyone into location "/"'),
+    "mode-verify-of-server": (S, "auth_oidc idp; auth_oidc_mode verify; location /admin { auth_oidc idp; }",
+                              'would let everyone into location "/admin"'),
+    "mode-without-provider": (S, "location / { auth_oidc idp; } location /x { auth_oidc_mode require; }",
+                              '"auth_oidc_mode" needs a provider in location "/x"'),
+    "require-without-provider": (S, "location / { auth_oidc idp; } location /x { auth_oidc_require $uri; }",
+                                 '"auth_oidc_require" needs a provider in location "/x"'),
+    "max-age-without-provider": (S, "location / { auth_oidc idp; } location /x { auth_oidc_max_age 5m; }",
+                                 '"auth_oidc_max_age" needs a provider in location "/x"'),
+    "acr-without-provider": (S, "location / { auth_oidc idp; } location @x { auth_oidc_acr_values mfa; }",
+                             '"auth_oidc_acr_values" needs a provider in location "@x"'),
+    "require-at-a-server": (S, "auth_oidc_require $uri; location /x { auth_oidc idp; }",
+                            '"auth_oidc_require" needs a provider in this server'),
+    "require-in-a-nested": (S, "location / { auth_oidc idp; location /x { auth_oidc off; location /x/y {"
+                            " auth_oidc_require $uri; } } }", 'never asked for in location "/x/y"'),
+    "require-beside-off": (S, "auth_oidc idp; location /x { auth_oidc off; auth_oidc_require $uri; }",
+                           '"auth_oidc_require" is never asked for in location "/x"'),
+    "max-age-under-verify": (S, "auth_oidc idp; auth_oidc_mode verify; location /x { auth_oidc_max_age 5m; }",
+                             'by the "auth_oidc_mode verify" of an outer level'),
+    "mode-twice": (S, "auth_oidc idp; auth_oidc_mode verify; auth_oidc_mode verify;", "duplicate"),
+    "require-with-text": (S, 'auth_oidc idp; auth_oidc_require "is-$uri";', "must be one variable"),
+    "require-with-a-blank": (S, 'auth_oidc idp; auth_oidc_require "${uri} $args";', "must be one variable"),
+    "require-of-two-in-one": (S, 'auth_oidc idp; auth_oidc_require $uri $uri$args;', "must be one variable"),
+    "server-name-regex": ("names", r"~^(?<t>.+)\.example$", "a regular expression in"),
+    "server-name-with-regex": ("names", r"crm.example ~^crm\d+$", "a regular expression in"),
     "base-url-path": (S, "oidc_base_url https://crm.example/x; auth_oidc idp;", "oidc_base_url"),
     "base-url-junk": (S, "oidc_base_url crm.example; auth_oidc idp;", "oidc_base_url"),
     "header-host": (S, "auth_oidc idp; auth_oidc_header Host x;", "Host"),
@@ -250,6 +278,10 @@ def assemble(lab, part, text):
         return provider(base=text) + server(lab=lab)
     if part == P:
         return provider(text) + server(lab=lab)
+    if part == "whole-names":
+        return provider(text) + server(lab=lab, name="~^(?<t>.+)")
+    if part == "names":
+        return provider() + server(lab=lab, name=text)
     if part == "http":
         return provider() + text + "\n" + server(lab=lab)
     if text.startswith("TWO "):
@@ -274,6 +306,33 @@ WARNED = {
                       "insecure_http"),
     "return": (S, "auth_oidc idp; location /r { return 200 x; }", '"return"'),
     "return-in-if": (S, "auth_oidc idp; location /r { if ($uri) { return 200 x; } }", '"return"'),
+    "return-server": (S, "auth_oidc idp; return 200 x;", '"return" in this server'),
+    "return-server-if": (S, "auth_oidc idp; if ($arg_x) { return 403 x; }", '"return" in this server'),
+    "return-server-of-a-location": (S, PROTECT + " if ($arg_x) { return 200 x; }", '"return" in this server'),
+    "return-server-redirect": (S, "auth_oidc idp; if ($arg_x) { return 301 https://b.example/secret; }",
+                               '"return" in this server'),
+    "return-under-http": ("http", "auth_oidc idp; server { listen 127.0.0.1:2; server_name b.example; return 200 x; }",
+                          '"return" in this server'),
+    "return-to-http": ("http", "auth_oidc idp; server { listen 127.0.0.1:2; server_name b.example;"
+                       " return 301 http://b.example; }", '"return" in this server'),
+    "return-some-to-https": ("http", "auth_oidc idp; server { listen 127.0.0.1:2; server_name b.example;"
+                             " if ($arg_x) { return 200 x; } return 301 https://b.example; }", '"return" in this server'),
+    "return-plain-with-pages": ("http", "auth_oidc idp; server { listen 127.0.0.1:2; server_name b.example;"
+                                " if ($arg_x) { return 301 https://b.example; } }", "without TLS"),
+    "auth-request-internal": (S, "auth_oidc idp; location / { auth_request /ask; } location = /ask { internal; }",
+                              'asks location "/ask", which inherits auth_oidc'),
+    "auth-request-of-server": (S, "auth_oidc idp; auth_request /ask?x=y; location /ask { internal; }",
+                               'it needs "auth_oidc off"'),
+    "auth-request-from-off": (S, "auth_oidc idp; location / { auth_oidc off; auth_request /o/auth; } location /o { }",
+                              'asks location "/o", which inherits auth_oidc'),
+    "name-none": ("names", "_", 'redirect URI of this server will be "https://127.0.0.1:1/oidc_callback"'),
+    "name-empty": ("names", '""', 'will be "https://127.0.0.1:1/oidc_callback"'),
+    "name-address": ("names", "_ 192.0.2.7", 'will be "https://192.0.2.7:1/oidc_callback"'),
+    "name-address6": ("names", '"[2001:db8::1]"', 'will be "https://127.0.0.1:1/oidc_callback"'),
+    "name-cut": ("names", "crm.*", 'will be "https://127.0.0.1:1/oidc_callback"'),
+    "name-plain": ("http", "server { listen *:80; location / { auth_oidc idp; } }",
+                   'will be "http://ADDRESS/oidc_callback" with the address that the connection came to'),
+    "name-unix": ("http", "server { listen unix:@F@/sock; auth_oidc idp; }", 'will be "http://localhost/oidc_callback"'),
     "satisfy-any": (S, "location / { auth_oidc idp; satisfy any; allow all; }", '"satisfy any"'),
     "unused-provider": ("http", provider(name="two"), "not used"),
     "frontchannel-at-cookies": ("http", "oidc_session_store s { type cookie; key_file @F@/keys; }"
@@ -295,6 +354,16 @@ def test_warned(files, part, text, message):
     assert any(message in li and re.search(r" in \S+nginx\.conf:\d+", li) for li in warnings), out
 
 
+@case("N-45")
+def test_the_redirect_uri_of_a_server_with_several_addresses(files):
+    certificate = server(lab=files.lab).partition("crm.example;")[2].partition("\n")[0]
+    for listens, uri in (("listen 8080; listen 127.0.0.1:8443 ssl; listen 443 ssl;", "https://ADDRESS/"),
+                         ("listen 8080; listen 127.0.0.1:8443 ssl;", "https://127.0.0.1:8443/"),
+                         ("listen 127.0.0.1:8080; listen 127.0.0.2:80;", "http://127.0.0.1:8080/")):
+        good, out = files(provider("redirect_uri /cb;") + f"server {{ {listens} {certificate} auth_oidc idp; }}")
+        assert good and f'the redirect URI of this server will be "{uri}cb"' in out, out
+
+
 ACCEPTED = {
     "minimal": (P, ""), "include": ("whole-provider", "issuer https://idp.example; include @F@/part.conf;"),
     "secret-file": (P, "client_secret_file @F@/secret;"), "symlink": (P, "client_secret_file @F@/link;"),
@@ -302,6 +371,27 @@ ACCEPTED = {
     "redirect-location": (S, "auth_oidc idp; location = /r { auth_oidc off; return 301 /x; }"),
     "callback-own-location": (S, "auth_oidc idp; location = /oidc_callback { auth_oidc idp; }"),
     "verify": (S, "auth_oidc idp; auth_oidc_mode verify;"),
+    "mode-off": (S, "auth_oidc idp; auth_oidc_mode off;"),
+    "redirect-to-https": ("http", "auth_oidc idp; auth_oidc_max_age 5m; server { listen 127.0.0.1:2; server_name _;"
+                          " return 301 https://$host$request_uri; }"),
+    "redirect-of-certbot": ("http", "auth_oidc idp; server { listen 127.0.0.1:2; server_name b.example;"
+                            " if ($host = b.example) { return 301 https://$host$request_uri; } return 404; }"),
+    "redirect-in-a-location": ("http", "auth_oidc idp; server { listen 127.0.0.1:2; server_name _;"
+                               " location / { return 308 HTTPS://b.example$request_uri; }"
+                               " location /.well-known/ { auth_oidc off; } }"),
+    "return-nothing": (S, "auth_oidc idp; if ($arg_x) { return 403; } location /y { return 444; }"),
+    "server-level-is-not-reached": (S, "auth_oidc_require $uri; location / { auth_oidc idp; }"),
+    "server-if-is-not-reached": (S, "auth_oidc_require $uri; if ($arg_x) { set $y 1; } location / { auth_oidc idp; }"),
+    "demands-of-http": ("http", "auth_oidc_max_age 5m; auth_oidc_require $uri;"),
+    "off-of-http": ("http", "auth_oidc off; server { listen 127.0.0.1:2; server_name b.example; }"),
+    "require-of-variables": (S, "auth_oidc idp; auth_oidc_require $uri ${args} $arg_x;"),
+    "names-of-one-kind": ("names", "_ .example.com *.example.org"),
+    "name-with-base-url": (S, "server_name ~^x; oidc_base_url https://a.example; auth_oidc idp;"),
+    "name-with-redirect-uri": ("whole-names", "redirect_uri https://a.example/cb;"),
+    "auth-request-off": (S, "auth_oidc idp; location / { auth_request /ask; } location = /ask { internal; auth_oidc off; }"),
+    "auth-request-on-purpose": (S, "auth_oidc idp; location / { auth_request /ask; }"
+                                " location = /ask { internal; auth_oidc idp; auth_oidc_require $uri; }"),
+    "auth-request-of-the-signed-in": (S, "auth_oidc idp; location / { auth_request /ask; } location = /ask { }"),
     "everything": (P, "client_secret s; scope openid email; callback forward; prompt login; max_age 1h;"
                    " acr_values a b; login_hint $arg_x; ui_locales de; pkce on; trusted_audience a b;"
                    " clock_skew 2m; userinfo on; username_claim email sub; cookie_name C; cookie_samesite Strict;"

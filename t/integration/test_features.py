@@ -44,7 +44,7 @@ def site(lab):
         f.write("k" * 40 + "\n")
     os.chmod(key, 0o600)
     with Site(lab, http=http + f"oidc_assertion {{ key_file {key}; }}", locations=locations,
-              public=("/public/", "/dyn/off/", "/dyn/other/")) as site:
+              public=("/public/", "/dyn/off/")) as site:
         yield site
 
 
@@ -71,7 +71,7 @@ def test_auth_oidc_require(site, path, groups, status):
 
 @pytest.mark.parametrize("path, outcome", rows("F-variable", {
     "idp": ("/dyn/idp/x", "protected"), "off": ("/dyn/off/x", "public"),
-    "empty": ("/dyn/other/x", "public"), "unknown": ("/dyn/none/x", "error")}))
+    "empty": ("/dyn/other/x", "error"), "unknown": ("/dyn/none/x", "error")}))
 def test_auth_oidc_variable(site, path, outcome):
     answer = site.browser().get(path)
     if outcome == "protected":

@@ -352,11 +352,12 @@ def test_session_info_with_chosen_claims_and_modes(make_site):
     site = make_site(control=False, own_paths=OWN, locations="""
         location = /session { oidc_session_info email nosuch picture; }
         location = /verify-session { auth_oidc_mode verify; oidc_session_info; }
-        location = /dyn { auth_oidc $arg_p; oidc_session_info; }
+        location = /dyn { auth_oidc $chosen; oidc_session_info; }
         location = /staff { auth_oidc_require $oidc_claim_nosuch; oidc_session_info; }
         location /nested/ { oidc_session_info;
             location /nested/app/ { proxy_pass http://@BACKEND@; } }
-        """, directives={"userinfo": "on"})
+        """, directives={"userinfo": "on"}, http="map $arg_p $chosen { idp idp; off off; nosuch nosuch; }")
+    site.allow_log("names the unknown provider")
     assert info(site.browser(), "/verify-session")["authenticated"] is False
     assert info(site.browser(), "/staff")["authenticated"] is False
     unauthorized(site.browser().get("/nested/app/x", kind="xhr"))
@@ -368,11 +369,11 @@ def test_session_info_with_chosen_claims_and_modes(make_site):
         assert info(browser, "/verify-session")["user"] == "jdoe"
         assert info(browser, "/staff")["authenticated"] is True
         assert info(browser, "/dyn?p=idp")["user"] == "jdoe"
-        for path in ("/dyn?p=off", "/dyn"):
-            body = info(browser, path)
-            del body["now"]
-            assert body == {"authenticated": False}
-        assert browser.get("/dyn?p=nosuch", kind="xhr").status == 500
+        body = info(browser, "/dyn?p=off")
+        del body["now"]
+        assert body == {"authenticated": False}
+        for path in ("/dyn?p=nosuch", "/dyn"):
+            assert browser.get(path, kind="xhr").status == 500
         info(browser, "/nested/")
         passes(site, browser.get("/nested/app/x"), remote_user="jdoe")
 

@@ -21,6 +21,18 @@ START_TEST(host_names) {
 }
 END_TEST
 
+START_TEST(n_45_names_of_public_urls) {
+    for (const char* name : {"app.example", "*.app.example", ".app.example", "localhost", "a1",
+                             "1.example", "app.example.", "10.0.0.1.example", "x1.2y"}) {
+        ck_assert_msg(names_public_host(name), "%s", name);
+    }
+    for (const char* name : {"", "_", "*", "10.0.0.1", "10.0.0.1.", "*.10.0.0.1", "127.1", "1", ".",
+                             "*.", "[::1]", "app.*", "~^app", "a_b.example", "example.1"}) {
+        ck_assert_msg(!names_public_host(name), "%s", name);
+    }
+}
+END_TEST
+
 START_TEST(hosts_of_a_server_name) {
     const struct {
         const char *pattern, *host;
@@ -57,6 +69,7 @@ static Suite* server_name_suite() {
     Suite* suite = suite_create("server_name");
     TCase* tcase = tcase_create("all");
     tcase_add_test(tcase, host_names);
+    tcase_add_test(tcase, n_45_names_of_public_urls);
     tcase_add_test(tcase, hosts_of_a_server_name);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -61,7 +61,8 @@ http {{
     server {{
         listen 127.0.0.1:{status_port};
         access_log off;
-        location = /stub_status {{ auth_oidc off; stub_status; }}
+        auth_oidc off;
+        location = /stub_status {{ stub_status; }}
     }}
 {http}
 }}

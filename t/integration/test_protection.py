@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""N-41 and what stands around it: a configuration that reads as closed is closed, or is refused.
+
+t/unit/test_protection.cpp goes through every combination of four levels; here nginx itself reads and serves them: at http
+every `auth_oidc` with every mode and each demand alone, at server these and single demands, in a location every combination
+with each demand. What is refused is told by nginx -t for a sample."""
+
+import itertools
+import os
+import random
+
+import pytest
+
+from harness.cases import case, rows
+from harness.client import Connection
+from harness.idp import Idp
+from harness.nginx import MODULE, Nginx
+from harness.outcome import challenge, notoken, passes, unauthorized
+from harness.ports import free_port
+from harness.site import Site
+from harness.wire import Reply
+
+PROVIDER = "oidc_provider idp { issuer https://idp.example; client_id crm; }\n"
+NOTHING = (None, None, None)
+WORDS = {"name": "auth_oidc idp;", "off": "auth_oidc off;", "variable": "auth_oidc $wanted;"}
+DEMANDS = {"require": "auth_oidc_require $oidc_user;", "max_age": "auth_oidc_max_age 5m;",
+           "acr_values": "auth_oidc_acr_values mfa;"}
+PLAIN = [(a, m, None) for a in (None, *WORDS) for m in (None, "require", "verify", "off")]
+HTTP = PLAIN + [(None, None, d) for d in DEMANDS]
+SERVER = [(a, m, d) for a, m, _ in PLAIN for d in (None, "require", "max_age")] + [(None, None, "acr_values")]
+LOCATION = [(a, m, d) for a, m, _ in PLAIN for d in (None, *DEMANDS)]
+
+
+def text(level):
+    auth, mode, demand = level
+    return " ".join(filter(None, [WORDS.get(auth), mode and f"auth_oidc_mode {mode};", DEMANDS.get(demand)]))
+
+
+def reads_closed(levels):
+    """The innermost level that says anything about it; `off` and `verify` are words for open."""
+    for auth, mode, demand in reversed(levels):
+        if auth == "off" or mode in ("verify", "off"):
+            return False
+        if auth or mode or demand:
+            return True
+    return False
+
+
+def expected_refusal(levels):
+    """What is left out of the configurations that nginx is to serve."""
+    provider = mode = None
+    at = dict.fromkeys(("provider", "mode", *DEMANDS), 0)
+    for i, (auth, m, demand) in enumerate(levels, 1):
+        if auth:
+            provider, at["provider"] = auth, i
+        if m:
+            mode, at["mode"] = m, i
+        if demand:
+            at[demand] = i
+    named = provider in ("name", "variable")
+    if named and mode in ("verify", "off") and at["mode"] < at["provider"]:
+        return True
+    asked = [at[d] for d in DEMANDS] + [at["mode"] if mode != "off" else 0]
+    if not named or mode == "off":
+        off = max(at["provider"] if provider == "off" else 0, at["mode"] if mode == "off" else 0)
+        return any(a and a >= off for a in asked)
+    return mode == "verify" and max(at["max_age"], at["acr_values"]) > at["mode"]
+
+
+def main_text(folder, http, servers):
+    user = "user root;" if os.getuid() == 0 else ""
+    return f"""load_module {MODULE};
+{user} daemon off; worker_processes 1; error_log logs/error.log warn; pid nginx.pid;
+events {{ worker_connections 256; }}
+http {{
+    access_log off; server_names_hash_max_size 4096; keepalive_requests 100000;
+    map $host $wanted {{ default idp; }}
+    root {folder};
+    {PROVIDER}
+    {http}
+    {servers}
+}}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(lab):
+    made = lab.folder / "protection"
+    made.mkdir()
+    (made / "open").write_text("reached")
+    return made
+
+
+_numbers = itertools.count(1)
+
+
+def nginx_for(folder, http, servers):
+    nginx = Nginx(folder / f"run{next(_numbers)}", "", workers=1)
+    nginx.conf.write_text(main_text(folder, http, servers))
+    return nginx
+
+
+def ask_all(port, requests):
+    """{request: reached} of many requests for (host, path), none of which navigates."""
+    out = {}
+    with Connection("127.0.0.1", port, None, "x") as connection:
+        for host, path in requests:
+            connection.send(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\n\r\n".encode())
+            answer = connection.read_response("GET")
+            assert answer.status in (200, 401, 403), (host, path, answer)
+            out[host, path] = answer.status == 200
+            assert (answer.body == b"reached") == (answer.status == 200)
+    return out
+
+
+@pytest.mark.parametrize("http", rows("N-41", {
+    "-".join(x or "none" for x in level): (level,) for level in HTTP}))
+def test_what_reads_as_closed_is_closed(folder, http):
+    """Nobody without a session gets in at any level, unless `off` or `verify` is written there."""
+    port = free_port()
+    servers, wanted = [], {}
+    for i, server in enumerate(SERVER):
+        host = f"s{i}.example"
+        head = f"server {{ listen 127.0.0.1:{port}; server_name {host}; {text(server)}"
+        content = f"alias {folder}/open;"
+        if not expected_refusal((http, server)):
+            servers.append(f"{head.replace(host, 'own.' + host)} }}")
+            wanted["own." + host, "/open"] = (http, server)
+        body = ["location / { auth_oidc off; }",
+                "location = /oidc_callback { auth_oidc idp; auth_oidc_mode require; }"]
+        for j, location in enumerate(LOCATION):
+            levels = (http, server, location)
+            if not expected_refusal(levels):
+                body.append(f"location /l{j} {{ {text(location)} if ($arg_i) {{ set $x 1; }} {content}\n"
+                            f"    location /l{j}/in {{ {content} }} }}")
+                for path in (f"/l{j}", f"/l{j}?i=1", f"/l{j}/in"):
+                    wanted[host, path] = levels
+        servers.append(f"{head} {' '.join(body)} }}")
+    assert len(wanted) > 100
+    nginx = nginx_for(folder, text(http), "\n".join(servers))
+    nginx.start([port])
+    try:
+        reached = ask_all(port, wanted)
+    finally:
+        assert nginx.stop()
+    for key, levels in wanted.items():
+        assert not (reached[key] and reads_closed(levels)), levels
+    assert any(reached.values())
+    assert not all(reached.values()) or http[:2] in ((None, None), ("off", None))
+    nginx.remove()
+
+
+@case("N-41")
+def test_what_would_be_open_is_refused(folder):
+    refused = [levels for levels in itertools.product(HTTP, SERVER, LOCATION) if expected_refusal(levels)]
+    alone = [x for x in refused if sum(level != NOTHING for level in x) == 1]
+    sample = alone + random.Random(41).sample(refused, 80)
+    assert len(refused) > 10000 and len(alone) > 20
+    for http, server, location in sample:
+        nginx = nginx_for(folder, text(http), "server { listen 127.0.0.1:1; server_name a.example; "
+                          f"{text(server)} location / {{ {text(location)} }} }}")
+        code, out = nginx.test()
+        assert code != 0 and "[emerg]" in out and "auth_oidc" in out, (http, server, location, out)
+        nginx.remove()
+
+
+@pytest.mark.parametrize("words", rows("N-41", {w.split()[0]: w for w in (
+    *WORDS.values(), *DEMANDS.values(), "auth_oidc_mode require;")}))
+def test_inside_if(folder, words):
+    """nginx itself takes none of them there, nor in limit_except."""
+    for block in ("if ($arg_x)", "limit_except GET"):
+        nginx = nginx_for(folder, "", "server { listen 127.0.0.1:1; server_name a.example; auth_oidc idp; "
+                          f"location / {{ {block} {{ {words} }} }} }}")
+        code, out = nginx.test()
+        assert code != 0 and "is not allowed here" in out, out
+        nginx.remove()
+
+
+# ---- the variable of auth_oidc ---------------------------------------------------------------
+
+@case("N-42")
+def test_only_off_opens(make_site):
+    site = make_site(control=False, http="""
+        map $arg_p $wanted { idp idp; off off; unknown nobody; case Off; blank " "; }
+        map $uri $quiet { default off; /quiet/x ""; }""", public=("/off/", "/quiet/open"),
+                     locations="""
+        location /off/ { auth_oidc $wanted; proxy_pass http://@BACKEND@; }
+        location /two/ { auth_oidc "$wanted$quiet"; proxy_pass http://@BACKEND@; }
+        location /quiet/ { auth_oidc $quiet; proxy_pass http://@BACKEND@; }
+        location /ssi/ { auth_oidc off; ssi on; ssi_types *; proxy_pass http://@BACKEND@; }""")
+    site.allow_log("names the unknown provider")
+    browser = site.browser()
+    for target in ("/off/x", "/off/x?p=unknown", "/off/x?p=case", "/off/x?p=blank", "/two/x?p=idp",
+                   "/two/x?p=off", "/quiet/x"):
+        for kind in ("navigate", "xhr"):
+            assert browser.get(target, kind=kind).status == 500, target
+    assert 'auth_oidc names the unknown provider "", only "off" switches it off' in site.log_since_mark()
+    assert site.hits() == []
+    challenge(site, browser.get("/off/x?p=idp"))
+    assert browser.get("/off/x?p=off").from_backend and browser.get("/quiet/open").from_backend
+    # The same for subrequests.
+    site.state.check_hits = False
+    site.backend.answers["/ssi/x"] = Reply('<!--#include virtual="/quiet/x" -->', ctype="text/html")
+    browser.get("/ssi/x")
+    assert not [h for h in site.hits() if h.path == "/quiet/x"]
+
+
+FROM_CLIENT = ("$arg_p", "$http_x_provider", "$cookie_provider", "${arg_p}", "a$arg_p", "$Arg_P", "$host", "$uri",
+               "$request_uri", "$document_uri", "$args", "$query_string", "$http_host", "$request_method",
+               "$remote_addr", "$ssl_server_name", "$content_type", "$remote_user", "$is_args", "$limit_rate",
+               "$1", "$tenant", "$part", "$oidc_provider", "$oidc_claim_idp", "$ssl_client_s_dn", "$uid_got", "$proxy_host",
+               "$http_set")
+CONFIGURED = ("$mapped", "$by_address", "$split", "$chosen", "$server_name", "$asked", "$mapped$chosen")
+SOURCES = """map $arg_p $mapped { default idp; } geo $by_address { default idp; }
+split_clients $remote_addr $split { * idp; }\n"""
+SERVER_TEXT = r"""server { listen 127.0.0.1:1; server_name idp ~^(?<tenant>.+)\.example$; oidc_base_url https://a.example;
+    set $chosen idp; set $http_set idp;
+    location / { auth_oidc VALUE; auth_request /ask; auth_request_set $asked $upstream_http_x; }
+    location ~ ^/x/(?<part>.*)$ { auth_oidc off; if ($uri ~ (a)) { set $q 1; } }
+    location = /ask { internal; auth_oidc off; } location = /oidc_callback { auth_oidc idp; } }"""
+
+
+@pytest.mark.parametrize("value", rows("N-42", {f"no-{v}": v for v in FROM_CLIENT}))
+def test_a_client_does_not_choose_the_provider(folder, value):
+    nginx = nginx_for(folder, SOURCES, SERVER_TEXT.replace("VALUE", f'"{value}"'))
+    code, out = nginx.test()
+    name = value[value.index("$"):].replace("{", "").replace("}", "")
+    assert code != 0 and f'"auth_oidc" cannot take its value from "{name}"' in out and "nginx.conf:" in out, out
+    nginx.remove()
+
+
+@pytest.mark.parametrize("value", rows("N-42", {f"yes-{v}": v for v in CONFIGURED}))
+def test_the_configuration_chooses_the_provider(folder, value):
+    for http, place in (("", value), (f"auth_oidc {value};", "off")):
+        nginx = nginx_for(folder, SOURCES + http, SERVER_TEXT.replace("VALUE", place))
+        code, out = nginx.test()
+        assert code == 0, out
+        nginx.remove()
+
+
+@case("N-42")
+def test_an_unknown_variable_is_nginxs_to_refuse(folder):
+    nginx = nginx_for(folder, "", SERVER_TEXT.replace("VALUE", "$nosuch"))
+    code, out = nginx.test()
+    assert code != 0 and 'unknown "nosuch" variable' in out, out
+    nginx.remove()
