@@ -7,9 +7,7 @@
 #include "signin/decide.hpp"
 
 namespace oidc::ngx {
-namespace {
 
-// NGX_OK, or the status that the first unmet auth_oidc_require asks for; NGX_ERROR.
 ngx_int_t check_requirements(ngx_http_request_t* r, const LocConf& location) {
     for (const LocConf::Require& require : location.require) {
         for (ngx_http_complex_value_t* expression : require.values) {
@@ -17,15 +15,13 @@ ngx_int_t check_requirements(ngx_http_request_t* r, const LocConf& location) {
             if (ngx_http_complex_value(r, expression, &value) != NGX_OK) {
                 return NGX_ERROR;
             }
-            if (value.len == 0 || view(value) == "0") {
+            if (!is_met(view(value))) {
                 return static_cast<ngx_int_t>(require.status);
             }
         }
     }
     return NGX_OK;
 }
-
-}  // namespace
 
 ngx_int_t enforce_requirements(ngx_http_request_t* r, RequestContext& ctx,
                                const LocConf& location) {

@@ -6,6 +6,9 @@
 
 namespace oidc::ngx {
 
+// NGX_OK, or the status that the first unmet auth_oidc_require asks for; NGX_ERROR.
+ngx_int_t check_requirements(ngx_http_request_t* r, const LocConf& location);
+
 // NGX_OK: what auth_oidc_require asks for is met, or nothing is asked for. Else the return value of
 // the handler.
 ngx_int_t enforce_requirements(ngx_http_request_t* r, RequestContext& ctx, const LocConf& location);

@@ -2,6 +2,7 @@
 #include "signin/subrequests.hpp"
 
 #include "base/debug_log.hpp"
+#include "signin/admission.hpp"
 #include "signin/decide.hpp"
 #include "signin/logout_hook.hpp"
 
@@ -28,6 +29,21 @@ ngx_int_t find_decision(ngx_http_request_t* r, RequestContext& ctx, Provider& pr
     return NGX_DECLINED;
 }
 
+// The requirements of the location hold as for any request.
+ngx_int_t judge_requirements(ngx_http_request_t* r, const LocConf& location) {
+    const ngx_int_t rc = check_requirements(r, location);
+    if (rc == NGX_OK) {
+        return NGX_DECLINED;
+    }
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "oidc: subrequest to \"%V\" is refused, auth_oidc_require is not met there",
+                  &r->uri);
+    return rc;
+}
+
 ngx_int_t judge_subrequest(ngx_http_request_t* r) {
     const LocConf& location = loc_conf(r);
     Provider* provider = nullptr;
@@ -43,7 +59,12 @@ ngx_int_t judge_subrequest(ngx_http_request_t* r) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }
-    if (provider == nullptr || location.effective_mode() != Mode::require) {
+    if (provider == nullptr) {
+        return NGX_DECLINED;
+    }
+    // `verify` lets everyone in who meets them.
+    const bool verify = location.effective_mode() == Mode::verify;
+    if (verify && location.require.empty()) {
         return NGX_DECLINED;
     }
     Decision* decision = nullptr;
@@ -52,13 +73,14 @@ ngx_int_t judge_subrequest(ngx_http_request_t* r) {
             return rc;
         }
     }
-    const bool authenticated =
-        decision != nullptr && decision->authenticated && decision->provider == provider;
+    const bool somebody = decision != nullptr && decision->authenticated;
+    const bool authenticated = somebody && decision->provider == provider;
     const bool passes = authenticated && is_sufficient(*decision, location);
     debug_log(r->connection->log, "oidc decision: a subrequest %s",
               passes ? "passes with its main request's session" : "is refused");
-    if (passes) {
-        return NGX_DECLINED;
+    // Whoever is somebody elsewhere must not meet them with that identity.
+    if (passes || (verify && !somebody)) {
+        return judge_requirements(r, location);
     }
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "oidc: subrequest to the protected \"%V\" is refused, its main request has no "

@@ -244,3 +244,61 @@ def test_an_unknown_variable_is_nginxs_to_refuse(folder):
     code, out = nginx.test()
     assert code != 0 and 'unknown "nosuch" variable' in out, out
     nginx.remove()
+
+
+# ---- subrequests -----------------------------------------------------------------------------
+
+@case("N-08")
+def test_requirements_hold_for_subrequests(make_site):
+    site = make_site(control=False, http="map $oidc_claim_groups $is_admin { ~(^|,)admin(,|$) 1; default 0; }",
+                     verify=("/open/", "/verify/"), public=("/public/",), locations="""
+        location /ssi/ { ssi on; ssi_types *; proxy_pass http://@BACKEND@; }
+        location /public/ssi/ { auth_oidc off; ssi on; ssi_types *; proxy_pass http://@BACKEND@; }
+        location /admin/ { auth_oidc_require $is_admin; proxy_pass http://@BACKEND@; }
+        location /asked/ { auth_request /admin/check; proxy_pass http://@BACKEND@; }
+        location /mirrored/ { mirror /admin/mirror; proxy_pass http://@BACKEND@; }
+        location /open/ { auth_oidc_mode verify; auth_oidc_require $is_admin; proxy_pass http://@BACKEND@; }
+        location /401/ { auth_oidc_require $is_admin error=401; proxy_pass http://@BACKEND@; }
+        """)
+    site.allow_log("auth_oidc_require is not met")
+    site.state.check_hits = False
+    for page, inner in (("/ssi/a", "/admin/secret"), ("/ssi/v", "/open/secret"), ("/ssi/e", "/401/secret"),
+                        ("/public/ssi/a", "/admin/secret"), ("/public/ssi/v", "/open/secret")):
+        site.backend.answers[page] = Reply(f'<!--#include virtual="{inner}" -->', ctype="text/html")
+    pages = list(site.backend.answers)
+    for groups, admin in ((["staff"], False), (["admin"], True), (["xadmin", "administrators"], False)):
+        with site.signed_in(groups=groups) as browser:
+            for page in pages:
+                mark = len(site.hits())
+                assert browser.get(page).status == 200
+                reached = [h.path for h in site.hits()[mark:]]
+                assert any(p.endswith("/secret") for p in reached) == admin, (page, groups, reached)
+            assert browser.get("/admin/secret").from_backend == admin
+            assert browser.get("/asked/x").status == (200 if admin else 403)
+            mark = len(site.hits())
+            assert browser.get("/mirrored/x").from_backend
+            if admin:
+                site.wait(lambda m=mark: any(h.path == "/admin/mirror" for h in site.hits()[m:]), "mirrored request")
+    for page in ("/public/ssi/a", "/public/ssi/v"):
+        mark = len(site.hits())
+        assert site.browser().get(page).status == 200
+        assert not [h for h in site.hits()[mark:] if h.path.endswith("/secret")]
+    mirrored = [h for h in site.hits() if h.path == "/admin/mirror"]
+    assert len(mirrored) == 1
+    assert 'subrequest to "/admin/secret" is refused, auth_oidc_require is not met there' in site.log_since_mark()
+
+
+@pytest.mark.parametrize("value, status", rows("F-require", {
+    "true": (True, 200), "text": ("yes", 200), "one": (1, 200), "no-0": (0, 403), "no-false": (False, 403),
+    "no-False": ("False", 403), "no-FALSE": ("FALSE", 403), "no-empty": ("", 403), "no-null": (None, 403)}))
+def test_values_of_a_requirement(requiring, value, status):
+    site = requiring
+    with site.signed_in(email_verified=value) as browser:
+        assert browser.get("/verified/x").status == status
+
+
+@pytest.fixture(scope="module")
+def requiring(lab):
+    with Site(lab, control=False, locations="location /verified/ { auth_oidc_require $oidc_claim_email_verified;"
+              " proxy_pass http://@BACKEND@; }") as site:
+        yield site
