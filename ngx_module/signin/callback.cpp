@@ -181,30 +181,59 @@ ngx_int_t foreign_callback(ngx_http_request_t* r, RequestContext& ctx, Provider&
     return signed_in && !ctx.insufficient ? admit(r, ctx) : challenge(r, ctx, provider);
 }
 
-}  // namespace
-
-ngx_int_t handle_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+// What no login of ours has brought about.
+ngx_int_t other_response(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
+                         const AuthzResponse& response) {
     const bool forward = provider.config.callback_forward;
-    Result<AuthzResponse> response = parse_authz_response(view(r->args));
-    if (!response) {
-        return hide_response(r) ? refuse_callback(r, ctx, provider, response.error())
-                                : NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-    const bool ours = is_our_state(response->state);
-    if (!ours && !response->is_response()) {
+    if (!response.is_response()) {
         return forward ? NGX_DECLINED : empty_callback(r, ctx, provider);
     }
-    if (!ours && forward) {
+    if (forward) {
         return foreign_callback(r, ctx, provider);
     }
     if (!hide_response(r)) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+    return refuse_callback(r, ctx, provider,
+                           response.state.empty()
+                               ? fail(Reason::state_missing, "the response has no state")
+                               : fail(Reason::state_unknown, "the state is not one of ours"));
+}
+
+// A response that would be forwarded to where auth_oidc names another provider, or none. The login
+// can still be finished at the right place.
+ngx_int_t wrong_place(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
+                      std::string_view state) {
+    return stale(r, ctx, provider,
+                 fail(Reason::state_unknown,
+                      "the login was for provider \"" + provider.config.name +
+                          "\", which auth_oidc does not name here",
+                      "auth_oidc"),
+                 is_step_up_state(state));
+}
+
+}  // namespace
+
+ngx_int_t handle_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+    const bool forward = provider.config.callback_forward;
+    Result<AuthzResponse> response = parse_authz_response(view(r->args));
+    const bool ours = response && is_our_state(response->state);
+    if ((!response || ours) && !hide_response(r)) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (!response) {
+        return refuse_callback(r, ctx, provider, response.error());
+    }
+    Provider* asked = &provider;
+    if (forward && select_provider(r, loc_conf(r), asked) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (asked != &provider) {
+        // Another provider's user is nobody here, and its callback is a path like any other.
+        return ours ? wrong_place(r, ctx, provider, response->state) : NGX_DECLINED;
+    }
     if (!ours) {
-        return refuse_callback(r, ctx, provider,
-                               response->state.empty()
-                                   ? fail(Reason::state_missing, "the response has no state")
-                                   : fail(Reason::state_unknown, "the state is not one of ours"));
+        return other_response(r, ctx, provider, *response);
     }
     if (r->method != NGX_HTTP_GET) {
         return refuse_callback(r, ctx, provider,

@@ -246,6 +246,77 @@ def test_an_unknown_variable_is_nginxs_to_refuse(folder):
     nginx.remove()
 
 
+# ---- forwarded callbacks ---------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def tenants(lab):
+    """Two providers on one server, of which the host's name chooses one."""
+    idps = [Idp(lab.keys), Idp(lab.keys)]
+    providers = {
+        "customers": (idps[0], {"callback": "forward", "redirect_uri": "/cb-customers"}),
+        "staff": (idps[1], {"callback": "forward", "redirect_uri": "/cb-staff"})}
+    with Site(lab, providers=providers, auth="auth_oidc $wanted;", base_url=False, control=False, own_paths=(),
+              http="""map "$host$arg_case" $wanted { ~^app\\.test customers; alt.test staff;
+                      alt.testoff off; alt.testnone ""; }""", default_locations=False,
+              locations="location / { proxy_pass http://@BACKEND@; }") as site:
+        yield site
+    for idp in idps:
+        idp.stop()
+
+
+def begun(site):
+    """A login at app.test, of somebody who is known to `customers` alone, and its response."""
+    browser = site.browser()
+    first = browser.start("/x")
+    return browser, browser.callback_url(first)
+
+
+def at_the_other(site, browser, target, **kw):
+    """The same request with the same cookies, at alt.test."""
+    cookies = browser.jar.header("https", "app.test", "/cb-customers")
+    return site.browser("alt.test").get(target, headers={"Cookie": cookies}, **kw)
+
+
+@pytest.mark.parametrize("other, status", rows("N-43", {
+    "provider": ("", 400), "off": ("&case=off", 400), "empty": ("&case=none", 500)}))
+def test_forwarded_callback_of_another_provider(tenants, other, status):
+    site = tenants
+    site.allow_log("names the unknown provider")
+    site.state.check_hits = False  # the forwarded callback carries the target
+    browser, target = begun(site)
+    answer = at_the_other(site, browser, target + "&page=any" + other)
+    assert not answer.from_backend and answer.status == status, answer
+    assert not [c for c in answer.set_cookies() if "SESSION" in c.name]
+    assert site.hits() == []
+    notoken(site)
+    if status == 400:
+        assert 'the login was for provider "customers", which auth_oidc does not name here' in site.log_since_mark()
+    # It can still be finished where it began, and the session is nobody at the other.
+    passes(site, browser.callback(target), remote_user="jdoe")
+    mark = len(site.hits())
+    answer = at_the_other(site, browser, target.replace("ngxoidc1.", "ngxoidc1.x") + other)
+    assert answer.status == (500 if status == 500 else 303) and len(site.hits()) == mark, answer
+    if status != 500:
+        assert answer.location == site.origin("alt.test") + "/"
+
+
+@case("N-43")
+def test_foreign_callback_at_another_provider(tenants):
+    """There the path is an ordinary one."""
+    site = tenants
+    site.state.check_hits = False
+    browser, target = begun(site)
+    assert browser.callback(target).from_backend
+    mark = len(site.hits())
+    for query in ("?code=1&page=any", "?error=x&state=y", "?page=any", ""):
+        challenge(site, at_the_other(site, browser, "/cb-customers" + query))
+        unauthorized(at_the_other(site, browser, "/cb-customers" + query, kind="xhr"))
+    assert len(site.hits()) == mark
+    # At home it is the application's.
+    assert browser.get("/cb-customers?code=1&page=any").from_backend
+    assert site.backend.last.identity() == {}
+
+
 # ---- subrequests -----------------------------------------------------------------------------
 
 @case("N-08")
