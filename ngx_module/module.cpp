@@ -56,6 +56,7 @@ ngx_int_t postconfiguration(ngx_conf_t* cf) noexcept try {
         return NGX_OK;  // loaded but not used: not one instruction per request
     }
     prepare_sanitizer(conf_main(cf));
+    take_remote_user(cf, conf_main(cf));
     // Subrequests skip the access phase.
     if (add_phase_handler(cf, NGX_HTTP_POST_READ_PHASE, sanitize_handler) != NGX_OK ||
         add_phase_handler(cf, NGX_HTTP_PREACCESS_PHASE, subrequest_handler) != NGX_OK ||

@@ -117,6 +117,7 @@ ngx_int_t add_rules(ngx_http_request_t* r, const Decision& decision, const LocCo
 }  // namespace
 
 void clear_identity(ngx_http_request_t* r, RequestContext& ctx) noexcept {
+    ctx.identity_given = false;
     if (ctx.identity_part == nullptr) {
         return;
     }
@@ -141,6 +142,7 @@ ngx_int_t set_identity(ngx_http_request_t* r, RequestContext& ctx, const LocConf
         return NGX_OK;
     }
     Decision& decision = *ctx.decision;
+    ctx.identity_given = headers;
     HeaderBlock block;
     if (!block.reserve(r->pool, location.header_rules.size() + kOwnHeaders)) {
         return NGX_ERROR;

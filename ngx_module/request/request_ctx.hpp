@@ -57,6 +57,8 @@ struct RequestContext {
     OwnCookies cookies;
     // Set while headers of ours stand in the request (identity_headers.cpp).
     ngx_list_part_t* identity_part = nullptr;
+    // The location that answers forwards the identity of `decision`.
+    bool identity_given = false;
 
     // ---- decided
     Decisions decisions;

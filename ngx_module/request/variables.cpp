@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <span>
 
 #include "oidc/text.hpp"
 #include "request/backend_assertion.hpp"
@@ -150,6 +151,24 @@ ngx_int_t get_assertion(ngx_http_request_t* r, ngx_http_variable_value_t* v,
     return set_value(v, view(text));
 }
 
+// CGI's REMOTE_USER. nginx's own value is the name in Basic credentials that nobody may have looked
+// at; the credentials themselves go on to the application.
+ngx_int_t get_remote_user(ngx_http_request_t* r, ngx_http_variable_value_t* v,
+                          uintptr_t /*data*/) noexcept try {
+    const MainConf& main = main_conf(r);
+    if (!srv_conf(r).uses_oidc) {
+        return main.remote_user(r, v, main.remote_user_data);
+    }
+    const RequestContext* ctx = find_context(r);
+    if (ctx != nullptr && ctx->identity_given && ctx->authenticated()) {
+        return set_value(v, ctx->decision->session.username());
+    }
+    return loc_conf(r).user_name_checked ? main.remote_user(r, v, main.remote_user_data)
+                                         : set_value(v, {});
+} catch (...) {
+    return NGX_ERROR;
+}
+
 bool add_variable(ngx_conf_t* cf, std::string_view name, ngx_uint_t flags,
                   ngx_http_get_variable_pt handler, uintptr_t data) noexcept {
     ngx_str_t copy = copy_to_pool(cf->pool, name);
@@ -213,6 +232,23 @@ ngx_int_t add_variables(ngx_conf_t* cf) noexcept {
         }
     }
     return add_variable(cf, kClaimPrefix, NGX_HTTP_VAR_PREFIX, get_claim, 0) ? NGX_OK : NGX_ERROR;
+}
+
+void take_remote_user(ngx_conf_t* cf, MainConf& main) noexcept {
+    const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    const std::span keys(static_cast<const ngx_hash_key_t*>(core.variables_keys->keys.elts),
+                         core.variables_keys->keys.nelts);
+    for (const ngx_hash_key_t& key : keys) {
+        if (view(key.key) != "remote_user") {
+            continue;
+        }
+        auto& variable = *static_cast<ngx_http_variable_t*>(key.value);
+        main.remote_user = variable.get_handler;
+        main.remote_user_data = variable.data;
+        variable.get_handler = get_remote_user;
+        variable.flags |= NGX_HTTP_VAR_NOCACHEABLE;
+    }
 }
 
 bool add_claim_set_variable(ngx_conf_t* cf, const ClaimSet& set) {

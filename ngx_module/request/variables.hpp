@@ -19,6 +19,10 @@ ngx_int_t add_variables(ngx_conf_t* cf) noexcept;
 // Registers the variable of an oidc_claim_set. False after a message.
 bool add_claim_set_variable(ngx_conf_t* cf, const ClaimSet& set);
 
+// $remote_user is the verified user from now on, or who auth_basic has checked, in every server
+// that uses the module. In postconfiguration.
+void take_remote_user(ngx_conf_t* cf, MainConf& main) noexcept;
+
 // The value of the variable at `index` when it is $oidc_user or a claim of ours: what nginx's
 // script engine would find, at a fraction of its cost. False: another variable, evaluate it.
 bool identity_variable(ngx_http_request_t* r, const Decision& decision, ngx_int_t index,

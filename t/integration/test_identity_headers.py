@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 
 from harness.cases import case, rows
-from harness.client import Headers, Response
+from harness.client import Connection, Headers, Response
 from harness.invariants import default_identity
 from harness.outcome import challenge, passes, sane, unauthorized
 from harness.site import FCGI, Site
@@ -388,3 +388,108 @@ def test_server_without_the_module(make_site):
 
 
 assert "HTTP_" not in FCGI  # the parameters of the tests' own template name no header
+
+
+# ---- CGI's REMOTE_USER -----------------------------------------------------------------------
+
+CGI_LOCATIONS = """
+        location /cgi/ { fastcgi_pass @FCGI@; fastcgi_param REMOTE_USER $remote_user;
+            fastcgi_param AUTH_USER $remote_user if_not_empty; fastcgi_param LOGON_USER "x${remote_user}y";
+@FCGI_PARAMS@        }
+        location /cgi-public/ { auth_oidc off; fastcgi_pass @FCGI@; fastcgi_param REMOTE_USER $remote_user;
+@FCGI_PARAMS@        }
+        location /cgi-verify/ { auth_oidc_mode verify; fastcgi_pass @FCGI@; fastcgi_param REMOTE_USER $remote_user;
+@FCGI_PARAMS@        }
+        location /cgi-quiet/ { auth_oidc_headers off; fastcgi_pass @FCGI@; fastcgi_param REMOTE_USER $remote_user;
+@FCGI_PARAMS@        }
+        location /cgi-early/ { if ($remote_user = admin) { return 418; } fastcgi_pass @FCGI@;
+            fastcgi_param REMOTE_USER $remote_user;
+@FCGI_PARAMS@        }
+        location /cgi-basic/ { auth_oidc off; auth_basic realm; auth_basic_user_file @FOLDER@/users; fastcgi_pass @FCGI@;
+            fastcgi_param REMOTE_USER $remote_user;
+@FCGI_PARAMS@        }
+        location /cgi-either/ { satisfy any; auth_basic realm; auth_basic_user_file @FOLDER@/users; fastcgi_pass @FCGI@;
+            fastcgi_param REMOTE_USER $remote_user;
+@FCGI_PARAMS@        }
+        location /cgi-any/ { auth_oidc off; satisfy any; allow all; auth_basic realm; auth_basic_user_file @FOLDER@/users;
+            fastcgi_pass @FCGI@; fastcgi_param REMOTE_USER $remote_user;
+@FCGI_PARAMS@        }
+        location /cgi-perhaps/ { auth_oidc off; auth_basic $realm; auth_basic_user_file @FOLDER@/users;
+            fastcgi_pass @FCGI@; fastcgi_param REMOTE_USER $remote_user;
+@FCGI_PARAMS@        }
+        location /proxied/ { proxy_set_header X-User $remote_user; proxy_pass http://@BACKEND@; }
+        location /include/ { ssi on; ssi_types *; proxy_pass http://@BACKEND@; }
+"""
+
+
+@pytest.fixture(scope="module")
+def cgi(lab):
+    with Site(lab, locations=CGI_LOCATIONS, http="map $arg_realm $realm { default off; on realm; }\n"
+              "log_format users '$remote_user|$uri'; ", server="access_log logs/users users;",
+              servers="server { listen 127.0.0.1:@PORT2@; auth_oidc off; location / { fastcgi_pass @FCGI@;"
+              " fastcgi_param REMOTE_USER $remote_user;\n@FCGI_PARAMS@ } }",
+              public=("/public/", "/cgi-public/", "/cgi-basic/", "/cgi-any/", "/cgi-perhaps/", "/cgi-either/"),
+              verify=("/verify/", "/cgi-verify/"), start=False) as site:
+        (site.folder / "users").write_text("admin:{PLAIN}x\n")
+        site.start()
+        yield site
+
+
+BASIC = "Basic YWRtaW46eA=="  # admin:x
+CREDENTIALS = {"basic": BASIC, "case": "bAsIc YWRtaW46eA==", "blanks": "Basic   YWRtaW46eA==", "no-colon": "Basic YWRtaW4=",
+               "broken": "Basic ????", "empty": "Basic ", "bearer": "Bearer admin", "none": None}
+
+
+def remote_user(site, answer):
+    """REMOTE_USER as the application got it, beside an Authorization that nobody has touched."""
+    hit = passes(site, answer)
+    sent = answer.fields.get("Authorization")
+    assert (hit.headers.all("HTTP_AUTHORIZATION") or [None])[0] == (sent.strip() if sent else None)
+    return (hit.headers.all("REMOTE_USER") or [""])[0]
+
+
+@pytest.mark.parametrize("credentials", rows("N-44", CREDENTIALS))
+def test_remote_user_is_verified_or_empty(cgi, credentials):
+    site = cgi
+    site.state.check_hits = False
+    headers = {"Authorization": credentials}
+    with site.signed_in() as browser:
+        for path, user in (("/cgi/x", "jdoe"), ("/cgi-verify/x", "jdoe"), ("/cgi-public/x", ""), ("/cgi-quiet/x", ""),
+                           ("/cgi-early/x", "jdoe"), ("/cgi-any/x", ""), ("/cgi-perhaps/x", ""), ("/cgi-either/x", "jdoe")):
+            assert remote_user(site, browser.get(path, headers=headers)) == user, path
+        browser.get("/cgi/x", headers=headers)
+        hit = site.backend.last
+        assert hit.headers.all("AUTH_USER") == ["jdoe"] and hit.headers.all("LOGON_USER") == ["xjdoey"]
+        browser.get("/proxied/x", headers=headers)
+        assert site.backend.last.headers.all("X-User") == ["jdoe"]
+    browser = site.browser()
+    for path in ("/cgi-public/x", "/cgi-verify/x", "/cgi-any/x", "/cgi-perhaps/x"):
+        assert remote_user(site, browser.get(path, headers=headers)) == "", path
+    challenge(site, browser.get("/cgi/x", headers=headers))
+    log = site.wait(lambda: (site.folder / "logs" / "users").read_text(), "access log")
+    assert "jdoe|/cgi/x" in log and "-|/cgi-public/x" in log and "admin|/cgi" not in log.replace("admin|/cgi-basic", "")
+
+
+@case("N-44")
+def test_remote_user_of_auth_basic(cgi):
+    """Who auth_basic has checked is verified; where something else may have let the request in, nobody is."""
+    site = cgi
+    site.state.check_hits = False
+    browser = site.browser()
+    good, bad = {"Authorization": BASIC}, {"Authorization": "Basic YWRtaW46eQ=="}
+    assert remote_user(site, browser.get("/cgi-basic/x", headers=good)) == "admin"
+    assert browser.get("/cgi-basic/x", headers=bad).status == 401
+    assert remote_user(site, browser.get("/cgi-either/x", headers=good)) == "admin"
+    assert not browser.get("/cgi-either/x", headers=bad).from_backend
+    assert browser.get("/cgi-perhaps/x?realm=on", headers=bad).status == 401
+
+
+@case("N-44")
+def test_remote_user_of_another_server(cgi):
+    """A server without the module is nginx's own affair."""
+    site = cgi
+    site.state.check_hits = False
+    with Connection("127.0.0.1", site.port2, None, "other.test") as connection:
+        connection.send(f"GET /x HTTP/1.1\r\nHost: other.test\r\nAuthorization: {BASIC}\r\n\r\n".encode())
+        assert connection.read_response("GET").from_backend
+    assert site.backend.last.headers.all("REMOTE_USER") == ["admin"]
