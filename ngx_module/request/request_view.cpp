@@ -29,7 +29,20 @@ std::string_view own_host_name(ngx_http_request_t* r) noexcept {
         return host;
     }
     const std::string_view first = view(server->server_name);
-    return is_host_name(first) ? first : std::string_view{};
+    if (is_host_name(first)) {
+        return first;
+    }
+    const auto usable = std::find_if(names.begin(), names.end(), is_host_name);
+    return usable != names.end() ? std::string_view(*usable) : std::string_view();
+}
+
+bool arrived_over_tls(ngx_http_request_t* r) noexcept {
+#if (NGX_HTTP_SSL)
+    return r->connection->ssl != nullptr;
+#else
+    static_cast<void>(r);
+    return false;
+#endif
 }
 
 }  // namespace
@@ -74,11 +87,11 @@ bool public_https(ngx_http_request_t* r, const Provider* provider) noexcept {
     if (provider != nullptr && !provider->redirect_origin.empty()) {
         return std::string_view(provider->redirect_origin).starts_with(kHttps);
     }
-#if (NGX_HTTP_SSL)
-    return r->connection->ssl != nullptr;
-#else
-    return false;
-#endif
+    return arrived_over_tls(r) || srv_conf(r).tls_port != 0;
+}
+
+bool is_plain_side(ngx_http_request_t* r, const Provider& provider) noexcept {
+    return srv_conf(r).tls_port != 0 && is_insecure_detour(r, provider);
 }
 
 bool is_insecure_detour(ngx_http_request_t* r, const Provider& provider) noexcept {
@@ -92,7 +105,8 @@ bool is_insecure_detour(ngx_http_request_t* r, const Provider& provider) noexcep
     const std::string_view forwarded = request_header(r, "x-forwarded-proto");
     const auto* ssl =
         static_cast<ngx_http_ssl_srv_conf_t*>(ngx_http_get_module_srv_conf(r, ngx_http_ssl_module));
-    if (ssl->certificates != nullptr && !equal_nocase(forwarded, "https")) {
+    const bool tls_here = ssl->certificates != nullptr || srv_conf(r).tls_port != 0;
+    if (tls_here && !equal_nocase(forwarded, "https")) {
         return true;
     }
     return equal_nocase(forwarded, "http");
@@ -136,7 +150,9 @@ ngx_str_t public_origin(ngx_http_request_t* r, const Provider* provider) noexcep
         NGX_OK) {
         return {0, nullptr};
     }
-    const ngx_uint_t port = ngx_inet_get_port(r->connection->local_sockaddr);
+    const ngx_uint_t port = https && !arrived_over_tls(r)
+                                ? srv_conf(r).tls_port
+                                : ngx_inet_get_port(r->connection->local_sockaddr);
     if (host.empty()) {
         const bool inet = r->connection->local_sockaddr->sa_family != AF_UNIX;
         host = inet ? view(address) : std::string_view("localhost");

@@ -23,6 +23,9 @@ bool public_https(ngx_http_request_t* r, const Provider* provider) noexcept;
 // in a proxy in front.
 bool is_insecure_detour(ngx_http_request_t* r, const Provider& provider) noexcept;
 
+// So, at a server that listens with TLS beside: the same page is there over https.
+bool is_plain_side(ngx_http_request_t* r, const Provider& provider) noexcept;
+
 // Sent as TLS early data, which can be replayed (RFC 8470).
 bool is_early_data(ngx_http_request_t* r) noexcept;
 

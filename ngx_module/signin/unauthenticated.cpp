@@ -33,6 +33,12 @@ ngx_int_t challenge(ngx_http_request_t* r, RequestContext& ctx, Provider& provid
         return NGX_HTTP_UNAUTHORIZED;
     }
     counters(r).count_challenge();
+    if (is_redirected(r) && is_plain_side(r, provider)) {
+        // Its cookies would not come back over plain http, and its session must not begin there.
+        debug_log(r->connection->log, "oidc decision: to the same page over https");
+        return send_redirect(r, NGX_HTTP_MOVED_TEMPORARILY,
+                             own_url(r, provider, return_target(r, provider)));
+    }
     if (is_redirected(r)) {
         debug_log(r->connection->log, "oidc decision: a login begins");
         return begin_login(r, ctx, provider, return_target(r, provider));

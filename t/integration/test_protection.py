@@ -373,3 +373,46 @@ def requiring(lab):
     with Site(lab, control=False, locations="location /verified/ { auth_oidc_require $oidc_claim_email_verified;"
               " proxy_pass http://@BACKEND@; }") as site:
         yield site
+
+
+# ---- one server on http and https ------------------------------------------------------------
+
+@pytest.mark.parametrize("base_url", rows("N-46", {"by-name": "", "base-url": "oidc_base_url @ORIGIN@;"}))
+def test_one_server_on_http_and_https(make_site, base_url):
+    site = make_site(control=False, base_url=base_url or False,
+                     listen="listen 127.0.0.1:@PORT2@; listen 127.0.0.1:@PORT@ ssl;", locations="""
+        location /any/ { satisfy any; deny all; proxy_pass http://@BACKEND@; }""")
+
+    def plain(target, kind="text/html", method="GET", extra=""):
+        with Connection("127.0.0.1", site.port2, None, "app.test") as connection:
+            connection.send(f"{method} {target} HTTP/1.1\r\nHost: app.test:{site.port2}\r\nAccept: {kind}\r\n"
+                            f"{extra}\r\n".encode())
+            return connection.read_response(method)
+    for target in ("/x?y=%20z", "/any/x"):
+        for method in ("GET", "HEAD"):
+            answer = plain(target, method=method)
+            assert answer.status == 302 and answer.location == site.origin() + target, answer
+            assert not answer.set_cookies() and "no-store" in answer.headers.get("cache-control"), answer
+    answer = plain("/x", kind="*/*")
+    assert answer.status == 401 and answer.json()["login_url"].startswith("https://"), answer
+    # A proxy in front that ends TLS is believed: its browser is on https.
+    answer = plain("/x", extra="X-Forwarded-Proto: https\r\n")
+    assert answer.location.startswith(site.idp.url("authorize")) and "__Host-" in answer.set_cookies()[0].name, answer
+    with site.signed_in() as browser:
+        # The session is that of the https site; a cookie without the prefix is none.
+        cookie = f"Cookie: NGX_OIDC_SESSION={browser.session_cookie}\r\n"
+        assert plain("/x", extra=cookie).location == site.origin() + "/x"
+        assert plain("/x", kind="*/*", extra=cookie).status == 401
+    assert len(site.hits()) == 1
+
+
+@case("N-46")
+def test_the_port_of_the_https_site(make_site):
+    """Of several the usual one; what came over TLS stays where it is."""
+    site = make_site(control=False, base_url=False, listen="listen 127.0.0.1:@PORT2@; "
+                     "listen 127.0.0.1:@PORT@ ssl; listen 127.0.0.2:@PORT2@ ssl;")
+    challenge(site, site.browser().get("/x"))
+    with Connection("127.0.0.1", site.port2, None, "app.test") as connection:
+        connection.send(b"GET /x HTTP/1.1\r\nHost: app.test\r\nAccept: text/html\r\n\r\n")
+        answer = connection.read_response("GET")
+        assert answer.location in (site.origin() + "/x", f"https://app.test:{site.port2}/x"), answer
