@@ -242,7 +242,7 @@ void keep_login_claims(std::vector<Claim>& claims, const std::vector<Claim>& old
         const Claim* now = find_claim(claims, name);
         if (now == nullptr) {
             claims.push_back(*before);
-        } else if (name == "sid") {
+        } else if (name == "sid" || name == "auth_time") {
             claims[static_cast<std::size_t>(now - claims.data())] = *before;
         }
     }

