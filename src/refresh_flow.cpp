@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "oidc/claims.hpp"
+#include "oidc/text.hpp"
 
 namespace oidc {
 namespace {
@@ -48,6 +49,15 @@ std::vector<std::string> username_claim_of(const Session& session, const Provide
     return {};
 }
 
+// A provider that disables a user may answer as before, and name nobody (Authelia). An ID token
+// that is thinner than the login's says nothing.
+bool came_from_userinfo(const std::vector<Claim>& claims, const std::vector<std::string>& names) {
+    return std::any_of(claims.begin(), claims.end(), [&names](const Claim& claim) {
+        return claim.source != ClaimSource::id_token && !names.empty() &&
+               claim.name == names.front();
+    });
+}
+
 // The words of `before` that `now` lacks.
 std::string lost_words(std::string_view before, std::string_view now) {
     std::string lost;
@@ -85,6 +95,7 @@ bool ends_session(Reason reason) noexcept {
         case Reason::id_token_auth_time:
         case Reason::id_token_acr:
         case Reason::id_token_claim:
+        case Reason::userinfo_denied:
         case Reason::userinfo_sub:
         case Reason::username_missing:
         // What is new about the user cannot be kept, and what is old must not be.
@@ -193,6 +204,10 @@ Step RefreshFlow::finish() {
                 return failed(std::move(user).error());
             }
             session_.username = *std::move(user);
+        } else if (userinfo != nullptr && came_from_userinfo(session_.claims, from)) {
+            return failed(
+                fail(Reason::username_missing, "userinfo has no " + in_quotes(from.front()) +
+                                                   " any more, which the user name came from"));
         }
         session_.claims = std::move(claims);
     }

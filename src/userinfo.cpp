@@ -149,8 +149,11 @@ Result<UserInfo> parse_userinfo(const HttpRequest& request, HttpOutcome outcome,
         if (!response.retry_after.empty()) {
             detail += ", retry after \"" + response.retry_after + "\"";
         }
-        return fail(Reason::userinfo_status, std::move(detail),
-                    response.status == 404 ? "userinfo_endpoint" : "");
+        const bool denied = response.status == 401 || response.status == 403;
+        return fail(denied ? Reason::userinfo_denied : Reason::userinfo_status, std::move(detail),
+                    denied                   ? "scope"
+                    : response.status == 404 ? "userinfo_endpoint"
+                                             : "");
     }
     Result<JsonPtr> claims = read_claims(response, config, provider, now);
     if (!claims) {

@@ -106,6 +106,7 @@ enum class Reason : std::uint8_t {
     revocation_failed,
     // UserInfo.
     userinfo_status,
+    userinfo_denied,
     userinfo_malformed,
     userinfo_sub,
     username_missing,

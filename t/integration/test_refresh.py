@@ -372,6 +372,29 @@ def test_userinfo_fails_after_the_tokens_have_come(make_site):
     assert site.idp.complaints == []
 
 
+@case("T-27")
+def test_a_later_auth_time(site, due):
+    site.idp.refresh_claims = lambda c: {**c, "auth_time": int(time.time()) + 5}
+    passes(site, due.get("/x"))
+    refreshed(site)
+    for _ in range(4):
+        passes(site, ask(site, due.session_cookie), remote_user="jdoe")
+    assert "ended it" not in site.log_since_mark()
+
+
+@case("T-28")
+def test_a_disabled_user(make_site):
+    """As Authelia does it: tokens as before, and nobody in UserInfo."""
+    site = make_site(directives={**DIRECTIVES, "userinfo": "on"}, own_paths=OWN, control=False)
+    site.idp.claims = lambda c: {k: v for k, v in c.items() if k != "preferred_username"}
+    browser = due_session(site)
+    site.idp.userinfo_body = lambda body: {"sub": body["sub"]}
+    passes(site, browser.get("/x"))
+    refreshed(site)
+    over(site, browser)
+    assert "ended it: username_missing" in site.log_since_mark()
+
+
 @case("T-21")
 def test_userinfo_of_somebody_else(make_site):
     site = make_site(directives={**DIRECTIVES, "userinfo": "on"}, own_paths=OWN, control=False)

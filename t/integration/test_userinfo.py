@@ -81,8 +81,8 @@ def test_userinfo_of_somebody_else(site, change):
 
 
 @pytest.mark.parametrize("hook, code, status", rows("U-03", {
-    "401": (lambda x: Reply({"error": "invalid_token"}, status=401), "userinfo_status", 502),
-    "403": (lambda x: Reply(b"", status=403), "userinfo_status", 502),
+    "401": (lambda x: Reply({"error": "invalid_token"}, status=401), "userinfo_denied", 502),
+    "403": (lambda x: Reply(b"", status=403), "userinfo_denied", 502),
     "500": (lambda x: Reply(b"", status=500), "userinfo_status", 502),
     "204": (lambda x: Reply(b"", status=204), "userinfo_status|userinfo_malformed", 502),
     "timeout": (lambda x: x.stall(5), "idp_timeout", 504),

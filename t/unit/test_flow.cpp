@@ -385,7 +385,7 @@ START_TEST(u_02_u_03_userinfo_that_fails_fails_the_login) {
     ck_assert(reason_of(json_response("[]")) == Reason::userinfo_malformed);
     HttpResponse denied;
     denied.status = 401;
-    ck_assert(reason_of(std::move(denied)) == Reason::userinfo_status);
+    ck_assert(reason_of(std::move(denied)) == Reason::userinfo_denied);
     ck_assert(reason_of(fail(Reason::idp_timeout, "t")) == Reason::idp_timeout);
     ck_assert(reason_of(StoreDone{}) == Reason::internal_error);
     ck_assert(reason_of(ProviderReady(w.provider())) == Reason::internal_error);

@@ -89,7 +89,8 @@ START_TEST(u_03_statuses) {
     Op op;
     for (const int status : {0, 201, 204, 206, 400, 401, 403, 404, 429, 500, 503}) {
         Result<UserInfo> info = op.parse(status, R"({"sub":"john"})");
-        ck_assert_result_is(info, Reason::userinfo_status);
+        ck_assert_result_is(info, status == 401 || status == 403 ? Reason::userinfo_denied
+                                                                 : Reason::userinfo_status);
         ck_assert_sv_contains(info.error().detail, std::to_string(status));
     }
     HttpResponse busy;
