@@ -123,12 +123,6 @@ char* lint_provider(ngx_conf_t* cf, Provider& p, const Block& block) {
                               ", so browsers would not send there the session that is to end");
     }
     if (c.userinfo && !c.needs_discovery() && c.userinfo_endpoint.empty()) {
-        if (!p.logout_path.empty() && !is_cookie_path(p.logout_path, p.cookie_path)) {
-            return conf_error(cf, block.where("logout_uri"),
-                              "\"logout_uri\" " + in_quotes(p.logout_path) +
-                                  " is not below \"cookie_path\" " + in_quotes(p.cookie_path) +
-                                  ", so browsers would not send there the session that is to end");
-        }
         return conf_error(cf, block.where("userinfo"),
                           "\"userinfo\" needs \"userinfo_endpoint\" when all other endpoints are "
                           "given, no metadata is fetched then");
