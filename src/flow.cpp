@@ -47,6 +47,8 @@ ExchangeExpectation expectation(const PendingLogin& login, const AuthzResponse& 
     ExchangeExpectation expected;
     expected.nonce = login.nonce;
     expected.code = response.code.clone();
+    expected.wants_auth_time = login.demand.max_age.has_value();
+    expected.wants_acr = !login.demand.acr_values.empty();
     return expected;
 }
 

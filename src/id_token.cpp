@@ -17,7 +17,7 @@ namespace {
 // The claims of one verified token against what is expected of it.
 class Checks {
   public:
-    Checks(const json_t* claims, Alg alg, const IdTokenExpectation& expected)
+    Checks(json_t* claims, Alg alg, const IdTokenExpectation& expected)
         : claims_(claims),
           alg_(alg),
           expected_(expected),
@@ -44,9 +44,16 @@ class Checks {
     [[nodiscard]] std::string_view sub() const { return sub_; }
     [[nodiscard]] std::string_view sid() const { return sid_; }
     [[nodiscard]] Seconds exp() const { return exp_; }
+    [[nodiscard]] std::vector<std::string>& left_out() { return left_out_; }
 
   private:
     static Status ok() { return Unit{}; }
+
+    // What nobody asked for does not fail a login by its type: it goes, and the log says so.
+    void leave_out(const char* name, const Error& why) {
+        left_out_.push_back(why.detail);
+        json_object_del(claims_, name);
+    }
 
     // RFC 8725 3.12: a logout token must not pass for an ID token.
     Status kind() {
@@ -157,6 +164,10 @@ class Checks {
 
     Status hash(const char* name, std::string_view value, Reason reason) {
         const auto claim = json_string(claims_, name);
+        if (!claim.ok() && value.empty()) {
+            leave_out(name, claim.error());
+            return ok();
+        }
         if (!claim.ok()) {
             return fail(reason, claim.error().detail);
         }
@@ -181,6 +192,11 @@ class Checks {
 
     Status auth_time() {
         const auto at = json_time(claims_, "auth_time");
+        const bool wanted = refresh_ == nullptr && (provider_.max_age || expected_.wants_auth_time);
+        if (!at.ok() && !wanted) {
+            leave_out("auth_time", at.error());
+            return ok();
+        }
         if (!at.ok()) {
             return fail(Reason::id_token_auth_time, at.error().detail);
         }
@@ -217,13 +233,32 @@ class Checks {
         return ok();
     }
 
+    // One method as a text is meant as a list of one.
+    void wrap_amr() {
+        json_t* amr = json_object_get(claims_, "amr");
+        JsonPtr list(json_is_string(amr) ? json_array() : nullptr);
+        if (list && json_array_append(list.get(), amr) == 0) {
+            json_object_set(claims_, "amr", list.get());
+        }
+    }
+
     Status acr() {
+        const auto& wanted = provider_.acr_values;
+        const bool asked = !wanted.empty() || expected_.wants_acr;
+        if (asked) {
+            wrap_amr();
+        }
         const auto acr = json_string(claims_, "acr");
         const auto amr = json_strings(claims_, "amr");
-        if (!acr.ok() || !amr.ok()) {
+        if (asked && (!acr.ok() || !amr.ok())) {
             return fail(Reason::id_token_acr, acr.ok() ? amr.error().detail : acr.error().detail);
         }
-        const auto& wanted = provider_.acr_values;
+        if (!acr.ok()) {
+            leave_out("acr", acr.error());
+        }
+        if (!amr.ok()) {
+            leave_out("amr", amr.error());
+        }
         if (wanted.empty() || (*acr && contains(wanted, **acr))) {
             return ok();
         }
@@ -245,14 +280,18 @@ class Checks {
     Status session() {
         const auto sid = json_string(claims_, "sid");
         const auto jti = json_string(claims_, "jti");
-        if (!sid.ok() || !jti.ok()) {
-            return fail(Reason::id_token_claim, sid.ok() ? jti.error().detail : sid.error().detail);
+        if (!jti.ok()) {
+            leave_out("jti", jti.error());
         }
-        sid_ = sid->value_or(std::string_view{});
+        if (sid.ok()) {
+            sid_ = sid->value_or(std::string_view{});
+        } else {
+            leave_out("sid", sid.error());
+        }
         return ok();
     }
 
-    const json_t* claims_;
+    json_t* claims_;
     Alg alg_;
     const IdTokenExpectation& expected_;
     const ProviderConfig& provider_;
@@ -261,6 +300,7 @@ class Checks {
     std::string_view sub_;
     std::string_view sid_;
     Seconds exp_ = 0;
+    std::vector<std::string> left_out_;
 };
 
 }  // namespace
@@ -280,8 +320,12 @@ Result<IdToken> validate_id_token(std::string_view compact, const IdTokenExpecta
     if (auto verdict = checks.run(); !verdict.ok()) {
         return verdict.error();
     }
-    return IdToken{jwt->alg, std::move(jwt->payload), std::string(checks.sub()),
-                   std::string(checks.sid()), checks.exp()};
+    return IdToken{jwt->alg,
+                   std::move(jwt->payload),
+                   std::string(checks.sub()),
+                   std::string(checks.sid()),
+                   checks.exp(),
+                   std::move(checks.left_out())};
 }
 
 std::vector<Alg> allowed_algs(const ProviderConfig& provider,

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "oidc/encode.hpp"
 #include "oidc/text.hpp"
 
 namespace oidc {
@@ -105,11 +106,12 @@ Status check_subject(std::string_view sub, Reason reason) {
         return fail(reason,
                     "sub has " + std::to_string(sub.size()) + " bytes, 1 to 255 are accepted");
     }
-    const bool printable =
-        std::all_of(sub.begin(), sub.end(), [](unsigned char c) { return c >= 0x20 && c < 0x7f; });
-    if (!printable || sub.front() == ' ' || sub.back() == ' ') {
-        return fail(reason,
-                    "sub " + in_quotes(sub) + " is not printable ascii without surrounding blanks");
+    if (!is_utf8(sub) || has_control_bytes(sub)) {
+        return fail(reason, "sub " + in_quotes(sub) + " is not utf-8 without control bytes");
+    }
+    // A header would lose them, and " bob" would be "bob" to a backend.
+    if (sub.front() == ' ' || sub.back() == ' ') {
+        return fail(reason, "sub " + in_quotes(sub) + " has surrounding blanks");
     }
     return Unit{};
 }

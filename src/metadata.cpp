@@ -42,14 +42,26 @@ constexpr std::array<Endpoint, 6> kEndpoints = {{
      false},
 }};
 
+// Whether something is switched on that cannot do without the endpoint.
+bool is_asked_for(const Endpoint& endpoint, const ProviderConfig& config) {
+    return endpoint.required ||
+           (endpoint.target == &Metadata::userinfo_endpoint && config.userinfo) ||
+           (endpoint.target == &Metadata::revocation_endpoint && config.revoke_on_logout);
+}
+
 // The configured value, else the document's; empty: neither has one.
 Result<std::string> endpoint_value(const Endpoint& endpoint, const json_t* document,
-                                   const ProviderConfig& config) {
+                                   const ProviderConfig& config,
+                                   std::vector<std::string>& left_out) {
     std::string value = config.*endpoint.configured;
     if (value.empty() && document != nullptr) {
         Result<std::optional<std::string_view>> member = json_string(document, endpoint.name);
-        if (!member) {
+        if (!member && is_asked_for(endpoint, config)) {
             return invalid("metadata: " + member.error().detail, endpoint.name);
+        }
+        if (!member) {
+            left_out.push_back(member.error().detail);
+            return std::string();
         }
         if (!*member) {
             return std::string();
@@ -74,7 +86,7 @@ Status read_endpoints(const json_t* document, const ProviderConfig& config, Meta
         if (keys_given || unused) {
             continue;
         }
-        Result<std::string> value = endpoint_value(endpoint, document, config);
+        Result<std::string> value = endpoint_value(endpoint, document, config, metadata.left_out);
         if (!value) {
             return std::move(value).error();
         }
@@ -100,18 +112,18 @@ Status read_endpoints(const json_t* document, const ProviderConfig& config, Meta
     return Unit{};
 }
 
-// Sets `list`, and `said` (which may be null) to whether the member is there at all.
-Status read_list(const json_t* document, const char* name, std::vector<std::string>& list,
-                 bool* said) {
-    Result<std::optional<std::vector<std::string>>> member = json_strings(document, name);
+// Whether the member is there, and one; if so its value is in `out`.
+template <class T>
+bool read_optional(Result<std::optional<T>> member, T& out, std::vector<std::string>& left_out) {
     if (!member) {
-        return invalid("metadata: " + member.error().detail);
+        left_out.push_back(member.error().detail);
+        return false;
     }
-    if (said != nullptr) {
-        *said = member->has_value();
+    if (!*member) {
+        return false;
     }
-    list = std::move(*member).value_or(std::vector<std::string>());
-    return Unit{};
+    out = **std::move(member);
+    return true;
 }
 
 Status check_issuer(const json_t* document, const ProviderConfig& config) {
@@ -139,25 +151,16 @@ Status read_document(const json_t* document, const ProviderConfig& config, Metad
     if (Status status = check_issuer(document, config); !status) {
         return status;
     }
-    const std::array<Status, 3> lists = {
-        read_list(document, "token_endpoint_auth_methods_supported",
-                  metadata.token_endpoint_auth_methods, nullptr),
-        read_list(document, "id_token_signing_alg_values_supported", metadata.id_token_signing_algs,
-                  nullptr),
-        read_list(document, "code_challenge_methods_supported", metadata.code_challenge_methods,
-                  &metadata.code_challenge_methods_said),
-    };
-    for (const Status& status : lists) {
-        if (!status) {
-            return status;
-        }
-    }
-    Result<std::optional<bool>> iss =
-        json_bool(document, "authorization_response_iss_parameter_supported");
-    if (!iss) {
-        return invalid("metadata: " + iss.error().detail);
-    }
-    metadata.response_iss_supported = iss->value_or(false);
+    std::vector<std::string>& left_out = metadata.left_out;
+    read_optional(json_strings(document, "token_endpoint_auth_methods_supported"),
+                  metadata.token_endpoint_auth_methods, left_out);
+    read_optional(json_strings(document, "id_token_signing_alg_values_supported"),
+                  metadata.id_token_signing_algs, left_out);
+    metadata.code_challenge_methods_said =
+        read_optional(json_strings(document, "code_challenge_methods_supported"),
+                      metadata.code_challenge_methods, left_out);
+    read_optional(json_bool(document, "authorization_response_iss_parameter_supported"),
+                  metadata.response_iss_supported, left_out);
     return Unit{};
 }
 

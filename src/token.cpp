@@ -162,6 +162,11 @@ bool is_token_text(std::string_view text) {
                        [](char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '\\'; });
 }
 
+// *VSCHAR as RFC 6749 has it, with the space. Such a token travels in forms alone.
+bool is_vschar_text(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+}
+
 Seconds clamp_seconds(double value) {
     if (!(value > 0)) {
         return 0;
@@ -183,11 +188,14 @@ Result<std::optional<Seconds>> read_expires_in(const json_t* object) {
         const std::string_view text(json_string_value(member), json_string_length(member));
         std::int64_t value = 0;
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (error == std::errc::result_out_of_range && end == text.data() + text.size()) {
+            return std::optional<Seconds>(text.front() == '-' ? 0 : kMaxExpiresIn);
+        }
         if (error == std::errc() && end == text.data() + text.size()) {
             return std::optional<Seconds>(clamp_seconds(static_cast<double>(value)));
         }
     }
-    return malformed("expires_in is no number");
+    return fail(Reason::malformed, "expires_in is no number");
 }
 
 // Text, or a list of words as some providers send it; anything else is of no use and ignored.
@@ -219,39 +227,74 @@ Status check_token_type(const json_t* object) {
     return Unit{};
 }
 
-Result<TokenResponse> read_tokens(json_t* object, Grant grant) {
-    if (Status status = check_token_type(object); !status) {
-        return std::move(status).error();
+Result<Secret> read_token(json_t* object, const char* name, bool (*is_text)(std::string_view)) {
+    Result<Secret> token = take_token(object, name);
+    if (token && !is_text(token->view())) {
+        return malformed(std::string(name) + " has characters that no token may have");
+    }
+    return token;
+}
+
+Error no_access_token(const TokenNeeds& needs) {
+    if (needs.access_token.empty()) {
+        return malformed("there is no token in it");
+    }
+    Error error = malformed("there is no access_token, which " + needs.access_token + " needs");
+    error.fix =
+        "check scope: some providers (Azure AD B2C) give one only when their client id is in it";
+    return error;
+}
+
+Result<TokenResponse> read_tokens(json_t* object, Grant grant, const TokenNeeds& needs) {
+    Result<Secret> id_token = read_token(object, "id_token", is_token_text);
+    Result<Secret> access_token = read_token(object, "access_token", is_token_text);
+    Result<Secret> refresh_token = read_token(object, "refresh_token", is_vschar_text);
+    if (!id_token || !access_token) {
+        return !id_token ? std::move(id_token).error() : std::move(access_token).error();
     }
     TokenResponse tokens;
-    for (const auto& [name, target] :
-         {std::pair{"id_token", &tokens.id_token}, std::pair{"access_token", &tokens.access_token},
-          std::pair{"refresh_token", &tokens.refresh_token}}) {
-        Result<Secret> token = take_token(object, name);
-        if (!token) {
-            return std::move(token).error();
-        }
-        if (!is_token_text(token->view())) {
-            return malformed(std::string(name) + " has characters that no token may have");
-        }
-        *target = *std::move(token);
+    if (!refresh_token && needs.refresh_token) {
+        return std::move(refresh_token).error();
     }
-    Result<std::optional<Seconds>> expires_in = read_expires_in(object);
-    if (!expires_in) {
-        return std::move(expires_in).error();
+    if (refresh_token) {
+        tokens.refresh_token = *std::move(refresh_token);
+    } else {
+        tokens.left_out.push_back(refresh_token.error().detail);
     }
-    tokens.expires_in = *expires_in;
+    tokens.id_token = *std::move(id_token);
+    tokens.access_token = *std::move(access_token);
+    if (!tokens.access_token.empty()) {
+        if (Status status = check_token_type(object); !status) {
+            return std::move(status).error();
+        }
+    }
+    if (const Result<std::optional<Seconds>> expires_in = read_expires_in(object); expires_in) {
+        tokens.expires_in = *expires_in;
+    } else {
+        tokens.left_out.push_back("token response: " + expires_in.error().detail);
+    }
     tokens.scope = read_scope(object);
     if (tokens.id_token.empty() && grant == Grant::code) {
         return fail(Reason::token_no_id_token, "the token response has no id_token", "scope");
     }
-    if (tokens.access_token.empty()) {
-        return malformed("there is no access_token");
+    if (tokens.access_token.empty() &&
+        (!needs.access_token.empty() ||
+         (tokens.id_token.empty() && tokens.refresh_token.empty()))) {
+        return no_access_token(needs);
     }
     return tokens;
 }
 
 }  // namespace
+
+TokenNeeds token_needs(const ProviderConfig& config) {
+    TokenNeeds needs;
+    needs.access_token = config.userinfo            ? "userinfo"
+                         : config.keep_access_token ? "$oidc_access_token"
+                                                    : "";
+    needs.refresh_token = config.keep_refresh_token || config.session_refresh;
+    return needs;
+}
 
 HttpRequest client_request(const ProviderConfig& config, const ProviderState& provider,
                            std::string_view url, std::string_view endpoint,
@@ -306,7 +349,7 @@ HttpRequest refresh_request(const ProviderConfig& config, const ProviderState& p
 }
 
 Result<TokenResponse> parse_token_response(const HttpRequest& request, HttpOutcome outcome,
-                                           Grant grant) {
+                                           Grant grant, const TokenNeeds& needs) {
     if (!outcome) {
         return std::move(outcome).error();
     }
@@ -332,7 +375,7 @@ Result<TokenResponse> parse_token_response(const HttpRequest& request, HttpOutco
         }
         return grant_error(error.code, grant, std::move(detail));
     }
-    return read_tokens(json->get(), grant);
+    return read_tokens(json->get(), grant, needs);
 }
 
 }  // namespace oidc

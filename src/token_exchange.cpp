@@ -102,13 +102,21 @@ Progress TokenExchange::on_provider(Stage stage, ProviderReady provider) {
 }
 
 Progress TokenExchange::on_token(HttpOutcome outcome) {
-    Result<TokenResponse> tokens =
-        parse_token_response(request_, std::move(outcome), expectation_.grant);
+    Result<TokenResponse> tokens = parse_token_response(request_, std::move(outcome),
+                                                        expectation_.grant, token_needs(config_));
     if (!tokens) {
         return std::move(tokens).error();
     }
     tokens_ = *std::move(tokens);
+    log_left_out(tokens_.left_out);
     return tokens_.id_token.empty() ? ask_userinfo() : check_id_token();
+}
+
+void TokenExchange::log_left_out(const std::vector<std::string>& lines) {
+    for (const std::string& line : lines) {
+        ports_.log.write(LogLevel::warn, "left out of what provider \"" + config_.name +
+                                             "\" sent, nobody asked for it: " + line);
+    }
 }
 
 // True: the caller goes for newer keys, once in the whole exchange.
@@ -130,6 +138,8 @@ Progress TokenExchange::check_id_token() {
     expected.access_token = tokens_.access_token.view();
     expected.code = expectation_.code.view();
     expected.now = ports_.clock.now();
+    expected.wants_auth_time = expectation_.wants_auth_time;
+    expected.wants_acr = expectation_.wants_acr;
     expected.refresh = expectation_.grant == Grant::refresh ? &refresh : nullptr;
     const std::string_view compact = tokens_.id_token.view();
     Result<IdToken> id_token = validate_id_token(compact, expected);
@@ -141,6 +151,7 @@ Progress TokenExchange::check_id_token() {
         return std::move(id_token).error();
     }
     id_token_ = *std::move(id_token);
+    log_left_out(id_token_->left_out);
     expectation_.code.clear();
     return ask_userinfo();
 }

@@ -33,6 +33,9 @@ struct IdTokenExpectation {
     std::string_view access_token;  // for at_hash; empty: not checked
     std::string_view code;          // for c_hash; empty: not checked
     Seconds now = 0;
+    // The place that the login is for asks for them, as max_age and acr_values of the provider do.
+    bool wants_auth_time = false;
+    bool wants_acr = false;
     const RefreshExpectation* refresh = nullptr;  // null: of a login
 };
 
@@ -42,12 +45,18 @@ struct IdToken {
     std::string sub;
     std::string sid;  // empty: absent
     Seconds exp = 0;
+    // Why members are no longer in `claims`, a sentence each, for the log.
+    std::vector<std::string> left_out;
 };
 
 // In the order of OIDC Core 3.1.3.7: signature first, then iss, aud, azp, exp, nbf, iat, nonce,
 // sub, at_hash, c_hash, auth_time against max_age, acr (or amr) against acr_values. The error's
-// detail gives both values where two were compared, and its fix the directive to look at.
-// `sub` is 1 to 255 bytes of printable ASCII without surrounding blanks (OIDC Core 2).
+// detail gives both values where two were compared, and its fix the directive to look at. `sub` as
+// check_subject() has it.
+// A claim of the wrong JSON type is refused when a check needs it: those above whenever they are
+// there, auth_time and acr or amr when somebody asked for them (amr as one text is then a list of
+// one), at_hash and c_hash when there is something to compare. Otherwise auth_time, acr, amr, sid,
+// jti and the hashes are taken out of the claims, see left_out.
 Result<IdToken> validate_id_token(std::string_view compact, const IdTokenExpectation& expected);
 
 // The resolved allow-list: id_token_signed_response_alg if configured; else the asymmetric ones of

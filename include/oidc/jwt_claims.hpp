@@ -37,7 +37,9 @@ Result<std::vector<std::string>> check_audience(const json_t* claims,
 Status check_azp(const json_t* claims, std::span<const std::string> audiences, Alg alg,
                  const ProviderConfig& provider, Reason azp_reason, Reason aud_reason);
 
-// 1 to 255 bytes of printable ASCII without surrounding blanks (OIDC Core 2).
+// 1 to 255 bytes of UTF-8 without control bytes and surrounding blanks. OIDC Core 2 says ASCII; the
+// value is only compared byte for byte and shown, and providers that take user names for it do not
+// ask in which language they are.
 Status check_subject(std::string_view sub, Reason reason);
 
 // "<name> <value> <what>, now is ..., clock_skew ..."

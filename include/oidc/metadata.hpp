@@ -27,11 +27,14 @@ struct Metadata {
     bool response_iss_supported = false;  // RFC 9207
     // RFC 7009; empty: none, or revoke_on_logout is off and nobody asks for it.
     std::string revocation_endpoint;
+    // Why members were taken for absent, a sentence each, for the log.
+    std::vector<std::string> left_out;
 };
 
 // Parses a discovery document and applies the explicit endpoints of `config` over it. The issuer
 // is compared byte for byte (Discovery 4.3). With a null document (no discovery) everything comes
-// from `config`. Errors: metadata_invalid, metadata_issuer.
+// from `config`. An optional member of the wrong JSON type counts as absent, see left_out, unless
+// the configuration asks for what it says. Errors: metadata_invalid, metadata_issuer.
 Result<Metadata> parse_metadata(const std::string_view* document, const ProviderConfig& config);
 
 // The endpoints that the document itself puts on an internal host (is_internal_host) other than the

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "oidc/http_message.hpp"
 #include "oidc/metadata.hpp"
@@ -19,6 +20,7 @@ struct TokenResponse {
     Secret refresh_token;  // empty: none
     std::optional<Seconds> expires_in;
     std::string scope;
+    std::vector<std::string> left_out;  // what was of no use and why, a sentence each, for the log
 };
 
 // One field of a form; the value may be a secret and is borrowed.
@@ -45,16 +47,26 @@ HttpRequest refresh_request(const ProviderConfig& config, const ProviderState& p
 
 enum class Grant : std::uint8_t { code, refresh };
 
+// What the configuration can do nothing without.
+struct TokenNeeds {
+    std::string access_token{"the configuration"};  // who needs it, for messages; empty: nobody
+    bool refresh_token = true;
+};
+TokenNeeds token_needs(const ProviderConfig& config);
+
 // Errors: idp_redirect, token_client_auth (error=invalid_client or unauthorized_client, 401 without
 // invalid_grant, 403 without an OAuth error), token_error (another OAuth error; detail has its
 // code), token_status (429 and 5xx whatever their body; detail has Retry-After), token_malformed
 // (no JSON object by RFC 6749 5.1; the content type must be application/json or a +json type, so
-// text/plain is refused), token_type (not Bearer, compared without case), token_no_id_token. Tokens
-// are visible ASCII without space, quotation mark and backslash: a bit less than 1*VSCHAR (RFC 6749
-// A.12), so that none of them can break out of a header. expires_in is clamped to 0..10 years.
+// text/plain is refused), token_type (not Bearer, compared without case; asked for only together
+// with an access token), token_no_id_token. ID and access tokens are visible ASCII without space,
+// quotation mark and backslash: a bit less than 1*VSCHAR (RFC 6749 A.12), so that none of them can
+// break out of a header; a refresh token is all of 1*VSCHAR (A.17). expires_in is clamped to 0..10
+// years. Left out: an expires_in that is no number, and a refresh token that nobody needs and that
+// is none. An access token may be missing when nobody needs it, as long as another token came.
 // After a refresh the id_token may be missing (OIDC Core 12.2), and error=invalid_grant is
 // refresh_denied: the provider has ended what the session stands on.
 Result<TokenResponse> parse_token_response(const HttpRequest& request, HttpOutcome outcome,
-                                           Grant grant = Grant::code);
+                                           Grant grant = Grant::code, const TokenNeeds& needs = {});
 
 }  // namespace oidc

@@ -19,6 +19,9 @@ struct ExchangeExpectation {
     Grant grant = Grant::code;
     std::string nonce;  // of the login
     Secret code;        // for c_hash, login only
+    // What the place asks for that the login began at, see IdTokenExpectation.
+    bool wants_auth_time = false;
+    bool wants_acr = false;
     // Refresh only, see RefreshExpectation.
     std::string sub;
     Seconds auth_time = 0;
@@ -43,7 +46,10 @@ class TokenExchange {
     Progress resume(Event event);
 
     // The token endpoint has given tokens, which an error after that does not take back.
-    [[nodiscard]] bool has_tokens() const noexcept { return !tokens_.access_token.empty(); }
+    [[nodiscard]] bool has_tokens() const noexcept {
+        return !tokens_.access_token.empty() || !tokens_.refresh_token.empty() ||
+               !tokens_.id_token.empty();
+    }
     // Keys were asked for again, and newer ones came.
     [[nodiscard]] bool keys_renewed() const noexcept { return keys_renewed_; }
     // Retry-After of the last answer; nullopt: none.
@@ -67,6 +73,7 @@ class TokenExchange {
     Progress ask_userinfo();
     Progress on_userinfo(HttpOutcome outcome);
     bool refetch_keys(const Error& error, std::string_view compact);
+    void log_left_out(const std::vector<std::string>& lines);
 
     const ProviderConfig& config_;
     Ports ports_;

@@ -153,6 +153,7 @@ Result<std::string> ProviderDocuments::checked_metadata(HttpOutcome outcome,
     jwks_uri = metadata->jwks_uri;
     if (*text != metadata_) {
         log_internal_endpoints(*metadata);
+        log_left_out(metadata->left_out);
     }
     return text;
 }
@@ -233,6 +234,14 @@ void ProviderDocuments::log_internal_endpoints(const Metadata& metadata) const {
         NgxLog(log_).write(LogLevel::warn, "the metadata of provider \"" + provider_.config.name +
                                                "\" names an internal address: " + endpoint +
                                                "; if that is wrong, configure the URL");
+    }
+}
+
+void ProviderDocuments::log_left_out(const std::vector<std::string>& lines) const {
+    for (const std::string& line : lines) {
+        NgxLog(log_).write(LogLevel::warn, "left out of the metadata of provider \"" +
+                                               provider_.config.name +
+                                               "\", nobody asked for it: " + line);
     }
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "http/curl_loop.hpp"
 #include "oidc/metadata.hpp"
@@ -77,6 +78,7 @@ class ProviderDocuments {
     std::optional<Error> settle(HttpOutcome outcome);
     void finish(const std::optional<Error>& error) noexcept;
     void log_internal_endpoints(const Metadata& metadata) const;
+    void log_left_out(const std::vector<std::string>& lines) const;
     void log_end(const std::optional<Error>& error, bool recovered) const;
 
     Provider& provider_;

@@ -236,7 +236,39 @@ def test_registered_claims_of_every_type(site, name):
     assert len(site.refusals()) == n
     if name in ("nbf", "azp", "at_hash"):
         assert n >= 5, "wrongly typed values must not be skipped"
+    if name in ("auth_time", "acr", "amr", "sid", "jti"):
+        assert n == 0, "nobody asked for it"
+        assert f'json member "{name}" is not' in site.log_since_mark().replace("\\x22", '"')
     sane(site)
+
+
+@pytest.mark.parametrize("name, value, right", rows("I-33", {
+    "amr-text": ("amr", "pwd", ["pwd"]), "acr-number": ("acr", 1, "1"), "acr-list": ("acr", ["1"], "1"),
+    "time-text": ("auth_time", "1700000000", 1700000000), "sid-number": ("sid", 17, "17"),
+}))
+def test_a_claim_of_a_wrong_type_is_no_claim(make_site, name, value, right):
+    site = make_site(locations=f"location /c {{ proxy_set_header X-Claim $oidc_claim_{name};"
+                               " proxy_pass http://@BACKEND@; }", control=False)
+    for given, shown in ((value, None), (right, str(right if isinstance(right, int) else right[0]
+                                                    if isinstance(right, list) else right))):
+        site.idp.claims = lambda c: {**c, name: given}
+        browser = site.browser()
+        browser.login("/c")
+        assert site.backend.last.header("X-Claim") == shown
+        browser.close()
+    assert site.log_since_mark().count("nobody asked for it") == 1
+    assert site.refusals() == []
+
+
+@case("I-33")
+def test_claims_that_are_asked_for(make_site):
+    site = make_site(directives={"acr_values": "mfa"}, control=False)
+    for value, good in ((["mfa"], True), ("mfa", True), ("pwd mfa", False), (5, False), ([5], False)):
+        site.idp.claims = lambda c: {**c, "amr": value}
+        browser, answer = attempt(site, claims=site.idp.claims)
+        assert (answer.status in (302, 303)) == good, (value, answer)
+        browser.close()
+    assert {code for _, code, _ in site.refusals()} == {"id_token_acr"}
 
 
 @pytest.mark.parametrize("change", rows("I-34", {
@@ -262,7 +294,7 @@ def test_nonce_of_another_login(site):
 @pytest.mark.parametrize("value", rows("I-36", {
     "missing": "MISSING", "empty": "", "null": (None,), "number": 5, "too-long": "s" * 300,
     "blanks": "   ", "crlf": "a\r\nRemote-User: admin", "nul": "a\u0000b", "newline": "a\n",
-    "array": (["a"],), "umlaut": "zoë", "leading-blank": " a", "del": "a\x7f", "256": "s" * 256,
+    "array": (["a"],), "c1-umlaut": "zoë\x01", "leading-blank": " a", "del": "a\x7f", "256": "s" * 256,
 }))
 def test_subject_refused(site, value):
     def change(claims):
@@ -274,7 +306,8 @@ def test_subject_refused(site, value):
 
 @pytest.mark.parametrize("value", rows("I-36", {
     "255": "s" * 255, "uuid": "3fa85f64-5717-4562-b3fc-2c963f66afa6", "mail": "a@b.c",
-    "punctuation": "auth0|a/b=c+d;e,f %&<>\"'", "inner-blank": "a b",
+    "punctuation": "auth0|a/b=c+d;e,f %&<>\"'", "inner-blank": "a b", "umlaut": "müller",
+    "mail-utf8": "josé.garcía@example.org", "han": "漢字", "emoji": "\U0001f600", "255-utf8": "ü" * 127,
 }))
 def test_subject_accepted(site, value):
     site.idp.user = {"sub": value}

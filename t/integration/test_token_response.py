@@ -4,6 +4,7 @@
 import base64
 import json
 import re
+import time
 import urllib.parse
 
 import pytest
@@ -86,6 +87,40 @@ def test_token_type(site, value, accepted):
         reject(site, answer, "token_type|token_malformed", 502)
 
 
+@pytest.mark.parametrize("change", rows("T-02", {
+    "b2c": lambda b: {"id_token": b["id_token"], "token_type": "Bearer", "not_before": 1},
+    "no-type": lambda b: {"id_token": b["id_token"]},
+    "null": lambda b: {**b, "access_token": None, "token_type": None},
+    "empty": lambda b: {**b, "access_token": "", "token_type": "N_A"},
+}))
+def test_no_access_token(make_site, change):
+    """Azure AD B2C with the scope openid alone: enough where nothing needs an access token."""
+    site = make_site(control=False)
+    site.idp.claims = lambda c: {k: v for k, v in c.items() if k != "at_hash"}
+    browser, answer = attempt(site, body=change)
+    good(site, answer, browser)
+    needs = make_site(directives={"userinfo": "on"}, control=False)
+    _, answer = attempt(needs, body=change)
+    reject(needs, answer, "token_malformed", 502)
+    assert "check scope" in needs.log_since_mark()
+
+
+@pytest.mark.parametrize("token", rows("T-14", {
+    "space": "r t", "quote": 'r"t', "backslash": "r\\t", "all": "".join(map(chr, range(0x20, 0x7f))),
+}))
+def test_refresh_tokens_of_every_character(make_site, token):
+    """RFC 6749 A.17; sent back as it came."""
+    site = make_site(directives={"session_refresh": "on"}, control=False)
+    browser, answer = attempt(site, body=lambda b: {**b, "refresh_token": token, "expires_in": 1})
+    assert answer.status in (302, 303), answer
+    time.sleep(5.1)
+    browser.get("/t")
+    site.wait(lambda: site.delta("token") == 2, "refresh")
+    sent = urllib.parse.parse_qs(site.idp.last("token").body.decode())
+    assert sent["refresh_token"] == [token]
+    browser.close()
+
+
 @case("T-03")
 def test_no_id_token(site):
     _, answer = attempt(site, body=lambda b: b.pop("id_token") and b)
@@ -139,7 +174,7 @@ ODD = {"number": 7, "object": {"a": 1}, "array": ["x"], "null": None, "true": Tr
 
 @pytest.mark.parametrize("name, value", rows("T-09", {
     f"{name}-{kind}": (name, value) for name in ("id_token", "access_token")
-    for kind, value in ODD.items()}))
+    for kind, value in ODD.items() if name == "id_token" or kind not in ("null", "empty")}))
 def test_members_of_wrong_types(site, name, value):
     _, answer = attempt(site, body=lambda b: {**b, name: value})
     reject(site, answer, "token_malformed|token_no_id_token|jwt_malformed", 502)

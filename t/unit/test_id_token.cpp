@@ -4,6 +4,7 @@
 #include <map>
 
 #include "forge.hpp"
+#include "oidc/jwt_claims.hpp"
 #include "unit.hpp"
 
 using namespace oidc;
@@ -29,6 +30,8 @@ struct Case {
     std::string access_token{kAccessToken};
     std::string code{kCode};
     std::string secret;
+    bool wants_auth_time = false;
+    bool wants_acr = false;
 
     Case() {
         config.issuer = "https://op.example/realm";
@@ -78,6 +81,8 @@ struct Case {
         expected.access_token = access_token;
         expected.code = code;
         expected.now = now;
+        expected.wants_auth_time = wants_auth_time;
+        expected.wants_acr = wants_acr;
         return validate_id_token(token, expected);
     }
 };
@@ -311,7 +316,8 @@ START_TEST(i_32_iat) {
 }
 END_TEST
 
-START_TEST(i_33_wrong_types_of_registered_claims) {
+// With everything switched on that reads a claim: whatever is read is checked.
+START_TEST(i_33_wrong_types_of_claims_that_are_used) {
     struct {
         const char* name;
         char type;  // the right one: s, n (number), a (array of strings), x (string or array)
@@ -320,27 +326,109 @@ START_TEST(i_33_wrong_types_of_registered_claims) {
         {"iss", 's', Reason::id_token_iss},         {"sub", 's', Reason::id_token_sub},
         {"aud", 'x', Reason::id_token_aud},         {"exp", 'n', Reason::id_token_exp},
         {"nbf", 'n', Reason::id_token_nbf},         {"iat", 'n', Reason::id_token_iat},
-        {"jti", 's', Reason::id_token_claim},       {"azp", 's', Reason::id_token_azp},
-        {"nonce", 's', Reason::id_token_nonce},     {"auth_time", 'n', Reason::id_token_auth_time},
+        {"azp", 's', Reason::id_token_azp},         {"nonce", 's', Reason::id_token_nonce},
         {"acr", 's', Reason::id_token_acr},         {"amr", 'a', Reason::id_token_acr},
         {"at_hash", 's', Reason::id_token_at_hash}, {"c_hash", 's', Reason::id_token_c_hash},
-        {"sid", 's', Reason::id_token_claim},
+        {"events", 'o', Reason::id_token_claim},    {"auth_time", 'n', Reason::id_token_auth_time},
     };
-    for (const auto& claim : claims) {
-        for (const char* value : {"{}", "true", "[1]", "[{}]"}) {
-            refused(with(claim.name, value), claim.reason);
-        }
-        if (claim.type != 'n') {
-            refused(with(claim.name, "5"), claim.reason);
-            refused(with(claim.name, "1.5"), claim.reason);
-        }
-        if (claim.type == 'n' || claim.type == 'a') {
-            refused(with(claim.name, "\"x\""), claim.reason);
-        }
-        if (claim.type == 's' || claim.type == 'n') {
-            refused(with(claim.name, "[]"), claim.reason);
+    // Once by the provider's block, once by the place that the login began at.
+    for (const bool by_place : {false, true}) {
+        const auto used = [&](const char* name, const char* value) {
+            Case c = with("auth_time", at(-1));
+            c.with("acr", "\"mfa\"").with(name, value);
+            if (by_place) {
+                c.wants_auth_time = c.wants_acr = true;
+            } else {
+                c.config.max_age = 100;
+                c.config.acr_values = {"mfa"};
+            }
+            return c;
+        };
+        accepted(used("x", "1"));
+        for (const auto& claim : claims) {
+            for (const char* value : {"true", "[1]", "[{}]"}) {
+                refused(used(claim.name, value), claim.reason);
+            }
+            if (claim.type != 'o') {
+                refused(used(claim.name, "{}"), claim.reason);
+            }
+            if (claim.type != 'n') {
+                refused(used(claim.name, "5"), claim.reason);
+                refused(used(claim.name, "1.5"), claim.reason);
+            }
+            if (claim.type == 'n') {
+                refused(used(claim.name, "\"x\""), claim.reason);
+            }
+            if (claim.type == 's' || claim.type == 'n') {
+                refused(used(claim.name, "[]"), claim.reason);
+            }
         }
     }
+}
+END_TEST
+
+START_TEST(i_33_claims_that_nobody_asked_for) {
+    for (const char* name : {"amr", "acr", "auth_time", "sid", "jti"}) {
+        for (const char* value : {"{}", "true", "[1]", "[{}]", "-1.5"}) {
+            const auto token = with(name, value).run();
+            ck_assert_result_ok(token);
+            ck_assert_ptr_null(json_object_get(token->claims.get(), name));
+            ck_assert_uint_eq(token->left_out.size(), 1);
+            ck_assert_sv_contains(token->left_out[0], name);
+            ck_assert_sv_eq(token->sid, "");
+        }
+        // The right type and null are nothing to talk about.
+        const std::string_view claim = name;
+        for (const char* value : {claim == "amr"         ? "[\"pwd\"]"
+                                  : claim == "auth_time" ? "1700000000"
+                                                         : "\"x\"",
+                                  "null"}) {
+            const auto token = with(name, value).run();
+            ck_assert_result_ok(token);
+            ck_assert_ptr_nonnull(json_object_get(token->claims.get(), name));
+            ck_assert_uint_eq(token->left_out.size(), 0);
+        }
+    }
+    for (const auto& [name, value] : {std::pair{"amr", "\"pwd\""}, std::pair{"acr", "[\"1\"]"},
+                                      std::pair{"auth_time", "\"1700000000\""},
+                                      std::pair{"auth_time", "\"2026-01-01T00:00:00Z\""},
+                                      std::pair{"sid", "17"}, std::pair{"jti", "5"}}) {
+        const auto token = with(name, value).run();
+        ck_assert_result_ok(token);
+        ck_assert_ptr_null(json_object_get(token->claims.get(), name));
+    }
+    // All of them at once, and each has its line.
+    const auto all =
+        with("amr", "1").with("acr", "2").with("auth_time", "[]").with("sid", "{}").run();
+    ck_assert_result_ok(all);
+    ck_assert_uint_eq(all->left_out.size(), 4);
+    // A hash of what is not there is compared with nothing.
+    Case hashes = with("at_hash", "5");
+    hashes.with("c_hash", "[]");
+    hashes.access_token.clear();
+    hashes.code.clear();
+    const auto without = hashes.run();
+    ck_assert_result_ok(without);
+    ck_assert_uint_eq(without->left_out.size(), 2);
+}
+END_TEST
+
+START_TEST(i_40_one_method_as_a_text_is_a_list_of_one) {
+    for (const bool by_place : {false, true}) {
+        Case c = with("amr", "\"mfa\"");
+        if (by_place) {
+            c.wants_acr = true;
+        } else {
+            c.config.acr_values = {"mfa"};
+        }
+        const auto token = c.run();
+        ck_assert_result_ok(token);
+        ck_assert_sv_eq(json_text(json_object_get(token->claims.get(), "amr")), "[\"mfa\"]");
+        ck_assert_uint_eq(token->left_out.size(), 0);
+    }
+    Case other = with("amr", "\"pwd mfa\"");
+    other.config.acr_values = {"mfa"};
+    refused(other, Reason::id_token_acr);
 }
 END_TEST
 
@@ -359,7 +447,7 @@ END_TEST
 
 START_TEST(i_36_sub) {
     for (const char* sub : {"", "null", "\"\"", "5", "\"   \"", "\" a\"", "\"a \"", "\"a\\r\\nb\"",
-                            "\"a\\tb\"", "\"Zo\xc3\xab\"", "\"a\\u007fb\""}) {
+                            "\"a\\tb\"", "\"m\xc3\xbcller\\u0001\"", "\"a\\u007fb\""}) {
         refused(with("sub", sub), Reason::id_token_sub);
     }
     refused(with("sub", "\"" + std::string(300, 'x') + "\""), Reason::id_token_sub);
@@ -367,6 +455,27 @@ START_TEST(i_36_sub) {
     refused(with("sub", "\"a\\u0000b\""), Reason::jwt_malformed);
     accepted(with("sub", "\"" + std::string(255, 'x') + "\""));
     accepted(with("sub", "\"a b@c|d~!\""));
+    // Outside ASCII (authentik by user name): as it is, composed or not, 255 bytes of it.
+    for (const char* sub : {"m\xc3\xbcller", "mu\xcc\x88ller",
+                            "jos\xc3\xa9.garc\xc3\xad"
+                            "a@example.org",
+                            "\xe6\xbc\xa2\xe5\xad\x97", "\xf0\x9f\x98\x80"}) {
+        const auto token = with("sub", "\"" + std::string(sub) + "\"").run();
+        ck_assert_result_ok(token);
+        ck_assert_sv_eq(token->sub, sub);
+    }
+    std::string umlauts;
+    for (int i = 0; i < 127; ++i) {
+        umlauts += "\xc3\xbc";
+    }
+    accepted(with("sub", "\"" + umlauts + "\""));
+    accepted(with("sub", "\"" + umlauts + "x\""));
+    refused(with("sub", "\"" + umlauts + "\xc3\xbc\""), Reason::id_token_sub);  // 256
+    // No JSON can hold these; whoever calls with something else is told all the same.
+    for (const std::string_view sub : {"a\xff", "\xc3", "\xed\xa0\x80"}) {
+        const Status status = check_subject(sub, Reason::id_token_sub);
+        ck_assert_result_is(status, Reason::id_token_sub);
+    }
 }
 END_TEST
 
@@ -419,7 +528,7 @@ END_TEST
 START_TEST(i_40_max_age) {
     accepted(with("auth_time", "0"));  // nobody asked
     accepted(with("auth_time", at(9999)));
-    refused(with("auth_time", "\"1\""), Reason::id_token_auth_time);
+    accepted(with("auth_time", "\"1\""));
     Case c;
     c.config.max_age = 100;
     const auto missing = refused(c, Reason::id_token_auth_time);
@@ -497,7 +606,9 @@ static Suite* id_token_suite() {
     tcase_add_test(tcase, i_28_nbf);
     tcase_add_test(tcase, i_29_i_30_i_31_exp);
     tcase_add_test(tcase, i_32_iat);
-    tcase_add_test(tcase, i_33_wrong_types_of_registered_claims);
+    tcase_add_test(tcase, i_33_wrong_types_of_claims_that_are_used);
+    tcase_add_test(tcase, i_33_claims_that_nobody_asked_for);
+    tcase_add_test(tcase, i_40_one_method_as_a_text_is_a_list_of_one);
     tcase_add_test(tcase, i_34_nonce);
     tcase_add_test(tcase, i_36_sub);
     tcase_add_test(tcase, i_37_at_hash_and_c_hash);

@@ -24,9 +24,15 @@ HttpResponse answer(int status, std::string_view body, std::string_view type = "
     return response;
 }
 
-Result<TokenResponse> parse(int status, std::string_view body,
-                            std::string_view type = "application/json") {
-    return parse_token_response(sent(), answer(status, body, type));
+Result<TokenResponse> parse(int status, std::string_view body, std::string_view type = {},
+                            const TokenNeeds& needs = {}) {
+    return parse_token_response(
+        sent(), answer(status, body, type.data() ? type : "application/json"), Grant::code, needs);
+}
+
+// Of a configuration that reads the ID token alone.
+TokenNeeds nobody() {
+    return {"", false};
 }
 
 // A good answer with one member set to `json`; empty: left out.
@@ -177,6 +183,54 @@ START_TEST(t_02_token_type) {
     }
     const Result<TokenResponse> mac = parse(200, with("token_type", "\"mac\""));
     ck_assert_sv_contains(mac.error().detail, "\"mac\"");
+    // Of an access token that nobody needs as well; of none at all, nothing.
+    const Result<TokenResponse> unused = parse(200, with("token_type", "\"mac\""), {}, nobody());
+    ck_assert_result_is(unused, Reason::token_type);
+    for (const char* body :
+         {R"({"id_token":"a.b.c"})", R"({"id_token":"a.b.c","token_type":"mac"})",
+          R"({"id_token":"a.b.c","token_type":7,"access_token":null})"}) {
+        const Result<TokenResponse> tokens = parse(200, body, {}, nobody());
+        ck_assert_result_ok(tokens);
+        ck_assert_sv_eq(tokens->id_token.view(), "a.b.c");
+    }
+}
+END_TEST
+
+// Azure AD B2C with the scope "openid" alone.
+START_TEST(t_02_no_access_token) {
+    constexpr std::string_view kB2c =
+        R"({"id_token":"a.b.c","token_type":"Bearer","not_before":1,"id_token_expires_in":3600})";
+    const Result<TokenResponse> unneeded = parse(200, kB2c, {}, nobody());
+    ck_assert_result_ok(unneeded);
+    ck_assert(unneeded->access_token.empty());
+    ProviderConfig config;
+    ck_assert_sv_eq(token_needs(config).access_token, "");
+    ck_assert(!token_needs(config).refresh_token);
+    config.keep_access_token = true;
+    ck_assert_sv_contains(token_needs(config).access_token, "$oidc_access_token");
+    config.userinfo = true;
+    const TokenNeeds needs = token_needs(config);
+    const Result<TokenResponse> needed = parse(200, kB2c, {}, needs);
+    ck_assert_result_is(needed, Reason::token_malformed);
+    ck_assert_sv_contains(needed.error().detail, "userinfo");
+    ck_assert_sv_contains(needed.error().fix, "check scope");
+    ck_assert_sv_contains(needed.error().fix, "client id");
+    config = {};
+    for (bool ProviderConfig::*member :
+         {&ProviderConfig::keep_refresh_token, &ProviderConfig::session_refresh}) {
+        config = {};
+        config.*member = true;
+        ck_assert(token_needs(config).refresh_token);
+    }
+    // After a refresh any token will do, none will not.
+    for (const char* body : {R"({"id_token":"a.b.c"})", R"({"refresh_token":"rt"})"}) {
+        const Result<TokenResponse> tokens =
+            parse_token_response(sent(), answer(200, body), Grant::refresh, nobody());
+        ck_assert_result_ok(tokens);
+    }
+    const Result<TokenResponse> none =
+        parse_token_response(sent(), answer(200, R"({"scope":"x"})"), Grant::refresh, nobody());
+    ck_assert_result_is(none, Reason::token_malformed);
 }
 END_TEST
 
@@ -237,8 +291,17 @@ START_TEST(t_09_types) {
             assert_reason(with(name, value), Reason::token_malformed);
         }
     }
-    assert_reason(with("access_token", ""), Reason::token_malformed);
-    assert_reason(with("access_token", "null"), Reason::token_malformed);
+    // One that nobody needs, and that is none.
+    for (const char* value : {"1", "{}", "[\"x\"]", "true", "\"\\u00e9\"", "\"a\\nb\""}) {
+        const Result<TokenResponse> tokens = parse(200, with("refresh_token", value), {}, nobody());
+        ck_assert_result_ok(tokens);
+        ck_assert(tokens->refresh_token.empty());
+        ck_assert_uint_eq(tokens->left_out.size(), 1);
+        ck_assert_sv_contains(tokens->left_out[0], "refresh_token");
+        ck_assert_sv_lacks(tokens->left_out[0], "\xc3\xa9");
+        const Result<TokenResponse> access = parse(200, with("access_token", value), {}, nobody());
+        ck_assert_result_is(access, Reason::token_malformed);
+    }
     const Result<TokenResponse> scope = parse(200, with("scope", "17"));
     ck_assert_result_ok(scope);  // of no use to us
     ck_assert_sv_eq(scope->scope, "");
@@ -249,12 +312,28 @@ START_TEST(t_09_types) {
 END_TEST
 
 START_TEST(t_12_t_14_characters) {
-    for (const char* value : {"\"a\\u0000b\"", "\"\\ud800\"", "\"a\\r\\nX: y\"", "\"a b\"",
-                              "\"\xc3\xa9\"", "\"a\\\"b\"", "\"a\\\\b\"", "\"\\u007f\""}) {
+    for (const char* value : {"\"a\\u0000b\"", "\"\\ud800\"", "\"a\\r\\nX: y\"", "\"\xc3\xa9\"",
+                              "\"a\\tb\"", "\"\\u001f\"", "\"\\u007f\""}) {
         for (const char* name : {"access_token", "id_token", "refresh_token"}) {
             assert_reason(with(name, value), Reason::token_malformed);
         }
     }
+    // 1*VSCHAR, RFC 6749 A.17: what goes into a header is kept more closely.
+    for (const char* value : {"\"a b\"", "\" \"", "\"a\\\"b\"", "\"a\\\\b\"", "\" ~!#|\""}) {
+        for (const char* name : {"access_token", "id_token"}) {
+            assert_reason(with(name, value), Reason::token_malformed);
+        }
+        const Result<TokenResponse> tokens = parse(200, with("refresh_token", value));
+        ck_assert_result_ok(tokens);
+        ck_assert(!tokens->refresh_token.empty());
+    }
+    std::string all;
+    for (char c = 0x20; c < 0x7f; ++c) {
+        all += c;
+    }
+    const Result<TokenResponse> every = parse(200, with("refresh_token", json_quote(all)));
+    ck_assert_result_ok(every);
+    ck_assert_sv_eq(every->refresh_token.view(), all);
     const Result<TokenResponse> odd = parse(200, with("access_token", "\"a|b.c~d+e/f=_-:\""));
     ck_assert_result_ok(odd);
 }
@@ -275,10 +354,16 @@ START_TEST(t_13_expires_in) {
     ck_assert_int_eq(seconds("\"-5\""), 0);
     ck_assert_int_eq(seconds("1e300"), 10LL * 365 * 86400);
     ck_assert_int_eq(seconds("9223372036854775807"), 10LL * 365 * 86400);
-    for (const char* bad :
-         {"[]", "{}", "true", "\"\"", "\"1h\"", "\"9223372036854775808\"", "9223372036854775808"}) {
-        assert_reason(with("expires_in", bad), Reason::token_malformed);
+    ck_assert_int_eq(seconds("\"9223372036854775808\""), 10LL * 365 * 86400);
+    ck_assert_int_eq(seconds("\"-9223372036854775809\""), 0);
+    for (const char* bad : {"[]", "{}", "true", "\"\"", "\"1h\"", "\"9223372036854775808s\""}) {
+        const Result<TokenResponse> tokens = parse(200, with("expires_in", bad));
+        ck_assert_result_ok(tokens);
+        ck_assert(!tokens->expires_in.has_value());
+        ck_assert_uint_eq(tokens->left_out.size(), 1);
+        ck_assert_sv_contains(tokens->left_out[0], "expires_in");
     }
+    assert_reason(with("expires_in", "9223372036854775808"), Reason::token_malformed);
 }
 END_TEST
 
@@ -341,7 +426,7 @@ END_TEST
 
 START_TEST(s_01_no_token_in_an_error) {
     for (const std::string& body :
-         {with("token_type", "\"mac\""), with("expires_in", "[]"), with("refresh_token", "1"),
+         {with("token_type", "\"mac\""), with("access_token", "[]"), with("refresh_token", "1"),
           std::string(R"({"access_token":"canary","id_token":"canary","x")"),
           std::string(R"({"token_type":"Bearer","access_token":"canary x","id_token":"a"})")}) {
         const Result<TokenResponse> tokens = parse(200, body);
@@ -362,6 +447,7 @@ static Suite* token_suite() {
     tcase_add_test(tcase, t_23_t_24_answers_to_a_refresh);
     tcase_add_test(tcase, t_01_legal_answers);
     tcase_add_test(tcase, t_02_token_type);
+    tcase_add_test(tcase, t_02_no_access_token);
     tcase_add_test(tcase, t_03_no_id_token);
     tcase_add_test(tcase, t_05_statuses);
     tcase_add_test(tcase, t_06_content_types);
