@@ -12,6 +12,7 @@ OIDC_CORE += src/cookie.cpp
 OIDC_CORE += src/crypto.cpp
 OIDC_CORE += src/encode.cpp
 OIDC_CORE += src/flow.cpp
+OIDC_CORE += src/former_state.cpp
 OIDC_CORE += src/header_name.cpp
 OIDC_CORE += src/http_message.cpp
 OIDC_CORE += src/id_token.cpp

@@ -118,6 +118,11 @@ Status check_response_iss(const AuthzResponse& response, const ProviderConfig& c
     return Unit{};
 }
 
+bool is_authentication_expired(const AuthzResponse& response) noexcept {
+    return response.error == "temporarily_unavailable" &&
+           response.error_description == "authentication_expired";
+}
+
 Error response_error(const AuthzResponse& response) {
     std::string detail = "the provider answered error \"" + response.error + "\"";
     if (!response.error_description.empty()) {

@@ -12,6 +12,10 @@
 namespace oidc {
 namespace {
 
+// A proxy in front may have no more than 4k for the head of our answer (nginx's proxy_buffer_size).
+// Of these, the address of the provider and what is left of a long target.
+constexpr std::size_t kMaxLoginHead = 3500;
+
 Step refuse(Error error) {
     return Refuse{std::move(error)};
 }
@@ -96,17 +100,36 @@ Step LoginFlow::resume(Event event) {
     }
     login->redirect_uri = input_.redirect_uri;
     login->session_key = input_.session_key;
-    Result<std::string> sealed = seal_pending(*login, aead_, input_.binding, ports_.random);
-    if (!sealed) {
-        return refuse(std::move(sealed).error());
+    login->slot = input_.slot;
+    login->renewed = input_.renewed;
+    Result<StartLogin> step = begin(provider, *std::move(login));
+    if (!step) {
+        return refuse(std::move(step).error());
     }
-    const std::string handle = pending_handle(login->state, login->created);
+    return *std::move(step);
+}
+
+Result<StartLogin> LoginFlow::begin(const ProviderState& provider, PendingLogin login) {
     StartLogin step;
-    step.authorization_url = authorization_url(config_, provider, *login, input_.parameters);
-    step.cookie_name.append(kPendingCookie).append(handle);
-    step.cookie_value = *std::move(sealed);
+    std::size_t room = max_target_value(config_.preserve_fragment);
+    for (;;) {
+        Result<SealedLogin> sealed =
+            seal_pending(login, input_.serial, aead_, input_.binding, ports_.random, room);
+        if (!sealed) {
+            return std::move(sealed).error();
+        }
+        step.authorization_url = authorization_url(config_, provider, login, input_.parameters);
+        step.cookie_value = std::move(sealed->cookie_value);
+        step.target_cookie_value = std::move(sealed->target_value);
+        if (step.target_cookie_value.empty() ||
+            step.authorization_url.size() + step.target_cookie_value.size() <= kMaxLoginHead) {
+            break;
+        }
+        room = 0;  // the target is given up
+    }
+    step.cookie_name.append(kPendingCookie).append({&login.slot, 1});
     if (config_.preserve_fragment) {
-        step.fragment_cookie_name.append(kFragmentCookie).append(handle);
+        step.fragment_cookie_name.append(kFragmentCookie).append({&login.slot, 1});
     }
     return step;
 }
@@ -157,7 +180,11 @@ Step CallbackFlow::on_provider(ProviderReady provider) {
         return refuse(std::move(status).error());
     }
     if (!response_.error.empty()) {
-        return refuse(response_error(response_));
+        Error error = response_error(response_);
+        if (is_authentication_expired(response_) && !login_.renewed) {
+            return RenewLogin{login_.demand, std::move(error)};
+        }
+        return refuse(std::move(error));
     }
     if (response_.code.empty()) {
         return refuse(fail(Reason::callback_malformed, "neither code nor error"));

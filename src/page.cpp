@@ -43,15 +43,28 @@ code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; co
 )";
 
 // Constant for the same reason: what varies stands in data attributes. A fragment that is too long
-// is dropped, and so is one that an earlier login left in the cookie.
+// is dropped, and so is one that an earlier login left in the cookie. Together they stay below
+// kMaxFragmentCookies: the first that a browser lists is the oldest.
 constexpr std::string_view kFragmentScript = R"(
 (function () {
   'use strict';
   var data = document.currentScript.dataset;
   var value = encodeURIComponent(location.hash);
-  var keep = location.hash.length > 1 && value.length <= 1024;
-  document.cookie = data.cookie + '=' + (keep ? value : '') + '; Path=/; SameSite=Lax; Max-Age=' +
-    (keep ? '600' : '0') + (data.secure === '1' ? '; Secure' : '');
+  var keep = location.hash.length > 1 && value.length <= 900;
+  function set(name, text) {
+    document.cookie = name + '=' + text + '; Path=/; SameSite=Lax; Max-Age=' +
+      (text ? '600' : '0') + (data.secure === '1' ? '; Secure' : '');
+  }
+  var size = data.cookie.length + value.length + 3;
+  var others = document.cookie.split('; ').filter(function (pair) {
+    return pair.indexOf(data.cookie.slice(0, -1)) === 0 && pair.indexOf(data.cookie + '=') !== 0;
+  });
+  others.forEach(function (pair) { size += pair.length + 2; });
+  while (keep && size > 1000 && others.length) {
+    size -= others[0].length + 2;
+    set(others.shift().split('=')[0], '');
+  }
+  set(data.cookie, keep ? value : '');
   location.replace(data.url);
 })();
 )";

@@ -2,7 +2,6 @@
 #include "oidc/state.hpp"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <utility>
 
@@ -13,15 +12,30 @@
 namespace oidc {
 namespace {
 
-constexpr std::string_view kPurpose = "pending login";
-constexpr std::size_t kMaxReturnTarget = 2048;
-constexpr std::size_t kTimeDigits = 8;
-// Of the 43 random characters of a state these name its cookie. The other 21 alone are 126 bits
-// that no name, and so no log of cookie names, shows.
-constexpr std::size_t kTailChars = 22;
-constexpr std::size_t kHandleChars = kTimeDigits + kTailChars;
-// Browsers drop a Set-Cookie line above 4096 bytes; the name and the attributes need some too.
-constexpr std::size_t kMaxCookieValue = 3800;
+constexpr std::string_view kPurpose = "state of a login";
+constexpr std::string_view kTargetPurpose = "target of a login";
+
+// Of a target, what the state carries: some providers take no long state.
+constexpr std::size_t kTargetInState = 256;
+// Far more than any state needs, and little to decode.
+constexpr std::size_t kMaxState = 4096;
+
+constexpr std::size_t kSecretBytes = 16;
+// The cookie: when the login began, which of the same second it was, and the secret.
+constexpr int kSerialBits = 12;
+constexpr std::size_t kOrderBytes = 4;
+constexpr std::size_t kCookieChars = 27;
+static_assert((kOrderBytes + kSecretBytes) * 4 / 3 + 1 == kCookieChars);
+
+// As it stands in a header on https, with "=" and "; ".
+constexpr std::size_t in_header(std::size_t name, std::size_t value) {
+    return std::string_view("__Host-").size() + name + value + 3;
+}
+constexpr std::size_t kAllLogins = kLoginSlots * in_header(kPendingCookie.size() + 1, kCookieChars);
+static_assert(kAllLogins + kMaxFragmentCookies + in_header(kTargetCookie.size(), 1000) <
+              kMaxLoginCookies);
+
+enum Flag : std::uint8_t { kPkce = 1, kRenewed = 2, kHasDemand = 4, kCut = 8 };
 
 void put_number(Secret& out, std::uint64_t value, int bytes) {
     std::array<char, 8> big_endian{};
@@ -47,9 +61,6 @@ class Reader {
         return value;
     }
     std::string_view field() { return take(number(2)); }
-    [[nodiscard]] bool complete() const { return ok_ && rest_.empty(); }
-
-  private:
     std::string_view take(std::size_t n) {
         if (n > rest_.size()) {
             ok_ = false;
@@ -59,22 +70,55 @@ class Reader {
         rest_.remove_prefix(n);
         return taken;
     }
+    [[nodiscard]] bool complete() const { return ok_ && rest_.empty(); }
+
+  private:
     std::string_view rest_;
     bool ok_ = true;
 };
 
-Secret encode(const PendingLogin& login, std::string_view return_to) {
+// The session's key is written as the 32 bytes that its hexadecimal text stands for.
+std::string key_bytes(std::string_view hex) {
+    std::string bytes;
+    for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+        bytes += static_cast<char>(hex_value(hex[i]) << 4 | hex_value(hex[i + 1]));
+    }
+    return bytes;
+}
+
+// What the state says of the cookie: enough to know it again.
+std::array<std::uint8_t, 16> check_of(std::string_view cookie) {
+    const Digest digest = sha256_fields({"cookie of a login", cookie});
+    std::array<std::uint8_t, 16> check{};
+    std::copy_n(digest.begin(), check.size(), check.begin());
+    return check;
+}
+
+// What follows from the secret.
+void derive(PendingLogin& login) {
+    const std::string_view salt = as_text(login.salt);
+    login.nonce = base64url_encode(sha256_fields({"nonce of a login", login.secret.view(), salt}));
+    if (login.pkce) {
+        std::string verifier =
+            base64url_encode(sha256_fields({"verifier of a login", login.secret.view(), salt}));
+        login.verifier = Secret(verifier);
+        cleanse(verifier.data(), verifier.size());
+    }
+}
+
+Secret encode(const PendingLogin& login, std::string_view target) {
     Secret out;
-    out.reserve(512 + return_to.size() + login.redirect_uri.size());
+    out.reserve(512 + login.redirect_uri.size());
+    const int flags = (login.pkce ? kPkce : 0) | (login.renewed ? kRenewed : 0) |
+                      (login.demand.empty() ? 0 : kHasDemand) | (login.cut ? kCut : 0);
+    put_number(out, static_cast<std::uint64_t>(flags), 1);
+    out.append({&login.slot, 1});
     put_number(out, static_cast<std::uint64_t>(login.created), 8);
-    put_field(out, login.state);
-    put_field(out, login.nonce);
-    put_field(out, login.verifier.view());
-    put_field(out, return_to);
+    out.append(as_text(login.salt));
+    out.append(as_text(login.check));
     put_field(out, login.redirect_uri);
-    put_field(out, login.session_key);
-    // Nothing is written without a demand, so that servers that do not know of it can end what
-    // others began.
+    put_field(out, key_bytes(login.session_key));
+    put_field(out, target);
     if (!login.demand.empty()) {
         const std::optional<Seconds>& age = login.demand.max_age;
         put_number(out, age ? static_cast<std::uint64_t>(*age) + 1 : 0, 8);
@@ -94,11 +138,29 @@ std::vector<std::string> split_values(std::string_view text) {
     return values;
 }
 
-// Empty for what is too short to be a state of ours.
-std::string_view state_tail(std::string_view state) {
-    return is_our_state(state) && state.size() >= kStatePrefix.size() + kTailChars
-               ? state.substr(state.size() - kTailChars)
-               : std::string_view{};
+std::string_view behind_marks(std::string_view state) {
+    state.remove_prefix(kStatePrefix.size());
+    if (state.starts_with(kStepUpMark)) {
+        state.remove_prefix(kStepUpMark.size());
+    }
+    return state;
+}
+
+std::uint32_t order_of(Seconds now, std::uint32_t serial) {
+    return static_cast<std::uint32_t>(now) << kSerialBits |
+           (serial & ((std::uint32_t{1} << kSerialBits) - 1));
+}
+
+// The bytes of a cookie; empty: it is none.
+Secret cookie_bytes(std::string_view value) {
+    std::optional<std::string> bytes =
+        value.size() == kCookieChars ? base64url_decode(value) : std::nullopt;
+    if (!bytes || bytes->size() != kOrderBytes + kSecretBytes) {
+        return {};
+    }
+    Secret out(*bytes);
+    cleanse(bytes->data(), bytes->size());
+    return out;
 }
 
 }  // namespace
@@ -106,27 +168,20 @@ std::string_view state_tail(std::string_view state) {
 Result<PendingLogin> new_pending_login(std::string_view return_to, bool pkce, Ports& ports,
                                        LoginDemand demand) {
     PendingLogin login;
-    // One draw for all three: a draw costs far more than its bytes.
-    constexpr std::size_t kBytes = 32;
-    std::array<std::uint8_t, 3 * kBytes> drawn{};
+    // One draw for both: a draw costs far more than its bytes.
+    std::array<std::uint8_t, kSecretBytes + sizeof(login.salt)> drawn{};
     if (!ports.random.fill(drawn)) {
         return fail(Reason::internal_error, "no randomness for a login");
     }
     const ByteView bytes(drawn);
-    login.state.append(kStatePrefix);
-    login.state.append(demand.empty() ? std::string_view() : kStepUpMark);
-    login.state.append(base64url_encode(bytes.first(kBytes)));
-    login.demand = std::move(demand);
-    login.nonce = base64url_encode(bytes.subspan(kBytes, kBytes));
-    if (pkce) {
-        std::string verifier = base64url_encode(bytes.last(kBytes));
-        login.verifier = Secret(verifier);
-        cleanse(verifier.data(), verifier.size());
-    }
+    login.secret = Secret(as_text(bytes.first(kSecretBytes)));
+    std::copy_n(bytes.begin() + kSecretBytes, login.salt.size(), login.salt.begin());
     cleanse(drawn.data(), drawn.size());
-    const bool usable = return_to.size() <= kMaxReturnTarget && is_safe_return_target(return_to);
-    login.return_to = usable ? return_to : "/";
+    login.pkce = pkce;
+    login.demand = std::move(demand);
+    login.return_to = is_safe_return_target(return_to) ? return_to : "/";
     login.created = ports.clock.now();
+    derive(login);
     return login;
 }
 
@@ -138,61 +193,114 @@ bool is_step_up_state(std::string_view state) noexcept {
     return is_our_state(state) && state.substr(kStatePrefix.size()).starts_with(kStepUpMark);
 }
 
-std::string pending_handle(std::string_view state, Seconds created) {
-    std::array<std::uint8_t, 4> time{};
-    for (std::size_t i = 0; i < time.size(); ++i) {
-        time[i] = static_cast<std::uint8_t>(created >> (24 - 8 * i) & 0xff);
-    }
-    return hex_encode(time).append(state_tail(state));
+bool is_login_slot(std::string_view handle) noexcept {
+    return handle.size() == 1 && kSlotNames.find(handle.front()) != std::string_view::npos;
 }
 
-bool is_pending_handle(std::string_view handle) noexcept {
-    return handle.size() == kHandleChars &&
-           std::all_of(handle.begin(), handle.begin() + kTimeDigits, is_lower_hex) &&
-           std::all_of(handle.begin() + kTimeDigits, handle.end(), is_base64url);
-}
-
-Result<std::string> seal_pending(const PendingLogin& login, const Aead& aead, const Digest& binding,
-                                 Random& random) {
-    // A long redirect URI leaves less room: the login then ends at "/" and not in a dropped cookie.
-    for (const std::string_view return_to :
-         {std::string_view(login.return_to), std::string_view("/")}) {
-        const Secret plain = encode(login, return_to);
-        Result<std::string> sealed = aead.seal(plain.view(), {kPurpose, as_text(binding)}, random);
-        if (!sealed) {
-            return sealed;
+char choose_slot(const std::vector<PendingCookie>& cookies, std::uint32_t serial, Seconds now) {
+    std::array<bool, kLoginSlots> taken{};
+    const std::uint32_t present = order_of(now, serial);
+    char oldest = kSlotNames.front();
+    std::uint64_t age = 0;
+    for (const PendingCookie& cookie : cookies) {
+        if (!is_login_slot(cookie.handle)) {
+            continue;
         }
-        std::string value = base64url_encode(as_bytes(*sealed));
-        if (value.size() <= kMaxCookieValue) {
-            return value;
+        taken[kSlotNames.find(cookie.handle.front())] = true;
+        const Secret bytes = cookie_bytes(cookie.value);
+        // What cannot be read is worth nothing.
+        std::uint64_t its = std::numeric_limits<std::uint64_t>::max();
+        if (!bytes.empty()) {
+            its = present - static_cast<std::uint32_t>(
+                                Reader(bytes.view().substr(0, kOrderBytes)).number(kOrderBytes));
+        }
+        if (its >= age) {
+            age = its;
+            oldest = cookie.handle.front();
         }
     }
-    return fail(Reason::internal_error, "the pending login does not fit a cookie", "redirect_uri");
+    std::string free;
+    for (std::size_t i = 0; i < kLoginSlots; ++i) {
+        if (!taken[i]) {
+            free += kSlotNames[i];
+        }
+    }
+    return free.empty() ? oldest : free[serial % free.size()];
 }
 
-std::optional<PendingLogin> open_pending(std::string_view cookie_value, const Aead& aead,
-                                         const Digest& binding) {
-    if (cookie_value.size() > kMaxCookieValue) {
-        return std::nullopt;
+std::size_t max_target_value(bool fragments) noexcept {
+    return kMaxLoginCookies - kAllLogins - (fragments ? kMaxFragmentCookies : 0) -
+           in_header(kTargetCookie.size(), 0);
+}
+
+Result<SealedLogin> seal_pending(PendingLogin& login, std::uint32_t serial, const Aead& aead,
+                                 const Digest& binding, Random& random, std::size_t max_target) {
+    SealedLogin out;
+    std::string_view head = login.return_to;
+    login.cut = head.size() > kTargetInState;
+    if (login.cut) {
+        Result<std::string> rest =
+            aead.seal(head.substr(kTargetInState), {kTargetPurpose, as_text(login.salt)}, random);
+        if (!rest) {
+            return rest.error();
+        }
+        out.target_value = base64url_encode(as_bytes(*rest));
+        if (out.target_value.size() > max_target) {
+            out.target_value.clear();
+            login.cut = false;
+            login.return_to = "/";
+            head = login.return_to;
+        }
+        head = head.substr(0, kTargetInState);
     }
-    const std::optional<std::string> sealed = base64url_decode(cookie_value);
+    Secret cookie;
+    put_number(cookie, order_of(login.created, serial), kOrderBytes);
+    cookie.append(login.secret.view());
+    out.cookie_value = base64url_encode(as_bytes(cookie.view()));
+    login.check = check_of(cookie.view());
+    const Secret plain = encode(login, head);
+    Result<std::string> sealed = aead.seal(plain.view(), {kPurpose, as_text(binding)}, random);
     if (!sealed) {
+        return std::move(sealed).error();
+    }
+    login.state = kStatePrefix;
+    login.state.append(login.demand.empty() ? std::string_view() : kStepUpMark);
+    login.state.append(base64url_encode(as_bytes(*sealed)));
+    if (login.state.size() > kMaxState) {
+        return fail(Reason::internal_error, "the pending login does not fit a state",
+                    "redirect_uri");
+    }
+    return out;
+}
+
+std::optional<PendingLogin> open_state(std::string_view state, const Aead& aead,
+                                       const Digest& binding) {
+    if (!is_our_state(state) || state.size() > kMaxState) {
         return std::nullopt;
     }
-    const std::optional<Secret> plain = aead.open(*sealed, {kPurpose, as_text(binding)});
+    const std::optional<std::string> sealed = base64url_decode(behind_marks(state));
+    const std::optional<Secret> plain =
+        sealed ? aead.open(*sealed, {kPurpose, as_text(binding)}) : std::nullopt;
     if (!plain) {
         return std::nullopt;
     }
     Reader reader(plain->view());
     PendingLogin login;
+    login.state = state;
+    const std::uint64_t flags = reader.number(1);
+    login.pkce = (flags & kPkce) != 0;
+    login.renewed = (flags & kRenewed) != 0;
+    login.cut = (flags & kCut) != 0;
+    const std::string_view slot = reader.take(1);
     login.created = static_cast<Seconds>(reader.number(8));
-    login.state = reader.field();
-    login.nonce = reader.field();
-    login.verifier = Secret(reader.field());
-    login.return_to = reader.field();
+    for (auto* const bytes : {&login.salt, &login.check}) {
+        const std::string_view taken = reader.take(bytes->size());
+        std::copy(taken.begin(), taken.end(), bytes->begin());
+    }
     login.redirect_uri = reader.field();
-    login.session_key = reader.field();
-    if (!reader.complete()) {
+    login.session_key = hex_encode(as_bytes(reader.field()));
+    login.return_to = reader.field();
+    if ((flags & kHasDemand) != 0) {
         const std::uint64_t age = reader.number(8);
         if (age > static_cast<std::uint64_t>(std::numeric_limits<Seconds>::max())) {
             return std::nullopt;
@@ -202,45 +310,48 @@ std::optional<PendingLogin> open_pending(std::string_view cookie_value, const Ae
         }
         login.demand.acr_values = split_values(reader.field());
     }
-    if (!reader.complete() || !is_our_state(login.state) || login.nonce.empty() ||
-        login.created < 0 || !is_safe_return_target(login.return_to)) {
+    if (!reader.complete() || flags > (kPkce | kRenewed | kHasDemand | kCut) ||
+        !is_login_slot(slot) || login.created < 0 ||
+        is_step_up_state(state) == login.demand.empty() ||
+        !(login.cut || is_safe_return_target(login.return_to))) {
         return std::nullopt;
     }
+    login.slot = slot.front();
     return login;
 }
 
-const PendingCookie* find_pending(const std::vector<PendingCookie>& cookies,
-                                  std::string_view state) {
-    const std::string_view tail = state_tail(state);
+const PendingCookie* take_cookie(PendingLogin& login, const std::vector<PendingCookie>& cookies) {
     for (const PendingCookie& cookie : cookies) {
-        if (is_pending_handle(cookie.handle) &&
-            equal_constant_time(cookie.handle.substr(kTimeDigits), tail)) {
+        if (!is_login_slot(cookie.handle) || cookie.handle.front() != login.slot) {
+            continue;
+        }
+        const Secret bytes = cookie_bytes(cookie.value);
+        if (bytes.empty()) {
+            continue;
+        }
+        if (equal_constant_time(as_text(check_of(bytes.view())), as_text(login.check))) {
+            login.secret = Secret(bytes.view().substr(kOrderBytes));
+            derive(login);
             return &cookie;
         }
     }
     return nullptr;
 }
 
-std::vector<std::string> pending_to_drop(const std::vector<PendingCookie>& cookies) {
-    // Fixed-width hexadecimal: the order of the handles is the order of their times.
-    std::vector<const PendingCookie*> ours;
-    for (const PendingCookie& cookie : cookies) {
-        if (is_pending_handle(cookie.handle)) {
-            ours.push_back(&cookie);
-        }
+bool join_target(PendingLogin& login, std::string_view target_value, const Aead& aead) {
+    if (!std::exchange(login.cut, false)) {
+        return false;
     }
-    std::sort(ours.begin(), ours.end(),
-              [](const PendingCookie* a, const PendingCookie* b) { return a->handle < b->handle; });
-    ours.erase(std::unique(ours.begin(), ours.end(),
-                           [](const PendingCookie* a, const PendingCookie* b) {
-                               return a->name == b->name;
-                           }),
-               ours.end());
-    std::vector<std::string> names;
-    for (std::size_t i = 0; i + kMaxPendingLogins - 1 < ours.size(); ++i) {
-        names.emplace_back(ours[i]->name);
+    const std::optional<std::string> sealed = target_value.size() <= max_target_value(false)
+                                                  ? base64url_decode(target_value)
+                                                  : std::nullopt;
+    const std::optional<Secret> rest =
+        sealed ? aead.open(*sealed, {kTargetPurpose, as_text(login.salt)}) : std::nullopt;
+    login.return_to.append(rest ? rest->view() : std::string_view());
+    if (!rest || !is_safe_return_target(login.return_to)) {
+        login.return_to = "/";
     }
-    return names;
+    return rest.has_value();
 }
 
 }  // namespace oidc

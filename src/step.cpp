@@ -10,6 +10,7 @@ struct NameOf {
     std::string_view operator()(const Fetch&) const noexcept { return "Fetch"; }
     std::string_view operator()(const StoreSession&) const noexcept { return "StoreSession"; }
     std::string_view operator()(const StartLogin&) const noexcept { return "StartLogin"; }
+    std::string_view operator()(const RenewLogin&) const noexcept { return "RenewLogin"; }
     std::string_view operator()(const LoggedIn&) const noexcept { return "LoggedIn"; }
     std::string_view operator()(const Refuse&) const noexcept { return "Refuse"; }
     std::string_view operator()(const Refreshed&) const noexcept { return "Refreshed"; }
@@ -31,6 +32,9 @@ std::string_view step_name(const Step& step) noexcept try {
 const Error* step_error(const Step& step) noexcept {
     if (const auto* refused = std::get_if<Refuse>(&step)) {
         return &refused->error;
+    }
+    if (const auto* renewed = std::get_if<RenewLogin>(&step)) {
+        return &renewed->error;
     }
     if (const auto* later = std::get_if<RefreshPostponed>(&step)) {
         return &later->error;

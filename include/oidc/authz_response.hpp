@@ -32,6 +32,10 @@ Status check_response_iss(const AuthzResponse& response, const ProviderConfig& c
                           const Metadata& metadata);
 
 // access_denied or idp_error for a response with `error`; the provider's words go to the detail.
+// Keycloak, since 24, to a tab whose login another tab has finished: its documentation wants the
+// client to begin anew by itself.
+bool is_authentication_expired(const AuthzResponse& response) noexcept;
+
 Error response_error(const AuthzResponse& response);
 
 // The query without code, state, iss, error*, session_state and scope of the response, for

@@ -23,13 +23,18 @@ class LoginFlow final : public Flow {
         std::string session_key;
         AuthzParameters parameters;
         Digest binding{};
-        LoginDemand demand{};  // of the place that the login is for
+        LoginDemand demand{};       // of the place that the login is for
+        char slot = kSlotNames[0];  // see choose_slot
+        std::uint32_t serial = 0;
+        bool renewed = false;  // after RenewLogin
     };
     LoginFlow(const ProviderConfig& config, const Aead& aead, Ports ports, Input input);
     Step start() override;
     Step resume(Event event) override;
 
   private:
+    Result<StartLogin> begin(const ProviderState& provider, PendingLogin login);
+
     const ProviderConfig& config_;
     const Aead& aead_;
     Ports ports_;
@@ -37,7 +42,8 @@ class LoginFlow final : public Flow {
 };
 
 // A callback whose pending login was opened and consumed by the adapter:
-// NeedProvider -> (error response? Refuse) -> Fetch token -> ID token [-> NeedProvider newer, once]
+// NeedProvider -> (error response? Refuse, or once RenewLogin) -> Fetch token -> ID token [->
+// NeedProvider newer, once]
 // -> Fetch userinfo -> StoreSession -> LoggedIn. Nothing is stored before every check has passed,
 // the last of which is whether the session satisfies the demand that the login was for.
 class CallbackFlow final : public Flow {

@@ -15,6 +15,7 @@
 #include "oidc/metadata.hpp"
 #include "oidc/ports.hpp"
 #include "oidc/result.hpp"
+#include "oidc/step_up.hpp"
 
 namespace oidc {
 
@@ -42,7 +43,14 @@ struct StartLogin {
     std::string authorization_url;
     std::string cookie_name;  // without "__Host-"
     std::string cookie_value;
+    std::string target_cookie_value;   // of kTargetCookie; empty: none is needed
     std::string fragment_cookie_name;  // with preserve_fragment, else empty
+};
+// The provider has ended the login because another tab has finished one (Keycloak): begin it anew,
+// marked as renewed, unless the browser has a session by now that is enough for the page.
+struct RenewLogin {
+    LoginDemand demand;
+    Error error;  // what a refusal would have said
 };
 struct LoggedIn {
     Secret id;              // raw session id for the cookie
@@ -82,12 +90,12 @@ struct EndSessions {
     Seconds remember_until = 0;
 };
 
-using Step = std::variant<NeedProvider, Fetch, StoreSession, StartLogin, LoggedIn, Refuse,
-                          Refreshed, RefreshPostponed, RefreshEnded, EndSessions>;
+using Step = std::variant<NeedProvider, Fetch, StoreSession, StartLogin, RenewLogin, LoggedIn,
+                          Refuse, Refreshed, RefreshPostponed, RefreshEnded, EndSessions>;
 
 // The name of its type, for the debug log; a literal, which ends with NUL.
 std::string_view step_name(const Step& step) noexcept;
-// Why a flow failed, of Refuse, RefreshPostponed and RefreshEnded; null of all others.
+// Why a flow failed, of Refuse, RenewLogin, RefreshPostponed and RefreshEnded; null of all others.
 const Error* step_error(const Step& step) noexcept;
 
 // ---- events --------------------------------------------------------------------------------

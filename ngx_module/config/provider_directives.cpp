@@ -206,7 +206,8 @@ char* set_cookie_name(Block& b) {
     if (!is_token(b.arg())) {
         return b.invalid(b.arg(), "a cookie name");
     }
-    if (b.arg().starts_with(kPendingCookie) || b.arg().starts_with(kFragmentCookie)) {
+    if (b.arg().starts_with(kPendingCookie) || b.arg().starts_with(kFragmentCookie) ||
+        b.arg() == kTargetCookie) {
         return b.error(in_quotes(b.arg()) + " is reserved for the module's own use");
     }
     provider(b).cookie_name = b.arg();

@@ -30,7 +30,19 @@ OwnCookie own_cookie(const MainConf& conf, std::string_view name) noexcept {
     if (bare.starts_with(kPendingCookie)) {
         return OwnCookie::pending;
     }
+    if (bare == kTargetCookie) {
+        return OwnCookie::target;
+    }
     return bare.starts_with(kFragmentCookie) ? OwnCookie::fragment : OwnCookie::none;
+}
+
+std::vector<PendingCookie> usable_pending(const RequestContext& ctx, bool https) {
+    std::vector<PendingCookie> usable;
+    std::copy_if(ctx.cookies.pending.begin(), ctx.cookies.pending.end(), std::back_inserter(usable),
+                 [https](const PendingCookie& cookie) {
+                     return cookie.name.starts_with(kHostPrefix) == https;
+                 });
+    return usable;
 }
 
 CookieAttributes login_cookie_attributes(bool https) {

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/conf.hpp"
 #include "oidc/cookie.hpp"
@@ -16,13 +17,16 @@ inline constexpr std::string_view kHostPrefix = "__Host-";
 std::string_view without_host_prefix(std::string_view name) noexcept;
 
 // What a cookie of this name, in either spelling, is to the module.
-enum class OwnCookie : unsigned char { none, session, pending, fragment };
+enum class OwnCookie : unsigned char { none, session, pending, fragment, target };
 OwnCookie own_cookie(const MainConf& conf, std::string_view name) noexcept;
 inline bool is_own_cookie(const MainConf& conf, std::string_view name) noexcept {
     return own_cookie(conf, name) != OwnCookie::none;
 }
 
 // Cookies of a login: host-only, for the whole site, with "__Host-" on https.
+// The pending logins of the spelling that counts here; the other one may have been planted over
+// plain http.
+std::vector<PendingCookie> usable_pending(const RequestContext& ctx, bool https);
 CookieAttributes login_cookie_attributes(bool https);
 std::string login_cookie_name(std::string_view name, bool https);
 

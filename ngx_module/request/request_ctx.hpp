@@ -30,6 +30,7 @@ struct OwnCookies {
     std::size_t session_count = 0;
     std::vector<PendingCookie> pending;  // names are full names
     std::vector<CookiePair> fragments;
+    std::vector<CookiePair> targets;  // in both spellings
 
     [[nodiscard]] std::span<const CookiePair> presented() const noexcept {
         return {sessions, session_count};

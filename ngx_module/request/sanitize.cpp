@@ -5,6 +5,7 @@
 #include <array>
 
 #include "oidc/cookie.hpp"
+#include "oidc/former_state.hpp"
 #include "oidc/header_name.hpp"
 #include "oidc/state.hpp"
 #include "oidc/text.hpp"
@@ -16,7 +17,12 @@ namespace oidc::ngx {
 namespace {
 
 constexpr std::string_view kReservedPrefix = "x-oidc";
-constexpr std::size_t kMaxPendingSeen = 32;
+// Both spellings of all slots, and some of an earlier build.
+constexpr std::size_t kMaxPendingSeen = 2 * kLoginSlots + 20;
+
+bool is_handle(std::string_view text) noexcept {
+    return is_login_slot(text) || is_former_handle(text);
+}
 
 bool is_reserved_folded(const MainConf& conf, std::string_view folded) noexcept {
     if (folded.starts_with(kReservedPrefix) &&
@@ -70,10 +76,14 @@ void keep_cookie(OwnCookie kind, OwnCookies& cookies, std::string_view name,
     const std::string_view bare = without_host_prefix(name);
     if (kind == OwnCookie::pending) {
         const std::string_view handle = bare.substr(kPendingCookie.size());
-        if (is_pending_handle(handle) && cookies.pending.size() < kMaxPendingSeen) {
+        if (is_handle(handle) && cookies.pending.size() < kMaxPendingSeen) {
             cookies.pending.push_back({name, handle, value});
         }
-    } else if (is_pending_handle(bare.substr(kFragmentCookie.size())) &&
+    } else if (kind == OwnCookie::target) {
+        if (cookies.targets.size() < 2) {
+            cookies.targets.push_back({name, value});
+        }
+    } else if (is_handle(bare.substr(kFragmentCookie.size())) &&
                cookies.fragments.size() < kMaxPendingSeen) {
         cookies.fragments.push_back({name, value});
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shm/login_zone.hpp"
 
+#include <atomic>
 #include <new>
 
 #include "base/ports_ngx.hpp"
@@ -11,7 +12,8 @@ namespace oidc::ngx {
 // At the start of the region, followed by the table of used states. No constructor runs on a region
 // that is taken over, so everything in it is plain data.
 struct LoginZone::Shared {
-    AeadKey key;  // seals pending logins
+    AeadKey key;            // seals pending logins
+    std::uint32_t started;  // logins; earlier builds have left it 0
 };
 
 namespace {
@@ -99,6 +101,10 @@ std::span<std::byte> LoginZone::used_states() const noexcept {
 void LoginZone::read_key(AeadKey& out) noexcept {
     ZoneLock lock(shpool_);
     out = shared_->key;
+}
+
+std::uint32_t LoginZone::next_login() noexcept {
+    return std::atomic_ref<std::uint32_t>(shared_->started).fetch_add(1, std::memory_order_relaxed);
 }
 
 bool LoginZone::use_state(std::string_view state, Seconds expires, Seconds now) noexcept {

@@ -26,6 +26,8 @@ class LoginZone : private ZoneBase {
     // The zone of the running configuration; null without one.
     static LoginZone* running() noexcept;
 
+    // Grows by one with every login of all workers, and comes round.
+    std::uint32_t next_login() noexcept;
     // Copies the random key that all workers share.
     void read_key(AeadKey& out) noexcept;
     // True the first time a state is used, or the digest of another value.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "oidc/encode.hpp"
+#include "oidc/former_state.hpp"
 #include "oidc/page.hpp"
 #include "oidc/uri.hpp"
 #include "request/own_cookies.hpp"
@@ -69,16 +70,6 @@ ngx_int_t stale(ngx_http_request_t* r, RequestContext& ctx, const Provider& prov
     return send_redirect(r, NGX_HTTP_SEE_OTHER, own_url(r, provider, origin_of_login(ctx)));
 }
 
-// Cookies of the spelling that counts here; the other one may have been planted over plain http.
-std::vector<PendingCookie> usable_pending(const RequestContext& ctx, bool https) {
-    std::vector<PendingCookie> usable;
-    std::copy_if(ctx.cookies.pending.begin(), ctx.cookies.pending.end(), std::back_inserter(usable),
-                 [https](const PendingCookie& cookie) {
-                     return cookie.name.starts_with(kHostPrefix) == https;
-                 });
-    return usable;
-}
-
 // "#..." as the browser stored it before the login, or empty.
 std::string read_fragment(const RequestContext& ctx, std::string_view cookie_name,
                           std::string_view return_to) {
@@ -104,6 +95,43 @@ void expire_login_cookie(RequestContext& ctx, std::string_view name, bool https)
     ctx.answer.set_cookies.push_back(delete_cookie(name, login_cookie_attributes(https)));
 }
 
+// The login that a response belongs to.
+struct Begun {
+    std::optional<PendingLogin> login;      // nullopt: neither state nor cookie opens here
+    const PendingCookie* cookie = nullptr;  // that binds it to this browser; null: it has none
+    std::string target_cookie;              // that the login has used; empty: none
+};
+
+Begun find_begun(const RequestContext& ctx, const std::vector<PendingCookie>& pending,
+                 const std::string& state, const Aead& aead, const Digest& binding, bool https) {
+    Begun begun;
+    if (is_former_state(state)) {
+        begun.cookie = find_former(pending, state);
+        if (begun.cookie != nullptr) {
+            begun.login = open_former(begun.cookie->value, aead, binding);
+        }
+        if (begun.login && !equal_constant_time(begun.login->state, state)) {
+            // That login is not the one that this response ends: it goes on.
+            begun = {};
+        }
+        return begun;
+    }
+    begun.login = open_state(state, aead, binding);
+    if (!begun.login) {
+        return begun;
+    }
+    const std::string name = login_cookie_name(kTargetCookie, https);
+    std::string_view target;
+    for (const CookiePair& cookie : ctx.cookies.targets) {
+        target = cookie.name == name ? cookie.value : target;
+    }
+    if (join_target(*begun.login, target, aead)) {
+        begun.target_cookie = name;
+    }
+    begun.cookie = take_cookie(*begun.login, pending);
+    return begun;
+}
+
 // A response to a login of ours.
 ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
                    AuthzResponse response) {
@@ -114,8 +142,20 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
     }
     const bool https = public_https(r, &provider);
     const std::vector<PendingCookie> pending = usable_pending(ctx, https);
-    const PendingCookie* cookie = find_pending(pending, response.state);
-    const bool demanding = is_step_up_state(response.state);
+    Begun begun =
+        find_begun(ctx, pending, response.state, pending_aead(provider, *cache), *binding, https);
+    std::optional<PendingLogin>& login = begun.login;
+    const PendingCookie* cookie = begun.cookie;
+    // Whether the session that the browser has by now, if any, would be sent to the provider again.
+    bool demanding = is_step_up_state(response.state);
+    const Seconds now = ngx_time();
+    if (login) {
+        RequestTask& task = begin_task(r, ctx, RequestTask::Kind::callback, provider);
+        task.start_again = login->return_to;
+        demanding = ctx.authenticated() && shortfall(ctx.decision->session, login->demand, now,
+                                                     provider.config.clock_skew) != Shortfall::none;
+        task.overtaken = ctx.authenticated() && !demanding;
+    }
     if (cookie == nullptr) {
         return stale(r, ctx, provider,
                      fail(Reason::state_unknown,
@@ -124,15 +164,10 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
                                           : "no cookie of a login under way belongs to this state"),
                      demanding);
     }
-    std::optional<PendingLogin> login =
-        open_pending(cookie->value, pending_aead(provider, *cache), *binding);
-    if (login && !equal_constant_time(login->state, response.state)) {
-        // That login is not the one that this response ends: it goes on.
-        return stale(r, ctx, provider,
-                     fail(Reason::state_unknown, "the cookie of the login is of another state"),
-                     demanding);
-    }
     expire_login_cookie(ctx, cookie->name, https);
+    if (!begun.target_cookie.empty()) {
+        expire_login_cookie(ctx, begun.target_cookie, https);
+    }
     const std::string fragment_name =
         login_cookie_name(std::string(kFragmentCookie).append(cookie->handle), https);
     if (provider.config.preserve_fragment) {
@@ -143,12 +178,6 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
                      fail(Reason::state_unknown, "the cookie of the login does not open here"),
                      demanding);
     }
-    RequestTask& task = begin_task(r, ctx, RequestTask::Kind::callback, provider);
-    task.start_again = login->return_to;
-    const Seconds now = ngx_time();
-    const bool unmet =
-        ctx.authenticated() && shortfall(ctx.decision->session, login->demand, now,
-                                         provider.config.clock_skew) != Shortfall::none;
     const Seconds expires = login->created + provider.config.pre_auth_timeout;
     if (now >= expires || login->created > now + kFutureTolerance) {
         return stale(
@@ -156,13 +185,15 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
             fail(Reason::state_expired,
                  "the login began " + std::to_string(now - login->created) + " seconds ago",
                  "pre_auth_timeout"),
-            unmet);
+            demanding);
     }
-    if (!LoginZone::of(*main_conf(r).login_zone)->use_state(login->state, expires, now)) {
+    // Of a sealed state there may be other spellings; what it holds is one.
+    const std::string& once = is_former_state(response.state) ? login->state : login->nonce;
+    if (!LoginZone::of(*main_conf(r).login_zone)->use_state(once, expires, now)) {
         return stale(r, ctx, provider,
-                     fail(Reason::state_replayed, "the state has been used before"), unmet);
+                     fail(Reason::state_replayed, "the state has been used before"), demanding);
     }
-    task.fragment = read_fragment(ctx, fragment_name, login->return_to);
+    ctx.task->fragment = read_fragment(ctx, fragment_name, login->return_to);
     return begin_callback(r, ctx, provider, *std::move(login), std::move(response));
 }
 

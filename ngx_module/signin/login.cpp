@@ -5,8 +5,10 @@
 #include <optional>
 #include <utility>
 
+#include "base/debug_log.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/flow.hpp"
+#include "oidc/former_state.hpp"
 #include "oidc/page.hpp"
 #include "oidc/text.hpp"
 #include "request/own_cookies.hpp"
@@ -14,6 +16,7 @@
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
 #include "shm/counters_zone.hpp"
+#include "shm/login_zone.hpp"
 #include "signin/admission.hpp"
 #include "signin/decide.hpp"
 #include "signin/return_target.hpp"
@@ -95,14 +98,20 @@ Respond login_answer(ngx_http_request_t* r, const RequestContext& ctx, const Pro
                          ? fragment_page(step.authorization_url,
                                          login_cookie_name(step.fragment_cookie_name, https), https)
                          : redirect(NGX_HTTP_MOVED_TEMPORARILY, step.authorization_url);
-    for (const std::string& name : pending_to_drop(ctx.cookies.pending)) {
+    for (const std::string& name : former_to_drop(ctx.cookies.pending)) {
         answer.headers.push_back(
             {"Set-Cookie", delete_cookie(name, login_cookie_attributes(https))});
     }
-    answer.headers.push_back(
-        {"Set-Cookie",
-         set_cookie(login_cookie_name(step.cookie_name, https), step.cookie_value,
-                    login_cookie_attributes(https), static_cast<long>(config.pre_auth_timeout))});
+    const auto set = [&](std::string_view name, std::string_view value) {
+        answer.headers.push_back(
+            {"Set-Cookie",
+             set_cookie(login_cookie_name(name, https), value, login_cookie_attributes(https),
+                        static_cast<long>(config.pre_auth_timeout))});
+    };
+    set(step.cookie_name, step.cookie_value);
+    if (!step.target_cookie_value.empty()) {
+        set(kTargetCookie, step.target_cookie_value);
+    }
     return answer;
 }
 
@@ -170,6 +179,33 @@ ngx_int_t logged_in(ngx_http_request_t* r, RequestContext& ctx, const LoggedIn& 
     return send_redirect(r, NGX_HTTP_SEE_OTHER, own_url(r, provider, target));
 }
 
+// What happens to the other tabs of a browser that has signed in in one of them: the provider has
+// ended their logins, or takes their code for used.
+bool is_overtakable(Reason reason) noexcept {
+    return reason == Reason::idp_error || reason == Reason::access_denied ||
+           reason == Reason::token_error;
+}
+
+// Where the login began, with the fragment that its cookie has kept.
+std::string deep_link(const RequestTask& task) {
+    std::string target = task.start_again;
+    if (target.find('#') == std::string::npos) {
+        target.append(task.fragment);
+    }
+    return target;
+}
+
+ngx_int_t go_on_signed_in(ngx_http_request_t* r, const RequestTask& task, const Error& error) {
+    NgxLog(r->connection->log)
+        .write(LogLevel::info, "a login at provider \"" + task.provider->config.name +
+                                   "\" is not needed any more, the browser is signed in: " +
+                                   std::string(reason_info(error.reason).code) + ": " +
+                                   error.detail);
+    return send_redirect(r, NGX_HTTP_SEE_OTHER, own_url(r, *task.provider, deep_link(task)));
+}
+
+ngx_int_t renew_login(ngx_http_request_t* r, RequestContext& ctx, const RenewLogin& renew);
+
 // A step that the flow's runner leaves to the login.
 ngx_int_t on_step(ngx_http_request_t* r, RequestContext& ctx, Step step) {
     RequestTask& task = *ctx.task;
@@ -186,9 +222,15 @@ ngx_int_t on_step(ngx_http_request_t* r, RequestContext& ctx, Step step) {
     if (const auto* done = std::get_if<LoggedIn>(&step)) {
         return logged_in(r, ctx, *done);
     }
-    const auto* refused = std::get_if<Refuse>(&step);
-    const Error error = refused != nullptr ? refused->error
-                                           : fail(Reason::internal_error, "the flow ended nowhere");
+    const Error* failed = step_error(step);
+    const Error error =
+        failed != nullptr ? *failed : fail(Reason::internal_error, "the flow ended nowhere");
+    if (task.overtaken && is_overtakable(error.reason)) {
+        return go_on_signed_in(r, task, error);
+    }
+    if (const auto* renew = std::get_if<RenewLogin>(&step)) {
+        return renew_login(r, ctx, *renew);
+    }
     return refuse(r, ctx, task.provider, error, task.start_again);
 }
 
@@ -213,8 +255,9 @@ std::string former_session_key(ngx_http_request_t* r, RequestContext& ctx,
 }
 
 // Makes the flow of a new login. Errors: why it cannot start.
+// `renewed` null: of a request for a page.
 Status make_login(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
-                  std::string return_to, std::unique_ptr<Flow>& out) {
+                  std::string return_to, const RenewLogin* renewed, std::unique_ptr<Flow>& out) {
     const Digest* binding = binding_of(r, provider);
     const MetadataCache* cache = MetadataCache::worker();
     LoginFlow::Input input;
@@ -235,9 +278,15 @@ Status make_login(ngx_http_request_t* r, RequestContext& ctx, Provider& provider
         return fail(Reason::internal_error, "the public origin cannot be computed");
     }
     input.return_to = std::move(return_to);
-    if (const LoginDemand* demand = loc_conf(r).step_up) {
+    if (renewed != nullptr) {
+        input.demand = renewed->demand;
+        input.renewed = true;
+    } else if (const LoginDemand* demand = loc_conf(r).step_up) {
         input.demand = *demand;
     }
+    input.serial = LoginZone::of(*main_conf(r).login_zone)->next_login();
+    input.slot =
+        choose_slot(usable_pending(ctx, public_https(r, &provider)), input.serial, ngx_time());
     input.session_key = former_session_key(r, ctx, provider);
     input.binding = *binding;
     RequestTask& task = begin_task(r, ctx, RequestTask::Kind::login, provider);
@@ -246,6 +295,17 @@ Status make_login(ngx_http_request_t* r, RequestContext& ctx, Provider& provider
     out = std::make_unique<LoginFlow>(provider.config, pending_aead(provider, *cache),
                                       task.flow->ports(), std::move(input));
     return Unit{};
+}
+
+ngx_int_t renew_login(ngx_http_request_t* r, RequestContext& ctx, const RenewLogin& renew) {
+    Provider& provider = *ctx.task->provider;
+    debug_log(r->connection->log, "oidc decision: the login begins anew, once");
+    std::unique_ptr<Flow> flow;
+    const Status made = make_login(r, ctx, provider, deep_link(*ctx.task), &renew, flow);
+    if (!made) {
+        return refuse(r, ctx, &provider, made.error(), {});
+    }
+    return follow_login(r, ctx, ctx.task->flow->start(std::move(flow)));
 }
 
 }  // namespace
@@ -258,7 +318,7 @@ const Aead& pending_aead(const Provider& provider, const MetadataCache& cache) n
 ngx_int_t begin_login(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
                       std::string return_to) {
     std::unique_ptr<Flow> flow;
-    const Status made = make_login(r, ctx, provider, std::move(return_to), flow);
+    const Status made = make_login(r, ctx, provider, std::move(return_to), nullptr, flow);
     if (!made) {
         return refuse(r, ctx, &provider, made.error(), {});
     }
@@ -268,7 +328,7 @@ ngx_int_t begin_login(ngx_http_request_t* r, RequestContext& ctx, Provider& prov
 bool login_answer_at_once(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
                           Respond& out) {
     std::unique_ptr<Flow> flow;
-    if (!make_login(r, ctx, provider, return_target(r, provider), flow)) {
+    if (!make_login(r, ctx, provider, return_target(r, provider), nullptr, flow)) {
         return false;
     }
     const std::optional<Step> step = ctx.task->flow->start(std::move(flow));

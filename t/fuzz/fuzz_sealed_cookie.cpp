@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sealed cookies. The first byte chooses: the input is a cookie value as an attacker sends it, or
-// the content of a properly sealed one, or a change to the bytes of a good one.
+// Sealed logins. The first byte chooses: the input is a state as an attacker sends it, or the
+// content of a properly sealed one, or a change to the bytes of a good one, or the content of a
+// cookie of an earlier build.
 #include <optional>
 
 #include "fuzz.hpp"
 #include "oidc/encode.hpp"
+#include "oidc/former_state.hpp"
 #include "oidc/state.hpp"
 #include "oidc/uri.hpp"
 
@@ -18,35 +20,54 @@ struct Fixed {
     Aead aead{ring};
     Digest binding = sha256("provider, client, vhost");
     FixedRandom random;
-    std::string sealed;  // the bytes inside a good cookie
+    std::string sealed;  // the bytes inside a good state
 
     Fixed() {
         PendingLogin login;
-        login.state = std::string(kStatePrefix) + "state";
-        login.nonce = "nonce";
-        login.verifier = Secret("verifier");
         login.return_to = "/";
-        sealed = *base64url_decode(*seal_pending(login, aead, binding, random));
+        const auto done = seal_pending(login, 0, aead, binding, random, max_target_value(false));
+        promise(done.ok(), "sealing works");
+        sealed = *base64url_decode(login.state.substr(kStatePrefix.size()));
     }
-    [[nodiscard]] std::optional<PendingLogin> open(std::string_view value) const {
-        return open_pending(value, aead, binding);
+    [[nodiscard]] std::optional<PendingLogin> open(std::string_view state) const {
+        return open_state(state, aead, binding);
+    }
+    [[nodiscard]] std::string seal(std::string_view content, std::string_view purpose) const {
+        FixedRandom fresh;
+        const Result<std::string> text = aead.seal(content, {purpose, as_text(binding)}, fresh);
+        promise(text.ok(), "sealing works");
+        return base64url_encode(as_bytes(*text));
     }
 };
 
+std::string state_of(std::string_view sealed) {
+    return std::string(kStatePrefix).append(sealed);
+}
+
 void try_content(const Fixed& fixed, std::string_view content) {
-    FixedRandom random;
-    const Result<std::string> sealed =
-        fixed.aead.seal(content, {"pending login", as_text(fixed.binding)}, random);
-    promise(sealed.ok(), "sealing works");
-    const auto login = fixed.open(base64url_encode(as_bytes(*sealed)));
+    auto login = fixed.open(state_of(fixed.seal(content, "state of a login")));
     if (!login) {
         return;
     }
     promise(is_our_state(login->state), "the state is ours");
-    promise(!login->nonce.empty(), "there is a nonce");
+    promise(login->nonce.empty() && login->verifier.empty(), "nothing without the cookie");
+    promise(is_login_slot({&login->slot, 1}), "the slot has a name");
+    promise(take_cookie(*login, {}) == nullptr, "no cookie is no cookie");
+    join_target(*login, content, fixed.aead);
     promise(is_safe_return_target(login->return_to), "the return target is safe");
-    const auto resealed = seal_pending(*login, fixed.aead, fixed.binding, random);
-    promise(!resealed.ok() || fixed.open(*resealed).has_value(), "what was opened can be sealed");
+    FixedRandom random;
+    const auto resealed = seal_pending(*login, 0, fixed.aead, fixed.binding, random, 2000);
+    promise(!resealed.ok() || fixed.open(login->state).has_value(),
+            "what was opened can be sealed");
+}
+
+void try_former(const Fixed& fixed, std::string_view content) {
+    const auto login = open_former(fixed.seal(content, "pending login"), fixed.aead, fixed.binding);
+    if (login) {
+        promise(is_our_state(login->state), "the state is ours");
+        promise(!login->nonce.empty(), "there is a nonce");
+        promise(is_safe_return_target(login->return_to), "the return target is safe");
+    }
 }
 
 }  // namespace
@@ -57,19 +78,26 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return 0;
     }
     const std::string_view rest = text_of(data, size).substr(1);
-    if (data[0] % 3 == 0) {
-        promise(!fixed.open(rest), "nobody guesses a sealed cookie");
-    } else if (data[0] % 3 == 1) {
-        try_content(fixed, rest);
-    } else {
-        std::string changed = fixed.sealed;
-        bool same = true;
-        for (std::size_t i = 0; i < rest.size() && i < changed.size(); ++i) {
-            changed[i] = static_cast<char>(changed[i] ^ rest[i]);
-            same = same && rest[i] == 0;
+    switch (data[0] % 4) {
+        case 0:
+            promise(!fixed.open(rest) && !fixed.open(state_of(rest)), "nobody guesses a state");
+            break;
+        case 1:
+            try_content(fixed, rest);
+            break;
+        case 2: {
+            std::string changed = fixed.sealed;
+            bool same = true;
+            for (std::size_t i = 0; i < rest.size() && i < changed.size(); ++i) {
+                changed[i] = static_cast<char>(changed[i] ^ rest[i]);
+                same = same && rest[i] == 0;
+            }
+            promise(fixed.open(state_of(base64url_encode(as_bytes(changed)))).has_value() == same,
+                    "a changed state does not open");
+            break;
         }
-        promise(fixed.open(base64url_encode(as_bytes(changed))).has_value() == same,
-                "a changed cookie does not open");
+        default:
+            try_former(fixed, rest);
     }
     return 0;
 }

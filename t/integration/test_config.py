@@ -150,6 +150,7 @@ REFUSED = {
     "cookie-name": (P, 'cookie_name "a b";', "cookie_name"),
     "cookie-name-semicolon": (P, 'cookie_name "a;b";', "cookie_name"),
     "cookie-name-reserved": (P, "cookie_name NGX_OIDC_LOGIN_x;", "reserved"),
+    "cookie-name-target": (P, "cookie_name NGX_OIDC_TARGET;", "reserved"),
     "cookie-prefix-domain": (P, "cookie_name __Host-x; cookie_domain crm.example;", "__Host-"),
     "cookie-samesite": (P, "cookie_samesite Loose;", "cookie_samesite"),
     "cookie-domain-junk": (P, 'cookie_domain "a;b";', "cookie_domain"),

@@ -41,7 +41,7 @@ def test_every_cookie_has_all_attributes(site):
     browser = site.browser()
     first = browser.start("/x")
     (pending,) = first.set_cookies()
-    assert re.fullmatch(r"__Host-NGX_OIDC_LOGIN_[0-9a-f]{8}[A-Za-z0-9_-]{22}", pending.name)
+    assert re.fullmatch(r"__Host-NGX_OIDC_LOGIN_[0-9a-t]", pending.name)
     assert int(pending.attrs["max-age"]) == 600
     answer = browser.callback(browser.callback_url(first))
     by_name = {c.name: c for c in answer.set_cookies()}
@@ -146,7 +146,7 @@ def test_sealed_cookie_with_other_lengths(site):
     target = browser.callback_url(first)
     (cookie,) = first.set_cookies()
     raw = base64.urlsafe_b64decode(cookie.value + "=" * (-len(cookie.value) % 4))
-    for data in (b"", raw[:1], raw[:12], raw[:16], raw[:28], raw[:-16], raw[:-4], raw[:-1], raw + b"\0",
+    for data in (b"", raw[:1], raw[:4], raw[:12], raw[:16], raw * 2, raw[:-16], raw[:-4], raw[:-1], raw + b"\0",
                  raw[1:], bytes(len(raw)), raw[:13] + raw[14:]):
         text = base64.urlsafe_b64encode(data).rstrip(b"=").decode()
         answer = browser.request("GET", target, cookies=False,

@@ -99,8 +99,10 @@ struct World {
 struct Callback {
     explicit Callback(World& world, std::string_view query = "code=the-code&state=s")
         : Callback(world, query, world.fake.ports()) {}
-    Callback(World& world, std::string_view query, Ports ports, LoginDemand demand = {})
-        : world(world), flow(world.config, ports, pending(std::move(demand)), response(query)) {}
+    Callback(World& world, std::string_view query, Ports ports, LoginDemand demand = {},
+             bool renewed = false)
+        : world(world),
+          flow(world.config, ports, pending(std::move(demand), renewed), response(query)) {}
 
     Step start() {
         Step first = flow.start();
@@ -116,8 +118,9 @@ struct Callback {
     CallbackFlow flow;
 
   private:
-    static PendingLogin pending(LoginDemand demand) {
+    static PendingLogin pending(LoginDemand demand, bool renewed) {
         PendingLogin login;
+        login.renewed = renewed;
         login.demand = std::move(demand);
         login.state = "ngxoidc1.s";
         login.nonce = "the-nonce";

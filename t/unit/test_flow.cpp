@@ -20,8 +20,13 @@ struct Login {
     AeadKey ring[1] = {};
     Aead aead{ring};
     Digest binding = sha256("binding");
-    LoginFlow::Input input{
-        "/a?b=1", "https://app.example/oidc_callback", std::string(64, 'f'), {}, sha256("binding")};
+    LoginFlow::Input input{"/a?b=1",
+                           "https://app.example/oidc_callback",
+                           std::string(64, 'f'),
+                           {},
+                           sha256("binding"),
+                           {},
+                           '7'};
 
     Step run() {
         LoginFlow flow(world.config, aead, world.fake.ports(), input);
@@ -31,8 +36,13 @@ struct Login {
         return flow.resume(ProviderReady(world.provider()));
     }
     PendingLogin opened(const StartLogin& step) {
-        std::optional<PendingLogin> login = open_pending(step.cookie_value, aead, binding);
+        const std::string& url = step.authorization_url;
+        const auto state = query_argument(std::string_view(url).substr(url.find('?') + 1), "state");
+        std::optional<PendingLogin> login = open_state(state.value_or(""), aead, binding);
         ck_assert(login.has_value());
+        const std::string_view slot = std::string_view(step.cookie_name).substr(15);
+        ck_assert_ptr_nonnull(take_cookie(*login, {{step.cookie_name, slot, step.cookie_value}}));
+        join_target(*login, step.target_cookie_value, aead);
         return *std::move(login);
     }
 };
@@ -48,8 +58,9 @@ START_TEST(a_01_login_starts) {
     ck_assert_sv_eq(login.redirect_uri, "https://app.example/oidc_callback");
     ck_assert_sv_eq(login.session_key, std::string(64, 'f'));
     ck_assert_int_eq(login.created, kNow);
-    const std::string handle = pending_handle(login.state, login.created);
-    ck_assert_sv_eq(start.cookie_name, "NGX_OIDC_LOGIN_" + handle);
+    ck_assert_sv_eq(start.cookie_name, "NGX_OIDC_LOGIN_7");
+    ck_assert_sv_eq(start.target_cookie_value, "");
+    ck_assert(!login.renewed);
     ck_assert_sv_eq(start.fragment_cookie_name, "");
     Login keeps;
     keeps.world.config.preserve_fragment = true;
@@ -62,6 +73,69 @@ START_TEST(a_01_login_starts) {
     ck_assert_sv_contains(url, "&state=" + login.state + "&");
     ck_assert_sv_contains(url, "&nonce=" + login.nonce + "&");
     ck_assert_sv_contains(url, "code_challenge=" + code_challenge(login.verifier.view()));
+}
+END_TEST
+
+START_TEST(b_26_the_head_of_the_answer_is_bounded) {
+    // Everything but what depends on the login: status, date, policies, attributes of the cookies.
+    constexpr std::size_t kRest = 470;
+    for (const std::size_t size : {100, 900, 1500, 1900, 2000, 2010}) {
+        for (const std::size_t more : {0, 400, 1000, 2000}) {
+            Login l;
+            l.input.return_to = "/" + std::string(size - 1, 'a');
+            l.input.parameters.login_hint = std::string(more, 'h');
+            Step step = l.run();
+            const StartLogin& start = expect<StartLogin>(step);
+            const std::string back = l.opened(start).return_to;
+            ck_assert(back == l.input.return_to || back == "/");
+            ck_assert(back.size() > 1 || !start.target_cookie_value.empty() || more > 300);
+            if (more < 2000) {
+                ck_assert_uint_le(kRest + start.authorization_url.size() +
+                                      start.cookie_value.size() + start.target_cookie_value.size(),
+                                  4000);
+            }
+            if (more == 0) {
+                ck_assert_sv_eq(back, l.input.return_to);
+            }
+        }
+    }
+}
+END_TEST
+
+START_TEST(b_05_keycloak_wants_a_new_attempt) {
+    constexpr std::string_view kExpired =
+        "error=temporarily_unavailable&error_description=authentication_expired&state=s";
+    World w;
+    LoginDemand demand;
+    demand.max_age = 60;
+    Callback c(w, kExpired, w.fake.ports(), demand);
+    Step step = c.start();
+    const RenewLogin& renew = expect<RenewLogin>(step);
+    ck_assert(renew.demand.max_age == demand.max_age);
+    ck_assert(renew.error.reason == Reason::idp_error);
+    // Once.
+    Callback again(w, kExpired, w.fake.ports(), {}, true);
+    Step refused = again.start();
+    ck_assert(expect<Refuse>(refused).error.reason == Reason::idp_error);
+    // Nothing else.
+    for (const char* query :
+         {"error=temporarily_unavailable&state=s",
+          "error=temporarily_unavailable&error_description=authentication_expired2&state=s",
+          "error=temporarily_unavailable&error_description=Authentication_expired&state=s",
+          "error=server_error&error_description=authentication_expired&state=s",
+          "error=login_required&state=s", "error=access_denied&state=s"}) {
+        Callback other(w, query);
+        Step end = other.start();
+        (void)expect<Refuse>(end);
+    }
+    // Not for another provider's word.
+    Callback mixed(w, std::string(kExpired) + "&iss=https://evil.example");
+    Step mix_up = mixed.start();
+    ck_assert(expect<Refuse>(mix_up).error.reason == Reason::issuer_mix_up);
+    Login l;
+    l.input.renewed = true;
+    Step started = l.run();
+    ck_assert(l.opened(expect<StartLogin>(started)).renewed);
 }
 END_TEST
 
@@ -518,6 +592,8 @@ static Suite* flow_suite() {
     TCase* tcase = tcase_create("all");
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, a_01_login_starts);
+    tcase_add_test(tcase, b_26_the_head_of_the_answer_is_bounded);
+    tcase_add_test(tcase, b_05_keycloak_wants_a_new_attempt);
     tcase_add_test(tcase, login_without_pkce);
     tcase_add_test(tcase, q_10_the_callback_is_no_return_target);
     tcase_add_test(tcase, login_refusals);

@@ -10,6 +10,7 @@ START_TEST(steps_have_the_names_of_their_types) {
     ck_assert_sv_eq(step_name(Fetch{}), "Fetch");
     ck_assert_sv_eq(step_name(StoreSession{}), "StoreSession");
     ck_assert_sv_eq(step_name(StartLogin{}), "StartLogin");
+    ck_assert_sv_eq(step_name(RenewLogin{}), "RenewLogin");
     ck_assert_sv_eq(step_name(LoggedIn{}), "LoggedIn");
     ck_assert_sv_eq(step_name(Refuse{}), "Refuse");
     ck_assert_sv_eq(step_name(Refreshed{}), "Refreshed");
@@ -27,6 +28,7 @@ static void ck_assert_step_fails(const Step& step, Reason reason) {
 
 START_TEST(steps_that_fail_say_why) {
     ck_assert_step_fails(Refuse{fail(Reason::state_expired, "late")}, Reason::state_expired);
+    ck_assert_step_fails(RenewLogin{{}, fail(Reason::idp_error, "expired")}, Reason::idp_error);
     ck_assert_step_fails(RefreshPostponed{{}, 0, fail(Reason::idp_timeout, "slow")},
                          Reason::idp_timeout);
     ck_assert_step_fails(RefreshEnded{fail(Reason::token_error, "gone")}, Reason::token_error);
