@@ -30,9 +30,9 @@ Step BackchannelFlow::resume(Event event) {
     Result<LogoutToken> token = validate_logout_token(
         token_, {&config_, &provider.keys, provider.algs, ports_.clock.now()});
     if (!token) {
-        if (stage == Stage::provider && worth_refetching_keys(token.error(), token_)) {
+        if (stage == Stage::provider && worth_refetching(token.error(), token_, config_)) {
             stage_ = Stage::keys;
-            return NeedProvider{provider.generation};
+            return NeedProvider{provider.generation, true};
         }
         return Refuse{logout_token_error(std::move(token).error())};
     }

@@ -9,6 +9,7 @@
 
 #include "oidc/encode.hpp"
 #include "oidc/json.hpp"
+#include "oidc/text.hpp"
 
 namespace oidc {
 
@@ -41,22 +42,39 @@ std::optional<std::string_view> text_member(const json_t* entry, const char* nam
     return value.ok() ? *value : std::nullopt;
 }
 
-std::optional<std::string> bytes_member(const json_t* entry, const char* name) {
+Error unfit(std::string why) {
+    return fail(Reason::jwks_invalid, std::move(why));
+}
+
+Result<std::string> bytes_member(const json_t* entry, const char* name) {
     const auto text = text_member(entry, name);
-    if (!text || text->empty() || text->size() > kMaxMemberChars) {
-        return std::nullopt;
+    if (!text || text->empty()) {
+        return unfit(in_quotes(name) + " is missing or no text");
     }
-    return base64url_decode(*text);
+    if (text->size() > kMaxMemberChars) {
+        return unfit(in_quotes(name) + " is too long");
+    }
+    auto bytes = base64url_decode(*text);
+    if (!bytes) {
+        return unfit(in_quotes(name) + " is not base64url");
+    }
+    return *std::move(bytes);
 }
 
 // An unsigned integer without leading zeros. RFC 7518 section 2 asks for the shortest form, but
 // providers exist that put the sign byte of their big-integer type in front.
-std::optional<std::string> integer_member(const json_t* entry, const char* name) {
+Result<std::string> integer_member(const json_t* entry, const char* name) {
     auto bytes = bytes_member(entry, name);
     if (bytes) {
         bytes->erase(0, bytes->find_first_not_of('\0'));
     }
     return bytes;
+}
+
+// For messages; never a member that holds key material.
+std::string shown(const json_t* entry, const char* name) {
+    const auto text = text_member(entry, name);
+    return text ? in_quotes(*text) : std::string("missing or no text");
 }
 
 std::size_t bit_length(std::string_view integer) {
@@ -73,19 +91,27 @@ std::uint8_t* bytes_of(std::string& text) {
     return reinterpret_cast<std::uint8_t*>(text.data());
 }
 
-bool load_rsa(const json_t* entry, Jwk& key) {
+Status made(bool done) {
+    return done ? Status(Unit{}) : unfit("the library refuses it");
+}
+
+Status load_rsa(const json_t* entry, Jwk& key) {
     auto n = integer_member(entry, "n");
     auto e = integer_member(entry, "e");
     if (!n || !e) {
-        return false;
+        return !n ? std::move(n).error() : std::move(e).error();
     }
     const std::size_t bits = bit_length(*n);
-    if (bits < kMinRsaBits || bits > kMaxRsaBits || !is_odd(*n)) {
-        return false;
+    if (bits < kMinRsaBits || bits > kMaxRsaBits) {
+        return unfit("\"n\" has " + std::to_string(bits) + " bits, " + std::to_string(kMinRsaBits) +
+                     " to " + std::to_string(kMaxRsaBits) + " are accepted");
+    }
+    if (!is_odd(*n)) {
+        return unfit("\"n\" is even");
     }
     // At most 32 bits: the time of a verification grows with the exponent.
     if (!is_odd(*e) || bit_length(*e) < 2 || e->size() > 4) {
-        return false;
+        return unfit("\"e\" is even, 1 or larger than 32 bits");
     }
     cjose_jwk_rsa_keyspec spec{};
     spec.n = bytes_of(*n);
@@ -94,7 +120,7 @@ bool load_rsa(const json_t* entry, Jwk& key) {
     spec.elen = e->size();
     key.type = Jwk::Type::rsa;
     key.cjose.reset(cjose_jwk_create_RSA_spec(&spec, nullptr));
-    return key.cjose != nullptr;
+    return made(key.cjose != nullptr);
 }
 
 // Full public-key validation (SP 800-56A 5.6.2.3): coordinates in range and on the curve.
@@ -118,19 +144,19 @@ bool on_curve(const Curve& curve, std::string_view x, std::string_view y) {
     return checker && EVP_PKEY_public_check(checker.get()) == 1;
 }
 
-bool load_ec(const json_t* entry, Jwk& key) {
+Status load_ec(const json_t* entry, Jwk& key) {
     const auto name = text_member(entry, "crv");
     auto x = bytes_member(entry, "x");
     auto y = bytes_member(entry, "y");
-    if (!name || !x || !y) {
-        return false;
+    if (!x || !y) {
+        return !x ? std::move(x).error() : std::move(y).error();
     }
     for (const Curve& curve : kCurves) {
-        if (curve.name != *name) {
+        if (curve.name != name) {
             continue;
         }
         if (x->size() != curve.bytes || y->size() != curve.bytes || !on_curve(curve, *x, *y)) {
-            return false;
+            return unfit("\"x\" and \"y\" are no point of " + std::string(curve.name));
         }
         cjose_jwk_ec_keyspec spec{};
         spec.crv = curve.id;
@@ -140,27 +166,43 @@ bool load_ec(const json_t* entry, Jwk& key) {
         spec.ylen = y->size();
         key.type = curve.type;
         key.cjose.reset(cjose_jwk_create_EC_spec(&spec, nullptr));
-        return key.cjose != nullptr;
+        return made(key.cjose != nullptr);
     }
-    return false;
+    return unfit("\"crv\" is " + shown(entry, "crv") + ", none of P-256, P-384 and P-521");
 }
 
 // RFC 8037. cjose does not know these keys.
-bool load_okp(const json_t* entry, Jwk& key) {
+Status load_okp(const json_t* entry, Jwk& key) {
     auto x = bytes_member(entry, "x");
-    if (text_member(entry, "crv") != "Ed25519" || !x || x->size() != kEd25519Bytes) {
-        return false;
+    if (!x) {
+        return std::move(x).error();
+    }
+    if (text_member(entry, "crv") != "Ed25519" || x->size() != kEd25519Bytes) {
+        return unfit("it is no key of Ed25519");
     }
     key.type = Jwk::Type::ed25519;
     key.pkey.reset(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_of(*x), x->size()));
-    return key.pkey != nullptr;
+    return made(key.pkey != nullptr);
 }
 
-// "use" and "key_ops" (RFC 7517 4.2, 4.3) allow verifying.
+Status load_material(const json_t* entry, Jwk& key) {
+    const auto kty = text_member(entry, "kty");
+    if (kty == "RSA") {
+        return load_rsa(entry, key);
+    }
+    if (kty == "EC") {
+        return load_ec(entry, key);
+    }
+    return kty == "OKP" ? load_okp(entry, key)
+                        : unfit("\"kty\" is " + shown(entry, "kty") + ", not RSA, EC or OKP");
+}
+
+// "use" and "key_ops" (RFC 7517 4.2, 4.3) allow verifying, and it is no secret.
 bool meant_for_verifying(const json_t* entry) {
     const auto use = json_string(entry, "use");
     const auto operations = json_strings(entry, "key_ops");
-    if (!use.ok() || !operations.ok() || (*use && **use != "sig")) {
+    if (!use.ok() || !operations.ok() || (*use && **use != "sig") ||
+        text_member(entry, "kty") == "oct") {
         return false;
     }
     if (!*operations) {
@@ -174,32 +216,32 @@ bool meant_for_verifying(const json_t* entry) {
     return false;
 }
 
-// nullopt: this entry cannot verify any signature that we accept. The key is built from its public
-// members alone, so that nothing else of the entry reaches a library.
-std::optional<Jwk> load(const json_t* entry) {
-    if (!json_is_object(entry) || !meant_for_verifying(entry)) {
-        return std::nullopt;
+// Error: why this entry cannot verify any signature that we accept. The key is built from its
+// public members alone, so that nothing else of the entry reaches a library.
+Result<Jwk> load(const json_t* entry) {
+    if (!json_is_object(entry)) {
+        return unfit("it is no object");
+    }
+    if (!meant_for_verifying(entry)) {
+        return unfit("it is not meant for signatures");
     }
     Jwk key;
     const auto kid = json_string(entry, "kid");
     const auto alg = json_string(entry, "alg");
     if (!kid.ok() || !alg.ok()) {
-        return std::nullopt;
+        return unfit(kid.ok() ? alg.error().detail : kid.error().detail);
     }
     if (*kid) {
         key.kid = **kid;
     }
-    const auto kty = text_member(entry, "kty");
-    const bool loaded = (kty == "RSA" && load_rsa(entry, key)) ||
-                        (kty == "EC" && load_ec(entry, key)) ||
-                        (kty == "OKP" && load_okp(entry, key));
-    if (!loaded) {
-        return std::nullopt;
+    if (Status loaded = load_material(entry, key); !loaded) {
+        return std::move(loaded).error();
     }
     if (*alg) {
         key.alg = alg_from_name(**alg);
         if (!key.alg || !key.may_verify(*key.alg)) {
-            return std::nullopt;
+            return unfit("alg " + in_quotes(**alg) +
+                         (key.alg ? " does not fit it" : " is no algorithm"));
         }
     }
     return key;
@@ -258,24 +300,42 @@ Result<KeySet> KeySet::parse(std::string_view text) {
                                               " are accepted");
     }
     for (std::size_t i = 0; i < count; ++i) {
-        if (auto key = load(json_array_get(keys, i))) {
+        const json_t* entry = json_array_get(keys, i);
+        if (auto key = load(entry)) {
             set.keys_.push_back(std::move(*key));
         } else {
-            ++set.ignored_;
+            set.ignore(i, entry, key.error());
         }
     }
     return set;
 }
 
+void KeySet::ignore(std::size_t index, const json_t* entry, const Error& why) {
+    ++ignored_;
+    const bool signing = json_is_object(entry) && meant_for_verifying(entry);
+    if (!first_ignored_.empty() && (ignored_a_signing_key_ || !signing)) {
+        return;
+    }
+    ignored_a_signing_key_ = signing;
+    const auto kid = text_member(entry, "kid");
+    first_ignored_ = (kid ? "key " + in_quotes(*kid)
+                          : "key " + std::to_string(index + 1) + ", which has no kid,") +
+                     " is left out: " + why.detail;
+}
+
 std::vector<const Jwk*> KeySet::candidates(Alg alg, std::string_view kid) const {
     std::vector<const Jwk*> found;
-    for (const Jwk& key : keys_) {
-        if (found.size() == kMaxCandidates) {
-            break;
+    const auto add = [&](std::string_view wanted) {
+        for (const Jwk& key : keys_) {
+            if (found.size() < kMaxCandidates && key.may_verify(alg) &&
+                (kid.empty() || key.kid == wanted)) {
+                found.push_back(&key);
+            }
         }
-        if (key.may_verify(alg) && (kid.empty() || key.kid == kid)) {
-            found.push_back(&key);
-        }
+    };
+    add(kid);
+    if (!kid.empty()) {
+        add({});
     }
     return found;
 }

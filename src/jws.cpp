@@ -250,10 +250,13 @@ Status verify_public(std::string_view compact, const Header& header, const Segme
     if (candidates.empty()) {
         const std::size_t usable = keys == nullptr ? 0 : keys->size();
         const std::size_t ignored = keys == nullptr ? 0 : keys->ignored();
-        return fail(Reason::jwt_key_unknown, "no key of the provider fits " + wanted +
-                                                 "; it publishes " + std::to_string(usable) +
-                                                 " usable keys and " + std::to_string(ignored) +
-                                                 " others");
+        std::string detail = "no key of the provider fits " + wanted + "; it publishes " +
+                             std::to_string(usable) + " usable keys and " +
+                             std::to_string(ignored) + " others";
+        if (ignored > 0) {
+            detail += ", of which " + keys->first_ignored();
+        }
+        return fail(Reason::jwt_key_unknown, std::move(detail));
     }
     for (const Jwk* key : candidates) {
         // The length is checked here because cjose splits an ECDSA signature of any length in two.
@@ -301,12 +304,23 @@ Result<VerifiedJwt> verify_jws(std::string_view compact, const VerifyOptions& op
     return VerifiedJwt{header->alg, header->kid, *std::move(payload)};
 }
 
-bool worth_refetching_keys(const Error& error, std::string_view compact) noexcept {
-    if (error.reason == Reason::jwt_key_unknown) {
-        return true;
-    }
-    if (error.reason != Reason::jwt_signature) {
-        return false;
+bool worth_refetching(const Error& error, std::string_view compact,
+                      const ProviderConfig& config) noexcept {
+    switch (error.reason) {
+        case Reason::jwt_key_unknown:
+            return true;
+        case Reason::id_token_iss:
+        case Reason::logout_token_iss:
+            return config.needs_discovery();
+        case Reason::jwt_alg:
+            if (!config.id_token_algs.empty() || !config.needs_discovery()) {
+                return false;  // what is allowed comes from the configuration
+            }
+            break;
+        case Reason::jwt_signature:
+            break;
+        default:
+            return false;
     }
     try {
         const auto header = parse_header(compact.substr(0, compact.find('.')));
@@ -314,12 +328,8 @@ bool worth_refetching_keys(const Error& error, std::string_view compact) noexcep
             return false;
         }
         const auto alg = header_text(header->get(), "alg");
-        const auto kid = header_text(header->get(), "kid");
-        if (!alg.ok() || !*alg || !kid.ok()) {
-            return false;
-        }
-        const auto known = alg_from_name(**alg);
-        return known && !alg_is_symmetric(*known) && kid->value_or(std::string_view{}).empty();
+        const auto known = alg.ok() && *alg ? alg_from_name(**alg) : std::nullopt;
+        return known && !alg_is_symmetric(*known);
     } catch (...) {
         return false;
     }

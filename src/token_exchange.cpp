@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "oidc/jws.hpp"
+#include "oidc/text.hpp"
 #include "oidc/userinfo.hpp"
 
 namespace oidc {
@@ -121,7 +122,7 @@ void TokenExchange::log_left_out(const std::vector<std::string>& lines) {
 
 // True: the caller goes for newer keys, once in the whole exchange.
 bool TokenExchange::refetch_keys(const Error& error, std::string_view compact) {
-    if (keys_refetched_ || !worth_refetching_keys(error, compact)) {
+    if (keys_refetched_ || !worth_refetching(error, compact, config_)) {
         return false;
     }
     keys_refetched_ = true;
@@ -148,7 +149,11 @@ Progress TokenExchange::check_id_token() {
             stage_ = Stage::keys;
             return NeedProvider{provider_->generation};
         }
-        return std::move(id_token).error();
+        Error error = std::move(id_token).error();
+        if (error.reason == Reason::id_token_iss && config_.needs_discovery()) {
+            error.detail += ", which is the one of " + in_quotes(config_.config_url);
+        }
+        return error;
     }
     id_token_ = *std::move(id_token);
     log_left_out(id_token_->left_out);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "oidc/config.hpp"
+#include "oidc/json.hpp"
 #include "oidc/ptr.hpp"
 #include "oidc/result.hpp"
 
@@ -36,14 +37,23 @@ class KeySet {
     // never looked at. `{}` is an empty set. Errors: jwks_invalid.
     static Result<KeySet> parse(std::string_view text);
 
-    // At most 8 keys that may verify `alg`: those whose kid equals, or all when `kid` is empty.
+    // At most 8 keys that may verify `alg`: those whose kid equals, then those that have none; all
+    // when `kid` is empty.
     [[nodiscard]] std::vector<const Jwk*> candidates(Alg alg, std::string_view kid) const;
     [[nodiscard]] std::size_t size() const noexcept { return keys_.size(); }
     [[nodiscard]] std::size_t ignored() const noexcept { return ignored_; }
+    // Which entry was left out first, and why; of those that seem to be meant for signatures before
+    // all others. Empty: none was.
+    [[nodiscard]] const std::string& first_ignored() const noexcept { return first_ignored_; }
+    // So, and it was meant for signatures: somebody should look.
+    [[nodiscard]] bool ignored_a_signing_key() const noexcept { return ignored_a_signing_key_; }
 
   private:
+    void ignore(std::size_t index, const json_t* entry, const Error& why);
     std::vector<Jwk> keys_;
     std::size_t ignored_ = 0;
+    std::string first_ignored_;
+    bool ignored_a_signing_key_ = false;
 };
 
 }  // namespace oidc

@@ -35,13 +35,15 @@ struct VerifiedJwt {
 // in any spelling, typ not accepted, a signature of the wrong length. Keys named inside the token
 // (jwk, jku, x5c, x5u) are never used. When `kid` is present only keys of that kid are tried,
 // otherwise at most 8 of the fitting type.
-// Errors: jwt_malformed, jwt_encrypted, jwt_alg, jwt_crit, jwt_typ, jwt_key_unknown (no key fits:
-// the caller may refetch the JWKS once), jwt_signature.
+// Errors: jwt_malformed, jwt_encrypted, jwt_alg, jwt_crit, jwt_typ, jwt_key_unknown (no key fits),
+// jwt_signature.
 Result<VerifiedJwt> verify_jws(std::string_view compact, const VerifyOptions& options);
 
-// True when a fresh JWKS could change the verdict: no key fits, or the token has no kid and no key
-// verified it.
-bool worth_refetching_keys(const Error& error, std::string_view compact) noexcept;
+// True when newer documents of the provider could change the verdict, or tell more of it: no key
+// fits, none verifies (one may have been replaced under its kid), the algorithm is not among those
+// of the metadata, or the token is of another issuer. Never for what a client secret signs.
+bool worth_refetching(const Error& error, std::string_view compact,
+                      const ProviderConfig& config) noexcept;
 
 // Left half of the hash of `alg` over `value`, base64url: at_hash and c_hash (OIDC Core 3.1.3.6).
 // EdDSA uses SHA-512.

@@ -21,10 +21,13 @@ namespace oidc {
 
 // ---- steps ---------------------------------------------------------------------------------
 
-// The provider's metadata and keys; newer_than > 0 asks for keys fetched after that generation (an
-// unknown kid). The adapter throttles: it may answer with the same generation.
+// The provider's metadata and keys; newer_than > 0 asks for what is fetched after that generation,
+// because something does not fit. The adapter throttles: it may answer with the same generation.
 struct NeedProvider {
     std::uint64_t newer_than = 0;
+    // What anybody can send made it necessary: it has a throttle of its own, and never waits for
+    // it.
+    bool for_anybody = false;
 };
 struct Fetch {
     HttpRequest request;

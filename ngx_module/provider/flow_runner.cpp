@@ -42,7 +42,7 @@ std::optional<Step> FlowRunner::follow(Step step) {
     for (;;) {
         log_step(step);
         if (const auto* need = std::get_if<NeedProvider>(&step)) {
-            ask_provider(need->newer_than);
+            ask_provider(*need);
         } else if (auto* request = std::get_if<Fetch>(&step)) {
             fetch(std::move(request->request));
         } else {
@@ -67,15 +67,15 @@ void FlowRunner::log_step(const Step& step) const noexcept {
               error != nullptr ? reason_info(error->reason).code.data() : "");
 }
 
-void FlowRunner::ask_provider(std::uint64_t newer_than) {
+void FlowRunner::ask_provider(const NeedProvider& need) {
     MetadataCache* cache = MetadataCache::worker();
     if (cache == nullptr) {
         outcome_.emplace(fail(Reason::internal_error, "this process has no metadata cache"));
         return;
     }
     const Asking asking(asking_);
-    const MetadataCache::Ticket ticket = cache->want(
-        provider_, newer_than, [this](Result<std::shared_ptr<const ProviderState>> result) {
+    const MetadataCache::Ticket ticket =
+        cache->want(provider_, need, [this](Result<std::shared_ptr<const ProviderState>> result) {
             if (result) {
                 deliver(ProviderReady(*std::move(result)));
             } else {

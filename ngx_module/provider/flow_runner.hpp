@@ -49,7 +49,7 @@ class FlowRunner {
   private:
     std::optional<Step> follow(Step step);
     void log_step(const Step& step) const noexcept;
-    void ask_provider(std::uint64_t newer_than);
+    void ask_provider(const NeedProvider& need);
     void fetch(HttpRequest request);
     void deliver(Event event) noexcept;
 

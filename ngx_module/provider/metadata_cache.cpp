@@ -20,12 +20,18 @@ using Claim = ProviderSlot::Claim;
 
 // How often a worker looks whether another one has finished the fetch that it waits for.
 constexpr ngx_msec_t kPoll = 20;
+// As long as this a login waits for the throttle.
+constexpr ngx_msec_t kLongestThrottle = 15 * 1000;
+// A reload looks at the provider's documents again, unless that was done just now.
+constexpr ngx_msec_t kFresh = 5 * 1000;
 
 struct Waiter {
     ProviderDocuments* documents = nullptr;
     std::uint64_t newer_than = 0;
     std::uint64_t serial = 0;  // of another worker's fetch; 0: our own
     ngx_msec_t deadline = 0;
+    // The throttle lets nobody fetch before; `serial` is then of the next fetch.
+    std::optional<ngx_msec_t> not_before;
     MetadataCache::Done done;
 };
 
@@ -36,7 +42,7 @@ class Cache final : public MetadataCache, public ProviderDocuments::Owner {
     Cache(const Cache&) = delete;
     Cache& operator=(const Cache&) = delete;
 
-    Ticket want(Provider& provider, std::uint64_t newer_than, Done done) override;
+    Ticket want(Provider& provider, const NeedProvider& need, Done done) override;
     void cancel(Ticket ticket) noexcept override;
     [[nodiscard]] const Aead& pending_aead() const noexcept override { return *aead_; }
     Status status(const Provider& provider) override;
@@ -83,6 +89,12 @@ Cache::Cache(ngx_cycle_t* cycle, MainConf& conf)
     // It runs only while a request waits, which a worker that shuts down serves first.
     tick_.hold_worker(true);
     g_cache = this;
+    for (const auto& documents : documents_) {
+        documents->sync();
+        if (documents->state()) {
+            documents->refresh_older_than(kFresh);
+        }
+    }
 }
 
 Cache::~Cache() {
@@ -97,7 +109,7 @@ ProviderDocuments* Cache::find(const Provider& provider) noexcept {
     return documents_[provider.index].get();
 }
 
-MetadataCache::Ticket Cache::want(Provider& provider, std::uint64_t newer_than, Done done) {
+MetadataCache::Ticket Cache::want(Provider& provider, const NeedProvider& need, Done done) {
     OpensslErrorGuard guard;
     ProviderDocuments* documents = find(provider);
     if (documents == nullptr) {
@@ -106,7 +118,7 @@ MetadataCache::Ticket Cache::want(Provider& provider, std::uint64_t newer_than, 
     }
     documents->sync();
     const auto& state = documents->state();
-    if (state && (state->generation > newer_than || !documents->can_have_newer_keys())) {
+    if (state && (state->generation > need.newer_than || !documents->uses_network())) {
         documents->refresh_when_stale();
         done(state);
         return 0;
@@ -117,11 +129,13 @@ MetadataCache::Ticket Cache::want(Provider& provider, std::uint64_t newer_than, 
     }
     Waiter waiter;
     waiter.documents = documents;
-    waiter.newer_than = newer_than;
+    waiter.newer_than = need.newer_than;
     waiter.deadline = ngx_current_msec + documents->patience();
     if (!documents->is_fetching()) {
-        const Claim claim = documents->fetch(true, waiter.serial);
-        if (claim == Claim::refused) {
+        ngx_msec_t wait = 0;
+        const Claim claim = documents->fetch(need.for_anybody, true, waiter.serial, wait);
+        const bool waits = state && wait > 0 && wait <= kLongestThrottle && !need.for_anybody;
+        if (claim == Claim::refused && !waits) {
             if (state) {
                 done(state);
             } else {
@@ -131,6 +145,10 @@ MetadataCache::Ticket Cache::want(Provider& provider, std::uint64_t newer_than, 
         }
         if (claim == Claim::owner) {
             waiter.serial = 0;
+        } else if (claim == Claim::refused) {
+            waiter.serial = documents->slot().peek().started + 1;
+            waiter.not_before = ngx_current_msec + wait;
+            waiter.deadline += wait;
         }
     }
     const Ticket ticket = ++last_;
@@ -207,11 +225,19 @@ void Cache::look(Ticket ticket) {
     if (now.fetching) {
         return;
     }
-    // Its owner died or gave up.
-    const Claim claim = documents.fetch(false, waiter.serial);
+    if (waiter.not_before &&
+        static_cast<ngx_msec_int_t>(*waiter.not_before - ngx_current_msec) > 0) {
+        return;
+    }
+    // Its owner died or gave up, or the throttle has come to an end.
+    ngx_msec_t wait = 0;
+    const Claim claim = documents.fetch(false, waiter.not_before.has_value(), waiter.serial, wait);
     if (claim == Claim::refused) {
         answer(ticket);
-    } else if (claim == Claim::owner) {
+        return;
+    }
+    waiter.not_before.reset();
+    if (claim == Claim::owner) {
         waiter.serial = 0;
     }
 }

@@ -45,7 +45,8 @@ Result<ProviderDocuments::StatePtr> ProviderDocuments::make_state(const std::str
     if (!symmetric && (*state)->keys.size() == 0) {
         return fail(Reason::jwks_invalid,
                     "the key set holds no key that could verify a signature, " +
-                        std::to_string((*state)->keys.ignored()) + " left out",
+                        std::to_string((*state)->keys.ignored()) + " left out" +
+                        ((*state)->keys.ignored() > 0 ? "; " : "") + (*state)->keys.first_ignored(),
                     needs_keys_ ? "jwks_uri" : "jwks_file");
     }
     return state;
@@ -81,23 +82,26 @@ void ProviderDocuments::sync() {
     lifetime_ = lifetime - lifetime / 1000 * (static_cast<ngx_msec_t>(ngx_random()) % 100);
 }
 
-ProviderSlot::Claim ProviderDocuments::fetch(bool throttle, std::uint64_t& serial) {
-    const Purpose purpose = state_ ? Purpose::newer_keys : Purpose::documents;
+ProviderSlot::Claim ProviderDocuments::fetch(bool for_anybody, bool throttle, std::uint64_t& serial,
+                                             ngx_msec_t& wait) {
+    const Purpose purpose = !state_       ? Purpose::documents
+                            : for_anybody ? Purpose::newer_for_anybody
+                                          : Purpose::newer;
     const auto interval = static_cast<ngx_msec_t>(provider_.config.jwks_refetch_interval) * 1000;
-    const auto claim = slot_.claim(purpose, patience(), throttle ? interval : 0, serial);
+    const auto claim = slot_.claim(purpose, patience(), throttle ? interval : 0, serial, wait);
     if (claim == ProviderSlot::Claim::owner) {
-        start(purpose);
+        start();
     }
     return claim;
 }
 
-void ProviderDocuments::refresh_when_stale() {
+void ProviderDocuments::refresh_older_than(ngx_msec_t oldest) {
     if (flight_ || !uses_network() || ngx_exiting || ngx_quit || ngx_terminate) {
         return;
     }
     const auto now = slot_.peek();
-    const auto is_stale = [this](const std::optional<ngx_msec_t>& age) {
-        return !age || *age > lifetime_;
+    const auto is_stale = [oldest](const std::optional<ngx_msec_t>& age) {
+        return !age || *age > oldest;
     };
     if (!now.attached || now.fetching ||
         !((needs_metadata_ && is_stale(now.metadata_age)) ||
@@ -105,15 +109,17 @@ void ProviderDocuments::refresh_when_stale() {
         return;
     }
     std::uint64_t serial = 0;
-    if (slot_.claim(Purpose::documents, patience(), 0, serial) == ProviderSlot::Claim::owner) {
-        start(Purpose::documents);
+    ngx_msec_t wait = 0;
+    if (slot_.claim(Purpose::documents, patience(), 0, serial, wait) ==
+        ProviderSlot::Claim::owner) {
+        start();
     }
 }
 
 // Precondition: the slot is claimed.
-void ProviderDocuments::start(Purpose purpose) try {
+void ProviderDocuments::start() try {
     flight_.emplace();
-    if (needs_metadata_ && purpose == Purpose::documents) {
+    if (needs_metadata_) {
         fetch_metadata();
         return;
     }
@@ -203,6 +209,11 @@ std::optional<Error> ProviderDocuments::settle(HttpOutcome outcome) {
     if (keys) {
         auto state = make_state(flight.metadata ? *flight.metadata : metadata_, *keys, 0);
         if (state) {
+            if (*keys != keys_ && (*state)->keys.ignored_a_signing_key()) {
+                NgxLog(log_).write(LogLevel::warn, "of the keys of provider \"" +
+                                                       provider_.config.name + "\" " +
+                                                       (*state)->keys.first_ignored());
+            }
             slot_.store(flight.metadata, *keys);
             return std::move(flight.problem);
         }

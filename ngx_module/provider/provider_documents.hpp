@@ -51,7 +51,6 @@ class ProviderDocuments {
     // Why there is no state.
     [[nodiscard]] Error error() const;
     [[nodiscard]] bool uses_network() const noexcept { return needs_metadata_ || needs_keys_; }
-    [[nodiscard]] bool can_have_newer_keys() const noexcept { return needs_keys_; }
     [[nodiscard]] bool is_fetching() const noexcept { return flight_.has_value(); }
     // No fetch, and so no wait for one, takes longer.
     [[nodiscard]] ngx_msec_t patience() const noexcept {
@@ -60,16 +59,18 @@ class ProviderDocuments {
 
     // Takes over what any worker has fetched since the last look.
     void sync();
-    // Claims a fetch of the documents, or, when there is a state, of its keys, and starts it.
+    // Claims a fetch of the documents and starts it; `wait` as ProviderSlot::claim gives it.
     // `throttle` false: for a fetch whose owner died. Throws std::bad_alloc with nothing claimed.
-    ProviderSlot::Claim fetch(bool throttle, std::uint64_t& serial);
-    // Starts a fetch without a waiter when the documents are too old.
-    void refresh_when_stale();
+    ProviderSlot::Claim fetch(bool for_anybody, bool throttle, std::uint64_t& serial,
+                              ngx_msec_t& wait);
+    // Starts a fetch without a waiter when there are documents that are too old.
+    void refresh_when_stale() { refresh_older_than(lifetime_); }
+    void refresh_older_than(ngx_msec_t oldest);
 
   private:
     Result<StatePtr> make_state(const std::string& metadata, const std::string& keys,
                                 std::uint64_t generation) const;
-    void start(Purpose purpose);
+    void start();
     void fetch_metadata();
     void fetch_keys();
     void on_metadata(HttpOutcome outcome) noexcept;

@@ -74,7 +74,7 @@ bool ask_provider(RequestTask& task) {
     }
     const Asking asking(task.asking);
     const MetadataCache::Ticket ticket = cache->want(
-        *task.provider, 0, [&task](Result<std::shared_ptr<const ProviderState>> result) {
+        *task.provider, {}, [&task](Result<std::shared_ptr<const ProviderState>> result) {
             if (result) {
                 deliver(task, ProviderReady(*std::move(result)));
             } else {

@@ -28,6 +28,34 @@ bool is_past(ngx_msec_t when) noexcept {
     return static_cast<ngx_msec_int_t>(when - ngx_current_msec) <= 0;
 }
 
+// One of the bucket's fetches; false: it is empty for `wait` milliseconds.
+bool take(Refetches& bucket, ngx_msec_t interval, ngx_msec_t& wait) noexcept {
+    if (interval == 0) {
+        return true;
+    }
+    const bool is_full = bucket.used == 0 || is_past(bucket.full_at);
+    const ngx_msec_t missing = is_full ? 0 : bucket.full_at - ngx_current_msec;
+    const ngx_msec_t most = (kRefetchesAtOnce - 1) * interval;
+    if (missing > most) {
+        wait = bucket.fruitless < kRefetchesAtOnce ? missing - most : 0;
+        return false;
+    }
+    bucket.full_at = ngx_current_msec + missing + interval;
+    bucket.used = 1;
+    return true;
+}
+
+void note_fruit(SharedProvider& shared) noexcept {
+    if (shared.generation != shared.before) {
+        for (Refetches& bucket : shared.refetches) {
+            bucket.fruitless = 0;
+        }
+    } else if (shared.wanted_by == 1 || shared.wanted_by == 2) {
+        Refetches& bucket = shared.refetches[shared.wanted_by - 1];
+        bucket.fruitless = std::min<std::uint32_t>(bucket.fruitless + 1, 1000);
+    }
+}
+
 std::uint32_t copy_text(char* out, std::size_t room, std::string_view text) noexcept {
     const std::size_t size = std::min(room, text.size());
     std::copy_n(text.data(), size, out);
@@ -122,7 +150,8 @@ bool ProviderSlot::read(std::string& metadata, std::string& keys, std::uint64_t&
 }
 
 ProviderSlot::Claim ProviderSlot::claim(Purpose purpose, ngx_msec_t lifetime, ngx_msec_t interval,
-                                        std::uint64_t& serial) noexcept {
+                                        std::uint64_t& serial, ngx_msec_t& wait) noexcept {
+    wait = 0;
     if (shared_ == nullptr) {
         return Claim::refused;
     }
@@ -134,17 +163,18 @@ ProviderSlot::Claim ProviderSlot::claim(Purpose purpose, ngx_msec_t lifetime, ng
         serial = shared_->started;
         return Claim::joined;
     }
-    if (purpose == Purpose::newer_keys) {
-        if (shared_->refetched != 0 && since(shared_->last_refetch) < interval) {
+    shared_->wanted_by = 0;
+    if (purpose != Purpose::documents) {
+        shared_->wanted_by = purpose == Purpose::newer ? 1 : 2;
+        if (!take(shared_->refetches[shared_->wanted_by - 1], interval, wait)) {
             return Claim::refused;
         }
-        shared_->last_refetch = ngx_current_msec;
-        shared_->refetched = 1;
     } else if (shared_->holding_off != 0 && !is_past(shared_->retry_at)) {
         return Claim::refused;
     }
     shared_->deadline = ngx_current_msec + lifetime;
     shared_->owner = ngx_pid;
+    shared_->before = shared_->generation;
     serial = ++shared_->started;
     return Claim::owner;
 }
@@ -207,6 +237,7 @@ bool ProviderSlot::finish(const Error* error) noexcept {
         shared_->retry_at = ngx_current_msec + delay;
         shared_->holding_off = 1;
     }
+    note_fruit(*shared_);
     shared_->finished = shared_->started;
     shared_->owner = 0;
     return error == nullptr && had_failed;

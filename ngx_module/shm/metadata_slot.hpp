@@ -28,6 +28,15 @@ struct SharedDocument {
     void put(std::string_view document) noexcept;
 };
 
+// A bucket of fetches because something does not fit: kRefetchesAtOnce, and one more in each
+// interval.
+struct Refetches {
+    ngx_msec_t full_at;
+    std::uint32_t used;       // 1: full_at is set
+    std::uint32_t fruitless;  // those in a row that have brought nothing new
+};
+inline constexpr ngx_msec_t kRefetchesAtOnce = 3;
+
 // All fields are read and written under the slab mutex.
 struct SharedProvider {
     Digest id;  // of what the documents depend on; all zero: free
@@ -38,9 +47,10 @@ struct SharedProvider {
     std::uint64_t finished;  // serial of the last fetch that came to an end
     std::uint64_t generation;
     std::uint64_t failures;
+    std::uint64_t before;  // generation when the fetch under way began
+    Refetches refetches[2];
+    std::uint32_t wanted_by;  // the fetch under way: 1 + index of its refetches; 0: of none
     std::uint32_t failed_in_row;
-    std::uint32_t refetched;    // 1: last_refetch is set
-    ngx_msec_t last_refetch;    // for an unknown key id
     std::uint32_t holding_off;  // 1: no fetch before retry_at
     std::uint32_t error;        // Reason + 1 of the last fetch, 0: it went well
     ngx_msec_t retry_at;
@@ -76,15 +86,17 @@ class ProviderSlot {
     // The documents and their generation; an absent one is left empty. False: not attached.
     bool read(std::string& metadata, std::string& keys, std::uint64_t& generation) const;
 
-    enum class Purpose : std::uint8_t { documents, newer_keys };
+    enum class Purpose : std::uint8_t { documents, newer, newer_for_anybody };
     enum class Claim : std::uint8_t {
         owner,    // the caller fetches, and calls finish() or abandon()
         joined,   // another process does; its serial is given
         refused,  // throttled
     };
-    // Single flight over all workers. newer_keys: at most once in `interval` milliseconds.
-    Claim claim(Purpose purpose, ngx_msec_t lifetime, ngx_msec_t interval,
-                std::uint64_t& serial) noexcept;
+    // Single flight over all workers. newer and newer_for_anybody: each has a bucket of its own
+    // that fills by one in `interval` milliseconds; 0: without. When that refuses, `wait` is how
+    // long it will; 0 when waiting is not worth while, because the last ones brought nothing.
+    Claim claim(Purpose purpose, ngx_msec_t lifetime, ngx_msec_t interval, std::uint64_t& serial,
+                ngx_msec_t& wait) noexcept;
     // Stores what a fetch brought; nullopt leaves the document as it is. The generation grows when
     // a text has changed.
     void store(std::optional<std::string_view> metadata,

@@ -44,7 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     options.shared_secret = &fixed.config.client_secret;  // empty: a public client
     const Result<VerifiedJwt> jwt = verify_jws(compact, options);
     if (!jwt) {
-        (void)worth_refetching_keys(jwt.error(), compact);
+        (void)worth_refetching(jwt.error(), compact, {});
     } else {
         promise(!alg_is_symmetric(jwt->alg), "an empty secret verifies nothing");
         // What the published keys have signed in their standards; the private halves of two are

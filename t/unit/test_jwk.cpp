@@ -141,6 +141,41 @@ START_TEST(i_12_keys_for_other_purposes) {
 }
 END_TEST
 
+START_TEST(b_15_what_was_left_out_is_told) {
+    const ForgeKey& rsa = ForgeKey::for_alg(Alg::RS256);
+    const std::string plain =
+        R"({"kty":"RSA","kid":"nam","e":"AQAB","n":"AMw/+)" + std::string(340, 'x') + "==\"}";
+    const auto told = [](std::initializer_list<std::string> keys, bool signing) {
+        const auto set = KeySet::parse(forge_jwks(keys));
+        ck_assert_result_ok(set);
+        ck_assert_int_eq(set->ignored_a_signing_key(), signing);
+        return set->first_ignored();
+    };
+    const std::string oct = R"({"kty":"oct","kid":"secret-name","k":"AAAA"})";
+    const std::string enc = rsa.jwk("e", R"(,"use":"enc")");
+    ck_assert_sv_eq(told({plain}, true), "key \"nam\" is left out: \"n\" is not base64url");
+    // Keys for other purposes are nothing to talk about, unless there is nothing else.
+    ck_assert_sv_contains(told({enc, oct, plain}, true), "\"nam\"");
+    ck_assert_sv_contains(told({enc, oct}, false), "\"e\" is left out: it is not meant for");
+    ck_assert_sv_contains(told({oct}, false), "secret-name");
+    ck_assert_sv_eq(told({rsa.jwk("k")}, false), "");
+    for (const auto& [key, text] :
+         {std::pair{rsa.jwk("k", R"(,"alg":"RSA")"), R"(alg "RSA" is no algorithm)"},
+          std::pair{rsa.jwk("k", R"(,"alg":"ES256")"), R"(alg "ES256" does not fit it)"},
+          std::pair{rsa_jwk(std::string(64, 'y'), "\3"), "has 511 bits"},
+          std::pair{std::string(R"({"kty":"RSA","e":"AQAB"})"), R"("n" is missing)"},
+          std::pair{std::string(R"({"kty":"foo"})"), R"("kty" is "foo")"},
+          std::pair{std::string("5"), "it is no object"}}) {
+        const auto set = KeySet::parse(forge_jwks({key}));
+        ck_assert_result_ok(set);
+        ck_assert_sv_contains(set->first_ignored(), text);
+    }
+    // Nothing of the material.
+    ck_assert_sv_lacks(told({plain}, true), "xxxx");
+    ck_assert_sv_contains(told({R"({"kty":"foo"})"}, true), "key 1, which has no kid, is left out");
+}
+END_TEST
+
 START_TEST(j_07_oct_keys_are_never_used) {
     assert_ignored(
         R"({"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow","alg":"HS256"})");
@@ -270,6 +305,7 @@ static Suite* jwk_suite() {
     tcase_add_test(tcase, j_05_documents);
     tcase_add_test(tcase, j_05_other_entries_are_left_out_one_by_one);
     tcase_add_test(tcase, i_12_keys_for_other_purposes);
+    tcase_add_test(tcase, b_15_what_was_left_out_is_told);
     tcase_add_test(tcase, j_07_oct_keys_are_never_used);
     tcase_add_test(tcase, j_08_private_members_are_not_looked_at);
     tcase_add_test(tcase, j_09_e_13_rsa_keys_that_are_refused);

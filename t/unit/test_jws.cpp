@@ -301,7 +301,7 @@ START_TEST(i_13_unknown_kid_is_worth_a_refetch) {
     const auto result = verify_es256(token);
     ck_assert_result_is(result, Reason::jwt_key_unknown);
     ck_assert_sv_contains(result.error().detail, "\"new\"");
-    ck_assert(worth_refetching_keys(result.error(), token));
+    ck_assert(worth_refetching(result.error(), token, {}));
     VerifyOptions options;
     options.allowed = kPublicAlgs;
     options.accepted_typ = kTyps;
@@ -321,7 +321,7 @@ START_TEST(i_14_j_02_no_kid) {
     ck_assert_result_ok(several);
     const auto none = verify(token, keys({other}), kPublicAlgs);
     ck_assert_result_is(none, Reason::jwt_signature);
-    ck_assert(worth_refetching_keys(none.error(), token));
+    ck_assert(worth_refetching(none.error(), token, {}));
     const auto no_type = verify(token, keys({ForgeKey::for_alg(Alg::RS256).jwk()}), kPublicAlgs);
     ck_assert_result_is(no_type, Reason::jwt_key_unknown);
     // At most eight tries.
@@ -333,23 +333,57 @@ START_TEST(i_14_j_02_no_kid) {
 }
 END_TEST
 
-START_TEST(only_a_missing_key_is_worth_a_refetch) {
+START_TEST(j_02_what_is_worth_a_refetch) {
     const std::string with_kid = token_for(Alg::ES256);
     const std::string without = token_for(Alg::ES256, "");
     const Error signature = oidc::fail(Reason::jwt_signature);
-    ck_assert(!worth_refetching_keys(signature, with_kid));
-    ck_assert(worth_refetching_keys(signature, without));
-    ck_assert(!worth_refetching_keys(oidc::fail(Reason::jwt_alg), without));
-    ck_assert(!worth_refetching_keys(oidc::fail(Reason::id_token_exp), without));
+    const Error alg = oidc::fail(Reason::jwt_alg);
+    ProviderConfig config;
+    config.issuer = "https://op.example";
+    // The key may have been replaced under its kid.
+    ck_assert(worth_refetching(signature, with_kid, config));
+    ck_assert(worth_refetching(signature, without, config));
+    ck_assert(worth_refetching(alg, with_kid, config));
+    ck_assert(worth_refetching(oidc::fail(Reason::id_token_iss), with_kid, config));
+    ck_assert(worth_refetching(oidc::fail(Reason::logout_token_iss), with_kid, config));
+    for (const Reason reason : {Reason::id_token_exp, Reason::id_token_aud, Reason::jwt_malformed,
+                                Reason::jwt_typ, Reason::jwt_crit, Reason::jwt_encrypted}) {
+        ck_assert(!worth_refetching(oidc::fail(reason), with_kid, config));
+    }
     const std::string hs =
         forge_hs_token(forge_header("HS256"), kPayload, Alg::HS256, std::string(64, 's'));
-    ck_assert(!worth_refetching_keys(signature, hs));
-    for (const std::string& bad :
-         {std::string(), std::string("!"), b64("[]") + ".", b64(R"({"alg":5})") + ".",
-          b64(R"({"kid":"k"})") + ".", b64(R"({"alg":"x"})") + ".",
-          b64(R"({"alg":"ES256","kid":5})") + "."}) {
-        ck_assert(!worth_refetching_keys(signature, bad));
+    ck_assert(!worth_refetching(signature, hs, config));
+    ck_assert(!worth_refetching(alg, hs, config));
+    for (const std::string& bad : {std::string(), std::string("!"), b64("[]") + ".",
+                                   b64(R"({"alg":5})") + ".", b64(R"({"kid":"k"})") + ".",
+                                   b64(R"({"alg":"x"})") + ".", b64(R"({"alg":"none"})") + "."}) {
+        ck_assert(!worth_refetching(signature, bad, config));
+        ck_assert(!worth_refetching(alg, bad, config));
     }
+    // What the configuration says does not change by fetching.
+    config.id_token_algs = {Alg::RS256};
+    ck_assert(!worth_refetching(alg, with_kid, config));
+    ck_assert(worth_refetching(signature, with_kid, config));
+    config.id_token_algs.clear();
+    config.authorization_endpoint = config.token_endpoint = config.jwks_uri = "https://op.example/";
+    ck_assert(!worth_refetching(alg, with_kid, config));
+    ck_assert(!worth_refetching(oidc::fail(Reason::id_token_iss), with_kid, config));
+    ck_assert(worth_refetching(signature, with_kid, config));
+}
+END_TEST
+
+START_TEST(j_12_keys_without_kid) {
+    const ForgeKey& p256 = ForgeKey::for_alg(Alg::ES256);
+    const std::string other = ForgeKey::ec("P-256").jwk("o");
+    const std::string token = token_for(Alg::ES256, "any");
+    // A set whose keys have no names is tried as a whole, beside those of the name.
+    const auto unnamed = verify(token, keys({other, p256.jwk()}), kPublicAlgs);
+    ck_assert_result_ok(unnamed);
+    const auto both =
+        verify(token, keys({ForgeKey::ec("P-256").jwk("any"), p256.jwk()}), kPublicAlgs);
+    ck_assert_result_ok(both);
+    const auto named = verify(token, keys({p256.jwk("o")}), kPublicAlgs);
+    ck_assert_result_is(named, Reason::jwt_key_unknown);
 }
 END_TEST
 
@@ -690,7 +724,8 @@ static Suite* jws_suite() {
     tcase_add_test(tcase, i_11_i_12_algorithm_and_key_must_fit);
     tcase_add_test(tcase, i_13_unknown_kid_is_worth_a_refetch);
     tcase_add_test(tcase, i_14_j_02_no_kid);
-    tcase_add_test(tcase, only_a_missing_key_is_worth_a_refetch);
+    tcase_add_test(tcase, j_02_what_is_worth_a_refetch);
+    tcase_add_test(tcase, j_12_keys_without_kid);
     tcase_add_test(tcase, i_15_hostile_kids_are_only_compared);
     tcase_add_test(tcase, i_15_keys_named_inside_the_token_are_not_used);
     tcase_add_test(tcase, i_17_crit_and_b64);
