@@ -1,6 +1,8 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace Espo\Modules\OidcProxy\SignIn;
 
 /**
@@ -8,7 +10,15 @@ namespace Espo\Modules\OidcProxy\SignIn;
  */
 enum Reason: string
 {
+    case Provider = 'provider';
+    case Identity = 'identity';
     case UsernameClaim = 'username-claim';
+    case UsernameTooLong = 'username-too-long';
+    case OtherSubject = 'other-subject';
+    case NameAltered = 'name-altered';
+    case NameTaken = 'name-taken';
+    case EmailAmbiguous = 'email-ambiguous';
+    case AdminUnbound = 'admin-unbound';
     case NoUser = 'no-user';
     case Inactive = 'inactive';
     case PortalUser = 'portal-user';

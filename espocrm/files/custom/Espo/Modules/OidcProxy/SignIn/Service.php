@@ -105,9 +105,9 @@ class Service
                 ->createForIdentity($claims)
                 ->login($data, $request, $response);
         } catch (ServiceUnavailable $e) {
-            throw new Refused(Reason::Maintenance, "EspoCRM is in maintenance mode", $e);
+            throw new Refused(Reason::Maintenance, "EspoCRM is in maintenance mode", previous: $e);
         } catch (Forbidden $e) {
-            throw new Refused(Reason::Forbidden, "a rule of EspoCRM forbids the sign-in of '$username'", $e);
+            throw new Refused(Reason::Forbidden, "a rule of EspoCRM forbids the sign-in of '$username'", previous: $e);
         }
 
         return $this->getUser($result, $claims, $username);
