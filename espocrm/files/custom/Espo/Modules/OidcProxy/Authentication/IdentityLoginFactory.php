@@ -1,6 +1,8 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace Espo\Modules\OidcProxy\Authentication;
 
 use Espo\Core\Authentication\Login;
@@ -13,7 +15,7 @@ use LogicException;
  *
  * @noinspection PhpMissingParentConstructorInspection
  */
-class IdentityLoginFactory extends LoginFactory
+final class IdentityLoginFactory extends LoginFactory
 {
     public function __construct(private IdentityLogin $login) {}
 

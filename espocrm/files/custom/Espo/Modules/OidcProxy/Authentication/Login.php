@@ -1,6 +1,8 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace Espo\Modules\OidcProxy\Authentication;
 
 use Espo\Core\Api\Request;
@@ -16,7 +18,7 @@ use Espo\Core\Utils\Log;
  * The method `Oidc` for everything but the callback: auth tokens and passwords, as EspoCRM does it.
  * While the proxy does the sign-in, a code of an identity provider is not accepted beside it.
  */
-class Login implements LoginInterface
+final class Login implements LoginInterface
 {
     private const CODE_USERNAME = '**oidc';
 

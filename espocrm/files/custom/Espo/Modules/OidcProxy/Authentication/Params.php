@@ -1,6 +1,8 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace Espo\Modules\OidcProxy\Authentication;
 
 use Espo\Core\ApplicationState;
@@ -11,11 +13,15 @@ use Espo\Core\Utils\Config;
 /**
  * Settings of the sign-in by the reverse proxy.
  */
-class Params
+final class Params
 {
     public const PROXY = 'oidcProxy';
     public const SECRET = 'oidcProxySecret';
     public const FALLBACK = 'oidcFallback';
+    public const PROVIDER_ISSUER = 'oidcProxyProviderIssuer';
+    public const TAKE_OVER = 'oidcProxyTakeOver';
+    public const UNVERIFIED_EMAIL = 'oidcProxyUnverifiedEmail';
+    private const REGULAR_USER_FALLBACK = 'oidcAllowRegularUserFallback';
 
     public function __construct(
         private Config $config,
@@ -52,5 +58,31 @@ class Params
     public function getLogoutUrl(): ?string
     {
         return $this->config->get('oidcLogoutUrl') ?: null;
+    }
+
+    /**
+     * The one provider whose users are let in. Null for any that the proxy is set up with.
+     */
+    public function getProviderIssuer(): ?string
+    {
+        return $this->config->get(self::PROVIDER_ISSUER) ?: null;
+    }
+
+    public function getTakeOver(): TakeOver
+    {
+        return TakeOver::fromSetting($this->config->get(self::TAKE_OVER));
+    }
+
+    public function allowsUnverifiedEmail(): bool
+    {
+        return (bool) $this->config->get(self::UNVERIFIED_EMAIL);
+    }
+
+    /**
+     * Whether the owner of a user can show it with the password.
+     */
+    public function hasPassword(Account $account): bool
+    {
+        return $this->hasFallback() && ($account->isAdmin() || $this->config->get(self::REGULAR_USER_FALLBACK));
     }
 }

@@ -1,6 +1,8 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace Espo\Modules\OidcProxy\EntryPoints;
 
 use Espo\Core\Api\Request;
@@ -69,8 +71,12 @@ class OauthCallback implements EntryPoint
                 ->verify($request->getHeader(self::HEADER_ASSERTION), time());
 
             $session = $this->service->signIn($claims, $request, $response);
-        } catch (AssertionRefused|Refused $e) {
+        } catch (AssertionRefused $e) {
             $this->refuse($response, $e->getReason()->value, $e->getMessage(), $target);
+
+            return;
+        } catch (Refused $e) {
+            $this->refuse($response, $e->getReason()->value, $e->getMessage(), $target, $e);
 
             return;
         } catch (Throwable $e) {
@@ -105,8 +111,14 @@ class OauthCallback implements EntryPoint
         return new FileJtiStore(self::JTI_DIRECTORY);
     }
 
-    private function refuse(Response $response, string $reason, string $message, string $target): void
-    {
+    private function refuse(
+        Response $response,
+        string $reason,
+        string $message,
+        string $target,
+        ?Refused $refused = null
+    ): void {
+
         $level = $reason === Reason::Failure->value ? Log::LEVEL_ERROR : Log::LEVEL_WARNING;
 
         // A claim may hold anything, a log line must stay one.
@@ -114,7 +126,7 @@ class OauthCallback implements EntryPoint
 
         $this->log->log($level, "OidcProxy: Sign-in refused ($reason): $message.");
 
-        $this->page->writeRefused($response, $reason, $target);
+        $this->page->writeRefused($response, $reason, $target, $refused);
     }
 
     private static function describe(Throwable $e): string

@@ -1,16 +1,20 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace Espo\Modules\OidcProxy\SignIn;
 
+use Closure;
 use Espo\Core\ApplicationUser;
 use Espo\Core\Authentication\Authentication;
+use Espo\Core\Authentication\Hook\Manager as HookManager;
 use Espo\Core\Authentication\LoginFactory;
-use Espo\Core\Authentication\Oidc\UserProvider;
-use Espo\Core\Authentication\Oidc\UserProvider\DefaultUserProvider;
 use Espo\Core\Binding\BindingContainerBuilder;
 use Espo\Core\InjectableFactory;
-use Espo\Modules\OidcProxy\Assertion\Claims;
+use Espo\Core\Utils\Metadata;
+use Espo\Entities\User;
+use Espo\Modules\OidcProxy\Authentication\CheckedHookManager;
 use Espo\Modules\OidcProxy\Authentication\IdentityLogin;
 use Espo\Modules\OidcProxy\Authentication\IdentityLoginFactory;
 use Espo\Modules\OidcProxy\Authentication\SilentApplicationUser;
@@ -18,11 +22,12 @@ use Espo\Modules\OidcProxy\Authentication\SilentApplicationUser;
 /**
  * Makes EspoCRM's authentication work inside of an entry point that needs none.
  */
-class AuthenticationFactory
+final class AuthenticationFactory
 {
     public function __construct(
         private InjectableFactory $injectableFactory,
         private SilentApplicationUser $applicationUser,
+        private Metadata $metadata,
     ) {}
 
     /**
@@ -34,23 +39,21 @@ class AuthenticationFactory
     }
 
     /**
-     * For the user of a verified assertion.
+     * For the user of a verified assertion, or for nobody.
+     *
+     * @param ?Closure(): void $write Called once EspoCRM has nothing against it.
      */
-    public function createForIdentity(Claims $claims): Authentication
+    public function createForIdentity(?User $user, ?Closure $write = null): Authentication
     {
-        $login = $this->injectableFactory->createWithBinding(
-            IdentityLogin::class,
-            BindingContainerBuilder::create()
-                ->bindInstance(Claims::class, $claims)
-                ->bindImplementation(UserProvider::class, DefaultUserProvider::class)
-                ->build()
-        );
+        $builder = $this->builder()
+            ->bindInstance(LoginFactory::class, new IdentityLoginFactory(new IdentityLogin($user)));
 
-        $binding = $this->builder()
-            ->bindInstance(LoginFactory::class, new IdentityLoginFactory($login))
-            ->build();
+        if ($write) {
+            $builder->bindInstance(HookManager::class,
+                new CheckedHookManager($this->metadata, $this->injectableFactory, $write));
+        }
 
-        return $this->injectableFactory->createWithBinding(Authentication::class, $binding);
+        return $this->injectableFactory->createWithBinding(Authentication::class, $builder->build());
     }
 
     private function builder(): BindingContainerBuilder

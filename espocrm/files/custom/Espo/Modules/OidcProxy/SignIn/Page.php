@@ -1,17 +1,20 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace Espo\Modules\OidcProxy\SignIn;
 
 use Espo\Core\Api\Response;
 use Espo\Core\Utils\Language;
 use Espo\Modules\OidcProxy\Assertion\SiteUrl;
+use Espo\Modules\OidcProxy\Authentication\Identity;
 use Espo\Modules\OidcProxy\Authentication\Params;
 
 /**
  * The pages of the callback. They load nothing and run only their own script.
  */
-class Page
+final class Page
 {
     private const STATUS_REFUSED = 403;
     private const STATUS_MAINTENANCE = 503;
@@ -68,6 +71,57 @@ class Page
         }
         JS;
 
+    /**
+     * The owner of a user binds it: the password goes to EspoCRM, together with the ticket that says who was refused.
+     */
+    private const BIND_SCRIPT = <<<'JS'
+        var form = document.getElementById('bind');
+
+        form.addEventListener('submit', function (event) {
+            event.preventDefault();
+
+            var note = document.getElementById('bind-note');
+            var code = form.elements.code;
+            var bytes = new TextEncoder().encode(data.userName + ':' + form.elements.password.value);
+            var headers = {
+                'Authorization': 'Basic ' + btoa(String.fromCharCode.apply(null, bytes)),
+                'Content-Type': 'application/json',
+                'X-Requested-With': 'XMLHttpRequest'
+            };
+
+            if (code.value) {
+                headers['Espo-Authorization-Code'] = code.value;
+            }
+
+            form.elements.button.disabled = true;
+            note.textContent = '';
+
+            fetch(data.url, {method: 'POST', headers: headers, body: JSON.stringify({ticket: data.ticket})})
+                .then(function (response) {
+                    if (response.ok) {
+                        location.replace(retry.href);
+
+                        return;
+                    }
+
+                    form.elements.button.disabled = false;
+
+                    if (response.headers.get('X-Status-Reason') === 'second-step-required') {
+                        code.parentNode.hidden = false;
+                        code.focus();
+
+                        return;
+                    }
+
+                    note.textContent = response.status === 401 ? data.wrong : data.failed;
+                })
+                .catch(function () {
+                    form.elements.button.disabled = false;
+                    note.textContent = data.failed;
+                });
+        });
+        JS;
+
     private const STYLE = <<<'CSS'
         body { margin: 0; background: #f1f3f5; color: #27303a; font: 15px/1.5 system-ui, sans-serif; }
         main { max-width: 38em; margin: 8vh auto; padding: 1.5em 2em; background: #fff; border-radius: 6px;
@@ -76,7 +130,12 @@ class Page
         .hint { margin: 1.4em 0; padding: .8em 1em; background: #f6f8fa; border-left: 3px solid #8a97a6; }
         .hint h2 { margin: 0 0 .3em; font-size: 1em; }
         .hint p { margin: 0; }
-        code { font-size: .93em; }
+        code { font-size: .93em; overflow-wrap: anywhere; }
+        dt { font-weight: 600; }
+        dd { margin: 0 0 .4em; overflow-wrap: anywhere; }
+        label { display: block; margin: .6em 0; }
+        label[hidden] { display: none; }
+        input, button { font: inherit; padding: .25em .5em; }
         .links a { display: inline-block; margin-right: 1.4em; color: #2a5d94; }
         @media (prefers-color-scheme: dark) {
             body { background: #1d2126; color: #d7dce2; }
@@ -107,26 +166,90 @@ class Page
             self::SIGNED_IN_SCRIPT, $data);
     }
 
-    public function writeRefused(Response $response, string $reason, string $target): void
+    /**
+     * @param ?Refused $refused Null if the assertion itself is refused: then nobody knows who it is about.
+     */
+    public function writeRefused(Response $response, string $reason, string $target, ?Refused $refused = null): void
     {
         $response->setStatus($reason === Reason::Maintenance->value ? self::STATUS_MAINTENANCE : self::STATUS_REFUSED);
 
         $title = $this->text('title');
+        $values = $refused?->getValues() ?? [];
+        $data = $this->getBindData($refused);
 
         $body =
             "<h1>$title</h1>" .
-            "<p>{$this->text("$reason-user", 'user')}</p>" .
+            "<p>{$this->text("$reason-user", 'user', $values)}</p>" .
+            ($data ? $this->composeForm($data) : '') .
             "<div class=\"hint\"><h2>{$this->text('forAdmin')}</h2>" .
-            "<p>{$this->text("$reason-admin", 'admin')}</p></div>" .
+            "<p>{$this->text("$reason-admin", 'admin', $values)}</p>" .
+            $this->composeIdentity($refused?->getIdentity()) . "</div>" .
             "<p>{$this->text('reason')} <code>" . self::escape($reason) . "</code></p>" .
             "<p class=\"links\">" . $this->composeLinks($target) . "</p>";
 
-        $this->write($response, $title, $body, self::REFUSED_SCRIPT);
+        $script = self::REFUSED_SCRIPT . ($data ? "\n" . self::BIND_SCRIPT : '');
+
+        $this->write($response, $title, $body, $script, $data);
+    }
+
+    /**
+     * What an administrator has to enter to let this person in.
+     */
+    private function composeIdentity(?Identity $identity): string
+    {
+        if (!$identity) {
+            return '';
+        }
+
+        return
+            "<dl><dt>{$this->text('issuer')}</dt><dd><code>" . self::escape($identity->getIssuer()) . "</code></dd>" .
+            "<dt>{$this->text('subject')}</dt><dd><code>" . self::escape($identity->getSubject()) . "</code></dd></dl>";
+    }
+
+    /**
+     * @return array<string, string> For the form that binds a user. Empty if there is none to be bound.
+     */
+    private function getBindData(?Refused $refused): array
+    {
+        $account = $refused?->getClaimed();
+        $identity = $refused?->getIdentity();
+
+        if (!$account || !$identity || !$this->params->hasPassword($account)) {
+            return [];
+        }
+
+        return [
+            'url' => $this->getBasePath() . 'api/v1/OidcProxy/bind',
+            'userName' => $account->getUserName(),
+            'ticket' => BindTicket::make($this->params->getSecret(), $account->getId(), $identity, time()),
+            'wrong' => $this->translate('bindWrong'),
+            'failed' => $this->translate('bindFailed'),
+        ];
+    }
+
+    /**
+     * @param array<string, string> $data
+     */
+    private function composeForm(array $data): string
+    {
+        return
+            "<form id=\"bind\"><p>{$this->text('bind', '', ['userName' => $data['userName']])}</p>" .
+            "<label>{$this->text('bindPassword')}<br>" .
+            "<input name=\"password\" type=\"password\" autocomplete=\"current-password\" required></label>" .
+            "<label hidden>{$this->text('bindCode')}<br>" .
+            "<input name=\"code\" inputmode=\"numeric\" autocomplete=\"one-time-code\"></label>" .
+            "<button name=\"button\">{$this->text('bindButton')}</button> " .
+            "<span id=\"bind-note\" role=\"alert\"></span></form>";
+    }
+
+    private function getBasePath(): string
+    {
+        return SiteUrl::parse($this->params->getSiteUrl())?->getBasePath() ?? '/';
     }
 
     private function composeLinks(string $target): string
     {
-        $basePath = SiteUrl::parse($this->params->getSiteUrl())?->getBasePath() ?? '/';
+        $basePath = $this->getBasePath();
 
         $list = [
             self::composeLink(
@@ -174,6 +297,7 @@ class Page
             ->setHeader('X-Content-Type-Options', 'nosniff')
             ->setHeader('Content-Security-Policy',
                 "default-src 'none'; script-src 'nonce-$nonce'; style-src 'nonce-$nonce'; " .
+                (isset($data['ticket']) ? "connect-src 'self'; " : '') .
                 "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
             ->writeBody(<<<HTML
                 <!DOCTYPE html>
@@ -202,16 +326,26 @@ class Page
 
     /**
      * @param string $category A fallback, for reasons without a text of their own.
+     * @param array<string, string> $values What the text names in braces.
      */
-    private function text(string $name, string $category = ''): string
+    private function text(string $name, string $category = '', array $values = []): string
     {
-        $text = $this->defaultLanguage->translateLabel($name, 'messages', self::SCOPE);
+        $text = $this->translate($name);
 
         if ($text === $name && $category !== '') {
-            $text = $this->defaultLanguage->translateLabel("default-$category", 'messages', self::SCOPE);
+            $text = $this->translate("default-$category");
+        }
+
+        foreach ($values as $key => $value) {
+            $text = str_replace('{' . $key . '}', $value, $text);
         }
 
         return self::escape($text);
+    }
+
+    private function translate(string $name): string
+    {
+        return $this->defaultLanguage->translateLabel($name, 'messages', self::SCOPE);
     }
 
     private static function escape(string $text): string

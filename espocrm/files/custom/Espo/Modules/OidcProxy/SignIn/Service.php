@@ -1,8 +1,11 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace Espo\Modules\OidcProxy\SignIn;
 
+use Closure;
 use Espo\Core\Api\Request;
 use Espo\Core\Api\Response;
 use Espo\Core\Authentication\AuthenticationData;
@@ -11,23 +14,27 @@ use Espo\Core\Exceptions\Forbidden;
 use Espo\Core\Exceptions\ServiceUnavailable;
 use Espo\Entities\User;
 use Espo\Modules\OidcProxy\Assertion\Claims;
-use Espo\Modules\OidcProxy\Authentication\UserFinder;
-use RuntimeException;
+use Espo\Modules\OidcProxy\Authentication\Decision;
+use Espo\Modules\OidcProxy\Authentication\Overtaken;
+use Espo\Modules\OidcProxy\Authentication\Resolver;
+use Espo\Modules\OidcProxy\Authentication\UserWriter;
 
 /**
  * Signs the user of a verified assertion in.
  */
-class Service
+final class Service
 {
     private const COOKIE_AUTH_TOKEN = 'auth-token';
     /** EspoCRM refuses an empty password. Nothing compares it. */
     private const NO_PASSWORD = '-';
+    /** Tabs that sign the same person in for the first time, all at once. */
+    private const MAX_ATTEMPTS = 5;
 
     public function __construct(
         private AuthenticationFactory $authenticationFactory,
         private RequestFactory $requestFactory,
-        private UserFinder $userFinder,
-        private RefusalExplainer $refusalExplainer,
+        private Resolver $resolver,
+        private UserWriter $userWriter,
     ) {}
 
     /**
@@ -35,22 +42,35 @@ class Service
      */
     public function signIn(Claims $claims, Request $request, Response $response): Session
     {
-        $username = $this->userFinder->getUsername($claims);
+        for ($attempt = 1; ; $attempt++) {
+            try {
+                return $this->attempt($claims, $request, $response);
+            } catch (Overtaken $e) {
+                if ($attempt === self::MAX_ATTEMPTS) {
+                    throw $e;
+                }
+            }
+        }
+    }
 
-        if ($username === null) {
-            $claim = $this->userFinder->getUsernameClaim();
+    /**
+     * @throws Refused
+     * @throws Overtaken
+     */
+    private function attempt(Claims $claims, Request $request, Response $response): Session
+    {
+        try {
+            $decision = $this->resolver->resolve($claims);
+        } catch (Refused $e) {
+            $this->noteRefusal($this->resolver->getNameForLog($claims), $response);
 
-            throw new Refused(Reason::UsernameClaim, "the assertion has no claim '$claim' with a username");
+            throw $e;
         }
 
         // A second token in one browser would end the session of its other tabs.
-        $tokenUser = $this->findUserOfToken($request, $response, $username);
+        $tokenUser = $this->findUserOfToken($decision, $request, $response);
 
-        $user = $this->loginByIdentity($claims, $username, $response, $tokenUser === null);
-
-        if ($tokenUser && $tokenUser->getId() !== $user->getId()) {
-            throw new RuntimeException("The user changed while signing in.");
-        }
+        $user = $this->loginByIdentity($decision, $claims, $response, $tokenUser === null);
 
         return new Session(
             $user->getId(),
@@ -62,11 +82,12 @@ class Service
     /**
      * The user, if the browser holds a token that is valid and belongs to that user.
      */
-    private function findUserOfToken(Request $request, Response $response, string $username): ?User
+    private function findUserOfToken(Decision $decision, Request $request, Response $response): ?User
     {
         $token = $request->getCookieParam(self::COOKIE_AUTH_TOKEN);
+        $account = $decision->getAccount();
 
-        if (!$token) {
+        if (!$token || !$account) {
             return null;
         }
 
@@ -77,7 +98,7 @@ class Service
         try {
             $result = $this->authenticationFactory
                 ->create()
-                ->login($data, $this->requestFactory->createForToken($username, $token), $response);
+                ->login($data, $this->requestFactory->createForToken($account->getUserName(), $token), $response);
         } catch (Forbidden|ServiceUnavailable) {
             // The login by identity runs into the same and explains it.
             return null;
@@ -85,15 +106,54 @@ class Service
 
         $user = $result->isSuccess() ? $result->getUser() : null;
 
-        if (!$user || $user->getUserName() !== $username || !$user->get('token')) {
+        if (!$user || $user->getId() !== $account->getId() || !$user->get('token')) {
             return null;
         }
 
         return $user;
     }
 
-    private function loginByIdentity(Claims $claims, string $username, Response $response, bool $withToken): User
+    private function loginByIdentity(Decision $decision, Claims $claims, Response $response, bool $withToken): User
     {
+        $username = $decision->getUserName();
+        $user = $this->userWriter->load($decision);
+
+        $result = $this->login($username, $user, $response, $withToken,
+            fn () => $this->userWriter->write($user, $decision, $claims));
+
+        if ($result->isSecondStepRequired()) {
+            throw new Refused(Reason::SecondStep, "'$username' has two-factor authentication of EspoCRM switched on",
+                $decision->getIdentity());
+        }
+
+        if (!$result->isSuccess() || !$result->getUser()) {
+            throw new Refused(Reason::Denied,
+                "EspoCRM refused the user '$username': " . ($result->getFailReason() ?? 'no reason given'),
+                $decision->getIdentity());
+        }
+
+        return $result->getUser();
+    }
+
+    /**
+     * For the auth log of EspoCRM and its limit of failed logins.
+     */
+    private function noteRefusal(string $username, Response $response): void
+    {
+        $this->login($username, null, $response, false);
+    }
+
+    /**
+     * @param ?Closure(): void $write
+     */
+    private function login(
+        string $username,
+        ?User $user,
+        Response $response,
+        bool $withToken,
+        ?Closure $write = null
+    ): Result {
+
         $data = AuthenticationData::create()
             ->withUsername($username)
             ->withPassword(self::NO_PASSWORD);
@@ -101,30 +161,13 @@ class Service
         $request = $this->requestFactory->createForIdentity($username, $withToken);
 
         try {
-            $result = $this->authenticationFactory
-                ->createForIdentity($claims)
+            return $this->authenticationFactory
+                ->createForIdentity($user, $write)
                 ->login($data, $request, $response);
         } catch (ServiceUnavailable $e) {
             throw new Refused(Reason::Maintenance, "EspoCRM is in maintenance mode", previous: $e);
         } catch (Forbidden $e) {
             throw new Refused(Reason::Forbidden, "a rule of EspoCRM forbids the sign-in of '$username'", previous: $e);
         }
-
-        return $this->getUser($result, $claims, $username);
-    }
-
-    private function getUser(Result $result, Claims $claims, string $username): User
-    {
-        if ($result->isSecondStepRequired()) {
-            throw new Refused(Reason::SecondStep, "'$username' has two-factor authentication of EspoCRM switched on");
-        }
-
-        $user = $result->getUser();
-
-        if (!$result->isSuccess() || !$user) {
-            throw $this->refusalExplainer->explain($this->userFinder->find($claims), $username, $result);
-        }
-
-        return $user;
     }
 }
