@@ -64,6 +64,8 @@ export async function prepare(origin, secret) {
     oidcUsernameClaim: 'preferred_username',
     oidcCreateUser: true,
     oidcSync: true,
+    // authentik's email_verified is false.
+    oidcProxyUnverifiedEmail: true,
     oidcSyncTeams: true,
     oidcGroupClaim: 'groups',
     oidcAllowAdminUser: false,

@@ -10,6 +10,9 @@ import { basic, cookieHeader, direct, fetchSite } from '../http.mjs';
 import { origin } from '../site.mjs';
 import { useProvider } from '../stage.mjs';
 
+// A user of EspoCRM belongs to one provider.
+const USERS = { authelia: 'carl', authentik: 'berta' };
+
 const END_SESSION = {
   authelia: '/logout',
   authentik: '/application/o/espocrm/end-session/',
@@ -17,10 +20,11 @@ const END_SESSION = {
 
 async function logOutOf(persona, { page, context }) {
   const { provider } = await useProvider(persona);
-  await signIn(page, `${origin}/#Account`, 'carl');
+  const user = USERS[persona];
+  await signIn(page, `${origin}/#Account`, user);
   const cookies = await context.cookies(origin);
   const token = cookies.find((c) => c.name === 'auth-token').value;
-  const auth = basic('carl', token);
+  const auth = basic(user, token);
   const headers = {
     Cookie: cookieHeader(cookies),
     Authorization: `Basic ${auth}`,
@@ -32,11 +36,11 @@ async function logOutOf(persona, { page, context }) {
   const ask = () => fetchSite(origin, '/api/v1/App/user', { headers });
   assert.equal((await ask()).status, 200, 'the session does not work before the logout');
   assert.equal((await direct('GET', '/api/v1/App/user', undefined, headers)).status, 200);
-  const before = (await activeTokens('carl')).length;
+  const before = (await activeTokens(user)).length;
   provider.requests.length = 0;
   await logOut(page);
   await page.waitForURL((url) => url.pathname === '/signed-out');
-  assert.equal((await activeTokens('carl')).length, before - 1,
+  assert.equal((await activeTokens(user)).length, before - 1,
     'the EspoCRM token is still active');
   assert.equal((await direct('GET', '/api/v1/App/user', undefined, headers)).status, 401,
     'EspoCRM still takes the token');

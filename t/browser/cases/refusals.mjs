@@ -11,7 +11,7 @@ import { useProvider } from '../stage.mjs';
 
 // What the administrator sees of the extension; saving it keeps the secret where it is.
 async function settingsPanel(page) {
-  await page.setViewportSize({ width: 1100, height: 1000 });
+  await page.setViewportSize({ width: 1100, height: 1100 });
   await page.goto(`${new URL(page.url()).origin}/#Admin/authentication`);
   const field = (name) => page.locator(`.cell[data-name="${name}"] .field`);
   const tab = page.locator('button:has-text("OIDC")');
@@ -20,12 +20,13 @@ async function settingsPanel(page) {
   await field('oidcProxy').waitFor();
   for (const [name, visible] of Object.entries({
     oidcProxyAutoSignIn: true, oidcProxySecret: true, oidcFallback: true, oidcUsernameClaim: true,
+    oidcProxyProviderIssuer: true, oidcProxyTakeOver: true, oidcProxyUnverifiedEmail: true,
     oidcClientId: false, oidcTokenEndpoint: false, oidcScopes: false,
   })) {
     assert.equal(await field(name).isVisible(), visible,
       `${name}: wrongly ${visible ? 'hidden' : 'shown'}`);
   }
-  await picture(page, 'settings-panel', { x: 0, y: 0, width: 770, height: 820 });
+  await picture(page, 'settings-panel', { x: 0, y: 0, width: 770, height: 960 });
   await page.fill('.field[data-name="oidcLogoutUrl"] input', '/oidc/logout/');
   const [answer] = await Promise.all([
     page.waitForResponse((r) => r.request().method() === 'PUT'),
@@ -55,7 +56,7 @@ export function refusalCases() {
     { oidcCreateUser: false }, { oidcCreateUser: true },
     async () => {
       await refused(page, 'stranger', 403, 'no-user', /Create User/);
-      await picture(page, 'error-page', { x: 200, y: 30, width: 700, height: 420 });
+      await picture(page, 'error-page', { x: 200, y: 30, width: 700, height: 540 });
       assert.equal(await findUser('stranger'), undefined, 'the user was created');
     }));
 
@@ -70,13 +71,65 @@ export function refusalCases() {
     await refused(page, 'admin', 403, 'admin', /Allow OIDC login for admin users/);
   });
 
-  scenario('administrator, once administrators may', ({ page }) => withSettings(
-    { oidcAllowAdminUser: true }, { oidcAllowAdminUser: false },
-    async () => {
-      const { origin } = await useProvider('authelia');
-      await signIn(page, `${origin}/#Admin`, 'admin');
-      await page.waitForSelector('.admin-tables-container, .admin-content');
-    }));
+  const adminsMay = (run) => withSettings(
+    { oidcAllowAdminUser: true }, { oidcAllowAdminUser: false }, run);
+
+  scenario('administrator, once administrators may: the password, once', ({ page, context }) => adminsMay(async () => {
+    const origin = await refused(page, 'admin', 403, 'admin-unbound', /owner of the user .admin./);
+    await picture(page, 'bind-page', { x: 200, y: 30, width: 700, height: 700 });
+    await page.fill('#bind input[name=password]', 'wrong');
+    await page.click('#bind button');
+    await page.waitForFunction(() => /wrong/.test(document.getElementById('bind-note').textContent));
+    assert.ok(!(await findUser('admin')).oidcProxySubject, 'a wrong password binds');
+    await page.fill('#bind input[name=password]', 'admin');
+    await page.click('#bind button');
+    await signedIn(page);
+    assert.equal(new URL(page.url()).hash.split('/')[0], '#Account', 'the page asked for is lost');
+    assert.ok((await findUser('admin')).oidcProxySubject);
+    await context.clearCookies();
+    await page.evaluate(() => localStorage.clear());
+    await signIn(page, `${origin}/#Admin`, 'admin');
+    await page.waitForSelector('.admin-tables-container, .admin-content');
+  }));
+
+  scenario('an administrator sees whose user it is, and releases it', ({ page }) => adminsMay(async () => {
+    const { origin, provider } = await useProvider('authelia');
+    const stranger = await findUser('carl') ?? await api('POST', 'User', { userName: 'carl', lastName: 'Carl' });
+    await api('PUT', `User/${stranger.id}`, { oidcProxyIssuer: provider.issuer, oidcProxySubject: 'Sub-Ject' });
+    assert.ok((await findUser('admin')).oidcProxySubject, 'the case before this one has bound the administrator');
+    await signIn(page, `${origin}/#User/view/${stranger.id}`, 'admin');
+    const field = (name) => page.locator(`.side .field[data-name="${name}"]`);
+    await field('oidcProxySubject').waitFor();
+    assert.equal((await field('oidcProxySubject').innerText()).trim(), 'Sub-Ject');
+    assert.equal((await field('oidcProxyIssuer').innerText()).trim(), provider.issuer);
+    await picture(page, 'subject', { x: 735, y: 120, width: 365, height: 530 });
+    await page.click('.detail-button-container .dropdown-toggle');
+    await page.click('a[data-name="oidcProxyRelease"], a[data-action="oidcProxyRelease"]');
+    await page.waitForSelector('.modal-dialog');
+    await page.click('.modal-dialog [data-name="confirm"]');
+    await page.waitForFunction(() => !document.querySelector('.modal-dialog'));
+    for (let i = 0; i < 50 && (await findUser('carl')).oidcProxySubject; i++) await page.waitForTimeout(100);
+    await page.goto(`${origin}/#User/edit/${stranger.id}`);
+    await page.fill('.side .field[data-name="oidcProxyIssuer"] input', provider.issuer);
+    await page.click('[data-name="save"], [data-action="save"]');
+    await page.waitForSelector('.toast, #notification, .alert-danger');
+    assert.equal((await findUser('carl')).oidcProxyIssuer, null, 'an issuer without a subject is taken');
+    const released = await findUser('carl');
+    assert.deepEqual([released.oidcProxySubject, released.oidcProxyIssuer], [null, null]);
+  }));
+
+  scenario('a user who is there already, and nobody takes over', async ({ page }) => {
+    await settings({ oidcProxyTakeOver: 'never' });
+    await refused(page, 'carl', 403, 'name-taken', /Existing|existing/);
+    await settings({ oidcProxyTakeOver: 'username' });
+    await page.click('#retry');
+    await signedIn(page);
+    assert.ok((await findUser('carl')).oidcProxySubject, 'not taken over');
+    await page.goto(`${new URL(page.url()).origin}/#User/view/${(await findUser('carl')).id}`);
+    await page.waitForSelector('.side .field[data-name="createdAt"], .detail .field[data-name="userName"]');
+    assert.equal(await page.locator('.field[data-name="oidcProxySubject"]').count(), 0, 'shown to its user');
+    await settings({ oidcProxyTakeOver: 'never' });
+  });
 
   scenario('portal user', async ({ page }) => {
     if (!await findUser('customer')) {

@@ -84,10 +84,10 @@ export function sessionCases() {
   scenario('session that ends everywhere: sign-in at the provider, then the same record',
     async ({ page, context }) => {
     const { origin, account } = await useProvider('authentik', SHORT);
-    await signIn(page, record(origin, account), USER);
+    await signIn(page, record(origin, account), 'berta');
     await shows(page, account.name);
     await context.clearCookies({ domain: HOSTS.authentik });
-    await fillProvider(page, USER);
+    await fillProvider(page, 'berta');
     await signedIn(page);
     await shows(page, account.name);
     assert.equal(page.url(), record(origin, account));
