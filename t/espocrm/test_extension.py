@@ -464,7 +464,9 @@ def sql(statement):
 
 
 def test_user_with_second_factor_is_not_asked_again():
-    version = tuple(int(part) for part in config_values()["version"].split(".")[:2])
+    # as of EspoCRM 9.3 in a file of its own
+    kind = "state" if Path(f"{LAB}/espo/data/state.php").exists() else "config"
+    version = tuple(int(part) for part in config_values(kind)["version"].split(".")[:2])
     record = find_user("alice")
     settings(auth2FA=True, auth2FAMethodList=["Totp"])
     sql("INSERT INTO user_data (id, user_id, auth2_f_a, auth2_f_a_method, auth2_f_a_totp_secret) "

@@ -13,6 +13,7 @@ final class MemoryAccountDirectory implements AccountDirectory
 {
     /** @var array{Account, ?Identity, ?string, string[]}[] */
     private array $rows = [];
+    private bool $isSlow = false;
 
     /**
      * @param string[] $alsoFoundBy Names for which the collation of a database finds the user as well.
@@ -29,8 +30,22 @@ final class MemoryAccountDirectory implements AccountDirectory
         return $this;
     }
 
+    /**
+     * The next question for an identity is asked before another request has written the answer.
+     */
+    public function beSlowOnce(): void
+    {
+        $this->isSlow = true;
+    }
+
     public function findByIdentity(Identity $identity): ?Account
     {
+        if ($this->isSlow) {
+            $this->isSlow = false;
+
+            return null;
+        }
+
         foreach ($this->rows as [$account, $own]) {
             if ($own?->equals($identity)) {
                 return $account;

@@ -174,6 +174,26 @@ final class RulesTest extends TestCase
         }
     }
 
+    public function testAnotherTabOfTheSamePersonWasFaster(): void
+    {
+        foreach ([TakeOver::Never, TakeOver::UserName, TakeOver::EmailAddress] as $takeOver) {
+            $this->setUp();
+            $this->directory->add(new Account('1', 'jdoe', isBound: true), self::who('a'), 'jdoe@x.example');
+            $this->directory->beSlowOnce();
+
+            $decision = $this->decide(new Policy($takeOver, true), 'a', 'jdoe', 'jdoe@x.example');
+
+            $this->assertSame('1', $decision->getAccount()?->getId());
+            $this->assertFalse($decision->isToBind());
+        }
+
+        // Who may not sign in may not, fast or slow.
+        $this->setUp();
+        $this->directory->add(new Account('1', 'jdoe', isActive: false, isBound: true), self::who('a'));
+        $this->directory->beSlowOnce();
+        $this->assertSame(Reason::Inactive, $this->refusal(new Policy(TakeOver::UserName), 'a', 'jdoe')->getReason());
+    }
+
     public function testALenientDatabaseFindsSomebodyElse(): void
     {
         $this->directory->add(new Account('1', 'josé'), null, null, ['jose']);

@@ -29,11 +29,33 @@ final class Rules
         $known = $this->directory->findByIdentity($identity);
 
         if ($known) {
-            $this->checkMaySignIn($known, $identity);
-
-            return Decision::known($identity, $known);
+            return $this->admit($known, $identity);
         }
 
+        try {
+            return $this->decideAtFirst($identity, $username, $emailAddress);
+        } catch (Refused $e) {
+            // Another tab of the same person may have been faster, just now.
+            $known = $this->directory->findByIdentity($identity) ?? throw $e;
+        }
+
+        return $this->admit($known, $identity);
+    }
+
+    private function admit(Account $account, Identity $identity): Decision
+    {
+        $this->checkMaySignIn($account, $identity);
+
+        return Decision::known($identity, $account);
+    }
+
+    /**
+     * For a subject that no user belongs to.
+     *
+     * @throws Refused
+     */
+    private function decideAtFirst(Identity $identity, ?Username $username, ?string $emailAddress): Decision
+    {
         if (!$username) {
             throw new Refused(Reason::UsernameClaim, "the assertion has no username", $identity);
         }
