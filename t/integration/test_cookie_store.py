@@ -964,7 +964,8 @@ def test_a_refresh_that_makes_the_session_too_large(fresh):
 @pytest.mark.parametrize("more, message", rows("C-17", {
     "session-limit": ({"session_limit": "3"}, r"\"session_limit\" in oidc_provider \"idp\" needs a "
                       r"session store that knows all sessions"),
-    "long-path": ({"cookie_path": "/" + "p" * 250}, "are too long together"),
+    "long-path": ({"cookie_path": "/" + "p" * 250, "logout_uri": "/" + "p" * 250 + "/logout"},
+                  "are too long together"),
 }))
 def test_what_a_cookie_store_cannot_do(make_site, folder, more, message):
     site = make_site(**arguments(key_file(folder, key()), more), start=False, control=False)
