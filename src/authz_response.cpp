@@ -12,7 +12,6 @@ namespace oidc {
 namespace {
 
 constexpr std::size_t kMaxArguments = 300;
-constexpr std::size_t kMaxState = 512;
 constexpr std::size_t kMaxCode = 8 * 1024;
 
 enum Member : std::size_t { code, state, error, error_description, iss, member_count };

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "oidc/authz_response.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
@@ -17,8 +18,6 @@ constexpr std::string_view kTargetPurpose = "target of a login";
 
 // Of a target, what the state carries: some providers take no long state.
 constexpr std::size_t kTargetInState = 256;
-// Far more than any state needs, and little to decode.
-constexpr std::size_t kMaxState = 4096;
 
 constexpr std::size_t kSecretBytes = 16;
 // The cookie: when the login began, which of the same second it was, and the secret.

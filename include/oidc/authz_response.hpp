@@ -21,9 +21,14 @@ struct AuthzResponse {
     [[nodiscard]] bool is_response() const { return !code.empty() || !error.empty(); }
 };
 
+// Far more than any state of ours needs: the login with a part of its target, an absolute
+// redirect_uri and what a place asks for.
+inline constexpr std::size_t kMaxState = 4096;
+
 // Reads code, state, error, error_description and iss; all other parameters are ignored. Refused
 // (callback_malformed): one of the five twice, a bad escape, a control byte or NUL in one, more
-// than 300 parameters, state above 512 bytes, code above 8 KiB. Never throws on hostile input.
+// than 300 parameters, state above kMaxState bytes, code above 8 KiB. Never throws on hostile
+// input.
 Result<AuthzResponse> parse_authz_response(std::string_view query);
 
 // RFC 9207 section 2.4: iss missing although the metadata promises it (issuer_missing), or another

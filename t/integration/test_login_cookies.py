@@ -155,6 +155,24 @@ def test_a_stock_proxy_in_front(site, size):
     browser.close()
 
 
+@case("Q-09")
+def test_the_longest_state(make_site):
+    """A place that asks for much, a live session, an absolute redirect_uri, a long address."""
+    values = " ".join(f"urn:example:level:{i:03d}:{'x' * 20}" for i in range(10))
+    site = make_site(locations=f"location /high/ {{ auth_oidc_acr_values {values}; "
+                               "proxy_pass http://@BACKEND@; }", control=False)
+    browser = site.browser()
+    browser.login("/x")
+    site.idp.claims = lambda claims: {**claims, "acr": values.split()[3]}
+    target = "/high/?q=" + letters(500)
+    first = browser.start(target)
+    assert head_bytes(first) < 4096
+    assert len(query_of(first.location)["state"]) > 512
+    answer = browser.callback(browser.callback_url(first))
+    assert answer.status == 303 and site.path_of(answer.location) == target, answer
+    passes(site, browser.get(target))
+
+
 @case("A-06")
 def test_over_http2(site):
     """Thirty tabs of one connection, and everything that they left in one line."""

@@ -90,8 +90,8 @@ START_TEST(q_13_a_30_bad_bytes_and_sizes) {
     assert_malformed("error_description=a%0d%0ab", "control byte");
     assert_malformed(raw("iss=a\0b"), "control byte");
     assert_malformed("code=%7f", "control byte");
-    ck_assert_uint_eq(parsed("state=" + std::string(512, 's')).state.size(), 512);
-    assert_malformed("state=" + std::string(513, 's'), "too long");
+    ck_assert_uint_eq(parsed("state=" + std::string(kMaxState, 's')).state.size(), kMaxState);
+    assert_malformed("state=" + std::string(kMaxState + 1, 's'), "too long");
     assert_malformed("state=" + std::string(65536, 's'), "too long");
     ck_assert_uint_eq(parsed("code=" + std::string(8192, 'c')).code.size(), 8192);
     assert_malformed("code=" + std::string(8193, 'c'), "too long");
