@@ -23,6 +23,17 @@ std::span<Slot> slots_of(std::span<std::byte> region) noexcept {
     return {reinterpret_cast<Slot*>(region.data()), sets * kWays};
 }
 
+// Null: the region has no room for one.
+Slot* set_of(std::span<std::byte> region, const Digest& digest) noexcept {
+    const std::size_t sets = region.size() / (sizeof(Slot) * kWays);
+    if (sets == 0) {
+        return nullptr;
+    }
+    std::uint64_t word = 0;
+    std::memcpy(&word, digest.data() + sizeof(Slot::digest), sizeof(word));
+    return reinterpret_cast<Slot*>(region.data()) + word % sets * kWays;
+}
+
 }  // namespace
 
 OnceTable OnceTable::create(std::span<std::byte> region) noexcept {
@@ -35,13 +46,10 @@ OnceTable OnceTable::attach(std::span<std::byte> region) noexcept {
 }
 
 bool OnceTable::use(const Digest& digest, Seconds expires, Seconds now) noexcept {
-    const std::size_t sets = region_.size() / (sizeof(Slot) * kWays);
-    if (sets == 0 || expires <= now) {
+    Slot* set = set_of(region_, digest);
+    if (set == nullptr || expires <= now) {
         return false;
     }
-    std::uint64_t word = 0;
-    std::memcpy(&word, digest.data() + sizeof(Slot::digest), sizeof(word));
-    auto* set = reinterpret_cast<Slot*>(region_.data()) + word % sets * kWays;
     // The lowest end is an expired slot when there is one, else the oldest.
     Slot* victim = set;
     for (Slot* slot = set; slot != set + kWays; ++slot) {
@@ -60,6 +68,18 @@ bool OnceTable::use(const Digest& digest, Seconds expires, Seconds now) noexcept
     fence();
     std::atomic_ref<Seconds>(victim->expires).store(expires, std::memory_order_release);
     return true;
+}
+
+void OnceTable::forget(const Digest& digest) noexcept {
+    Slot* set = set_of(region_, digest);
+    if (set == nullptr) {
+        return;
+    }
+    for (Slot* slot = set; slot != set + kWays; ++slot) {
+        if (std::memcmp(slot->digest, digest.data(), sizeof(slot->digest)) == 0) {
+            std::atomic_ref<Seconds>(slot->expires).store(0, std::memory_order_release);
+        }
+    }
 }
 
 bool OnceTable::next(std::size_t& place, Seconds now, Used& out) const noexcept {

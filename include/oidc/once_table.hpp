@@ -21,6 +21,8 @@ class OnceTable {
     static OnceTable attach(std::span<std::byte> region) noexcept;
     // True the first time a digest is seen before `expires`, false after that.
     bool use(const Digest& digest, Seconds expires, Seconds now) noexcept;
+    // What it was used for came to nothing: it takes no place any more, and may be used.
+    void forget(const Digest& digest) noexcept;
 
     // All values that are remembered, for whoever copies a table into another of the same size.
     // `place` is 0 at first. False: there are no more.

@@ -53,6 +53,7 @@ struct RequestTask final : FlowRunner::Owner {
     // ---- of a login
     std::string start_again;  // where the link of an error page leads
     std::string fragment;     // "#..." of the deep link, from its cookie
+    std::string used_state;   // that the table of used states has; empty: none
     bool overtaken = false;   // the browser has a session by now that is enough for that page
 
     // ---- of a logout

@@ -116,6 +116,15 @@ bool LoginZone::use_state(std::string_view state, Seconds expires, Seconds now) 
     return use_once(digest, expires, now);
 }
 
+void LoginZone::forget_state(std::string_view state) noexcept {
+    Digest digest{};
+    Sha256* sha256 = worker_sha256();
+    if (sha256 != nullptr && sha256->digest(as_bytes(state), digest)) {
+        ZoneLock lock(shpool_);
+        OnceTable::attach(used_states()).forget(digest);
+    }
+}
+
 bool LoginZone::use_once(const Digest& digest, Seconds expires, Seconds now) noexcept {
     ZoneLock lock(shpool_);
     return OnceTable::attach(used_states()).use(digest, expires, now);

@@ -32,6 +32,8 @@ class LoginZone : private ZoneBase {
     void read_key(AeadKey& out) noexcept;
     // True the first time a state is used, or the digest of another value.
     bool use_state(std::string_view state, Seconds expires, Seconds now) noexcept;
+    // What it was used for came to nothing.
+    void forget_state(std::string_view state) noexcept;
     bool use_once(const Digest& digest, Seconds expires, Seconds now) noexcept;
 
     // Calls use(table) under the lock.

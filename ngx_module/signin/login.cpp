@@ -225,6 +225,11 @@ ngx_int_t on_step(ngx_http_request_t* r, RequestContext& ctx, Step step) {
     const Error* failed = step_error(step);
     const Error error =
         failed != nullptr ? *failed : fail(Reason::internal_error, "the flow ended nowhere");
+    if (!task.used_state.empty()) {
+        // Somebody without an account could fill the table with codes of his own making, and a
+        // response that has signed somebody in would be forgotten.
+        LoginZone::of(*main_conf(r).login_zone)->forget_state(task.used_state);
+    }
     if (task.overtaken && is_overtakable(error.reason)) {
         return go_on_signed_in(r, task, error);
     }

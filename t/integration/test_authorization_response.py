@@ -145,6 +145,28 @@ def test_reload_and_back_button(site):
     assert site.refusals() == []
 
 
+@case("A-39")
+def test_only_a_login_uses_its_state(site):
+    """Errors and codes that the provider does not take leave no trace: anybody can send them."""
+    browser, first = started(site)
+    url = browser.callback_url(first)
+    state = urllib.parse.quote(query_of(first.location)["state"])
+    iss = urllib.parse.quote(site.idp.issuer, safe="")
+    kept = list(browser.jar.cookies)
+
+    def again(target):
+        browser.jar.cookies[:] = kept
+        return browser.callback(target)
+    reject(site, again(f"{CALLBACK}?error=server_error&state={state}&iss={iss}"), "idp_error")
+    reject(site, again(f"{CALLBACK}?code=invented&state={state}&iss={iss}"), "token_error",
+           refusals=2)
+    answer = again(url)
+    assert answer.status == 303 and site.delta("token") == 2, answer
+    browser.jar.cookies[:] = kept
+    reject(site, browser.callback(url), "state_replayed", refusals=3)
+    assert site.delta("token") == 2
+
+
 @case("A-07")
 def test_same_callback_twice_at_once(site):
     browser, first = started(site, "/twice")

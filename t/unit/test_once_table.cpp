@@ -19,6 +19,21 @@ START_TEST(a_07_a_value_is_used_once) {
 }
 END_TEST
 
+START_TEST(what_came_to_nothing_takes_no_place) {
+    const Region region(4096);
+    OnceTable table = OnceTable::create(region.span().first(8 * 24));
+    ck_assert(table.use(key_of(1), kNow + 10, kNow));
+    for (std::uint32_t n = 100; n < 200; ++n) {
+        ck_assert(table.use(key_of(n), kNow + 20, kNow));
+        table.forget(key_of(n));
+        table.forget(key_of(n + 1000));  // was never there
+    }
+    ck_assert(!table.use(key_of(1), kNow + 10, kNow));
+    ck_assert(table.use(key_of(100), kNow + 20, kNow));
+    OnceTable::create(region.span().first(64)).forget(key_of(1));  // has no place at all
+}
+END_TEST
+
 START_TEST(once_table_forgets_the_expired_and_the_oldest_only) {
     const Region region(4096);
     OnceTable table = OnceTable::create(region.span().first(8 * 24));  // one set of eight
@@ -46,6 +61,7 @@ static Suite* once_table_suite() {
     Suite* suite = suite_create("once_table");
     TCase* once = tcase_create("once");
     tcase_add_test(once, a_07_a_value_is_used_once);
+    tcase_add_test(once, what_came_to_nothing_takes_no_place);
     tcase_add_test(once, once_table_forgets_the_expired_and_the_oldest_only);
     tcase_add_test(once, once_table_without_room_denies);
     suite_add_tcase(suite, once);
