@@ -77,15 +77,14 @@ Find SessionSearch::look(SessionStore& store, const SessionStore::Query& query,
 }
 
 void SessionSearch::park(ngx_http_request_t* r) {
-    if (std::find(parked_.begin(), parked_.end(), r) == parked_.end()) {
-        woken_.reserve(woken_.size() + parked_.size() + 1);
-        parked_.push_back(r);
+    if (std::none_of(parked_.begin(), parked_.end(),
+                     [r](const Parked& parked) { return parked.request == r; })) {
+        parked_.push_back({r, false});
     }
 }
 
 void SessionSearch::unpark(ngx_http_request_t* r) noexcept {
-    std::erase(parked_, r);
-    std::erase(woken_, r);
+    std::erase_if(parked_, [r](const Parked& parked) { return parked.request == r; });
 }
 
 void SessionSearch::forget(const SessionStore& store, const Digest& binding) noexcept {
@@ -120,9 +119,10 @@ void SessionSearch::answered(Look& look,
 }
 
 void SessionSearch::wake() noexcept {
-    woken_.insert(woken_.end(), parked_.begin(), parked_.end());  // there is room
-    parked_.clear();
-    if (!woken_.empty()) {
+    for (Parked& parked : parked_) {
+        parked.woken = true;
+    }
+    if (!parked_.empty()) {
         event_.post();
     }
 }
@@ -132,12 +132,14 @@ void SessionSearch::wake() noexcept {
 // run once more.
 void SessionSearch::on_event(ngx_event_t* event) noexcept {
     auto& search = WorkerEvent::of<SessionSearch>(event);
-    if (search.woken_.empty()) {
+    const auto is_woken = [](const Parked& parked) { return parked.woken; };
+    const auto next = std::find_if(search.parked_.begin(), search.parked_.end(), is_woken);
+    if (next == search.parked_.end()) {
         return;
     }
-    ngx_http_request_t* r = search.woken_.front();
-    search.woken_.erase(search.woken_.begin());
-    if (!search.woken_.empty()) {
+    ngx_http_request_t* r = next->request;
+    search.parked_.erase(next);
+    if (std::any_of(search.parked_.begin(), search.parked_.end(), is_woken)) {
         search.event_.post();
     }
     ngx_connection_t* c = r->connection;

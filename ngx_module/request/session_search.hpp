@@ -50,8 +50,11 @@ class SessionSearch {
     static void on_event(ngx_event_t* event) noexcept;
 
     std::list<Look> looks_;
-    std::vector<ngx_http_request_t*> parked_;
-    std::vector<ngx_http_request_t*> woken_;  // of those, with room for all of them
+    struct Parked {
+        ngx_http_request_t* request;
+        bool woken;
+    };
+    std::vector<Parked> parked_;
     WorkerEvent event_;
     bool asking_ = false;  // inside a call that may answer at once
 };
