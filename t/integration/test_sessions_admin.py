@@ -32,7 +32,7 @@ OWN = ("/oidc_callback", "/admin/sessions", "/status")
 @pytest.fixture(scope="module")
 def site(lab):
     with Site(lab, locations=LOCATIONS, own_paths=OWN, public=("/public/", "/admin/sessions"),
-              directives={"session_idle_timeout": "1h"}) as site:
+              directives={"session_idle_timeout": "1h", "session_limit": "100"}) as site:
         yield site
 
 
