@@ -492,6 +492,48 @@ def test_websocket(closed):
     assert "s3cr3t" not in site.nginx.access() and "s3cr3t" not in site.nginx.log()
 
 
+# ---- where EspoCRM's API begins --------------------------------------------------------------
+
+ODD_API = [
+    "/api/v1/index.php", "/api/v1/index.php/Settings", "/api/v1/INDEX.php/x", "/api/v1/index.phpx",
+    "/api/v1/Index.Php?x=1", "/api/v1/index.php%2fSettings", "/api/v1/%69ndex.php/Settings",
+    "/api/%76%31/Settings", "/%61pi/v1/Settings", "/api/v1/../v1/Settings", "/x/../api/v1/Settings",
+    "/api//v1/Settings", "//api/v1/Settings", "/api/./v1/Settings", "/api/v1/%2e/Settings",
+    "/%2fapi/v1/Settings", "/api%2fv1/Settings", "/api/v1%2fSettings", "/api/v1/Se%74tings",
+    "/api/v1/%70ortal-access/x/Settings", "/api/v1/portal%2daccess/x/Settings",
+    "/api/v1/portal-access/index.php/Settings", "/api/v1/portal-access/INDEX.PHPx/Settings",
+    "/api/v1/portal-access/%78/Settings", "/api/v1/portal-access//x/Settings",
+    "/api/v1/Portal-Access/x/Settings", "/api/v1/portal-access/../Settings",
+    "/api/v1/portal-access/x/../../Settings", "/api/v1\\Settings", "/api/v1;/Settings",
+]
+PLAIN_API = ["/api/v1/", "/api/v1/?a=%2e%2e", "/api/v1/Settings", "/api/v1/App/user",
+             "/api/v1/Account?where%5B0%5D%5Btype%5D=x", "/api/v1/Account/5f1e/opportunities",
+             "/api/v1/Campaign/unsubscribe/a%40example.com/abc", "/api/v1/I18n?default=true",
+             "/api/v1/CIndex.php", "/api/v1/EmailAddress/search?q=index.php",
+             "/api/v1/GlobalSearch?q=%25", "/api/v1/Account/action/index.php"]
+
+
+def test_the_start_of_the_api_is_spelled_in_one_way(opened):
+    """What a request is named by, EspoCRM keeps for all requests that follow."""
+    site = opened
+    browser = site.browser()
+    site.sign_in(browser)
+    for target in ODD_API:
+        for who, headers in ((browser, {}), (None, {"X-Api-Key": KEY}),
+                             (None, {"X-Hmac-Authorization": KEY}), (None, {})):
+            for method in ("GET", "POST", "OPTIONS"):
+                before = len(site.hits())
+                body = b"" if method == "POST" else None
+                response = (who or site.browser()).request(method, target, headers, body, kind="plain")
+                assert site.hits()[before:] == [], (method, target, response)
+    for target in PLAIN_API:
+        found, _, hits = ask(site, "GET", target, browser=browser)
+        assert found == OPEN and hits[0].target == target
+        assert ask(site, "GET", target, {"X-Api-Key": KEY})[0] == OPEN
+    portal = f"/api/v1/portal-access/{ID}/App/user?x=%2f"
+    assert ask(site, "GET", portal)[0] == OPEN
+
+
 # ---- the rest of the vhost -------------------------------------------------------------------
 
 def test_files(closed):
@@ -649,10 +691,20 @@ def test_check_vhost_sees_half_matched_arguments(lab):
 
 
 def test_check_vhost_sees_paths_that_climb(lab):
-    found = judged(lab, ["portal", "lead-capture"], templates=replaced(
-        "http.conf", r'"~^0[01] [A-Z]+ /api/v1/portal-access/[\w-]+/"',
-        r'"~^[01][01] [A-Z]+ /api/v1/portal-access/"'))
+    def change(folder):
+        replaced("http.conf", r'"~^0[01] [A-Z]+ /api/v1/portal-access/[\w-]+/"',
+                 r'"~^[01][01] [A-Z]+ /api/v1/portal-access/"')(folder)
+        replaced("fpm.conf", "    if ($espocrm_odd_api) { return 404; }\n", "")(folder)
+    found = judged(lab, ["portal", "lead-capture"], templates=change)
     assert found[("GET", "/api/v1/portal-access/../Account")] == OPEN
+
+
+def test_check_vhost_sees_an_api_that_begins_anywhere(lab):
+    found = judged(lab, ["api-keys"], templates=replaced(
+        "fpm.conf", "    if ($espocrm_odd_api) { return 404; }\n", ""))
+    assert found == {("GET", "/api/v1/" + path): OPEN for path in (
+        "index.php/Settings", "INDEX.php/x", "index.phpx",
+        "%70ortal-access/0123456789checkvhost/Settings")}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
