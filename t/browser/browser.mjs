@@ -91,6 +91,14 @@ export async function waitForUrl(page, url) {
   assert.equal(page.url(), url);
 }
 
+// What the page of EspoCRM keeps of its user; undefined when it keeps none.
+export const held = (page) => page.evaluate(() => {
+  const auth = localStorage.getItem('espo-user-auth');
+  if (!auth) return undefined;
+  const [userName, token] = atob(auth).split(':');
+  return { auth, userName, token, userId: localStorage.getItem('espo-user-lastUserId') };
+});
+
 // The refusal page of the extension: status, reason code, text.
 export async function refusal(page, act) {
   const answer = page.waitForResponse((r) => r.request().isNavigationRequest()

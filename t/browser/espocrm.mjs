@@ -41,6 +41,14 @@ export async function activeTokens(userName) {
   return list.map(({ id, isActive }) => ({ id, isActive })).filter(({ isActive }) => isActive);
 }
 
+// Which token of the user a function has brought: its id.
+export async function newToken(userName, act) {
+  const known = await findUser(userName) ? await activeTokens(userName) : [];
+  await act();
+  return (await activeTokens(userName)).map(({ id }) => id)
+    .find((id) => !known.some((token) => token.id === id));
+}
+
 // Without a role a user sees nothing, hence teams with one.
 export async function prepare(origin, secret) {
   const all = { create: 'yes', read: 'all', edit: 'all', delete: 'no', stream: 'all' };

@@ -21,6 +21,10 @@ export function readAssertion(text) {
   return JSON.parse(Buffer.from(text.split('.')[1], 'base64url').toString());
 }
 
+// The name of the session that the latest request of a user brought to EspoCRM.
+export const latestSession = () => recorded().map(({ identity }) => identity.HTTP_X_OIDC_SESSION)
+  .filter(Boolean).at(-1);
+
 // [{ script, uri, scheme, identity: { HTTP_...: value } }]
 export function recorded() {
   const file = path.join(lab, 'log/identity.log');

@@ -8,6 +8,7 @@ import {
 import { logoutCases } from './cases/logout.mjs';
 import { checkVhostCases } from './cases/vhost.mjs';
 import { outsiderCases, plainHttpCase } from './cases/outsiders.mjs';
+import { peopleCases } from './cases/people.mjs';
 import { refusalCases } from './cases/refusals.mjs';
 import { sessionCases } from './cases/sessions.mjs';
 import { signInCases } from './cases/sign_in.mjs';
@@ -20,6 +21,7 @@ signInCases('authelia', 'anna');
 signInCases('authentik', 'berta');
 sessionCases();
 logoutCases();
+peopleCases();
 refusalCases();
 popupCases();
 webSocketCases();

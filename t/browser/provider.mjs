@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The OpenID providers of the integration tests, in this process: a test may change a user's claims
 // between two sign-ins.
+import crypto from 'node:crypto';
 import https from 'node:https';
 
 import { createApplication } from '../integration/op/application.mjs';
@@ -37,8 +38,9 @@ export class Provider {
         post_logout_redirect_uris: [site + postLogout],
       }],
     });
-    const { issuer, handler } = createApplication(provider.origin, provider.settings);
+    const { issuer, handler, keys } = createApplication(provider.origin, provider.settings);
     provider.issuer = issuer;
+    provider.keys = keys;
     provider.requests = [];
     provider.server = https.createServer(tls, (req, res) => {
       provider.requests.push(`${req.method} ${req.url.split('?')[0]}`);
@@ -51,6 +53,19 @@ export class Provider {
 
   user(name) {
     return this.settings.users[name];
+  }
+
+  // A logout token for the back-channel, signed as the ID tokens are.
+  logoutToken(sub) {
+    const key = this.keys.find(({ kty }) => kty === 'RSA');
+    const now = Math.floor(Date.now() / 1000);
+    const encode = (data) => Buffer.from(JSON.stringify(data)).toString('base64url');
+    const text = `${encode({ alg: key.alg, kid: key.kid, typ: 'logout+jwt' })}.${encode({
+      iss: this.issuer, aud: CLIENT_ID, sub, iat: now, exp: now + 60, jti: crypto.randomUUID(),
+      events: { 'http://schemas.openid.net/event/backchannel-logout': {} },
+    })}`;
+    const privateKey = crypto.createPrivateKey({ key, format: 'jwk' });
+    return `${text}.${crypto.sign('sha256', text, privateKey).toString('base64url')}`;
   }
 
   stop() {

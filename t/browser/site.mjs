@@ -99,6 +99,16 @@ function providerBlock(provider, { timeout = '12h', idle = '2h' }) {
   ]);
 }
 
+// What an administrator may add for himself: a list of the sessions, to end them.
+const SESSIONS = `location = /oidc/sessions {
+        auth_oidc off;
+        allow 127.0.0.1;
+        deny all;
+        oidc_sessions;
+    }
+
+    include espocrm/`;
+
 function siteFile({ variant = 'fpm', provider, open = [], ...rest }) {
   return edited(`nginx/site-${variant}.conf.example`, [
     ['/etc/nginx/secrets/espocrm-assertion', file('assertion.secret')],
@@ -108,6 +118,7 @@ function siteFile({ variant = 'fpm', provider, open = [], ...rest }) {
     ['/etc/ssl/private/crm.example.com.key', keyFile],
     ['crm.example.com;', `${HOSTS.site};`],
     ...Object.entries(variant === 'fpm' ? FPM : PROXY),
+    [`    include espocrm/${variant}.conf;`, `    ${SESSIONS}${variant}.conf;`],
     ...open.map((name) => `include espocrm/public/${name}.conf;`)
       .map((line) => [`# ${line}`, line]),
   ]).replace(/^oidc_provider espocrm \{\n(.*\n)*?\}\n/m, () => providerBlock(provider, rest));

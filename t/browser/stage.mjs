@@ -5,6 +5,7 @@ import { results, secrets } from './environment.mjs';
 import { prepare } from './espocrm.mjs';
 import { PASSWORD, Provider } from './provider.mjs';
 import * as site from './site.mjs';
+import { startWebSocket } from './websocket.mjs';
 
 const person = (name, given, family, groups = ['sales']) => [name, {
   password: PASSWORD,
@@ -29,6 +30,9 @@ const people = () => Object.fromEntries([
 let prepared;
 const providers = {};
 
+// The stand-in for EspoCRM's WebSocket server.
+export let webSocket;
+
 export async function start() {
   prepared = await prepare(site.origin, secrets.assertion);
   for (const persona of ['authelia', 'authentik']) {
@@ -36,12 +40,14 @@ export async function start() {
       redirect: '/oauth-callback.php', postLogout: '/signed-out', users: people(),
     });
   }
+  webSocket = await startWebSocket(site.websocketPort);
   await startBrowser();
 }
 
 export async function stop() {
   await stopBrowser();
   await site.stop();
+  await webSocket?.stop();
   site.keepLogs(results);
   await Promise.all(Object.values(providers).map((provider) => provider.stop()));
 }

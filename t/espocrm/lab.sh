@@ -148,6 +148,9 @@ http {
     fastcgi_temp_path $LAB/run/fastcgi;
     uwsgi_temp_path $LAB/run/uwsgi;
     scgi_temp_path $LAB/run/scgi;
+    # tests look at it
+    fastcgi_ignore_headers X-Accel-Redirect;
+    fastcgi_pass_header X-Accel-Redirect;
     server {
         listen 127.0.0.1:$PORT;
         root $LAB/espo/public;

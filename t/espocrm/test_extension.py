@@ -26,6 +26,8 @@ PORT = int(os.environ.get("ESPOCRM_PORT", "8391"))
 PHP = os.environ.get("ESPOCRM_PHP", "php")
 SITE = f"http://127.0.0.1:{PORT}"
 ROOT = Path(__file__).resolve().parents[2]
+SESSION = "5e55100000000001"  # as the proxy names it
+OTHER_SESSION = "5e55100000000002"
 SECRET = "k" * 8 + "a-secret-of-the-tests-0123456789"
 IDP = "https://idp.example"
 STOCK_TEXT = "If this window is not closed automatically"
@@ -43,7 +45,7 @@ class Answer:
     def __init__(self, response):
         self.status = response.status
         self.headers = response.headers
-        self.text = response.read().decode()
+        self.text = response.read().decode(errors="replace")  # or a picture
 
     def json(self):
         return json.loads(self.text)
@@ -102,18 +104,22 @@ def assertion(user="alice", secret=SECRET, header=None, **changes):
     return text + "." + encode(mac)
 
 
-def callback(token=None, path="/oauth-callback.php", **headers):
+def in_session(headers, session):
+    return headers if session is None else {"X-Oidc-Session": session, **headers}
+
+
+def callback(token=None, path="/oauth-callback.php", session=SESSION, **headers):
     if token is not None:
         headers["X-Oidc-Assertion"] = token
-    return request(path, headers)
+    return request(path, in_session(headers, session))
 
 
-def whoami(data, secret_cookie):
+def whoami(data, secret_cookie, session=SESSION):
     """The user that the state of a signed-in page stands for."""
-    return request("/api/v1/App/user", {
+    return request("/api/v1/App/user", in_session({
         "Authorization": "Basic " + data["auth"], "Espo-Authorization": data["auth"],
         "Espo-Authorization-By-Token": "true",
-        "Cookie": f"auth-token={data['token']}; auth-token-secret={secret_cookie}"})
+        "Cookie": f"auth-token={data['token']}; auth-token-secret={secret_cookie}"}, session))
 
 
 def sign_in(user="alice", **claims):
@@ -303,6 +309,269 @@ def test_request_credentials_do_not_count():
         "X-Another-User": "bob", "Espo-Authorization": basic("admin", "admin"),
         "Authorization": "Basic " + basic("admin", "admin")})
     assert whoami(answer.page_data(), answer.secret_cookie()).json()["user"]["userName"] == "alice"
+
+
+# ---- the session of the proxy ----------------------------------------------------------------
+
+class Browser:
+    """What a browser holds after a sign-in; the page of EspoCRM may drop the token's cookie."""
+
+    def __init__(self, user="alice", session=SESSION, answer=None):
+        answer = answer or callback(assertion(user), session=session)
+        assert answer.status == 200, answer.text
+        self.data, self.secret, self.session = answer.page_data(), answer.secret_cookie(), session
+
+    def cookies(self, with_token=True):
+        token = f"auth-token={self.data['token']}; " if with_token else ""
+        return f"{token}auth-token-secret={self.secret}"
+
+    def status(self, session=...):
+        return whoami(self.data, self.secret, self.session if session is ... else session).status
+
+    def callback(self, user, session, with_token=True, **more):
+        return callback(assertion(user), session=session, Cookie=self.cookies(with_token), **more)
+
+    def row(self):
+        return token_row(self.data["token"])
+
+
+def query(statement):
+    done = subprocess.run(["mariadb", "--no-defaults", "-uroot", f"-S{LAB}/run/mysqld.sock", "-N", "-B",
+                           "espo", "-e", statement], check=True, capture_output=True, text=True)
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def token_row(token):
+    assert re.fullmatch("[0-9a-f]{32}", token)
+    (active, sessions), = query("SELECT is_active, IFNULL(oidc_proxy_sessions, '') FROM auth_token "
+                                f"WHERE token = '{token}'")
+    return active == "1", sessions.split()
+
+
+def entries(browser):
+    """Each way that a token of EspoCRM can be used."""
+    auth = browser.data["auth"]
+    token = browser.data["token"]
+    yield "/api/v1/App/user", {"Authorization": "Basic " + auth, "Espo-Authorization": auth,
+                               "Espo-Authorization-By-Token": "true"}
+    yield "/api/v1/Account", {"Espo-Authorization": auth}
+    yield "/api/v1/Account", {"Authorization": "Basic " + auth}
+    yield "/api/v1/App/user", {"Espo-Authorization": basic("admin", token)}
+    yield "/api/v1/Account", {}  # by the cookies
+    yield "/?entryPoint=avatar&id=" + browser.data["userId"], {}
+    yield "/?entryPoint=download&id=none", {}
+    yield "/?entryPoint=attachment&id=none", {}
+
+
+ENTRIES = range(8)
+
+
+@pytest.mark.parametrize("number", ENTRIES)
+def test_a_token_that_comes_with_another_session_is_ended(number):
+    browser = Browser()
+    assert browser.row() == (True, [SESSION])
+    path, headers = list(entries(browser))[number]
+    headers["Cookie"] = browser.cookies()
+    assert request(path, in_session(headers, OTHER_SESSION)).status == 401, (path, headers)
+    assert browser.row()[0] is False and browser.status() == 401
+
+
+@pytest.mark.parametrize("session", [None, "", SESSION.upper(), SESSION[:-1], SESSION + "0", "_" * 16,
+                                     f"{SESSION} {OTHER_SESSION}", f"{SESSION}, {SESSION}", "*", "%"])
+def test_a_token_that_comes_without_its_session_is_refused(session):
+    browser = Browser()
+    for path, headers in entries(browser):
+        headers["Cookie"] = browser.cookies()
+        assert request(path, in_session(headers, session)).status == 401, (path, headers)
+    assert browser.status() == 200, "a request that tells no session has ended the token"
+
+
+def test_every_use_of_a_token_works_in_its_session():
+    browser = Browser()
+    for path, headers in entries(browser):
+        if headers.get("Espo-Authorization") == basic("admin", browser.data["token"]):
+            continue  # somebody else's name
+        headers["Cookie"] = browser.cookies()
+        # the files do not exist
+        answer = request(path, in_session(headers, SESSION)).status
+        assert answer in ((404,) if path.endswith("&id=none") else (200, 403)), (path, headers, answer)
+
+
+def test_the_end_of_a_token_is_logged_without_it():
+    browser = Browser()
+    with NewLog() as log:
+        assert browser.status(OTHER_SESSION) == 401
+    line, = [line for line in log.text.splitlines() if "OidcProxy" in line]
+    assert f"another session of the proxy ({OTHER_SESSION})" in line and "is ended" in line
+    assert browser.data["token"] not in log.text and browser.secret not in log.text
+
+
+def test_a_new_sign_in_of_the_same_user_takes_the_token_over():
+    browser = Browser("alice")
+    again = browser.callback("alice", OTHER_SESSION)
+    assert again.page_data()["token"] == browser.data["token"] and again.secret_cookie() is None
+    assert browser.row() == (True, [OTHER_SESSION, SESSION])
+    # in both: a request of the former session may still be on its way
+    assert browser.status(OTHER_SESSION) == browser.status(SESSION) == 200
+    third = "5e55100000000003"
+    assert browser.status(third) == 401 and browser.row()[0] is False
+
+
+def test_a_token_that_the_page_has_dropped_is_found_by_its_secret():
+    browser = Browser("alice")
+    again = browser.callback("alice", OTHER_SESSION, with_token=False)
+    assert again.page_data()["token"] == browser.data["token"] and again.secret_cookie() is None
+    assert browser.status(OTHER_SESSION) == 200
+
+
+def test_only_so_many_sessions_are_kept():
+    browser = Browser("alice", "0" * 16)
+    for number in range(1, 12):
+        assert browser.callback("alice", f"{number:016x}").status == 200
+    assert browser.row() == (True, [f"{number:016x}" for number in range(11, 3, -1)])
+
+
+@pytest.mark.parametrize("with_token", [True, False])
+def test_a_callback_with_another_identity_ends_the_token(with_token):
+    browser = Browser("alice")
+    other = browser.callback("bob", OTHER_SESSION, with_token)
+    assert other.status == 200 and other.page_data()["token"] != browser.data["token"]
+    assert browser.row()[0] is False
+    assert Browser(answer=other, session=OTHER_SESSION).status() == 200
+
+
+@pytest.mark.parametrize("with_token", [True, False])
+@pytest.mark.parametrize("user,secret,reason", [
+    ("admin", SECRET, "admin"), ("bob", "w" * 40, "signature"), (None, SECRET, "username-claim")])
+def test_a_refused_callback_ends_the_token_of_another_session(user, secret, reason, with_token):
+    browser = Browser("alice")
+    answer = callback(assertion(user, secret=secret), session=OTHER_SESSION,
+                      Cookie=browser.cookies(with_token))
+    assert answer.reason() == reason
+    assert browser.row()[0] is False and browser.status() == 401
+    gone = [value.split(";")[0] for value in answer.headers.get_all("Set-Cookie")]
+    assert gone == ["auth-token=deleted", "auth-token-secret=deleted"]
+    assert "localStorage.removeItem('espo-user-auth')" in answer.text
+
+
+def test_a_refused_callback_in_the_session_of_the_token_leaves_it():
+    browser = Browser("alice")
+    answer = browser.callback("admin", SESSION)
+    assert answer.reason() == "admin" and answer.headers["Set-Cookie"] is None
+    assert "espo-user-auth" not in answer.text
+    assert browser.status() == 200
+
+
+@pytest.mark.parametrize("with_token", [True, False])
+def test_the_door_to_the_password_form_ends_the_token_of_another_session(with_token):
+    browser = Browser("alice")
+    target = {"X-Oidc-Return-To": "/?signIn=password"}
+    assert browser.callback("alice", SESSION, with_token, **target).headers["Set-Cookie"] is None
+    assert browser.status() == 200
+    answer = browser.callback("alice", OTHER_SESSION, with_token, **target)
+    assert answer.status == 303 and len(answer.headers.get_all("Set-Cookie")) == 2
+    assert browser.row()[0] is False and browser.status() == 401
+
+
+def password_sign_in(session, cookies="", **headers):
+    return request("/api/v1/App/user", in_session({
+        "Espo-Authorization": basic("admin", "admin"), "Espo-Authorization-By-Token": "false",
+        "Espo-Authorization-Create-Token-Secret": "true", "Cookie": cookies, **headers}, session))
+
+
+def test_a_sign_in_with_a_password_belongs_to_its_session_too():
+    alice = Browser("alice", OTHER_SESSION)
+    answer = password_sign_in(SESSION, alice.cookies())
+    assert answer.status == 200
+    assert alice.row()[0] is False, "the token that the browser held is still good"
+    token = answer.json()["token"]
+    assert token_row(token) == (True, [SESSION])
+    data = {"auth": basic("admin", token), "token": token}
+    assert whoami(data, answer.secret_cookie()).status == 200
+    assert whoami(data, answer.secret_cookie(), OTHER_SESSION).status == 401
+    assert token_row(token)[0] is False
+
+
+def test_an_administrator_as_another_user():
+    answer = password_sign_in(SESSION, **{"X-Another-User": "bob"})
+    assert answer.status == 200 and answer.json()["user"]["userName"] == "bob"
+    assert token_row(answer.json()["token"]) == (True, [SESSION])
+
+
+def test_a_token_from_before_is_refused_until_its_user_signs_in():
+    """Made by an earlier version, or while the vhost was an earlier one."""
+    browser = Browser("alice")
+    query(f"UPDATE auth_token SET oidc_proxy_sessions = NULL WHERE token = '{browser.data['token']}'")
+    assert browser.status() == 401 and browser.row() == (True, [])
+    assert browser.callback("alice", SESSION).page_data()["token"] == browser.data["token"]
+    assert browser.status() == 200
+
+
+def test_without_sessions_everything_is_as_before():
+    """Another vhost, without the module: passwords, as ever."""
+    answer = password_sign_in(None)
+    data = {"auth": basic("admin", answer.json()["token"]), "token": answer.json()["token"]}
+    assert whoami(data, answer.secret_cookie(), None).status == 200
+    assert whoami(data, answer.secret_cookie()).status == 401
+
+
+def test_a_vhost_that_tells_no_session_is_told_so():
+    with NewLog() as log:
+        answer = callback(assertion("alice"), session=None)
+    assert (answer.status, answer.reason()) == (403, "session-missing")
+    assert "X-Oidc-Session" in answer.text and answer.secret_cookie() is None
+    assert "OidcProxy: Sign-in refused (session-missing)" in log.text
+
+
+def test_tokens_are_bound_before_the_switch():
+    """Whoever switches the sign-in on stays signed in."""
+    settings(oidcProxy=False)
+    answer = password_sign_in(SESSION)
+    data = {"auth": basic("admin", answer.json()["token"]), "token": answer.json()["token"]}
+    assert whoami(data, answer.secret_cookie(), OTHER_SESSION).status == 200
+    settings(oidcProxy=True)
+    assert whoami(data, answer.secret_cookie()).status == 200
+    assert whoami(data, answer.secret_cookie(), OTHER_SESSION).status == 401
+
+
+def handshake(browser, arguments=None, session=..., cookies=None, **headers):
+    if arguments is None:
+        arguments = f"authToken={browser.data['token']}&userId={browser.data['userId']}"
+    session = browser.session if session is ... else session
+    cookies = browser.cookies() if cookies is None else cookies
+    answer = request("/?entryPoint=oidcProxyWebSocket", in_session(
+        {"X-Oidc-Websocket": arguments, "Cookie": cookies, **headers}, session))
+    return answer.status, answer.headers["X-Accel-Redirect"]
+
+
+def test_websocket_handshake():
+    browser = Browser("alice")
+    arguments = f"authToken={browser.data['token']}&userId={browser.data['userId']}"
+    assert handshake(browser) == (200, "/wss/admitted?" + arguments)
+    bob = Browser("bob")
+    for wrong in (arguments.replace("userId=", "userId=0"), f"{arguments}&userId=1", "", "x",
+                  f"authToken={browser.data['token']}&userId={bob.data['userId']}",
+                  f"authToken={bob.data['token']}&userId={bob.data['userId']}",
+                  arguments.replace("authToken=", "authToken=%30"), "&" + arguments,
+                  f"userId={browser.data['userId']}&authToken={browser.data['token']}"):
+        assert handshake(browser, wrong) == (401, None), wrong
+    assert handshake(browser, cookies="") == (401, None)
+    assert handshake(browser, session=None) == (401, None)
+    assert browser.status() == 200
+    assert handshake(browser, session=OTHER_SESSION) == (401, None)
+    assert browser.row()[0] is False
+
+
+def test_sign_out_without_a_session():
+    browser = Browser("alice")
+    for cookies in ("", "auth-token-secret=" + "0" * 32, "auth-token-secret=%",
+                    f"auth-token={browser.data['token']}",
+                    f"auth-token={browser.data['token']}; auth-token-secret={'0' * 32}"):
+        assert request("/?entryPoint=oidcProxySignOut", {"Cookie": cookies}).status == 204
+        assert browser.status() == 200, cookies
+    answer = request("/?entryPoint=oidcProxySignOut", {"Cookie": browser.cookies(with_token=False)})
+    assert answer.status == 204 and len(answer.headers.get_all("Set-Cookie")) == 2
+    assert browser.row()[0] is False and browser.status() == 401
 
 
 # ---- where it goes ---------------------------------------------------------------------------

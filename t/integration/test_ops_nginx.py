@@ -3,6 +3,7 @@
 
 import base64
 import json
+import re
 import socket
 import subprocess
 import time
@@ -124,6 +125,20 @@ def header(hit, name):
     return hit.headers.all(name)
 
 
+def session_of(hit):
+    """The name of the session, as EspoCRM is told it."""
+    names = hit.identity().get("x-oidc-session", [])
+    assert len(names) <= 1, hit
+    return names[0] if names else None
+
+
+def identity(hit):
+    """What EspoCRM is told about the user. The name of the session says nothing of one."""
+    assert re.fullmatch("[0-9a-f]{16}", session_of(hit) or "0" * 16), hit
+    others = ("x-oidc-session", "x-oidc-websocket")
+    return {name: values for name, values in hit.identity().items() if name not in others}
+
+
 def check_vhost(site, *arguments, switches=None):
     command = [OPS / "check-vhost", site.origin_text, "--json",
                "--cacert", site.lab.pki.ca.file, "--http-port", site.port2]
@@ -228,7 +243,8 @@ def test_switches_open_what_they_say(lab, variant, switch):
         mark = len(site.hits())
         code, result, problem = check_vhost(site)
         assert code == 0, (wrong(result), result["other"], problem)
-        reached = {(h.method, h.target) for h in site.hits()[mark:]}
+        sign_out = {"/?entryPoint=oidcProxySignOut": "/oidc/espocrm-sign-out"}
+        reached = {(h.method, sign_out.get(h.target, h.target)) for h in site.hits()[mark:]}
         said = {(r["method"], r["url"]) for r in result["urls"] if r["verdict"] == OPEN}
         own = {("GET", "/signed-out")} | ({("GET", "/client/img/favicon.ico"),
                                            ("GET", "/robots.txt")} if variant == "fpm" else set())
@@ -311,14 +327,14 @@ def test_identity_only_at_the_callback(opened):
     answer = site.sign_in(browser, "/?entryPoint=download&id=1")
     hit = site.hits()[-1]
     assert answer.from_backend and hit.path == "/oauth-callback.php"
-    assert set(hit.identity()) == {"x-oidc-assertion", "x-oidc-return-to"}
-    claims = claims_of(hit.identity()["x-oidc-assertion"][0])
+    assert set(identity(hit)) == {"x-oidc-assertion", "x-oidc-return-to"}
+    claims = claims_of(identity(hit)["x-oidc-assertion"][0])
     assert claims["preferred_username"] == "jdoe" and claims["aud"] == site.origin_text
-    assert hit.identity()["x-oidc-return-to"] == ["/?entryPoint=download&id=1"]
+    assert identity(hit)["x-oidc-return-to"] == ["/?entryPoint=download&id=1"]
 
     found, _, hits = ask(site, "GET", "/oauth-callback.php?return_to=%2F", SPOOFED, browser)
-    assert found == OPEN and set(hits[0].identity()) == {"x-oidc-assertion"}
-    assert hits[0].identity()["x-oidc-assertion"] != ["spoofed"]
+    assert found == OPEN and set(identity(hits[0])) == {"x-oidc-assertion"}
+    assert identity(hits[0])["x-oidc-assertion"] != ["spoofed"]
 
     others = [(m, t) for m, t, rule in TABLE if rule != CLOSED] + [
         ("POST", "/oauth/callback/"), ("GET", "/portal/oauth-callback.php"),
@@ -330,7 +346,7 @@ def test_identity_only_at_the_callback(opened):
                         {"X-Api-Key": KEY, **SPOOFED}):
             _, _, hits = ask(site, method, target, headers, browser)
             for hit in hits:
-                assert hit.identity() == {}, (method, target, hit.identity())
+                assert identity(hit) == {}, (method, target, identity(hit))
 
 
 def test_callbacks_of_others_pass_without_identity(closed):
@@ -342,7 +358,7 @@ def test_callbacks_of_others_pass_without_identity(closed):
                    "/?entryPoint=oauthCallback&code=theirs"):
         found, _, hits = ask(closed, "GET", target, browser=browser, kind="navigate",
                              cross_site=True)
-        assert found == OPEN and hits[0].target == target and hits[0].identity() == {}
+        assert found == OPEN and hits[0].target == target and identity(hits[0]) == {}
 
 
 def test_own_cookies_never_reach_espocrm(opened):
@@ -428,10 +444,10 @@ def test_link_to_a_file_in_a_browser_that_espocrm_does_not_know(closed):
     answer = browser.get(target, headers={"X-Oidc-Return-To": "/spoofed"})
     asked, signed_in = site.hits()[mark:]
     assert answer.status == 200 and answer.from_backend
-    assert asked.target == target and asked.identity() == {}
+    assert asked.target == target and identity(asked) == {}
     assert signed_in.target == "/oauth-callback.php" and signed_in.query == ""
-    assert signed_in.identity()["x-oidc-return-to"] == [target]
-    assert claims_of(signed_in.identity()["x-oidc-assertion"][0])["preferred_username"] == "jdoe"
+    assert identity(signed_in)["x-oidc-return-to"] == [target]
+    assert claims_of(identity(signed_in)["x-oidc-assertion"][0])["preferred_username"] == "jdoe"
     # A picture is no place to sign in.
     mark = len(site.hits())
     assert browser.get(target, kind="image").status == 401
@@ -478,18 +494,145 @@ UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Versi
            "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-Fetch-Mode": "websocket"}
 
 
+def handshake(browser, target=WEB_SOCKET, **headers):
+    return browser.get(target, kind="plain", headers={**UPGRADE, **headers})
+
+
+def asked_first(site):
+    """EspoCRM, which looks at the token and leads on, or does not."""
+    def answer(hit):
+        if hit.query != "entryPoint=oidcProxyWebSocket":
+            return None
+        arguments, = header(hit, "X-Oidc-Websocket")
+        if "s3cr3t" not in arguments:
+            return Reply("no", status=401)
+        return Reply("", headers=[("X-Accel-Redirect", "/wss/admitted?" + arguments)])
+    site.backend.answers["/"] = answer
+    site.backend.answers["/index.php"] = answer
+
+
 def test_websocket(closed):
     site = closed
+    target = "/wss?authToken=s3cr3t&userId=1"
+    asked_first(site)
     for kind in ("plain", "navigate"):
-        answer = site.browser().get("/wss?authToken=s3cr3t&userId=1", kind=kind, headers=UPGRADE)
+        answer = site.browser().get(target, kind=kind, headers=UPGRADE)
         assert answer.status == 401 and not answer.from_backend and not answer.set_cookies()
     browser = site.browser()
     site.sign_in(browser)
-    answer = browser.get("/wss?authToken=s3cr3t&userId=1", kind="plain", headers=UPGRADE)
-    hit = site.hits()[-1]
-    assert answer.status == 101 and hit.target == "/wss?authToken=s3cr3t&userId=1"
+    browser.jar.set("auth-token", "s3cr3t")
+    mark = len(site.hits())
+    answer = handshake(browser, target)
+    asked, hit = site.hits()[mark:]
+    assert asked.query == "entryPoint=oidcProxyWebSocket"
+    assert header(asked, "X-Oidc-Websocket") == ["authToken=s3cr3t&userId=1"]
+    assert header(asked, "Cookie") == ["auth-token=s3cr3t"] and session_of(asked)
+    if asked.kind == "fastcgi":
+        assert asked.headers.all("SCRIPT_FILENAME") == ["/srv/php/public/index.php"]
+        assert asked.headers.all("REQUEST_URI") == ["/?entryPoint=oidcProxyWebSocket"]
+    assert answer.status == 101 and hit.target == target
     assert hit.headers.all("Upgrade") == ["websocket"] and hit.headers.all("Cookie") == []
     assert "s3cr3t" not in site.nginx.access() and "s3cr3t" not in site.nginx.log()
+    site.backend.reset()
+
+
+def test_websocket_that_espocrm_refuses(closed):
+    site = closed
+    asked_first(site)
+    browser = site.browser()
+    site.sign_in(browser)
+    mark = len(site.hits())
+    assert handshake(browser, "/wss?authToken=other&userId=1").status == 401
+    assert [h.query for h in site.hits()[mark:]] == ["entryPoint=oidcProxyWebSocket"]
+    # The way in behind it is nobody's, and nobody can tell EspoCRM other arguments.
+    mark = len(site.hits())
+    for target in ("/wss/admitted?authToken=s3cr3t&userId=1", "/wss/", "/wss/x"):
+        assert handshake(browser, target).status == 404
+    for target in ("/wss", "/wss?", "/wss?authToken=s3cr3t", "/wss?userId=1&authToken=s3cr3t",
+                   "/wss?authToken=s3cr3t&userId=1&userId=2", "/wss?authToken=%73&userId=1",
+                   "/wss?authToken=s3cr3t&userId=1&", "/wss?authToken[]=s3cr3t&userId=1",
+                   "/wss?a=1&authToken=s3cr3t&userId=1"):
+        assert handshake(browser, target).status == 400, target
+    assert browser.request("POST", WEB_SOCKET, UPGRADE, b"x", kind="plain").status == 400
+    assert site.hits()[mark:] == []
+    answer = handshake(browser, "/wss?authToken=other&userId=1",
+                       X_Oidc_Websocket="authToken=s3cr3t&userId=1",
+                       **{"X-Oidc-Websocket": "authToken=s3cr3t&userId=1"})
+    assert answer.status == 401
+    assert header(site.hits()[-1], "X-Oidc-Websocket") == ["authToken=other&userId=1"]
+    site.backend.reset()
+
+
+# ---- the session of each request -------------------------------------------------------------
+
+SPELLINGS = ("X-Oidc-Session", "x-oidc-session", "X_Oidc_Session", "X-Oidc_Session",
+             "X.Oidc.Session", "X-Oidc-Session[0]")
+
+
+def test_each_request_tells_its_session_and_no_client_does(opened):
+    site = opened
+    first, second = site.browser(), site.browser()
+    names = []
+    for browser in (first, second):
+        site.sign_in(browser)
+        mark = len(site.hits())
+        for method, target, rule in [("GET", "/oauth-callback.php?return_to=%2F", PROTECTED), *TABLE]:
+            public = isinstance(rule, set) or rule in (OPEN, CLOSED)
+            # the module tells nothing about the answer of somebody else's provider
+            public = public or target.startswith("/oauth-callback.php?code=")
+            for headers in ({}, {name: "0123456789abcdef" for name in SPELLINGS}):
+                _, _, hits = ask(site, method, target, headers, browser)
+                for hit in hits:
+                    assert "0123456789abcdef" not in str(hit.headers.all("HTTP_X_OIDC_SESSION"))
+                    assert (session_of(hit) is None) == public, (method, target)
+        told = {session_of(hit) for hit in site.hits()[mark:]} - {None}
+        assert len(told) == 1
+        names += told
+    assert names[0] != names[1]
+    # nobody is signed in, or the way is public: no session, whatever the client says
+    for method, target, _ in TABLE:
+        for extra in ({}, {"X-Api-Key": KEY}):
+            headers = {name: names[0] for name in SPELLINGS}
+            _, _, hits = ask(site, method, target, {**headers, **extra})
+            assert all(session_of(hit) is None for hit in hits), (method, target)
+            assert all(names[0].encode() not in hit.raw for hit in hits), (method, target)
+
+
+def test_sign_out_of_espocrm_without_a_session(closed):
+    site = closed
+    target, secret = "/oidc/espocrm-sign-out", "auth-token-secret=" + KEY
+    browser = site.browser()
+    for name, value in (("auth-token-secret", KEY), ("auth-token", "t0ken")):
+        browser.jar.set(name, value)
+    mark = len(site.hits())
+    answer = browser.get(target, kind="plain", headers={
+        "Sec-Fetch-Site": "same-origin", "Espo-Authorization": "YTpi",
+        "Authorization": "Basic YTpi", "X-Api-Key": KEY, "X-Another-User": "admin", "Http-Espo-Cgi-Auth": "Basic YTpi", **SPOOFED})
+    hit, = site.hits()[mark:]
+    assert answer.from_backend and hit.query == "entryPoint=oidcProxySignOut"
+    assert set(header(hit, "Cookie")[0].split("; ")) == {"auth-token=t0ken", secret}
+    for name in ("Espo-Authorization", "Authorization", "X-Api-Key", "X-Another-User",
+                 "Http-Espo-Cgi-Auth", "Remote-User"):
+        assert header(hit, name) == [], name
+    assert hit.identity() == {}
+    if hit.kind == "fastcgi":
+        assert hit.headers.all("SCRIPT_FILENAME") == ["/srv/php/public/index.php"]
+        assert hit.headers.all("REQUEST_METHOD") == ["GET"]
+
+    mark = len(site.hits())
+    for fetch_site in ("cross-site", "same-site"):
+        answer = browser.get(target, kind="plain", headers={"Sec-Fetch-Site": fetch_site})
+        assert answer.status == 404
+    for cookies in ("", "auth-token-secret=", "auth-token-secret=" + KEY[1:], secret + "0",
+                    "x-" + secret, "a=" + secret, "auth-token-secret=" + KEY.upper(),
+                    "auth-token=" + KEY):
+        answer = site.browser().get(target, kind="plain", headers={"Cookie": cookies})
+        assert answer.status == 404, cookies
+    for method in ("POST", "PUT", "HEAD", "OPTIONS"):
+        body = b"x" if method in ("POST", "PUT") else None
+        answer = browser.request(method, target, {"Cookie": secret}, body, kind="plain")
+        assert answer.status == 404, method
+    assert site.hits()[mark:] == []
 
 
 # ---- where EspoCRM's API begins --------------------------------------------------------------
@@ -634,7 +777,7 @@ def test_portal_with_a_provider_of_its_own(lab, variant):
         assert answer.status in (302, 303) and answer.location.endswith("/portal/")
         for target in urls:
             found, _, hits = ask(site, "GET", target, browser=stranger)
-            assert found == OPEN and hits[0].identity() == {}
+            assert found == OPEN and identity(hits[0]) == {}
             assert b"NGX_OIDC" not in hits[0].raw
         assert ask(site, "GET", "/api/v1/App/user", browser=stranger)[0] == PROTECTED
         assert check_vhost(site)[0] == 0

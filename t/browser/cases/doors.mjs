@@ -4,15 +4,14 @@ import assert from 'node:assert/strict';
 import https from 'node:https';
 import { after, before } from 'node:test';
 
-import { scenario, signIn } from '../browser.mjs';
+import { held, scenario, signIn } from '../browser.mjs';
 import { tls } from '../certificates.mjs';
 import { freePort, HOSTS, secrets } from '../environment.mjs';
 import { findUser } from '../espocrm.mjs';
 import { cookieHeader, direct, fetchSite } from '../http.mjs';
 import { makeAssertion, readAssertion, recorded } from '../identity.mjs';
 import * as site from '../site.mjs';
-import { useProvider } from '../stage.mjs';
-import { startWebSocket } from '../websocket.mjs';
+import { useProvider, webSocket } from '../stage.mjs';
 
 const STOCK_TEXT = 'If this window is not closed automatically';
 
@@ -45,7 +44,9 @@ export function popupCases() {
     async ({ page, context }) => {
     const { origin } = await useProvider('authelia');
     await signIn(page, `${origin}/`, 'carl');
-    const identities = recorded().length;
+    const identities = () => recorded()
+      .filter(({ identity }) => identity.HTTP_X_OIDC_ASSERTION).length;
+    const told = identities();
     for (const back of returns) {
       const opened = page.waitForEvent('popup');
       await page.evaluate((url) => { window.popup = window.open(url, 'ConnectWithOAuth'); },
@@ -61,7 +62,7 @@ export function popupCases() {
       await popup.close();
       await page.waitForFunction(() => window.popup.closed);
     }
-    assert.equal(recorded().length, identities, 'a popup came with an identity');
+    assert.equal(identities(), told, 'a popup came with an identity');
   });
 
   scenario('callback that is nobody\'s, without a session: no page of EspoCRM', async () => {
@@ -101,7 +102,7 @@ export function identityCases(variant) {
     const victim = `victim-${variant}`;
     // The real secret: an assertion that somebody has got hold of.
     const assertion = () => makeAssertion(origin, secrets.assertion, victim);
-    const names = ['X-Oidc-Assertion', 'X_Oidc_Assertion', 'X-Oidc_Assertion', 'X-Oidc-Return-To',
+    const names = ['X-Oidc-Session', 'X_Oidc_Session', 'X-Oidc-Websocket', 'X-Oidc-Assertion', 'X_Oidc_Assertion', 'X-Oidc_Assertion', 'X-Oidc-Return-To',
       'X-Oidc-Sub', 'Remote-User', 'Remote_User', 'Remote-Email', 'Remote-Groups'];
     const spoofed = () => Object.fromEntries(names.map((name) =>
       [name, name.toLowerCase().includes('assertion') ? assertion() : victim]));
@@ -138,8 +139,13 @@ export function identityEverywhereCase() {
     const told = recorded().filter(({ scheme }) => scheme === 'https');
     assert.ok(told.length > 10, 'identities are not recorded, this test proves nothing');
     for (const { script, uri, identity } of told) {
-      assert.equal(script, '/oauth-callback.php', `${Object.keys(identity)} at ${uri}`);
-      for (const name of Object.keys(identity)) {
+      const { HTTP_X_OIDC_SESSION: session, HTTP_X_OIDC_WEBSOCKET: handshake, ...user } = identity;
+      // which session it is says nothing of its user
+      if (session !== undefined) assert.match(session, /^[0-9a-f]{16}$/);
+      if (handshake !== undefined) assert.equal(uri, '/?entryPoint=oidcProxyWebSocket');
+      if (!Object.keys(user).length) continue;
+      assert.equal(script, '/oauth-callback.php', `${Object.keys(user)} at ${uri}`);
+      for (const name of Object.keys(user)) {
         assert.ok(['HTTP_X_OIDC_ASSERTION', 'HTTP_X_OIDC_RETURN_TO'].includes(name), name);
       }
     }
@@ -157,10 +163,6 @@ export function identityEverywhereCase() {
 }
 
 export function webSocketCases() {
-  let server;
-  before(async () => { server = await startWebSocket(site.websocketPort); });
-  after(() => server.stop());
-
   scenario('WebSocket handshake needs a session', async ({ page, context }) => {
     const { origin } = await useProvider('authelia');
     const handshake = () => fetchSite(origin, '/wss?authToken=x&userId=1', {
@@ -170,17 +172,23 @@ export function webSocketCases() {
         'Sec-Fetch-Mode': 'websocket',
       },
     });
+    webSocket.handshakes.length = 0;
     assert.equal((await handshake()).status, 401);
-    assert.equal(server.handshakes.length, 0, 'the handshake reached the WebSocket server');
+    assert.equal(webSocket.handshakes.length, 0, 'the handshake reached the WebSocket server');
     await signIn(page, `${origin}/`, 'carl');
-    const said = await page.evaluate((url) => new Promise((resolve, reject) => {
+    const connect = (query) => page.evaluate((url) => new Promise((resolve) => {
       const socket = new WebSocket(url);
       socket.onmessage = (event) => resolve(event.data);
-      socket.onerror = () => reject(new Error('the WebSocket was refused'));
-    }), `${origin.replace('https', 'wss')}/wss?authToken=abc&userId=1`);
-    assert.equal(said, 'hello');
-    const [{ url, headers }] = server.handshakes;
-    assert.equal(url, '/wss?authToken=abc&userId=1');
+      socket.onerror = () => resolve('refused');
+    }), `${origin.replace('https', 'wss')}/wss?${query}`);
+    const { token, userId } = await held(page);
+    // made up, and somebody else's
+    assert.equal(await connect('authToken=abc&userId=1'), 'refused');
+    assert.equal(await connect(`authToken=${token}&userId=1`), 'refused');
+    assert.equal(webSocket.handshakes.length, 0, 'EspoCRM was not asked first');
+    assert.equal(await connect(`authToken=${token}&userId=${userId}`), 'hello');
+    const [{ url, headers }] = webSocket.handshakes;
+    assert.equal(url, `/wss?authToken=${token}&userId=${userId}`);
     assert.ok(!headers.cookie?.includes('NGX_OIDC'),
       'the session cookie went to the WebSocket server');
     assert.equal((await handshake()).status, 401);

@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 
 import {
-  cookie, fillProvider, logOut, picture, scenario, signedIn, signIn,
+  cookie, fillProvider, held, logOut, picture, scenario, signedIn, signIn,
 } from '../browser.mjs';
-import { activeTokens } from '../espocrm.mjs';
+import { activeTokens, api, newToken } from '../espocrm.mjs';
 import { basic, cookieHeader, direct, fetchSite } from '../http.mjs';
+import { latestSession } from '../identity.mjs';
 import { origin } from '../site.mjs';
 import { useProvider } from '../stage.mjs';
 
@@ -35,6 +36,7 @@ async function logOutOf(persona, { page, context }) {
   };
   const ask = () => fetchSite(origin, '/api/v1/App/user', { headers });
   assert.equal((await ask()).status, 200, 'the session does not work before the logout');
+  headers['X-Oidc-Session'] = latestSession();
   assert.equal((await direct('GET', '/api/v1/App/user', undefined, headers)).status, 200);
   const before = (await activeTokens(user)).length;
   provider.requests.length = 0;
@@ -85,6 +87,57 @@ export function logoutCases() {
     await fillProvider(other, 'carl');
     await signedIn(other);
     assert.equal(other.url(), `${origin}/#Lead`);
+  });
+
+  // "Log Out" of a page whose user is not what he was: it ends everything all the same.
+  async function logOutAnyhow({ page, context }, change) {
+    const { account } = await useProvider('authelia');
+    const id = await newToken('carl',
+      () => signIn(page, `${origin}/#Account/view/${account.id}`, 'carl'));
+    await page.waitForSelector(`.header-title:has-text("${account.name}")`);
+    const before = (await activeTokens('carl')).map((other) => other.id);
+    await change(account, id);
+    const asked = [];
+    page.on('request', (r) => asked.push(new URL(r.url()).pathname));
+    await logOut(page);
+    await page.waitForURL((url) => url.pathname === '/signed-out');
+    assert.ok(asked.includes('/oidc/logout'), asked.join(' '));
+    assert.deepEqual((await activeTokens('carl')).map((other) => other.id),
+      before.filter((other) => other !== id), 'the EspoCRM token is still active');
+    for (const name of ['auth-token', 'auth-token-secret', '__Host-NGX_OIDC_SESSION']) {
+      assert.equal(await cookie(context, name), undefined, `the cookie ${name} is still there`);
+    }
+    assert.equal(await held(page), undefined);
+    await page.goto(`${origin}/`);
+    await page.waitForSelector('input[name=password]');
+  }
+
+  scenario('Log Out after the session has ended, before the page knows', (s) => logOutAnyhow(s,
+    () => s.context.clearCookies({ name: '__Host-NGX_OIDC_SESSION' })));
+
+  scenario('Log Out after the session has ended, under unsaved edits that the page has kept',
+    (s) => logOutAnyhow(s, async (account) => {
+      await s.page.goto(`${origin}/#Account/edit/${account.id}`);
+      const field = s.page.locator('.field[data-name="description"] textarea');
+      await field.fill('never saved');
+      await field.press('Tab');
+      await s.context.clearCookies({ name: '__Host-NGX_OIDC_SESSION' });
+      await s.page.waitForSelector('text=/logged out/i');
+    }));
+
+  scenario('Log Out after EspoCRM\'s token has ended', (s) => logOutAnyhow(s,
+    (account, id) => api('PUT', `AuthToken/${id}`, { isActive: false })));
+
+  scenario('Log Out while EspoCRM fails', (s) => logOutAnyhow(s,
+    () => s.page.route('**/api/v1/App/destroyAuthToken', (route) => route.fulfill({ status: 502 }))));
+
+  scenario('proxy: Log Out after the session has ended', async ({ page, context }) => {
+    await useProvider('authelia', { variant: 'proxy' });
+    const id = await newToken('carl', () => signIn(page, `${origin}/#Account`, 'carl'));
+    await context.clearCookies({ name: '__Host-NGX_OIDC_SESSION' });
+    await logOut(page);
+    await page.waitForURL((url) => url.pathname === '/signed-out');
+    assert.ok((await activeTokens('carl')).every((other) => other.id !== id));
   });
 
   scenario('proxy: deep link, then Log Out', async ({ page }) => {

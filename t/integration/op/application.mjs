@@ -111,5 +111,5 @@ export function createApplication(origin, settings) {
       oidc(req, res);
     }
   };
-  return { issuer, discovery: origin + persona.discoveryPath, handler };
+  return { issuer, discovery: origin + persona.discoveryPath, handler, keys };
 }

@@ -13,10 +13,13 @@ use Espo\Core\Authentication\Result;
 use Espo\Core\Authentication\Result\FailReason;
 use Espo\Core\InjectableFactory;
 use Espo\Core\Utils\Log;
+use Espo\Modules\OidcProxy\Session\SessionHeader;
+use Espo\Modules\OidcProxy\Session\TokenSessions;
 
 /**
  * The method `Oidc` for everything but the callback: auth tokens and passwords, as EspoCRM does it.
- * While the proxy does the sign-in, a code of an identity provider is not accepted beside it.
+ * While the proxy does the sign-in, a code of an identity provider is not accepted beside it, and a token only
+ * together with the session of the proxy that it belongs to.
  */
 final class Login implements LoginInterface
 {
@@ -25,6 +28,7 @@ final class Login implements LoginInterface
     public function __construct(
         private InjectableFactory $injectableFactory,
         private Params $params,
+        private TokenSessions $tokenSessions,
         private Log $log,
     ) {}
 
@@ -34,6 +38,16 @@ final class Login implements LoginInterface
             $this->log->warning("OidcProxy: Sign-in with an authorization code refused, the proxy does the sign-in.");
 
             return Result::fail(FailReason::METHOD_NOT_ALLOWED);
+        }
+
+        $token = $data->getAuthToken();
+
+        if (
+            $token &&
+            $this->params->isEnabled() &&
+            !$this->tokenSessions->admit($token, SessionHeader::read($request))
+        ) {
+            return Result::fail(FailReason::TOKEN_NOT_FOUND);
         }
 
         return $this->injectableFactory

@@ -16,6 +16,9 @@ use Espo\Modules\OidcProxy\Assertion\Refused as AssertionRefused;
 use Espo\Modules\OidcProxy\Assertion\SiteUrl;
 use Espo\Modules\OidcProxy\Assertion\Verifier;
 use Espo\Modules\OidcProxy\Authentication\Params;
+use Espo\Modules\OidcProxy\Session\SessionHeader;
+use Espo\Modules\OidcProxy\Session\TokenSessions;
+use Espo\Modules\OidcProxy\Session\TokenStore;
 use Espo\Modules\OidcProxy\SignIn\Page;
 use Espo\Modules\OidcProxy\SignIn\Reason;
 use Espo\Modules\OidcProxy\SignIn\Refused;
@@ -43,6 +46,8 @@ class OauthCallback implements EntryPoint
         private Params $params,
         private Service $service,
         private Page $page,
+        private TokenStore $tokenStore,
+        private TokenSessions $tokenSessions,
         private Log $log,
     ) {}
 
@@ -58,6 +63,8 @@ class OauthCallback implements EntryPoint
 
         if ($this->params->hasFallback() && ReturnTarget::asksForPassword($target)) {
             // Whoever wants to type a password must not be signed in on the way to the form.
+            $this->endTokenOfAnotherSession($request, $response);
+
             $response
                 ->setStatus(self::STATUS_SEE_OTHER)
                 ->setHeader('Location', $target)
@@ -72,15 +79,15 @@ class OauthCallback implements EntryPoint
 
             $session = $this->service->signIn($claims, $request, $response);
         } catch (AssertionRefused $e) {
-            $this->refuse($response, $e->getReason()->value, $e->getMessage(), $target);
+            $this->refuse($request, $response, $e->getReason()->value, $e->getMessage(), $target);
 
             return;
         } catch (Refused $e) {
-            $this->refuse($response, $e->getReason()->value, $e->getMessage(), $target, $e);
+            $this->refuse($request, $response, $e->getReason()->value, $e->getMessage(), $target, $e);
 
             return;
         } catch (Throwable $e) {
-            $this->refuse($response, Reason::Failure->value, self::describe($e), $target);
+            $this->refuse($request, $response, Reason::Failure->value, self::describe($e), $target);
 
             return;
         }
@@ -112,6 +119,7 @@ class OauthCallback implements EntryPoint
     }
 
     private function refuse(
+        Request $request,
         Response $response,
         string $reason,
         string $message,
@@ -126,7 +134,32 @@ class OauthCallback implements EntryPoint
 
         $this->log->log($level, "OidcProxy: Sign-in refused ($reason): $message.");
 
-        $this->page->writeRefused($response, $reason, $target, $refused);
+        $ended = $this->endTokenOfAnotherSession($request, $response);
+
+        $this->page->writeRefused($response, $reason, $target, $ended, $refused);
+    }
+
+    /**
+     * Whoever is not signed in must not go on as the one who was here before. A token of the very session that asks
+     * stays: a link to the callback ends nobody's work.
+     */
+    private function endTokenOfAnotherSession(Request $request, Response $response): bool
+    {
+        try {
+            $held = $this->tokenStore->findHeld($request);
+
+            if (!$held || $this->tokenSessions->isOf($held, SessionHeader::read($request))) {
+                return false;
+            }
+
+            $this->tokenStore->end($held);
+        } catch (Throwable $e) {
+            $this->log->error("OidcProxy: The token of the browser cannot be ended: " . self::describe($e) . ".");
+        }
+
+        $this->tokenStore->expireCookies($response);
+
+        return true;
     }
 
     private static function describe(Throwable $e): string

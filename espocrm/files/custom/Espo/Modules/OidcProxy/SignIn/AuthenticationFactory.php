@@ -10,13 +10,14 @@ use Espo\Core\ApplicationUser;
 use Espo\Core\Authentication\Authentication;
 use Espo\Core\Authentication\Hook\Manager as HookManager;
 use Espo\Core\Authentication\LoginFactory;
+use Espo\Core\Authentication\Oidc\Login as OidcLogin;
 use Espo\Core\Binding\BindingContainerBuilder;
 use Espo\Core\InjectableFactory;
 use Espo\Core\Utils\Metadata;
 use Espo\Entities\User;
 use Espo\Modules\OidcProxy\Authentication\CheckedHookManager;
 use Espo\Modules\OidcProxy\Authentication\IdentityLogin;
-use Espo\Modules\OidcProxy\Authentication\IdentityLoginFactory;
+use Espo\Modules\OidcProxy\Authentication\OneLoginFactory;
 use Espo\Modules\OidcProxy\Authentication\SilentApplicationUser;
 
 /**
@@ -39,6 +40,22 @@ final class AuthenticationFactory
     }
 
     /**
+     * For an auth token that may belong to another session of the proxy: the callback looks whose it is before it
+     * takes it over.
+     */
+    public function createForAnySession(): Authentication
+    {
+        $login = $this->injectableFactory->create(OidcLogin::class);
+
+        return $this->injectableFactory->createWithBinding(
+            Authentication::class,
+            $this->builder()
+                ->bindInstance(LoginFactory::class, new OneLoginFactory($login))
+                ->build()
+        );
+    }
+
+    /**
      * For the user of a verified assertion, or for nobody.
      *
      * @param ?Closure(): void $write Called once EspoCRM has nothing against it.
@@ -46,7 +63,7 @@ final class AuthenticationFactory
     public function createForIdentity(?User $user, ?Closure $write = null): Authentication
     {
         $builder = $this->builder()
-            ->bindInstance(LoginFactory::class, new IdentityLoginFactory(new IdentityLogin($user)));
+            ->bindInstance(LoginFactory::class, new OneLoginFactory(new IdentityLogin($user)));
 
         if ($write) {
             $builder->bindInstance(HookManager::class,

@@ -122,6 +122,19 @@ final class Page
         });
         JS;
 
+    /**
+     * What the pages of EspoCRM keep of the one who was here before.
+     */
+    private const ENDED_SCRIPT = <<<'JS'
+        localStorage.removeItem('espo-user-auth');
+        localStorage.removeItem('espo-user-anotherUser');
+
+        if (window.BroadcastChannel) {
+            new BroadcastChannel('app').postMessage('logged-out');
+        }
+
+        JS;
+
     private const STYLE = <<<'CSS'
         body { margin: 0; background: #f1f3f5; color: #27303a; font: 15px/1.5 system-ui, sans-serif; }
         main { max-width: 38em; margin: 8vh auto; padding: 1.5em 2em; background: #fff; border-radius: 6px;
@@ -167,10 +180,17 @@ final class Page
     }
 
     /**
+     * @param bool $ended Whether the browser's token of another session has been ended.
      * @param ?Refused $refused Null if the assertion itself is refused: then nobody knows who it is about.
      */
-    public function writeRefused(Response $response, string $reason, string $target, ?Refused $refused = null): void
-    {
+    public function writeRefused(
+        Response $response,
+        string $reason,
+        string $target,
+        bool $ended,
+        ?Refused $refused = null
+    ): void {
+
         $response->setStatus($reason === Reason::Maintenance->value ? self::STATUS_MAINTENANCE : self::STATUS_REFUSED);
 
         $title = $this->text('title');
@@ -187,7 +207,7 @@ final class Page
             "<p>{$this->text('reason')} <code>" . self::escape($reason) . "</code></p>" .
             "<p class=\"links\">" . $this->composeLinks($target) . "</p>";
 
-        $script = self::REFUSED_SCRIPT . ($data ? "\n" . self::BIND_SCRIPT : '');
+        $script = ($ended ? self::ENDED_SCRIPT : '') . self::REFUSED_SCRIPT . ($data ? "\n" . self::BIND_SCRIPT : '');
 
         $this->write($response, $title, $body, $script, $data);
     }

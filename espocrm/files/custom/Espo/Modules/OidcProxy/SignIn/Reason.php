@@ -10,6 +10,7 @@ namespace Espo\Modules\OidcProxy\SignIn;
  */
 enum Reason: string
 {
+    case SessionMissing = 'session-missing';
     case Provider = 'provider';
     case Identity = 'identity';
     case UsernameClaim = 'username-claim';

@@ -12,19 +12,22 @@ use Espo\Core\Authentication\AuthenticationData;
 use Espo\Core\Authentication\Result;
 use Espo\Core\Exceptions\Forbidden;
 use Espo\Core\Exceptions\ServiceUnavailable;
+use Espo\Entities\AuthToken as AuthTokenEntity;
 use Espo\Entities\User;
 use Espo\Modules\OidcProxy\Assertion\Claims;
 use Espo\Modules\OidcProxy\Authentication\Decision;
 use Espo\Modules\OidcProxy\Authentication\Overtaken;
 use Espo\Modules\OidcProxy\Authentication\Resolver;
 use Espo\Modules\OidcProxy\Authentication\UserWriter;
+use Espo\Modules\OidcProxy\Session\SessionHeader;
+use Espo\Modules\OidcProxy\Session\TokenSessions;
+use Espo\Modules\OidcProxy\Session\TokenStore;
 
 /**
  * Signs the user of a verified assertion in.
  */
 final class Service
 {
-    private const COOKIE_AUTH_TOKEN = 'auth-token';
     /** EspoCRM refuses an empty password. Nothing compares it. */
     private const NO_PASSWORD = '-';
     /** Tabs that sign the same person in for the first time, all at once. */
@@ -35,6 +38,8 @@ final class Service
         private RequestFactory $requestFactory,
         private Resolver $resolver,
         private UserWriter $userWriter,
+        private TokenStore $tokenStore,
+        private TokenSessions $tokenSessions,
     ) {}
 
     /**
@@ -42,9 +47,16 @@ final class Service
      */
     public function signIn(Claims $claims, Request $request, Response $response): Session
     {
+        $session = SessionHeader::read($request);
+
+        if ($session === null) {
+            throw new Refused(Reason::SessionMissing, "the request came without X-Oidc-Session, the vhost is older " .
+                "than this extension");
+        }
+
         for ($attempt = 1; ; $attempt++) {
             try {
-                return $this->attempt($claims, $request, $response);
+                return $this->attempt($claims, $session, $request, $response);
             } catch (Overtaken $e) {
                 if ($attempt === self::MAX_ATTEMPTS) {
                     throw $e;
@@ -57,7 +69,7 @@ final class Service
      * @throws Refused
      * @throws Overtaken
      */
-    private function attempt(Claims $claims, Request $request, Response $response): Session
+    private function attempt(Claims $claims, string $session, Request $request, Response $response): Session
     {
         try {
             $decision = $this->resolver->resolve($claims);
@@ -68,9 +80,14 @@ final class Service
         }
 
         // A second token in one browser would end the session of its other tabs.
-        $tokenUser = $this->findUserOfToken($decision, $request, $response);
+        $held = $this->tokenStore->findHeld($request);
+        $tokenUser = $held ? $this->findUserOfToken($held, $decision, $response) : null;
 
         $user = $this->loginByIdentity($decision, $claims, $response, $tokenUser === null);
+
+        if ($held && $tokenUser) {
+            $this->tokenSessions->bind($held->getId(), $session);
+        }
 
         return new Session(
             $user->getId(),
@@ -80,14 +97,14 @@ final class Service
     }
 
     /**
-     * The user, if the browser holds a token that is valid and belongs to that user.
+     * The user, if the token is valid and belongs to that user.
      */
-    private function findUserOfToken(Decision $decision, Request $request, Response $response): ?User
+    private function findUserOfToken(AuthTokenEntity $held, Decision $decision, Response $response): ?User
     {
-        $token = $request->getCookieParam(self::COOKIE_AUTH_TOKEN);
+        $token = $held->getToken();
         $account = $decision->getAccount();
 
-        if (!$token || !$account) {
+        if (!$account) {
             return null;
         }
 
@@ -97,7 +114,7 @@ final class Service
 
         try {
             $result = $this->authenticationFactory
-                ->create()
+                ->createForAnySession()
                 ->login($data, $this->requestFactory->createForToken($account->getUserName(), $token), $response);
         } catch (Forbidden|ServiceUnavailable) {
             // The login by identity runs into the same and explains it.

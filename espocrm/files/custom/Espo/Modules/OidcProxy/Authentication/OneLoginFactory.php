@@ -11,13 +11,13 @@ use Espo\Core\Authentication\Oidc\Login as OidcLogin;
 use LogicException;
 
 /**
- * Gives EspoCRM's authentication the login of one verified assertion.
+ * Gives EspoCRM's authentication one login, whatever is configured.
  *
  * @noinspection PhpMissingParentConstructorInspection
  */
-final class IdentityLoginFactory extends LoginFactory
+final class OneLoginFactory extends LoginFactory
 {
-    public function __construct(private IdentityLogin $login) {}
+    public function __construct(private Login $login) {}
 
     public function create(string $method, bool $isPortal = false): Login
     {
