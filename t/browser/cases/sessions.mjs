@@ -6,7 +6,7 @@ import {
   cookie, fillProvider, scenario, signedIn, signIn, WAIT, waitForUrl,
 } from '../browser.mjs';
 import { HOSTS } from '../environment.mjs';
-import { api } from '../espocrm.mjs';
+import { api, withSettings } from '../espocrm.mjs';
 import { basic, cookieHeader, fetchSite } from '../http.mjs';
 import { useProvider } from '../stage.mjs';
 
@@ -18,6 +18,34 @@ const shows = (page, name) => page.waitForSelector(`.header-title:has-text("${na
 // EspoCRM finds out with its next request, at the latest with its poll after 10 seconds.
 const refusedRequest = (page) => page.waitForResponse(
   (r) => r.url().includes('/api/v1/') && r.status() === 401, { timeout: WAIT });
+
+// As of EspoCRM 8.4, which is long before anything was lost.
+async function hasSetupHandlers(t) {
+  const { version } = await api('GET', 'Settings');
+  if (!/^8\.[0-3]\./.test(version)) return true;
+  t.skip(`EspoCRM ${version} has no set-up handlers of the login page, and forgets nothing`);
+  return false;
+}
+
+// What EspoCRM 9.2.0 to 9.3.1 loses as soon as somebody is signed in; other versions keep it. Runs in
+// the page.
+function forgetLogin() {
+  const { open } = XMLHttpRequest.prototype;
+  const text = Object.getOwnPropertyDescriptor(XMLHttpRequest.prototype, 'responseText');
+  XMLHttpRequest.prototype.open = function openNoting(...request) {
+    this.isSettings = /api\/v1\/Settings$/.test(request[1]);
+    return open.apply(this, request);
+  };
+  Object.defineProperty(XMLHttpRequest.prototype, 'responseText', {
+    get() {
+      const value = text.get.call(this);
+      if (!this.isSettings || !value) return value;
+      const { loginData, ...rest } = JSON.parse(value);
+      window.hasForgotten = Boolean(loginData?.handler);
+      return JSON.stringify(rest);
+    },
+  });
+}
 
 export function sessionCases() {
   scenario('reload stays on the record', async ({ page }) => {
@@ -80,6 +108,40 @@ export function sessionCases() {
     const after = await cookie(context, '__Host-NGX_OIDC_SESSION');
     assert.notEqual(after.value, before.value, 'there is no new session');
   });
+
+  scenario('EspoCRM 9.2.0 to 9.3.1, which forgets how to log in: the page comes back by itself',
+    async ({ page, t }) => {
+    if (!await hasSetupHandlers(t)) return;
+    const { origin, account } = await useProvider('authelia', SHORT);
+    await page.addInitScript(forgetLogin);
+    await signIn(page, record(origin, account), USER);
+    await shows(page, account.name);
+    assert.ok(await page.evaluate(() => window.hasForgotten), 'EspoCRM has another way to say it');
+    await refusedRequest(page);
+    await page.waitForRequest((r) => r.url().includes('/oauth-callback.php'));
+    await signedIn(page);
+    await shows(page, account.name);
+    assert.equal(page.url(), record(origin, account));
+  });
+
+  scenario('EspoCRM 9.2.0 to 9.3.1, automatic sign-in off: the button, and the password form',
+    ({ page, context, t }) => withSettings(
+      { oidcProxyAutoSignIn: false }, { oidcProxyAutoSignIn: true }, async () => {
+        if (!await hasSetupHandlers(t)) return;
+        const { origin, account } = await useProvider('authelia');
+        await page.addInitScript(forgetLogin);
+        await signIn(page, record(origin, account), USER);
+        await shows(page, account.name);
+        await context.clearCookies({ name: '__Host-NGX_OIDC_SESSION' });
+        await refusedRequest(page);
+        await page.waitForSelector('#sign-in');
+        assert.equal(await page.innerText('#sign-in'), 'Sign in');
+        await page.click('a[data-action="showFallback"]');
+        await page.waitForSelector('#field-userName', { state: 'visible' });
+        await page.click('#sign-in');
+        await signedIn(page);
+        await shows(page, account.name);
+      }));
 
   scenario('session that ends everywhere: sign-in at the provider, then the same record',
     async ({ page, context }) => {

@@ -1,15 +1,98 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Notes in the browser that somebody chose "Log Out". EspoCRM tells its other tabs only that they are
- * logged out, as it does when a session has ended; they must not sign in again by themselves now.
- * Loaded with the application, in each tab. See handlers/login/oidc-proxy.js.
+ * What "Log Out" needs beside EspoCRM's own part. Loaded with the application, in each tab.
+ *
+ * It notes in the browser that somebody chose it. EspoCRM tells its other tabs only that they are logged out, as it
+ * does when a session has ended; they must not sign in again by themselves now. See handlers/login/oidc-proxy.js.
+ *
+ * And it leads to the logout of the proxy in every case. EspoCRM goes there with its server's answer to the logout; a
+ * session that has ended already never gets one.
  */
 (function () {
 
     const KEY = 'oidc-proxy-logged-out';
     const SELECTOR = 'a[data-name="logout"], a[data-action="logout"], a[href="#logout"]';
 
-    const note = () => localStorage.setItem(KEY, Date.now().toString());
+    /** Ends EspoCRM's token without a session of the proxy: a location of the vhost. */
+    const END_TOKEN = 'oidc/espocrm-sign-out';
+    const END_TOKEN_TIMEOUT = 3000;
+
+    /** So long after the click, requests of a logout are its own. A question may stand between them. */
+    const CHOSEN_PERIOD = 60 * 1000;
+
+    let chosenAt = 0;
+    let logoutUrl = null;
+    let isAsked = false;
+    let isLeaving = false;
+
+    const note = () => {
+        chosenAt = Date.now();
+        localStorage.setItem(KEY, chosenAt.toString());
+    };
+
+    const isChosen = () => chosenAt && Date.now() - chosenAt < CHOSEN_PERIOD;
+
+    const leave = () => {
+        if (!logoutUrl || isLeaving) {
+            return;
+        }
+
+        isLeaving = true;
+
+        const controller = new AbortController();
+        const timer = setTimeout(() => controller.abort(), END_TOKEN_TIMEOUT);
+
+        fetch(END_TOKEN, {credentials: 'same-origin', redirect: 'manual', signal: controller.signal})
+            .catch(() => {})
+            .then(() => {
+                clearTimeout(timer);
+                window.location.assign(logoutUrl);
+            });
+    };
+
+    /** The page of EspoCRM starts with it. */
+    const readUser = xhr => {
+        if (xhr.status !== 200) {
+            return;
+        }
+
+        try {
+            logoutUrl = (JSON.parse(xhr.responseText).appParams || {}).oidcProxyLogoutUrl || null;
+        } catch (e) {
+            // Not EspoCRM's answer: nothing to learn from.
+        }
+    };
+
+    /** EspoCRM leaves by itself if its server has told it where to. */
+    const readLogout = xhr => {
+        if (xhr.status !== 200 || !xhr.getResponseHeader('X-Logout-Redirect-Url')) {
+            leave();
+        }
+    };
+
+    const watch = (xhr, method, url) => {
+        const [path] = String(url).split('?');
+
+        if (method === 'GET' && /(^|\/)api\/v1\/App\/user$/.test(path)) {
+            xhr.addEventListener('load', () => readUser(xhr));
+        } else if (!isChosen()) {
+            return;
+        } else if (method === 'POST' && /(^|\/)api\/v1\/App\/destroyAuthToken$/.test(path)) {
+            isAsked = true;
+            xhr.addEventListener('loadend', () => readLogout(xhr));
+        } else if (method === 'GET' && /(^|\/)api\/v1\/$/.test(path) && !isAsked) {
+            // The last step of a logout, and its first one is missing: the page has forgotten its user before.
+            leave();
+        }
+    };
+
+    const open = XMLHttpRequest.prototype.open;
+
+    XMLHttpRequest.prototype.open = function (method, url) {
+        watch(this, String(method).toUpperCase(), url);
+
+        return open.apply(this, arguments);
+    };
 
     // Before EspoCRM hears of it, hence capturing.
     document.addEventListener('click', event => {

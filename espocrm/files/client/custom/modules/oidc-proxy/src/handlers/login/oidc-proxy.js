@@ -69,7 +69,7 @@ define('modules/oidc-proxy/handlers/login/oidc-proxy', ['handlers/login/oidc'], 
             return new Promise((resolve, reject) => setTimeout(reject, LEAVE_TIMEOUT));
         }
 
-        /** @private */
+        /** Whether the proxy does the sign-in of this page. */
         isOn() {
             return !!this.loginView.getConfig().get('oidcProxy') && !this.isPortal();
         }
