@@ -27,7 +27,8 @@ DUE = 6
 
 @pytest.fixture(scope="module")
 def site(lab):
-    with Site(lab, directives=DIRECTIVES, own_paths=OWN) as site:
+    with Site(lab, directives=DIRECTIVES, own_paths=OWN,
+              server="add_header X-Session $oidc_session_id;") as site:
         yield site
 
 
@@ -125,6 +126,19 @@ def test_requests_that_are_no_use_begin_none(site, due):
     # Their likes are.
     passes(site, ask(site, due.session_cookie, "/a/beats"), remote_user="jdoe")
     refreshed(site)
+
+
+def test_the_name_of_a_session_stays_over_a_refresh(site, due):
+    """Applications keep it, to tell one session from the next."""
+    name = due.get("/x").headers.get("x-session")
+    assert re.fullmatch("[0-9a-f]{16}", name)
+    refreshed(site)
+    for _ in range(5):
+        assert ask(site, due.session_cookie).headers.get("x-session") == name
+    other = site.browser()
+    other.login("/x")
+    again = other.get("/x").headers.get("x-session")
+    assert re.fullmatch("[0-9a-f]{16}", again) and again != name
 
 
 @case("C-21")
