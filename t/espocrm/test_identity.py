@@ -9,8 +9,9 @@ import threading
 
 import pytest
 import test_extension as ext
-from test_extension import (AS_WEB, IDP, LAB, PHP, SITE, NewLog, api, assertion, basic, callback,
-                            config_values, find_user, install, request, settings, sign_in, whoami)
+from test_extension import (AS_WEB, IDP, LAB, OTHER_SESSION, PHP, SESSION, SITE, NewLog, api, assertion, basic,
+                            callback, config_values, find_user, in_session, install, request, settings, sign_in,
+                            token_row, whoami)
 
 pytestmark = ext.pytestmark
 
@@ -283,9 +284,9 @@ def test_an_inactive_user_stays_out():
 
 # ---- administrators --------------------------------------------------------------------------
 
-def bind(ticket, headers):
-    return request("/api/v1/OidcProxy/bind", {"Content-Type": "application/json", **headers}, "POST",
-                   json.dumps({"ticket": ticket}))
+def bind(ticket, headers, session=SESSION):
+    return request("/api/v1/OidcProxy/bind", in_session({"Content-Type": "application/json", **headers}, session),
+                   "POST", json.dumps({"ticket": ticket}))
 
 
 def by_password(user, password):
@@ -320,12 +321,16 @@ def test_an_administrator_is_bound_by_the_password(boss):
     assert bind(ticket, by_password("admin", "admin")).status == 403
     assert bind(ticket[:-1] + ("0" if ticket[-1] != "0" else "1"), by_password(name, password)).status == 400
     assert bind(None, by_password(name, password)).status == 400
+    # the next person at the browser, with the page of the one before; and past the proxy
+    for session in (OTHER_SESSION, None, "", SESSION.upper(), f"{SESSION}, {OTHER_SESSION}"):
+        assert bind(ticket, by_password(name, password), session).status == 400, session
     assert everything() == before
 
     # a session that is open is not enough: another site can use it
-    login = request("/api/v1/App/user", {"Espo-Authorization": basic(name, password),
-                                         "Espo-Authorization-By-Token": "false"})
+    login = request("/api/v1/App/user", in_session({"Espo-Authorization": basic(name, password),
+                                                    "Espo-Authorization-By-Token": "false"}, SESSION))
     token = login.json()["token"]
+    assert token_row(token) == (True, [SESSION])
     for headers in ({"Cookie": "auth-token=" + token}, by_password(name, token),
                     {"Espo-Authorization": basic(name, token), "Espo-Authorization-By-Token": "true"},
                     {"Espo-Authorization": basic(name, token), **by_password(name, password)}):
@@ -338,11 +343,30 @@ def test_an_administrator_is_bound_by_the_password(boss):
     assert user_of(sign_in(name, sub="owner-" + name))["id"] == boss["id"]
     refuse(assertion(name, sub="thief"), "other-subject")
     assert bind(ticket, by_password(name, password)).status == 409
-    # what was open before it was bound stays open
-    assert request("/api/v1/App/user", {"Espo-Authorization": basic(name, token),
-                                        "Espo-Authorization-By-Token": "true"}).status == 200
+    # what was open before it was bound stays open, in its session
+    by_token = {"Espo-Authorization": basic(name, token), "Espo-Authorization-By-Token": "true"}
+    assert request("/api/v1/App/user", in_session(by_token, SESSION)).status == 200
+    assert request("/api/v1/App/user", in_session(by_token, None)).status == 401
+    assert request("/api/v1/App/user", in_session(by_token, OTHER_SESSION)).status == 401
+    assert token_row(token)[0] is False
     # the ticket of a refusal where nothing is to be had
     assert "ticket" not in refused_data(refuse(assertion(name, sub="thief"), "other-subject"))
+
+
+def test_the_form_comes_although_the_token_of_another_session_is_ended(boss):
+    """The next person at the browser is refused, and the one before must not be there any more."""
+    settings(oidcAllowAdminUser=True)
+    former = sign_in(unique("former"))
+    cookies = f"auth-token={former.page_data()['token']}; auth-token-secret={former.secret_cookie()}"
+    answer = callback(assertion(boss["userName"], sub="next"), session=OTHER_SESSION, Cookie=cookies)
+    assert answer.reason() == "admin-unbound"
+    assert token_row(former.page_data()["token"])[0] is False
+    assert "localStorage.removeItem('espo-user-auth')" in answer.text
+    ticket = refused_data(answer)["ticket"]
+    password = by_password(boss["userName"], "Pa-ss:wörd1")
+    assert bind(ticket, {**password, "Cookie": cookies}, SESSION).status == 400
+    assert bind(ticket, {**password, "Cookie": cookies}, OTHER_SESSION).status == 200
+    assert callback(assertion(boss["userName"], sub="next"), session=OTHER_SESSION).status == 200
 
 
 def test_the_administrator_of_the_installation_is_never_taken_over():

@@ -18,6 +18,7 @@ use Espo\Modules\OidcProxy\Assertion\Verifier;
 use Espo\Modules\OidcProxy\Authentication\Identity;
 use Espo\Modules\OidcProxy\Authentication\OrmAccountDirectory;
 use Espo\Modules\OidcProxy\Authentication\Params;
+use Espo\Modules\OidcProxy\Session\SessionHeader;
 use Espo\Modules\OidcProxy\SignIn\BindTicket;
 use Espo\ORM\EntityManager;
 
@@ -52,10 +53,11 @@ final class PostBind implements Action
         }
 
         $text = $request->getParsedBody()->ticket ?? null;
-        $ticket = is_string($text) ? BindTicket::open($secret, $text, time()) : null;
+        $session = SessionHeader::read($request);
+        $ticket = is_string($text) && $session !== null ? BindTicket::open($secret, $text, $session, time()) : null;
 
         if (!$ticket) {
-            throw new BadRequest("No ticket, or one that is too old.");
+            throw new BadRequest("No ticket, or one that is too old or of another session.");
         }
 
         if ($ticket->getUserId() !== $this->user->getId()) {

@@ -136,7 +136,7 @@ class OauthCallback implements EntryPoint
 
         $ended = $this->endTokenOfAnotherSession($request, $response);
 
-        $this->page->writeRefused($response, $reason, $target, $ended, $refused);
+        $this->page->writeRefused($response, $reason, $target, $ended, $refused, SessionHeader::read($request));
     }
 
     /**

@@ -11,31 +11,43 @@ use SensitiveParameter;
 
 /**
  * Tells EspoCRM again, a little later, who was refused: the page of the refusal keeps it, and the owner of the user
- * hands it back together with the password. It lets nobody in by itself.
+ * hands it back together with the password. It lets nobody in by itself, and is good only in the session of the proxy
+ * that was refused: the next person at the browser must not bind a user to the one before.
  */
 final class BindTicket
 {
     private const LIFETIME = 600;
-    private const PURPOSE = 'oidc-proxy bind ticket 1';
+    private const PURPOSE = 'oidc-proxy bind ticket 2';
 
     private function __construct(
         private string $userId,
         private Identity $identity,
     ) {}
 
-    public static function make(#[SensitiveParameter] string $secret, string $userId, Identity $identity, int $now): string
-    {
-        $data = [$userId, $identity->getIssuer(), $identity->getSubject(), $now + self::LIFETIME];
+    public static function make(
+        #[SensitiveParameter] string $secret,
+        string $userId,
+        Identity $identity,
+        string $session,
+        int $now
+    ): string {
+
+        $data = [$userId, $identity->getIssuer(), $identity->getSubject(), $session, $now + self::LIFETIME];
         $text = base64_encode(json_encode($data, JSON_THROW_ON_ERROR));
 
         return $text . '.' . self::sign($secret, $text);
     }
 
     /**
-     * @return ?self Null if it was not made here, or is too old.
+     * @return ?self Null if it was not made here, is too old, or was made in another session.
      */
-    public static function open(#[SensitiveParameter] string $secret, string $ticket, int $now): ?self
-    {
+    public static function open(
+        #[SensitiveParameter] string $secret,
+        string $ticket,
+        string $session,
+        int $now
+    ): ?self {
+
         $parts = explode('.', $ticket);
 
         if (count($parts) !== 2 || !hash_equals(self::sign($secret, $parts[0]), $parts[1])) {
@@ -48,11 +60,11 @@ final class BindTicket
             return null;
         }
 
-        [$userId, $issuer, $subject, $expires] = $data;
+        [$userId, $issuer, $subject, $madeIn, $expires] = $data;
 
         $identity = Identity::create($issuer, $subject);
 
-        return $identity && $now < $expires ? new self($userId, $identity) : null;
+        return $identity && $madeIn === $session && $now < $expires ? new self($userId, $identity) : null;
     }
 
     public function getUserId(): string

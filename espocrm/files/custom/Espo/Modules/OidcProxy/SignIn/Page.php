@@ -182,20 +182,22 @@ final class Page
     /**
      * @param bool $ended Whether the browser's token of another session has been ended.
      * @param ?Refused $refused Null if the assertion itself is refused: then nobody knows who it is about.
+     * @param ?string $session The session of the proxy that is refused.
      */
     public function writeRefused(
         Response $response,
         string $reason,
         string $target,
         bool $ended,
-        ?Refused $refused = null
+        ?Refused $refused = null,
+        ?string $session = null
     ): void {
 
         $response->setStatus($reason === Reason::Maintenance->value ? self::STATUS_MAINTENANCE : self::STATUS_REFUSED);
 
         $title = $this->text('title');
         $values = $refused?->getValues() ?? [];
-        $data = $this->getBindData($refused);
+        $data = $this->getBindData($refused, $session);
 
         $body =
             "<h1>$title</h1>" .
@@ -229,19 +231,19 @@ final class Page
     /**
      * @return array<string, string> For the form that binds a user. Empty if there is none to be bound.
      */
-    private function getBindData(?Refused $refused): array
+    private function getBindData(?Refused $refused, ?string $session): array
     {
         $account = $refused?->getClaimed();
         $identity = $refused?->getIdentity();
 
-        if (!$account || !$identity || !$this->params->hasPassword($account)) {
+        if (!$account || !$identity || $session === null || !$this->params->hasPassword($account)) {
             return [];
         }
 
         return [
             'url' => $this->getBasePath() . 'api/v1/OidcProxy/bind',
             'userName' => $account->getUserName(),
-            'ticket' => BindTicket::make($this->params->getSecret(), $account->getId(), $identity, time()),
+            'ticket' => BindTicket::make($this->params->getSecret(), $account->getId(), $identity, $session, time()),
             'wrong' => $this->translate('bindWrong'),
             'failed' => $this->translate('bindFailed'),
         ];
