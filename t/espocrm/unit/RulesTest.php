@@ -36,7 +36,7 @@ final class RulesTest extends TestCase
     /**
      * As EspoCRM does it: bytes that its regular expression does not allow become `_`.
      */
-    private static function name(string $raw): Username
+    private static function username(string $raw): Username
     {
         $normalized = str_replace(' ', '_', (string) preg_replace('/[^a-z0-9\-@_.\s]/', '_', strtolower($raw)));
 
@@ -52,7 +52,7 @@ final class RulesTest extends TestCase
     ): Decision {
 
         return (new Rules($this->directory, $policy))
-            ->decide(self::who($subject, $issuer), $name === null ? null : self::name($name), $email);
+            ->decide(self::who($subject, $issuer), $name === null ? null : self::username($name), $email);
     }
 
     private function refusal(
@@ -159,7 +159,7 @@ final class RulesTest extends TestCase
     #[DataProvider('provideAlteredNames')]
     public function testANameThatLosesSomethingMeetsNobody(string $userName, string $raw): void
     {
-        $normalized = self::name($raw)->getNormalized();
+        $normalized = self::username($raw)->getNormalized();
 
         foreach (['regular', 'admin', 'system', 'portal'] as $type) {
             foreach ([true, false] as $isBound) {
