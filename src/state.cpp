@@ -93,13 +93,13 @@ std::array<std::uint8_t, 16> check_of(std::string_view cookie) {
     return check;
 }
 
-// What follows from the secret.
+// What follows from the secret. The labels are short so that each digest is one block of SHA-256.
 void derive(PendingLogin& login) {
     const std::string_view salt = as_text(login.salt);
-    login.nonce = base64url_encode(sha256_fields({"nonce of a login", login.secret.view(), salt}));
+    login.nonce = base64url_encode(sha256_fields({"nonce", login.secret.view(), salt}));
     if (login.pkce) {
         std::string verifier =
-            base64url_encode(sha256_fields({"verifier of a login", login.secret.view(), salt}));
+            base64url_encode(sha256_fields({"verifier", login.secret.view(), salt}));
         login.verifier = Secret(verifier);
         cleanse(verifier.data(), verifier.size());
     }
