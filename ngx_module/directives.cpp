@@ -366,8 +366,8 @@ ngx_command_t oidc_commands[] = {
     {ngx_string("oidc_session_store"), NGX_HTTP_MAIN_CONF | NGX_CONF_BLOCK | NGX_CONF_TAKE1,
      set_session_store, NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
 
-    {ngx_string("oidc_assertion"), NGX_HTTP_MAIN_CONF | NGX_CONF_BLOCK | NGX_CONF_NOARGS,
-     set_assertion, NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
+    {ngx_string("oidc_assertion"), kAnyLevel | NGX_CONF_BLOCK | NGX_CONF_NOARGS, set_assertion,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
 
     {ngx_string("oidc_claim_set"), NGX_HTTP_MAIN_CONF | NGX_CONF_2MORE, set_claim_set,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},

@@ -170,6 +170,9 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept try {
                               static_cast<ngx_uint_t>(Unauthorized::automatic));
     ngx_conf_merge_value(conf.headers, prev.headers, 1);
     ngx_conf_merge_value(conf.assertion, prev.assertion, 0);
+    if (conf.assertion_block == nullptr) {
+        conf.assertion_block = prev.assertion_block;
+    }
     if (conf.base_url.empty()) {
         conf.base_url = prev.base_url;
     }
@@ -188,7 +191,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept try {
     const auto& location = *static_cast<const ngx_http_core_loc_conf_t*>(
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
     note_auth_request(cf, server, conf, location);
-    if (char* rv = lint_directives(cf, main, conf); rv != conf_ok()) {
+    if (char* rv = lint_directives(cf, conf); rv != conf_ok()) {
         return rv;
     }
     // Whether requests are answered at the server's own level is known later (lint_server).

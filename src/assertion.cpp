@@ -157,12 +157,19 @@ void add_member(std::string& json, std::string_view name, std::string_view value
     json += value;
 }
 
+struct Part {
+    std::string_view name;
+    std::size_t size = 0;
+};
+
 void add_claim(std::string& json, const SessionView::Entry& claim) {
     add_member(json, claim.name, claim.json.empty() ? json_quote(claim.text) : claim.json);
 }
 
-void add_claims(std::string& json, const SessionView& session,
+// Returns what takes most of them.
+Part add_claims(std::string& json, const SessionView& session,
                 const std::vector<std::string>* names) {
+    Part largest;
     const std::uint32_t count = session.claim_count();
     for (std::uint32_t i = 0; i < count; ++i) {
         const SessionView::Entry claim = session.claim_at(i);
@@ -172,9 +179,24 @@ void add_claims(std::string& json, const SessionView& session,
                 ? std::find(names->begin(), names->end(), claim.name) != names->end()
                 : !is_one_of(kIdTokenRules, claim.name) && !has_control_bytes(claim.name);
         if (wanted && !is_one_of(kOwnClaims, claim.name)) {
+            const std::size_t before = json.size();
             add_claim(json, claim);
+            if (json.size() - before > largest.size) {
+                largest = {claim.name, json.size() - before};
+            }
         }
     }
+    return largest;
+}
+
+Error too_large(std::size_t size, std::size_t max, const Part& largest) {
+    std::string detail = "the assertion would have " + std::to_string(size) +
+                         " bytes, more than max_size " + std::to_string(max);
+    if (!largest.name.empty()) {
+        detail.append("; the claim \"").append(largest.name).append("\" takes ");
+        detail += std::to_string(largest.size) + " before encoding";
+    }
+    return fail(Reason::assertion_too_large, std::move(detail), "claims of oidc_assertion");
 }
 
 }  // namespace
@@ -230,7 +252,7 @@ Result<std::string> AssertionSigner::sign(const SessionView& session, const Cont
     add_member(json, "exp", std::to_string(content.now + lifetime));
     add_member(json, "jti", json_quote(*jti));
     add_member(json, "idp", json_quote(content.idp));
-    add_claims(json, session, content.claim_names);
+    const Part largest = add_claims(json, session, content.claim_names);
     json += '}';
 
     std::string token = header_ + "." + base64url_encode(as_bytes(json));
@@ -241,6 +263,9 @@ Result<std::string> AssertionSigner::sign(const SessionView& session, const Cont
     }
     token += '.';
     token += base64url_encode(as_bytes(*signature));
+    if (content.max_size != 0 && token.size() > content.max_size) {
+        return too_large(token.size(), content.max_size, largest);
+    }
     return token;
 }
 

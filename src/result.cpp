@@ -31,6 +31,9 @@ constexpr Row kRows[] = {
     {Reason::session_too_large,
      {"session_too_large", 502, error, Blame::config,
       "Your account carries more information than this server can keep."}},
+    {Reason::assertion_too_large,
+     {"assertion_too_large", 500, error, Blame::config,
+      "Your account carries more information than the application can be told."}},
     // The request of the browser.
     {Reason::login_required,
      {"login_required", 401, info, Blame::user, "Please sign in to see this page."}},

@@ -30,10 +30,12 @@ class AssertionSigner {
         Seconds now = 0;
         Seconds lifetime = 60;                                  // at most 60
         const std::vector<std::string>* claim_names = nullptr;  // null: all of the session's
+        std::size_t max_size = 0;                               // of the token; 0: any
     };
     // A compact JWS with iss, aud, sub, iat, exp, jti, idp and the user's claims (JSON types kept;
     // none of them replaces one of the seven). What was a rule for the ID token (nbf, azp, nonce,
-    // at_hash, c_hash, s_hash, cnf) goes along only when named. Errors: internal_error.
+    // at_hash, c_hash, s_hash, cnf) goes along only when named. Errors: internal_error;
+    // assertion_too_large, whose detail names the claim that takes most of it.
     Result<std::string> sign(const SessionView& session, const Content& content,
                              Random& random) const;
 

@@ -26,6 +26,7 @@ enum class Reason : std::uint8_t {
     store_unavailable,
     store_unsupported,
     session_too_large,
+    assertion_too_large,
     // The request of the browser.
     login_required,
     insufficient_user_authentication,

@@ -26,6 +26,15 @@ char* set_assertion_alg(Block& b) {
     return conf_ok();
 }
 
+char* set_max_size(Block& b) {
+    const ssize_t size = ngx_parse_size(&b.raw());
+    if (size < 1024 || size > 256 * 1024) {
+        return b.invalid(b.arg(), "a size from 1k to 256k");
+    }
+    b.target<AssertionBlock>().assertion.max_size = static_cast<std::size_t>(size);
+    return conf_ok();
+}
+
 constexpr BlockDirective kAssertionDirectives[] = {
     {"key_file",
      {},
@@ -48,13 +57,14 @@ constexpr BlockDirective kAssertionDirectives[] = {
      1,
      64,
      [](Block& b) { return b.words(b.target<AssertionBlock>().assertion.claims); }},
+    {"max_size", {}, 1, 1, set_max_size},
 };
 
 }  // namespace
 
 char* set_assertion(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
-    auto& main = *static_cast<MainConf*>(conf);
-    if (main.assertion != nullptr) {
+    LocConf& loc = as_loc_conf(conf);
+    if (loc.assertion_block != nullptr) {
         return conf_duplicate();
     }
     const Place place = place_of(cf);
@@ -73,7 +83,7 @@ char* set_assertion(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept
                               ": " + signer.error().detail);
     }
     content.assertion.signer = std::make_unique<AssertionSigner>(*std::move(signer));
-    main.assertion = std::make_unique<Assertion>(std::move(content.assertion));
+    loc.assertion_block = std::make_shared<const Assertion>(std::move(content.assertion));
     return conf_ok();
 } catch (...) {
     return conf_exception(cf);

@@ -124,6 +124,8 @@ struct Assertion {
     ngx_http_complex_value_t* audience = nullptr;
     Seconds lifetime = 60;
     std::vector<std::string> claims;  // empty: all
+    // Apache takes a header of 8,190 bytes, its name included.
+    std::size_t max_size = 8000;
 };
 
 // oidc_claim_set $variable name ...
@@ -147,7 +149,6 @@ struct MainConf {
     std::vector<std::unique_ptr<Provider>> providers;
     std::vector<std::unique_ptr<Store>> stores;
     std::vector<ClaimSet> claim_sets;
-    std::unique_ptr<Assertion> assertion;
     // What is forwarded where no auth_oidc_header was given.
     std::vector<HeaderRule> default_header_rules;
     // Set when there are providers or some server uses the module.
@@ -251,7 +252,8 @@ struct LocConf : LocConfPod {
     std::vector<std::string> session_info_claims;  // empty: the usual ones
     Place session_info_place;
 
-    bool jwks = false;  // oidc_jwks; not inherited
+    std::shared_ptr<const Assertion> assertion_block;  // oidc_assertion; null: none in reach
+    bool jwks = false;                                 // oidc_jwks; not inherited
     // oidc_sessions and where it was given; not inherited.
     bool sessions = false;
     Place sessions_place;

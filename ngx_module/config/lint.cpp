@@ -264,21 +264,22 @@ void warn_of_return(ngx_conf_t* cf, const Place& place, const std::string& where
 
 }  // namespace
 
-char* lint_directives(ngx_conf_t* cf, const MainConf& main, const LocConf& conf) {
+char* lint_directives(ngx_conf_t* cf, const LocConf& conf) {
     const auto& location = core_of(confs_of(cf));
     const auto& server = *static_cast<const ngx_http_core_srv_conf_t*>(
         ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
     const Place place = or_server(conf.places.provider, server);
 
-    if (conf.jwks && main.assertion == nullptr) {
+    if (conf.jwks && conf.assertion_block == nullptr) {
+        return conf_error(cf, place,
+                          "\"oidc_jwks\" in " + location_label(location) +
+                              " needs an \"oidc_assertion\" block here or at an outer level");
+    }
+    if (conf.assertion == 1 && conf.assertion_block == nullptr) {
         return conf_error(
             cf, place,
-            "\"oidc_jwks\" in " + location_label(location) + " needs an \"oidc_assertion\" block");
-    }
-    if (conf.assertion == 1 && main.assertion == nullptr) {
-        return conf_error(cf, place,
-                          "\"auth_oidc_assertion\" is on in " + location_label(location) +
-                              ", but there is no \"oidc_assertion\" block");
+            "\"auth_oidc_assertion\" is on in " + location_label(location) +
+                ", but there is no \"oidc_assertion\" block here or at an outer level");
     }
     if (conf.sessions && !is_restricted(cf, conf)) {
         return conf_error(cf, conf.sessions_place,

@@ -13,7 +13,7 @@ char* lint_provider(ngx_conf_t* cf, Provider& provider, const Block& block);
 // For messages.
 std::string location_label(const ngx_http_core_loc_conf_t& location);
 // What is set at one level, after its merge.
-char* lint_directives(ngx_conf_t* cf, const MainConf& main, const LocConf& conf);
+char* lint_directives(ngx_conf_t* cf, const LocConf& conf);
 // A location after its merge; the server is told what it has to know of it.
 char* lint_location(ngx_conf_t* cf, const MainConf& main, SrvConf& server, const LocConf& conf);
 // A server, before and after its endpoints are known.

@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "request/backend_assertion.hpp"
 
+#include <utility>
+
 #include "base/ports_ngx.hpp"
 #include "request/request_view.hpp"
 
 namespace oidc::ngx {
 namespace {
 
-ngx_int_t build_assertion(ngx_http_request_t* r, Decision& decision, const Assertion& assertion) {
+Result<ngx_str_t> build_assertion(ngx_http_request_t* r, const Decision& decision,
+                                  const Assertion& assertion) {
     const Provider& provider = *decision.provider;
     const ngx_str_t origin = public_origin(r, &provider);
     ngx_str_t audience{};
     if (origin.data == nullptr ||
         (assertion.audience != nullptr &&
          ngx_http_complex_value(r, assertion.audience, &audience) != NGX_OK)) {
-        return NGX_ERROR;
+        return fail(Reason::internal_error, "the audience of the assertion cannot be made");
     }
     AssertionSigner::Content content;
     content.issuer = view(origin);
@@ -23,33 +26,35 @@ ngx_int_t build_assertion(ngx_http_request_t* r, Decision& decision, const Asser
     content.now = ngx_time();
     content.lifetime = assertion.lifetime;
     content.claim_names = assertion.claims.empty() ? nullptr : &assertion.claims;
+    content.max_size = assertion.max_size;
     OpensslRandom random;
-    const Result<std::string> token = assertion.signer->sign(decision.session, content, random);
+    Result<std::string> token = assertion.signer->sign(decision.session, content, random);
     if (!token) {
-        NgxLog(r->connection->log)
-            .write(LogLevel::error, "the assertion cannot be signed: " + token.error().detail);
-        return NGX_ERROR;
+        return std::move(token).error();
     }
-    decision.assertion = copy_to_pool(r->pool, *token);
-    return decision.assertion.data != nullptr ? NGX_OK : NGX_ERROR;
+    const ngx_str_t copy = copy_to_pool(r->pool, *token);
+    if (copy.data == nullptr) {
+        return fail(Reason::internal_error, "no memory for the assertion");
+    }
+    return copy;
 }
 
 }  // namespace
 
-ngx_int_t request_assertion(ngx_http_request_t* r, Decision& decision, ngx_str_t& out) noexcept
-    try {
-    const Assertion* assertion = main_conf(r).assertion.get();
-    if (assertion == nullptr || assertion->signer == nullptr || !decision.authenticated) {
-        out = {0, nullptr};
-        return NGX_OK;
+Result<ngx_str_t> request_assertion(ngx_http_request_t* r, Decision& decision) {
+    const Assertion* assertion = loc_conf(r).assertion_block.get();
+    if (assertion == nullptr || !decision.authenticated) {
+        return ngx_str_t{};
     }
-    if (decision.assertion.data == nullptr && build_assertion(r, decision, *assertion) != NGX_OK) {
-        return NGX_ERROR;
+    if (decision.assertion.data == nullptr || decision.assertion_by != assertion) {
+        const Result<ngx_str_t> made = build_assertion(r, decision, *assertion);
+        if (!made) {
+            return made;
+        }
+        decision.assertion = *made;
+        decision.assertion_by = assertion;
     }
-    out = decision.assertion;
-    return NGX_OK;
-} catch (...) {
-    return NGX_ERROR;
+    return decision.assertion;
 }
 
 }  // namespace oidc::ngx

@@ -7,8 +7,9 @@
 
 namespace oidc::ngx {
 
-// Makes, once for a decision, the assertion about its session; empty when there is no session or no
-// oidc_assertion. NGX_ERROR: signing failed, the caller denies.
-ngx_int_t request_assertion(ngx_http_request_t* r, Decision& decision, ngx_str_t& out) noexcept;
+// Makes, once for a decision and an oidc_assertion, the assertion about its session; empty when
+// there is no session or no oidc_assertion in reach. It lies in the request's pool. Errors: those
+// of AssertionSigner::sign, internal_error; the caller denies.
+Result<ngx_str_t> request_assertion(ngx_http_request_t* r, Decision& decision);
 
 }  // namespace oidc::ngx

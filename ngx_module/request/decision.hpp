@@ -20,7 +20,9 @@ struct Decision {
     SessionRef ref;
     SessionView session;  // borrows the request's pool
     Seconds expires = 0;
-    ngx_str_t assertion{};  // made once
+    // Made once for an oidc_assertion; the location of a subrequest may have another.
+    ngx_str_t assertion{};
+    const Assertion* assertion_by = nullptr;
 
     // Nobody is signed in.
     void clear() noexcept {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "request/identity_headers.hpp"
 
+#include <utility>
+
 #include "oidc/encode.hpp"
 #include "oidc/text.hpp"
 #include "request/backend_assertion.hpp"
@@ -114,6 +116,10 @@ ngx_int_t add_rules(ngx_http_request_t* r, const Decision& decision, const LocCo
     return NGX_OK;
 }
 
+Error not_made() {
+    return fail(Reason::internal_error, "the identity's headers cannot be made");
+}
+
 }  // namespace
 
 void clear_identity(ngx_http_request_t* r, RequestContext& ctx) noexcept {
@@ -133,38 +139,37 @@ void clear_identity(ngx_http_request_t* r, RequestContext& ctx) noexcept {
     ctx.identity_part = nullptr;
 }
 
-ngx_int_t set_identity(ngx_http_request_t* r, RequestContext& ctx, const LocConf& location,
-                       bool forward) noexcept try {
+Status set_identity(ngx_http_request_t* r, RequestContext& ctx, const LocConf& location,
+                    bool forward) {
     clear_identity(r, ctx);
     const bool headers = location.headers != 0;
     const bool assertion = location.assertion == 1;
     if (!forward || !ctx.authenticated() || (!headers && !assertion)) {
-        return NGX_OK;
+        return Unit{};
     }
     Decision& decision = *ctx.decision;
     ctx.identity_given = headers;
     HeaderBlock block;
-    if (!block.reserve(r->pool, location.header_rules.size() + kOwnHeaders)) {
-        return NGX_ERROR;
-    }
-    if (headers && add_rules(r, decision, location, block) != NGX_OK) {
-        return NGX_ERROR;
+    if (!block.reserve(r->pool, location.header_rules.size() + kOwnHeaders) ||
+        (headers && add_rules(r, decision, location, block) != NGX_OK)) {
+        return not_made();
     }
     if (assertion) {
-        ngx_str_t value{};
-        if (request_assertion(r, decision, value) != NGX_OK) {
-            return NGX_ERROR;
+        Result<ngx_str_t> value = request_assertion(r, decision);
+        if (!value) {
+            return std::move(value).error();
         }
-        if (value.len != 0) {
-            block.add(assertion_header(), value);
+        if (value->len != 0) {
+            block.add(assertion_header(), *value);
         }
     }
     if (ctx.answer.forwarded_callback && ctx.answer.return_to.len != 0) {
         block.add(return_to_header(), ctx.answer.return_to);
     }
-    return block.size() == 0 ? NGX_OK : insert(r, ctx, block);
-} catch (...) {
-    return NGX_ERROR;
+    if (block.size() != 0 && insert(r, ctx, block) != NGX_OK) {
+        return not_made();
+    }
+    return Unit{};
 }
 
 }  // namespace oidc::ngx

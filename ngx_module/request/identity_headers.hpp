@@ -7,10 +7,10 @@
 namespace oidc::ngx {
 
 // Makes the request carry exactly what this location forwards of the session that the main
-// request has; with
-// `forward` false nothing. NGX_ERROR: the caller denies.
-ngx_int_t set_identity(ngx_http_request_t* r, RequestContext& ctx, const LocConf& location,
-                       bool forward) noexcept;
+// request has; with `forward` false nothing. Errors: internal_error and those of
+// request_assertion; the caller denies.
+Status set_identity(ngx_http_request_t* r, RequestContext& ctx, const LocConf& location,
+                    bool forward);
 
 // Takes the headers of an earlier decision out of the request again.
 void clear_identity(ngx_http_request_t* r, RequestContext& ctx) noexcept;

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <span>
 
+#include "base/ports_ngx.hpp"
 #include "oidc/text.hpp"
 #include "request/backend_assertion.hpp"
 #include "request/request_ctx.hpp"
@@ -138,17 +139,21 @@ ngx_int_t get_error(ngx_http_request_t* r, ngx_http_variable_value_t* v,
 }
 
 ngx_int_t get_assertion(ngx_http_request_t* r, ngx_http_variable_value_t* v,
-                        uintptr_t /*data*/) noexcept {
+                        uintptr_t /*data*/) noexcept try {
     // It is made when it is first asked for.
     Decision* identity = identity_of(r);
     if (identity == nullptr) {
         return set_value(v, {});
     }
-    ngx_str_t text{};
-    if (request_assertion(r, *identity, text) != NGX_OK) {
+    const Result<ngx_str_t> text = request_assertion(r, *identity);
+    if (!text) {
+        NgxLog(r->connection->log)
+            .write(LogLevel::error, "$oidc_assertion: " + text.error().detail);
         return NGX_ERROR;
     }
-    return set_value(v, view(text));
+    return set_value(v, view(*text));
+} catch (...) {
+    return NGX_ERROR;
 }
 
 // CGI's REMOTE_USER. nginx's own value is the name in Basic credentials that nobody may have looked

@@ -53,8 +53,10 @@ ngx_int_t admit(ngx_http_request_t* r, RequestContext& ctx) {
             return rc;
         }
     }
-    if (set_identity(r, ctx, location, !ctx.foreign_callback && !off) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    const Status given = set_identity(r, ctx, location, !ctx.foreign_callback && !off);
+    if (!given) {
+        return refuse(r, ctx, ctx.decision != nullptr ? ctx.decision->provider : nullptr,
+                      given.error(), {});
     }
     return location.effective_mode() == Mode::verify ? NGX_DECLINED : NGX_OK;
 }

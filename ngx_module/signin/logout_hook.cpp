@@ -136,13 +136,22 @@ ngx_int_t with_logout_hook(ngx_http_request_t* r, RequestContext& ctx,
     return wait_for_task(r, ctx, std::move(next));
 }
 
-ngx_int_t give_hook_identity(ngx_http_request_t* r, RequestContext& ctx, bool forward) noexcept {
+ngx_int_t give_hook_identity(ngx_http_request_t* r, RequestContext& ctx, bool forward) noexcept
+    try {
     // The subrequest has a header list of its own, which begins as a copy of the main request's.
     RequestTask& task = *ctx.task;
     ngx_list_part_t* mine = std::exchange(ctx.identity_part, task.hook_identity_part);
-    const ngx_int_t rc = set_identity(r, ctx, loc_conf(r), forward);
+    const Status given = set_identity(r, ctx, loc_conf(r), forward);
     task.hook_identity_part = std::exchange(ctx.identity_part, mine);
-    return rc;
+    if (!given) {
+        NgxLog(r->connection->log)
+            .write(LogLevel::error,
+                   "the request to logout_hook gets no identity: " + given.error().detail);
+        return NGX_ERROR;
+    }
+    return NGX_OK;
+} catch (...) {
+    return NGX_ERROR;
 }
 
 }  // namespace oidc::ngx

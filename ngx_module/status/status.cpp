@@ -223,8 +223,8 @@ ngx_int_t jwks_handler(ngx_http_request_t* r) noexcept try {
     if (!is_read(r)) {
         return NGX_HTTP_NOT_ALLOWED;
     }
-    const Assertion* assertion = main_conf(r).assertion.get();
-    if (assertion == nullptr || assertion->signer == nullptr) {
+    const Assertion* assertion = loc_conf(r).assertion_block.get();
+    if (assertion == nullptr) {
         return NGX_HTTP_NOT_FOUND;
     }
     return send_text(r, assertion->signer->jwks(), kJson, "max-age=300");

@@ -216,6 +216,18 @@ REFUSED = {
     "assertion-no-key": ("http", "oidc_assertion { alg HS256; }", "key_file"),
     "assertion-alg": ("http", "oidc_assertion { key_file @F@/hs; alg RS256; }", "RS256"),
     "assertion-lifetime": ("http", "oidc_assertion { key_file @F@/hs; lifetime 5m; }", "lifetime"),
+    "assertion-twice": ("http", "oidc_assertion { key_file @F@/hs; } oidc_assertion { key_file @F@/hs; }", "duplicate"),
+    "assertion-size-small": ("http", "oidc_assertion { key_file @F@/hs; max_size 1023; }", "max_size"),
+    "assertion-size-large": ("http", "oidc_assertion { key_file @F@/hs; max_size 1m; }", "max_size"),
+    "assertion-size-junk": ("http", "oidc_assertion { key_file @F@/hs; max_size many; }", "max_size"),
+    "assertion-in-if": (S, "auth_oidc idp; location / { if ($arg_a) { oidc_assertion { key_file @F@/hs; } } }",
+                        "not allowed here"),
+    "assertion-twice-in-server": (S, "auth_oidc idp; oidc_assertion { key_file @F@/hs; } oidc_assertion { key_file @F@/hs; }",
+                                  "duplicate"),
+    "assertion-of-a-sibling": (S, "auth_oidc idp; location /a/ { oidc_assertion { key_file @F@/hs; } }"
+                                  " location /b/ { auth_oidc_assertion on; }", "no \"oidc_assertion\" block"),
+    "jwks-of-a-sibling": (S, "auth_oidc idp; location /a/ { oidc_assertion { key_file @F@/hs; } }"
+                             " location = /k { oidc_jwks; }", "oidc_assertion"),
     "unknown-provider": (S, "location / { auth_oidc nobody; }", "nobody"),
     "duplicate-auth": (S, "auth_oidc idp; auth_oidc idp;", "duplicate"),
     "shared-callback": ("whole", "TWO location /a/ { auth_oidc idp; } location /b/ { auth_oidc two; }",

@@ -330,6 +330,76 @@ def test_claims_cannot_replace_those_of_the_assertion(lab, make_site):
     assert set(claims) == {"iss", "aud", "sub", "iat", "exp", "jti", "idp", "email", "groups"}
 
 
+def claims_by(secret, token):
+    """The claims of an assertion that this secret has signed; no other one has."""
+    data, _, signature = token.rpartition(".")
+    assert b64u_decode(signature) == forge.hs_sign("HS256", secret, data.encode())
+    return json.loads(b64u_decode(data.split(".")[1]))
+
+
+@case("U-13")
+def test_each_backend_has_a_key_of_its_own(lab, make_site):
+    secrets = {name: f"the secret of backend {name}, long enough".encode() for name in "abc"}
+    blocks = {}
+    for name, secret in secrets.items():
+        path = lab.folder / f"assertion-of-{name}"
+        path.write_bytes(secret + b"\n")
+        path.chmod(0o600)
+        blocks[name] = f"oidc_assertion {{ key_file {path}; audience {name}; }}"
+    es256, _ = write_key(lab, "ES256")
+    site = make_site(
+        http=blocks["a"], server=blocks["b"] + " auth_oidc_assertion on;",
+        locations=f"location /c/ {{ {blocks['c']} proxy_pass http://@BACKEND@; }}\n"
+                  f"location /c/es/ {{ oidc_assertion {{ key_file {es256}; alg ES256; audience es; }}"
+                  "  proxy_pass http://@BACKEND@; }\n"
+                  "location /b/to-c/ { rewrite ^ /c/rewritten last; }\n"
+                  "location /b/lost/ { error_page 404 = /c/es/lost; return 404; }\n"
+                  "location /none/ { auth_oidc_assertion off; proxy_pass http://@BACKEND@; }\n"
+                  f"location = /keys {{ auth_oidc off; oidc_jwks; }}\n"
+                  f"location = /c/es/keys {{ auth_oidc off; oidc_jwks; oidc_assertion"
+                  f" {{ key_file {es256}; alg ES256; }} }}",
+        identity=lambda p, c: None, public=("/public/", "/keys", "/c/es/keys"))
+    assert site.browser().get("/keys", kind="plain").json()["keys"] == []
+    (jwk,) = site.browser().get("/c/es/keys", kind="plain").json()["keys"]
+    with site.signed_in() as browser:
+        def assertion(path):
+            return passes(site, browser.get(path)).headers.all("X-Oidc-Assertion")
+        for path, name in (("/x", "b"), ("/c/x", "c"), ("/b/to-c/x", "c"), ("/x", "b")):
+            (token,) = assertion(path)
+            assert claims_by(secrets[name], token)["aud"] == name
+        for path in ("/c/es/x", "/b/lost/x"):
+            (token,) = assertion(path)
+            check_signature("ES256", token, jwk)
+        assert assertion("/none/x") == []
+
+
+@case("U-14")
+def test_an_assertion_that_is_too_large(lab, make_site):
+    path, _ = write_key(lab, "HS256")
+    site = make_site(
+        http=f"oidc_assertion {{ key_file {path}; max_size 4k; }}", identity=lambda p, c: None,
+        locations="location /as/ { auth_oidc_assertion on; proxy_pass http://@BACKEND@; }\n"
+                  f"location /few/ {{ auth_oidc_assertion on; proxy_pass http://@BACKEND@;"
+                  f" oidc_assertion {{ key_file {path}; claims name email; }} }}\n"
+                  "location /var/ { proxy_set_header X-Mine $oidc_assertion; proxy_pass http://@BACKEND@; }")
+    groups = [f"department-{i:03}-of-many" for i in range(200)]
+    with site.signed_in(groups=groups) as browser:
+        for count, kind in enumerate(("navigate", "plain"), 1):
+            answer = browser.get("/as/x", kind=kind)
+            reject(site, answer, "assertion_too_large", 500, refusals=count, consumed=False,
+                   html=kind == "navigate")
+            log = site.log_since_mark()
+            assert '"groups"' in log and "4096" in log, log
+            assert "department" not in log + answer.text
+        hit = passes(site, browser.get("/var/x", extra=[("X-Mine", "forged")]))
+        assert hit.headers.all("X-Mine") == []
+        assert "$oidc_assertion: the assertion would have" in site.log_since_mark()
+        # What needs no assertion, or less of it, is served.
+        assert passes(site, browser.get("/x")).headers.all("X-Oidc-Assertion") == []
+        (token,) = passes(site, browser.get("/few/x")).headers.all("X-Oidc-Assertion")
+        assert "groups" not in json.loads(b64u_decode(token.split(".")[1]))
+
+
 # ---- forward, fragment, return-to ------------------------------------------------------------
 
 @case("A-01")

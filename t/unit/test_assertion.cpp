@@ -289,6 +289,42 @@ START_TEST(secrets_with_one_line_end) {
 }
 END_TEST
 
+START_TEST(what_is_too_large_is_named) {
+    std::vector<Claim> claims = usual_claims();
+    claims.push_back({"roles", std::string(900, 'r'), ""});
+    claims.push_back({"unasked", std::string(2000, 'u'), ""});
+    const std::string record = session_record(claims);
+    const std::vector<std::string> names{"email", "roles", "groups"};
+    for (const Alg alg : {Alg::HS256, Alg::ES256, Alg::EdDSA}) {
+        const AssertionSigner signer = signer_for(alg);
+        AssertionSigner::Content c = content();
+        c.claim_names = &names;
+        const std::size_t size = sign(signer, record, c).size();
+        c.max_size = size;
+        ck_assert_uint_eq(sign(signer, record, c).size(), size);
+        c.max_size = size - 1;
+        FakeRandom random;
+        const auto refused = signer.sign(*SessionView::open(record), c, random);
+        ck_assert_result_is(refused, Reason::assertion_too_large);
+        for (const std::string& part :
+             {std::to_string(size), std::to_string(size - 1), std::string("\"roles\"")}) {
+            ck_assert_msg(refused.error().detail.find(part) != std::string::npos, "%s in %s",
+                          part.c_str(), refused.error().detail.c_str());
+        }
+        ck_assert(refused.error().detail.find("rrr") == std::string::npos);
+    }
+    // Without claims there is none to name.
+    AssertionSigner::Content c = content();
+    const std::vector<std::string> nothing{"absent"};
+    c.claim_names = &nothing;
+    c.max_size = 100;
+    FakeRandom random;
+    const auto refused = signer_for(Alg::HS256).sign(*SessionView::open(record), c, random);
+    ck_assert_result_is(refused, Reason::assertion_too_large);
+    ck_assert(refused.error().detail.find("claim") == std::string::npos);
+}
+END_TEST
+
 static Suite* assertion_suite() {
     Suite* suite = suite_create("assertion");
     TCase* tcase = tcase_create("all");
@@ -303,6 +339,7 @@ static Suite* assertion_suite() {
     tcase_add_test(tcase, rfc_8037_a_3_thumbprint);
     tcase_add_test(tcase, keys_that_are_refused);
     tcase_add_test(tcase, secrets_with_one_line_end);
+    tcase_add_test(tcase, what_is_too_large_is_named);
     suite_add_tcase(suite, tcase);
     return suite;
 }

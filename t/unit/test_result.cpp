@@ -64,6 +64,7 @@ START_TEST(statuses_are_those_of_the_contract) {
         {Reason::store_full, 503, "store_full"},
         {Reason::store_unavailable, 503, "store_unavailable"},
         {Reason::session_too_large, 502, "session_too_large"},
+        {Reason::assertion_too_large, 500, "assertion_too_large"},
         {Reason::login_required, 401, "login_required"},
         {Reason::not_permitted, 403, "not_permitted"},
         {Reason::callback_method, 405, "callback_method"},
