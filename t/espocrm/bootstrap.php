@@ -3,6 +3,9 @@
 
 // The parts without EspoCRM in them: phpunit -c t/espocrm
 
+// EspoCRM brings it along.
+require_once 'phpseclib3/autoload.php';
+
 spl_autoload_register(function (string $class): void {
     $prefix = 'Espo\\Modules\\OidcProxy\\';
 

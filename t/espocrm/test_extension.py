@@ -20,6 +20,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 LAB = os.environ.get("ESPOCRM_LAB")
 PORT = int(os.environ.get("ESPOCRM_PORT", "8391"))
@@ -223,6 +226,39 @@ def test_the_secret_never_reaches_a_browser():
         assert answer.status == 200
         assert SECRET not in answer.text and "oidcProxySecret" not in answer.text
         assert answer.json()["oidcProxy"] is True
+
+
+def test_public_keys_in_place_of_the_secret():
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.public_key().public_bytes(serialization.Encoding.PEM,
+                                        serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                serialization.NoEncryption()).decode()
+    numbers = key.public_key().public_numbers()
+    jwks = json.dumps({"keys": [{"kty": "EC", "crv": "P-256", "kid": "k1", "use": "sig", "alg": "ES256",
+                                 "x": encode(numbers.x.to_bytes(32, "big")),
+                                 "y": encode(numbers.y.to_bytes(32, "big"))}]})
+
+    def signed(user):
+        claims = assertion(user).split(".")[1]
+        text = encode({"alg": "ES256", "typ": "JWT", "kid": "k1"}) + "." + claims
+        r, s = decode_dss_signature(key.sign(text.encode(), ec.ECDSA(hashes.SHA256())))
+        return text + "." + encode(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+
+    for wrong in (private, "no key", pem + private, '{"keys":[]}'):
+        assert put_settings(oidcProxyPublicKeys=wrong) == 400
+    assert callback(signed("carol")).reason() == "algorithm"
+    for text in (pem, jwks):
+        assert put_settings(oidcProxyPublicKeys=text, oidcProxySecret=None) == 200
+        assert callback(signed("carol")).status == 200
+        # whoever knew the secret, or the public keys, makes no assertion any more
+        assert callback(assertion("carol")).reason() == "algorithm"
+        assert callback(assertion("carol", secret=text)).reason() == "algorithm"
+        header = {"alg": "ES256", "typ": "JWT", "kid": "k1"}
+        assert callback(assertion("carol", header=header)).reason() == "signature"
+    assert put_settings(oidcProxyPublicKeys=None) == 400
+    assert put_settings(oidcProxyPublicKeys=None, oidcProxySecret=SECRET) == 200
+    assert callback(assertion("carol")).status == 200
 
 
 # ---- sign-in ---------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ namespace tests\OidcProxy;
 use Espo\Modules\OidcProxy\Assertion\Claims;
 use Espo\Modules\OidcProxy\Assertion\Reason;
 use Espo\Modules\OidcProxy\Assertion\Refused;
+use Espo\Modules\OidcProxy\Assertion\SharedSecret;
 use Espo\Modules\OidcProxy\Assertion\Verifier;
 use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
@@ -31,7 +32,7 @@ class VerifierTest extends TestCase
         string $siteUrl = AssertionFactory::SITE,
     ): Claims {
 
-        return (new Verifier($secret, $siteUrl, $this->store))->verify($assertion, $now);
+        return (new Verifier(new SharedSecret($secret), $siteUrl, $this->store))->verify($assertion, $now);
     }
 
     private function assertRefused(Reason $reason, callable $function): Refused

@@ -14,7 +14,6 @@ use Espo\Core\Exceptions\BadRequest;
 use Espo\Core\Exceptions\Conflict;
 use Espo\Core\Exceptions\Forbidden;
 use Espo\Entities\User;
-use Espo\Modules\OidcProxy\Assertion\Verifier;
 use Espo\Modules\OidcProxy\Authentication\Identity;
 use Espo\Modules\OidcProxy\Authentication\OrmAccountDirectory;
 use Espo\Modules\OidcProxy\Authentication\Params;
@@ -42,9 +41,9 @@ final class PostBind implements Action
 
     public function process(Request $request): Response
     {
-        $secret = $this->params->getSecret();
+        $secret = $this->params->getOwnSecret();
 
-        if (!$this->params->isEnabled() || !Verifier::isUsableSecret($secret)) {
+        if (!$this->params->isEnabled() || $secret === null) {
             throw new Forbidden("The proxy does not do the sign-in.");
         }
 

@@ -19,4 +19,14 @@ class Refused extends RuntimeException
     {
         return $this->reason;
     }
+
+    /**
+     * What somebody else wrote, as it may stand in a message.
+     */
+    public static function quote(mixed $value): string
+    {
+        $text = json_encode($value, JSON_UNESCAPED_SLASHES | JSON_PARTIAL_OUTPUT_ON_ERROR);
+
+        return mb_strcut($text ?: '?', 0, 200);
+    }
 }

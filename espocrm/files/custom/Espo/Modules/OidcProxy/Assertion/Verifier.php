@@ -4,18 +4,14 @@
 namespace Espo\Modules\OidcProxy\Assertion;
 
 use JsonException;
-use SensitiveParameter;
 use stdClass;
 
 /**
- * Verifies the assertion of the reverse proxy: a JWT, signed HS256 with the shared secret, for this site,
- * at most a minute old, usable once.
+ * Verifies the assertion of the reverse proxy: a JWT, signed with the key that is set here, for this site, at most a
+ * minute old, usable once.
  */
 class Verifier
 {
-    public const SECRET_MIN_LENGTH = 32;
-
-    private const ALGORITHM = 'HS256';
     private const MAX_LENGTH = 16384;
     private const MAX_LIFETIME = 60;
     /** Seconds by which the clocks of proxy and EspoCRM may differ. */
@@ -23,15 +19,10 @@ class Verifier
     private const JTI_MAX_LENGTH = 256;
 
     public function __construct(
-        #[SensitiveParameter] private string $secret,
+        private Key $key,
         private string $siteUrl,
         private JtiStore $jtiStore,
     ) {}
-
-    public static function isUsableSecret(#[SensitiveParameter] string $secret): bool
-    {
-        return strlen(self::toKey($secret)) >= self::SECRET_MIN_LENGTH;
-    }
 
     /**
      * @throws Refused
@@ -40,11 +31,6 @@ class Verifier
     {
         if ($assertion === null || $assertion === '') {
             throw new Refused(Reason::Missing, "the request has no assertion");
-        }
-
-        if (!self::isUsableSecret($this->secret)) {
-            throw new Refused(Reason::SecretNotSet,
-                "the proxy secret is not set, or has fewer than " . self::SECRET_MIN_LENGTH . " characters");
         }
 
         $site = SiteUrl::parse($this->siteUrl);
@@ -77,20 +63,16 @@ class Verifier
 
         $header = self::decodeObject($headerPart, 'header');
 
-        if (($header->alg ?? null) !== self::ALGORITHM) {
-            throw new Refused(Reason::Algorithm,
-                "the assertion is signed with " . self::quote($header->alg ?? null) . ", not " . self::ALGORITHM);
-        }
-
         if (property_exists($header, 'crit')) {
             throw new Refused(Reason::Malformed, "the header of the assertion demands extensions");
         }
 
-        $expected = hash_hmac('sha256', $headerPart . '.' . $payloadPart, self::toKey($this->secret), true);
-
-        if (!hash_equals($expected, self::decode($signaturePart, 'signature'))) {
-            throw new Refused(Reason::Signature, "the signature was not made with the proxy secret set here");
-        }
+        $this->key->verify(
+            $header->alg ?? null,
+            $header->kid ?? null,
+            $headerPart . '.' . $payloadPart,
+            self::decode($signaturePart, 'signature')
+        );
 
         return self::decodeObject($payloadPart, 'payload');
     }
@@ -101,7 +83,7 @@ class Verifier
 
         if (!is_string($issuer) || !$site->isNamedBy($issuer, false)) {
             throw new Refused(Reason::Issuer,
-                "the assertion comes from " . self::quote($issuer) . ", Site URL is at '{$site->getOrigin()}'");
+                "the assertion comes from " . Refused::quote($issuer) . ", Site URL is at '{$site->getOrigin()}'");
         }
 
         $audience = $payload->aud ?? null;
@@ -117,7 +99,7 @@ class Verifier
         }
 
         throw new Refused(Reason::Audience,
-            "the assertion is for " . self::quote($audience) . ", Site URL is '" .
+            "the assertion is for " . Refused::quote($audience) . ", Site URL is '" .
             rtrim($site->getOrigin() . $site->getBasePath(), '/') . "'");
     }
 
@@ -201,20 +183,5 @@ class Verifier
         }
 
         return $bytes;
-    }
-
-    /**
-     * The proxy takes the line of its key file, without the end of the line.
-     */
-    private static function toKey(#[SensitiveParameter] string $secret): string
-    {
-        return rtrim($secret, "\r\n");
-    }
-
-    private static function quote(mixed $value): string
-    {
-        $text = json_encode($value, JSON_UNESCAPED_SLASHES | JSON_PARTIAL_OUTPUT_ON_ERROR);
-
-        return mb_strcut($text ?: '?', 0, 200);
     }
 }

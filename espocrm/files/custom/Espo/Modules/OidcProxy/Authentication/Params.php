@@ -9,6 +9,11 @@ use Espo\Core\ApplicationState;
 use Espo\Core\Authentication\Oidc\Login as OidcLogin;
 use Espo\Core\Authentication\Util\MethodProvider;
 use Espo\Core\Utils\Config;
+use Espo\Modules\OidcProxy\Assertion\Key;
+use Espo\Modules\OidcProxy\Assertion\PublicKeys;
+use Espo\Modules\OidcProxy\Assertion\Reason;
+use Espo\Modules\OidcProxy\Assertion\Refused;
+use Espo\Modules\OidcProxy\Assertion\SharedSecret;
 
 /**
  * Settings of the sign-in by the reverse proxy.
@@ -17,6 +22,7 @@ final class Params
 {
     public const PROXY = 'oidcProxy';
     public const SECRET = 'oidcProxySecret';
+    public const PUBLIC_KEYS = 'oidcProxyPublicKeys';
     public const FALLBACK = 'oidcFallback';
     public const PROVIDER_ISSUER = 'oidcProxyProviderIssuer';
     public const TAKE_OVER = 'oidcProxyTakeOver';
@@ -40,9 +46,29 @@ final class Params
             $this->methodProvider->get() === OidcLogin::NAME;
     }
 
-    public function getSecret(): string
+    /**
+     * Public keys, where there are any, are the only ones that count.
+     *
+     * @throws Refused Neither they nor the secret can be used.
+     */
+    public function getKey(): Key
     {
-        return (string) $this->config->get(self::SECRET);
+        $text = trim((string) $this->config->get(self::PUBLIC_KEYS));
+
+        if ($text === '') {
+            return new SharedSecret((string) $this->config->get(self::SECRET));
+        }
+
+        return PublicKeys::parse($text) ??
+            throw new Refused(Reason::SecretNotSet, "the public keys of the proxy cannot be read");
+    }
+
+    /**
+     * What EspoCRM signs with for itself, made at its installation. Null: it has none.
+     */
+    public function getOwnSecret(): ?string
+    {
+        return $this->config->get('hashSecretKey') ?: null;
     }
 
     public function getSiteUrl(): string

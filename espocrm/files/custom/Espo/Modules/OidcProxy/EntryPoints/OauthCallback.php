@@ -74,7 +74,7 @@ class OauthCallback implements EntryPoint
         }
 
         try {
-            $claims = (new Verifier($this->params->getSecret(), $this->params->getSiteUrl(), $this->getJtiStore()))
+            $claims = (new Verifier($this->params->getKey(), $this->params->getSiteUrl(), $this->getJtiStore()))
                 ->verify($request->getHeader(self::HEADER_ASSERTION), time());
 
             $session = $this->service->signIn($claims, $request, $response);

@@ -17,7 +17,7 @@ use SensitiveParameter;
 final class BindTicket
 {
     private const LIFETIME = 600;
-    private const PURPOSE = 'oidc-proxy bind ticket 2';
+    private const PURPOSE = 'oidc-proxy bind ticket 3';
 
     private function __construct(
         private string $userId,
@@ -78,7 +78,8 @@ final class BindTicket
     }
 
     /**
-     * With a key of its own: what is signed here must never pass for an assertion, or the other way round.
+     * With a key of its own: what is signed here must never pass for anything else that EspoCRM signs, or the other way
+     * round.
      */
     private static function sign(#[SensitiveParameter] string $secret, string $text): string
     {

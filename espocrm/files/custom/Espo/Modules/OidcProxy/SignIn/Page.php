@@ -236,14 +236,16 @@ final class Page
         $account = $refused?->getClaimed();
         $identity = $refused?->getIdentity();
 
-        if (!$account || !$identity || $session === null || !$this->params->hasPassword($account)) {
+        $secret = $this->params->getOwnSecret();
+
+        if (!$account || !$identity || $session === null || $secret === null || !$this->params->hasPassword($account)) {
             return [];
         }
 
         return [
             'url' => $this->getBasePath() . 'api/v1/OidcProxy/bind',
             'userName' => $account->getUserName(),
-            'ticket' => BindTicket::make($this->params->getSecret(), $account->getId(), $identity, $session, time()),
+            'ticket' => BindTicket::make($secret, $account->getId(), $identity, $session, time()),
             'wrong' => $this->translate('bindWrong'),
             'failed' => $this->translate('bindFailed'),
         ];

@@ -7,13 +7,14 @@ use Espo\Core\FieldValidation\Validator;
 use Espo\Core\FieldValidation\Validator\Data;
 use Espo\Core\FieldValidation\Validator\Failure;
 use Espo\Core\Utils\Config;
-use Espo\Modules\OidcProxy\Assertion\Verifier;
+use Espo\Modules\OidcProxy\Assertion\PublicKeys;
+use Espo\Modules\OidcProxy\Assertion\SharedSecret;
 use Espo\Modules\OidcProxy\Authentication\Params;
 use Espo\ORM\Entity;
 
 /**
- * Nobody may be locked out: the sign-in by the proxy needs a usable secret, and a password as a second way in.
- * Used for each of the three fields, whichever of them is saved.
+ * Nobody may be locked out: the sign-in by the proxy needs a usable secret or public keys, and a password as a second
+ * way in. Used for each of the four fields, whichever of them is saved.
  *
  * @implements Validator<Entity>
  * @noinspection PhpUnused
@@ -34,10 +35,17 @@ class ProxySettings implements Validator
             }
         }
 
-        if ($field === Params::SECRET || $field === Params::PROXY) {
+        $keys = $this->getValue(Params::PUBLIC_KEYS, $data);
+        $hasKeys = is_string($keys) && trim($keys) !== '';
+
+        if ($field === Params::PUBLIC_KEYS && $hasKeys && !PublicKeys::parse($keys)) {
+            return Failure::create();
+        }
+
+        if (!$hasKeys && $field !== Params::FALLBACK) {
             $secret = $this->getValue(Params::SECRET, $data);
 
-            if (!is_string($secret) || !Verifier::isUsableSecret($secret)) {
+            if (!is_string($secret) || !SharedSecret::isUsable($secret)) {
                 return Failure::create();
             }
         }
