@@ -12,6 +12,7 @@ import { peopleCases } from './cases/people.mjs';
 import { refusalCases } from './cases/refusals.mjs';
 import { sessionCases } from './cases/sessions.mjs';
 import { signInCases } from './cases/sign_in.mjs';
+import { tabCases } from './cases/tabs.mjs';
 import { start, stop } from './stage.mjs';
 
 before(start);
@@ -20,6 +21,7 @@ after(stop);
 signInCases('authelia', 'anna');
 signInCases('authentik', 'berta');
 sessionCases();
+tabCases();
 logoutCases();
 peopleCases();
 refusalCases();
