@@ -104,6 +104,7 @@ OIDC_ADAPTER += ngx_module/stores/session_ids.cpp
 OIDC_ADAPTER += ngx_module/stores/session_store.cpp
 OIDC_ADAPTER += ngx_module/stores/state_file.cpp
 OIDC_ADAPTER += ngx_module/request/backend_assertion.cpp
+OIDC_ADAPTER += ngx_module/request/callback_arguments.cpp
 OIDC_ADAPTER += ngx_module/request/identity_headers.cpp
 OIDC_ADAPTER += ngx_module/request/own_cookies.cpp
 OIDC_ADAPTER += ngx_module/request/request_ctx.cpp

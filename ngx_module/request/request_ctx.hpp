@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "config/conf.hpp"
+#include "oidc/authz_response.hpp"
 #include "oidc/session_cookie.hpp"
 #include "oidc/state.hpp"
 #include "request/decision.hpp"
@@ -56,6 +57,7 @@ struct RequestContext {
     // ---- sanitised
     bool sanitized = false;
     OwnCookies cookies;
+    std::unique_ptr<Result<AuthzResponse>> response;  // of a callback, taken out of its arguments
     // Set while headers of ours stand in the request (identity_headers.cpp).
     ngx_list_part_t* identity_part = nullptr;
     // The location that answers forwards the identity of `decision`.

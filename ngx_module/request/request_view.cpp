@@ -60,6 +60,19 @@ std::string_view request_header(ngx_http_request_t* r, std::string_view lowcase_
     return {};
 }
 
+const Endpoint* find_endpoint(ngx_http_request_t* r) noexcept {
+    if (r->internal) {
+        return nullptr;
+    }
+    const std::string_view uri = view(r->uri);
+    for (const Endpoint& endpoint : srv_conf(r).endpoints) {
+        if (uri == endpoint.path) {
+            return &endpoint;
+        }
+    }
+    return nullptr;
+}
+
 RequestFacts request_facts(ngx_http_request_t* r) noexcept {
     RequestFacts facts;
     facts.get = r->method == NGX_HTTP_GET;

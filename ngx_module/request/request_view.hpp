@@ -14,6 +14,9 @@ namespace oidc::ngx {
 // The first header of this name (lower case); empty when absent. Borrows the request.
 std::string_view request_header(ngx_http_request_t* r, std::string_view lowcase_name) noexcept;
 
+// The endpoint of ours at this exact path; internal redirects never reach one.
+const Endpoint* find_endpoint(ngx_http_request_t* r) noexcept;
+
 RequestFacts request_facts(ngx_http_request_t* r) noexcept;
 
 // Whether browsers reach this location over https: decides cookie names and Secure.

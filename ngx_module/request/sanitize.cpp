@@ -9,6 +9,7 @@
 #include "oidc/header_name.hpp"
 #include "oidc/state.hpp"
 #include "oidc/text.hpp"
+#include "request/callback_arguments.hpp"
 #include "request/cookies_in.hpp"
 #include "request/own_cookies.hpp"
 #include "request/request_ctx.hpp"
@@ -311,7 +312,9 @@ ngx_int_t sanitize_handler(ngx_http_request_t* r) noexcept try {
     if (!conf.sanitizer_ready) {
         prepare_sanitizer(conf);
     }
-    return sanitize(r, conf, *ctx) == NGX_OK ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    return take_response(r, *ctx) && sanitize(r, conf, *ctx) == NGX_OK
+               ? NGX_DECLINED
+               : NGX_HTTP_INTERNAL_SERVER_ERROR;
 } catch (...) {
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
 }

@@ -18,7 +18,6 @@
 #include "signin/frontchannel_logout.hpp"
 #include "signin/logout.hpp"
 #include "signin/refresher.hpp"
-#include "signin/return_target.hpp"
 #include "signin/unauthenticated.hpp"
 
 namespace oidc::ngx {
@@ -68,8 +67,13 @@ ngx_int_t serve_endpoint(ngx_http_request_t* r, RequestContext& ctx, const Endpo
         case Endpoint::Kind::frontchannel:
             return handle_frontchannel(r, ctx, provider);
         default:
-            return handle_callback(r, ctx, provider);
+            break;
     }
+    bool callback = false;
+    if (find_callback(r, ctx, provider, callback) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return callback ? handle_callback(r, ctx, provider) : NGX_DECLINED;
 }
 
 void refresh_when_due(ngx_http_request_t* r, const Decision& decision) noexcept {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <memory>
 #include <utility>
 
 #include "oidc/encode.hpp"
@@ -23,31 +24,6 @@ namespace oidc::ngx {
 namespace {
 
 constexpr Seconds kFutureTolerance = 60;
-
-bool set_text(ngx_http_request_t* r, ngx_str_t& target, std::string_view text) noexcept {
-    target = copy_to_pool(r->pool, text);
-    return target.data != nullptr;
-}
-
-// Takes the response's arguments out of the request: a backend that sees them would start a login
-// of its own, and a code has no business in a log.
-bool hide_response(ngx_http_request_t* r) {
-    const std::string kept = strip_response_arguments(view(r->args));
-    const std::string_view unparsed = view(r->unparsed_uri);
-    std::string target(unparsed.substr(0, unparsed.find('?')));
-    if (!kept.empty()) {
-        target.append("?").append(kept);
-    }
-    std::string line = std::string(view(r->method_name)) + " " + target;
-    const std::string_view old_line = view(r->request_line);
-    const std::size_t blank = old_line.rfind(' ');
-    if (blank != std::string_view::npos && old_line.substr(blank + 1).starts_with("HTTP/")) {
-        line.append(old_line.substr(blank));
-    }
-    r->valid_unparsed_uri = 0;
-    return set_text(r, r->args, kept) && set_text(r, r->unparsed_uri, target) &&
-           set_text(r, r->request_line, line);
-}
 
 // Where the login began, if that is known by now.
 std::string origin_of_login(const RequestContext& ctx) {
@@ -201,13 +177,6 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
     return begin_callback(r, ctx, provider, *std::move(login), std::move(response));
 }
 
-// Neither code nor error, on a path that is only there for responses.
-ngx_int_t empty_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
-    return stale(r, ctx, provider,
-                 fail(Reason::callback_malformed, "the callback has neither code nor error"),
-                 false);
-}
-
 // A response to somebody else's request: the backend's business, for users only, without identity.
 ngx_int_t foreign_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
     ctx.foreign_callback = true;
@@ -216,18 +185,13 @@ ngx_int_t foreign_callback(ngx_http_request_t* r, RequestContext& ctx, Provider&
     return signed_in && !ctx.insufficient ? admit(r, ctx) : challenge(r, ctx, provider);
 }
 
-// What no login of ours has brought about.
-ngx_int_t other_response(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
+// What no login of ours has brought about, on a path that is only there for responses.
+ngx_int_t other_response(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
                          const AuthzResponse& response) {
-    const bool forward = provider.config.callback_forward;
     if (!response.is_response()) {
-        return forward ? NGX_DECLINED : empty_callback(r, ctx, provider);
-    }
-    if (forward) {
-        return foreign_callback(r, ctx, provider);
-    }
-    if (!hide_response(r)) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return stale(r, ctx, provider,
+                     fail(Reason::callback_malformed, "the callback has neither code nor error"),
+                     false);
     }
     return refuse_callback(r, ctx, provider,
                            response.state.empty()
@@ -249,26 +213,41 @@ ngx_int_t wrong_place(ngx_http_request_t* r, RequestContext& ctx, const Provider
 
 }  // namespace
 
-ngx_int_t handle_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
-    const bool forward = provider.config.callback_forward;
-    Result<AuthzResponse> response = parse_authz_response(view(r->args));
-    const bool ours = response && is_our_state(response->state);
-    if ((!response || ours) && !hide_response(r)) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+ngx_int_t find_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
+                        bool& found) {
+    if (ctx.response == nullptr) {
+        ctx.response = std::make_unique<Result<AuthzResponse>>(parse_authz_response({}));
     }
+    const Result<AuthzResponse>& response = *ctx.response;
+    found = true;
+    if (!provider.config.callback_forward || !response || is_our_state(response->state)) {
+        return NGX_OK;
+    }
+    // Another provider's user is nobody here, and its callback is a path like any other.
+    Provider* asked = nullptr;
+    if (select_provider(r, loc_conf(r), asked) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    found = asked == &provider && response->is_response();
+    return NGX_OK;
+}
+
+ngx_int_t handle_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+    Result<AuthzResponse>& response = *ctx.response;
     if (!response) {
         return refuse_callback(r, ctx, provider, response.error());
+    }
+    const bool forward = provider.config.callback_forward;
+    if (!is_our_state(response->state)) {
+        return forward ? foreign_callback(r, ctx, provider)
+                       : other_response(r, ctx, provider, *response);
     }
     Provider* asked = &provider;
     if (forward && select_provider(r, loc_conf(r), asked) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     if (asked != &provider) {
-        // Another provider's user is nobody here, and its callback is a path like any other.
-        return ours ? wrong_place(r, ctx, provider, response->state) : NGX_DECLINED;
-    }
-    if (!ours) {
-        return other_response(r, ctx, provider, *response);
+        return wrong_place(r, ctx, provider, response->state);
     }
     if (r->method != NGX_HTTP_GET) {
         return refuse_callback(r, ctx, provider,

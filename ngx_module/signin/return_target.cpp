@@ -39,19 +39,6 @@ std::string asked_return_to(ngx_http_request_t* r, const Provider& provider) {
 
 }  // namespace
 
-const Endpoint* find_endpoint(ngx_http_request_t* r) noexcept {
-    if (r->internal) {
-        return nullptr;
-    }
-    const std::string_view uri = view(r->uri);
-    for (const Endpoint& endpoint : srv_conf(r).endpoints) {
-        if (uri == endpoint.path) {
-            return &endpoint;
-        }
-    }
-    return nullptr;
-}
-
 std::string login_url(ngx_http_request_t* r, const Provider& provider) {
     return own_url(
         r, provider,

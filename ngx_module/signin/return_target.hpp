@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Our own paths of a server, and where a login ends.
+// Where a login begins and ends.
 #pragma once
 
 #include <string>
@@ -8,9 +8,6 @@
 #include "config/conf.hpp"
 
 namespace oidc::ngx {
-
-// The endpoint at this exact path; internal redirects never reach one.
-const Endpoint* find_endpoint(ngx_http_request_t* r) noexcept;
 
 // A URL on our origin that starts a login.
 std::string login_url(ngx_http_request_t* r, const Provider& provider);
