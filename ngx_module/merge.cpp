@@ -139,12 +139,14 @@ void note_use(ngx_conf_t* cf, MainConf& main, const LocConf& conf) {
 }
 
 // auth_request goes to another location of the server, which is complete later.
-void note_auth_request(ngx_conf_t* cf, SrvConf& server, const LocConf& conf,
+void note_auth_request(ngx_conf_t* cf, SrvConf& server, const LocConf& prev, LocConf& conf,
                        const ngx_http_core_loc_conf_t& location) {
     const auto uri = auth_request_uri(cf, confs_of(cf));
     if (uri.value_or("").empty()) {
         return;
     }
+    conf.asks = uri->data();
+    conf.asks_itself = conf.asks != prev.asks;
     const bool open =
         conf.effective_mode() != Mode::require || location.satisfy == NGX_HTTP_SATISFY_ANY;
     const auto known = std::find_if(server.asks.begin(), server.asks.end(),
@@ -190,7 +192,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept try {
         ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
     const auto& location = *static_cast<const ngx_http_core_loc_conf_t*>(
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
-    note_auth_request(cf, server, conf, location);
+    note_auth_request(cf, server, prev, conf, location);
     if (char* rv = lint_directives(cf, conf); rv != conf_ok()) {
         return rv;
     }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The module record and nginx's life-cycle hooks.
+#include <algorithm>
+
 #include "assemble.hpp"
 #include "config/conf.hpp"
 #include "config/lint.hpp"
 #include "config/messages.hpp"
+#include "config/nginx_private.hpp"
 #include "config/variable_use.hpp"
 #include "directives.hpp"
 #include "merge.hpp"
@@ -48,6 +51,24 @@ ngx_int_t add_phase_handler(ngx_conf_t* cf, ngx_uint_t phase,
     return NGX_OK;
 }
 
+// nginx runs the handlers of a phase from the last that was registered to the first. Ours that
+// answers comes after all others that ask for an address or a password, and before auth_request,
+// which asks about whoever is signed in; of nginx's own access modules that is the first to
+// register.
+ngx_int_t add_late_access_handler(ngx_conf_t* cf) noexcept {
+    if (add_phase_handler(cf, NGX_HTTP_ACCESS_PHASE, late_access_handler) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    auto* core = static_cast<ngx_http_core_main_conf_t*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    ngx_array_t& handlers = core->phases[NGX_HTTP_ACCESS_PHASE].handlers;
+    auto* first = static_cast<ngx_http_handler_pt*>(handlers.elts);
+    auto* last = first + handlers.nelts;
+    const ngx_uint_t before = find_module(cf, "ngx_http_auth_request_module") != nullptr ? 1 : 0;
+    std::rotate(first + std::min(before, handlers.nelts - 1), last - 1, last);
+    return NGX_OK;
+}
+
 ngx_int_t postconfiguration(ngx_conf_t* cf) noexcept try {
     if (finish_configuration(cf) != conf_ok()) {
         return NGX_ERROR;
@@ -60,6 +81,7 @@ ngx_int_t postconfiguration(ngx_conf_t* cf) noexcept try {
     // Subrequests skip the access phase.
     if (add_phase_handler(cf, NGX_HTTP_POST_READ_PHASE, sanitize_handler) != NGX_OK ||
         add_phase_handler(cf, NGX_HTTP_PREACCESS_PHASE, subrequest_handler) != NGX_OK ||
+        add_late_access_handler(cf) != NGX_OK ||
         add_phase_handler(cf, NGX_HTTP_ACCESS_PHASE, access_handler) != NGX_OK) {
         return NGX_ERROR;
     }

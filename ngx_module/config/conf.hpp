@@ -246,6 +246,8 @@ struct LocConf : LocConfPod {
     bool header_rules_set = false;
     std::string base_url;            // oidc_base_url, an origin; empty: not given
     LoginDemand demand;              // auth_oidc_max_age and auth_oidc_acr_values
+    const char* asks = nullptr;      // URI of auth_request, where it stands; null: none
+    bool asks_itself = false;        // said at this very level
     bool user_name_checked = false;  // auth_basic vouches for $remote_user
     // oidc_session_info; not inherited.
     bool session_info = false;

@@ -381,6 +381,26 @@ void check_auth_request(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server,
                   "\"auth_oidc off\"");
 }
 
+// auth_request comes after the endpoints, which are there for people who are not signed in. One
+// that stands in the very location of an endpoint was meant for it.
+void check_unasked(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server,
+                   const Endpoint& endpoint) {
+    const auto found = find_location(server, endpoint.path);
+    const bool forwarded =
+        endpoint.kind == Endpoint::Kind::callback && endpoint.provider->config.callback_forward;
+    if (!found.has_value() || *found == nullptr || forwarded) {
+        return;
+    }
+    const ngx_http_core_loc_conf_t& location = **found;
+    const auto& conf = as_loc_conf(location.loc_conf[ngx_http_auth_oidc_module.ctx_index]);
+    if (conf.asks_itself && location.exact_match == 1) {
+        conf_warn(cf, or_server(conf.places.provider, server),
+                  "\"auth_request\" in " + location_label(location) +
+                      " is not asked, the module answers there before: restrict it with "
+                      "\"allow\" and \"deny\"");
+    }
+}
+
 // The redirect URI that nginx makes of where a connection came to.
 std::string redirect_uri_by_address(const ngx_http_core_srv_conf_t& server,
                                     const Listening& listens, const std::string& path) {
@@ -478,6 +498,7 @@ char* lint_server(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, const 
         }
     }
     for (const Endpoint& endpoint : conf.endpoints) {
+        check_unasked(cf, server, endpoint);
         if (endpoint.kind != Endpoint::Kind::callback) {
             continue;
         }

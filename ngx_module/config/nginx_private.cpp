@@ -37,6 +37,17 @@ std::optional<bool> is_covered(const ngx_http_core_srv_conf_t& server) noexcept 
 
 // ---- other modules ---------------------------------------------------------------------------
 
+const ngx_module_t* find_module(ngx_conf_t* cf, const char* name) noexcept {
+    for (ngx_uint_t i = 0; cf->cycle->modules[i] != nullptr; i++) {
+        const ngx_module_t* module = cf->cycle->modules[i];
+        if (module->type == NGX_HTTP_MODULE && module->name != nullptr &&
+            std::strcmp(module->name, name) == 0) {
+            return module;
+        }
+    }
+    return nullptr;
+}
+
 namespace {
 
 // Another module's configuration, of which only the first members are known here, or the place of
@@ -48,17 +59,13 @@ struct Foreign {
 };
 
 Foreign foreign(ngx_conf_t* cf, void* const* level, const char* name) noexcept {
-    for (ngx_uint_t i = 0; cf->cycle->modules[i] != nullptr; i++) {
-        const ngx_module_t& module = *cf->cycle->modules[i];
-        if (module.type != NGX_HTTP_MODULE || module.name == nullptr ||
-            std::strcmp(module.name, name) != 0) {
-            continue;
-        }
-        const auto* http = static_cast<const ngx_http_module_t*>(module.ctx);
-        return {&module, level[module.ctx_index],
-                http->create_loc_conf == nullptr ? nullptr : http->create_loc_conf(cf)};
+    const ngx_module_t* module = find_module(cf, name);
+    if (module == nullptr) {
+        return {};
     }
-    return {};
+    const auto* http = static_cast<const ngx_http_module_t*>(module->ctx);
+    return {module, level[module->ctx_index],
+            http->create_loc_conf == nullptr ? nullptr : http->create_loc_conf(cf)};
 }
 
 template <class T>

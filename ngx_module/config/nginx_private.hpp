@@ -18,6 +18,9 @@ std::optional<const ngx_http_core_loc_conf_t*> find_location(const ngx_http_core
 // has built its trees.
 std::optional<bool> is_covered(const ngx_http_core_srv_conf_t& server) noexcept;
 
+// The http module of this name; null: this nginx has none.
+const ngx_module_t* find_module(ngx_conf_t* cf, const char* name) noexcept;
+
 // In what follows `level` holds the configurations of one level, by module.
 
 // Every `return` of a level, also inside `if`: they answer before anybody is asked to sign in. One

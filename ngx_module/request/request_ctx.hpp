@@ -48,6 +48,18 @@ struct AnswerParts {
     bool late_challenge = false;       // satisfy any
 };
 
+struct RequestContext;
+
+// An answer of the access phase: a login, a callback, a logout, a refusal. Returns what the handler
+// returns.
+using Answer = ngx_int_t (*)(ngx_http_request_t*, RequestContext&, Provider&);
+
+// One that waits for what other access modules say.
+struct Postponed {
+    Answer answer = nullptr;  // null: none
+    Provider* provider = nullptr;
+};
+
 struct RequestContext {
     RequestContext();
     ~RequestContext();
@@ -69,6 +81,7 @@ struct RequestContext {
     bool insufficient = false;      // so, but this location asks more of the login
     bool foreign_callback = false;  // of another application: no identity, whatever follows
     std::unique_ptr<SessionSearch> search;
+    Postponed postponed;
 
     // ---- under way
     std::unique_ptr<RequestTask> task;  // null: none was begun

@@ -23,57 +23,68 @@
 namespace oidc::ngx {
 namespace {
 
-// What the handler returns when decide() said something else than NGX_OK.
-ngx_int_t undecided(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
-                    ngx_int_t rc) {
-    if (rc == NGX_AGAIN) {
-        return wait_for_decision(r, ctx);
-    }
-    if (rc == NGX_HTTP_SERVICE_UNAVAILABLE) {
-        clear_identity(r, ctx);
-        return refuse(r, ctx, &provider,
-                      fail(Reason::store_unavailable,
-                           "the session store \"" + provider.store->name + "\" does not answer",
-                           "oidc_session_store"),
-                      {});
-    }
-    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+ngx_int_t refuse_unavailable(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+    return refuse(r, ctx, &provider,
+                  fail(Reason::store_unavailable,
+                       "the session store \"" + provider.store->name + "\" does not answer",
+                       "oidc_session_store"),
+                  {});
 }
 
-// The decision about this provider is the request's. NGX_DECLINED: it is taken, else the return
-// value of the handler.
-ngx_int_t decide_for(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
-    Decision* decision = nullptr;
-    ctx.decision = nullptr;
-    if (const ngx_int_t rc = decide(r, ctx, provider, decision); rc != NGX_OK) {
-        return undecided(r, ctx, provider, rc);
+// Under `satisfy all` the other access modules come first: whom they do not let in gets neither a
+// login nor anything of our endpoints. Under `satisfy any` nobody can take back what we grant. The
+// return value of the first handler.
+ngx_int_t answer_in_turn(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
+                         Answer answer) {
+    clear_identity(r, ctx);
+    if (satisfy_any(r)) {
+        return answer(r, ctx, provider);
     }
-    ctx.decision = decision;
+    ctx.postponed = {answer, &provider};
     return NGX_DECLINED;
 }
 
-// NGX_DECLINED: an ordinary request, judged as any other.
-ngx_int_t serve_endpoint(ngx_http_request_t* r, RequestContext& ctx, const Endpoint& endpoint) {
-    Provider& provider = *endpoint.provider;
-    if (endpoint.kind == Endpoint::Kind::backchannel) {
-        return handle_backchannel(r, ctx, provider);
-    }
-    if (const ngx_int_t rc = decide_for(r, ctx, provider); rc != NGX_DECLINED) {
-        return rc;
-    }
-    switch (endpoint.kind) {
-        case Endpoint::Kind::logout:
-            return handle_logout(r, ctx, provider);
-        case Endpoint::Kind::frontchannel:
-            return handle_frontchannel(r, ctx, provider);
+// The decision about this provider is the request's. NGX_OK: it is taken, else the return value of
+// the handler.
+ngx_int_t decide_for(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+    Decision* decision = nullptr;
+    ctx.decision = nullptr;
+    switch (decide(r, ctx, provider, decision)) {
+        case NGX_OK:
+            ctx.decision = decision;
+            return NGX_OK;
+        case NGX_AGAIN:
+            return wait_for_decision(r, ctx);
+        case NGX_HTTP_SERVICE_UNAVAILABLE:
+            return answer_in_turn(r, ctx, provider, refuse_unavailable);
         default:
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+}
+
+// What answers at the endpoint; null: the request is one like any other. NGX_ERROR: the caller
+// denies.
+ngx_int_t find_answer(ngx_http_request_t* r, RequestContext& ctx, const Endpoint& endpoint,
+                      Answer& answer) {
+    bool found = true;
+    switch (endpoint.kind) {
+        case Endpoint::Kind::backchannel:
+            answer = handle_backchannel;
             break;
+        case Endpoint::Kind::logout:
+            answer = handle_logout;
+            break;
+        case Endpoint::Kind::frontchannel:
+            answer = handle_frontchannel;
+            break;
+        case Endpoint::Kind::callback:
+            answer = handle_callback;
+            if (find_callback(r, ctx, *endpoint.provider, found) != NGX_OK) {
+                return NGX_ERROR;
+            }
     }
-    bool callback = false;
-    if (find_callback(r, ctx, provider, callback) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-    return callback ? handle_callback(r, ctx, provider) : NGX_DECLINED;
+    answer = found ? answer : nullptr;
+    return NGX_OK;
 }
 
 void refresh_when_due(ngx_http_request_t* r, const Decision& decision) noexcept {
@@ -88,10 +99,20 @@ void refresh_when_due(ngx_http_request_t* r, const Decision& decision) noexcept 
 
 ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
     ctx.insufficient = false;
+    ctx.postponed = {};
     if (const Endpoint* endpoint = find_endpoint(r)) {
-        const ngx_int_t rc = serve_endpoint(r, ctx, *endpoint);
-        if (rc != NGX_DECLINED) {
-            return rc;
+        Provider& provider = *endpoint->provider;
+        Answer answer = nullptr;
+        if (find_answer(r, ctx, *endpoint, answer) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+        if (answer != nullptr && endpoint->kind != Endpoint::Kind::backchannel) {
+            if (const ngx_int_t rc = decide_for(r, ctx, provider); rc != NGX_OK) {
+                return rc;
+            }
+        }
+        if (answer != nullptr) {
+            return answer_in_turn(r, ctx, provider, answer);
         }
     }
     const LocConf& location = loc_conf(r);
@@ -104,7 +125,7 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
         clear_identity(r, ctx);
         return NGX_DECLINED;
     }
-    if (const ngx_int_t rc = decide_for(r, ctx, *provider); rc != NGX_DECLINED) {
+    if (const ngx_int_t rc = decide_for(r, ctx, *provider); rc != NGX_OK) {
         return rc;
     }
     if (location.session_info) {
@@ -123,7 +144,37 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
         // Not NGX_OK: under `satisfy any` that would let everyone in.
         return rc == NGX_OK ? NGX_DECLINED : rc;
     }
-    return challenge(r, ctx, *provider);
+    return answer_in_turn(r, ctx, *provider, challenge);
+}
+
+// What was waited for goes on, else `next`.
+ngx_int_t go_on(ngx_http_request_t* r, RequestContext& ctx,
+                ngx_int_t (*next)(ngx_http_request_t*, RequestContext&)) {
+    if (ctx.task != nullptr && ctx.task->waiting) {
+        return NGX_AGAIN;
+    }
+    return is_task_due(ctx) ? resume_task(r, ctx) : next(r, ctx);
+}
+
+ngx_int_t answer_postponed(ngx_http_request_t* r, RequestContext& ctx) {
+    return ctx.postponed.answer(r, ctx, *ctx.postponed.provider);
+}
+
+// In a handler's catch (...).
+ngx_int_t deny_after_exception(ngx_http_request_t* r, RequestContext* ctx) noexcept {
+    try {
+        throw;
+    } catch (const std::exception& e) {
+        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0, "oidc: access denied after \"%s\"",
+                      e.what());
+    } catch (...) {
+        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
+                      "oidc: access denied after an exception");
+    }
+    if (ctx != nullptr) {
+        abandon(*ctx);
+    }
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 }  // namespace
@@ -144,26 +195,25 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
                 return NGX_HTTP_INTERNAL_SERVER_ERROR;
             }
         }
-        if (ctx->task != nullptr) {
-            if (ctx->task->waiting) {
-                return NGX_AGAIN;
-            }
-            if (is_task_due(*ctx)) {
-                return resume_task(r, *ctx);
-            }
-        }
-        return judge(r, *ctx);
-    } catch (const std::exception& e) {
-        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0, "oidc: access denied after \"%s\"",
-                      e.what());
+        return go_on(r, *ctx, judge);
     } catch (...) {
-        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
-                      "oidc: access denied after an exception");
+        return deny_after_exception(r, ctx);
     }
-    if (ctx != nullptr) {
-        abandon(*ctx);
+}
+
+ngx_int_t late_access_handler(ngx_http_request_t* r) noexcept {
+    if (!srv_conf(r).uses_oidc) {
+        return NGX_DECLINED;
     }
-    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    RequestContext* ctx = find_context(r);
+    if (ctx == nullptr || ctx->postponed.answer == nullptr) {
+        return NGX_DECLINED;
+    }
+    try {
+        return go_on(r, *ctx, answer_postponed);
+    } catch (...) {
+        return deny_after_exception(r, ctx);
+    }
 }
 
 }  // namespace oidc::ngx

@@ -6,7 +6,10 @@
 
 namespace oidc::ngx {
 
-// ACCESS: decides.
+// ACCESS, before other modules: decides, and lets in.
 ngx_int_t access_handler(ngx_http_request_t* r) noexcept;
+
+// ACCESS, after the rules of address and password: answers whom the first has not let in.
+ngx_int_t late_access_handler(ngx_http_request_t* r) noexcept;
 
 }  // namespace oidc::ngx

@@ -12,8 +12,8 @@
 namespace oidc::ngx {
 namespace {
 
-// Our own refusal is being answered by an error_page that is protected itself: neither a login nor
-// a second error page.
+// A refusal, of ours or of nginx's access modules, is being answered by an error_page that is
+// protected itself: neither a login nor a second error page.
 ngx_int_t plain_refusal(ngx_http_request_t* r) noexcept {
     r->error_page = 1;
     return r->err_status >= NGX_HTTP_BAD_REQUEST ? static_cast<ngx_int_t>(r->err_status)
@@ -23,7 +23,7 @@ ngx_int_t plain_refusal(ngx_http_request_t* r) noexcept {
 }  // namespace
 
 ngx_int_t challenge(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
-    if (ctx.answer.error_code != nullptr && r->internal) {
+    if (r->internal && (ctx.answer.error_code != nullptr || r->err_status == NGX_HTTP_FORBIDDEN)) {
         return plain_refusal(r);
     }
     if (satisfy_any(r)) {

@@ -28,10 +28,13 @@ LOCATIONS = """
     location = /one/oidc_callback { limit_req zone=rate; }
     location = /many/oidc_callback { limit_conn open 1; }
     location /hold/ { auth_oidc off; limit_conn open 1; proxy_pass http://@BACKEND@; }
+    location = /denied/oidc_callback { deny all; }
+    location = /basic/oidc_callback { auth_basic x; auth_basic_user_file @FOLDER@/none; }
+    location = /except/oidc_callback { limit_except POST { deny all; } }
     location = /if/oidc_callback { if ($http_x_test_id) { return 403; } }
     location = /small/oidc_callback { client_max_body_size 1; proxy_pass http://@BACKEND@; }
 """
-PLACES = ("one", "many", "if", "small")
+PLACES = ("one", "many", "denied", "basic", "except", "if", "small")
 
 
 def written(site):
@@ -82,6 +85,9 @@ def crowded(site, browser):
 
 ENDS = {
     "limit-req": (503, twice), "limit-conn": (503, crowded),
+    "deny": (403, lambda s, b: b.get(at("denied"))),
+    "password": (401, lambda s, b: b.get(at("basic"))),
+    "limit-except": (403, lambda s, b: b.get(at("except"))),
     "return": (403, lambda s, b: b.get(at("if"))),
     "body": (413, lambda s, b: b.request("POST", at("small"), headers={"Content-Length": "99"}, body=b"")),
     "unknown": (400, lambda s, b: b.get(ASKED)),
@@ -105,6 +111,8 @@ def test_whoever_ends_the_request(site, name):
     answer = ask(site, site.browser())
     assert answer.status == status and not answer.from_backend, answer
     assert unseen(site)
+    if name == "deny":
+        site.wait(lambda: "access forbidden by rule" in site.log_since_mark(), "nginx's own line")
 
 
 @case("S-06")
