@@ -2,6 +2,7 @@
 #include "oidc/challenge.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "oidc/text.hpp"
 
@@ -18,6 +19,16 @@ bool contains_nocase(std::string_view text, std::string_view part) noexcept {
 // the purpose headers counts, all that are in use say "prefetch" or "preview".
 bool is_speculative_or_upgrade(const RequestFacts& facts) noexcept {
     return !facts.sec_purpose.empty() || !facts.upgrade.empty();
+}
+
+// A form of HTML (HTML 4.10.21.6), or no body. What scripts post as something else is theirs.
+bool is_form_or_nothing(std::string_view content_type) noexcept {
+    constexpr std::array<std::string_view, 3> kForms{"application/x-www-form-urlencoded",
+                                                     "multipart/form-data", "text/plain"};
+    const std::string_view type = content_type.substr(0, content_type.find_first_of("; \t"));
+    return type.empty() || std::any_of(kForms.begin(), kForms.end(), [type](std::string_view form) {
+               return equal_nocase(type, form);
+           });
 }
 
 // Does a Referer lie on `origin`? "https://app.example.evil/" must not pass for
@@ -44,6 +55,27 @@ bool is_navigation(const RequestFacts& facts) noexcept {
     }
     return !equal_nocase(facts.requested_with, "XMLHttpRequest") &&
            contains_nocase(facts.accept, "text/html");
+}
+
+PageForm page_form(const RequestFacts& facts) noexcept {
+    if (facts.head) {
+        return PageForm::json;
+    }
+    RequestFacts window = facts;
+    window.get = true;
+    const bool framed =
+        equal_nocase(facts.sec_fetch_dest, "iframe") || equal_nocase(facts.sec_fetch_dest, "frame");
+    if (framed) {
+        window.sec_fetch_dest = {};
+    }
+    if (!is_navigation(window) ||
+        (facts.sec_fetch_mode.empty() && !is_form_or_nothing(facts.content_type))) {
+        return PageForm::json;
+    }
+    if (!framed) {
+        return PageForm::html;
+    }
+    return equal_nocase(facts.sec_fetch_site, "same-origin") ? PageForm::framed : PageForm::json;
 }
 
 bool should_redirect(Unauthorized policy, const RequestFacts& facts) noexcept {
@@ -75,6 +107,14 @@ bool is_navigation_from(std::string_view origin_header, std::string_view referer
         return equal_nocase(origin_header, origin);
     }
     return !origin.empty() && is_url_of(referer, origin);
+}
+
+std::string_view path_on_origin(std::string_view url, std::string_view origin) noexcept {
+    if (origin.empty() || !is_url_of(url, origin)) {
+        return {};
+    }
+    const std::string_view rest = url.substr(origin.size());
+    return rest.starts_with('/') ? rest : std::string_view();
 }
 
 }  // namespace oidc

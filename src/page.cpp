@@ -97,8 +97,17 @@ constexpr bool waiting_helps(Reason reason) noexcept {
 Advice advice_for(Reason reason, Blame blame) {
     switch (reason) {
         case Reason::login_required:
-            return {"You are not signed in, or your last sign-in has ended.",
-                    "Sign in and you will get to the page that you asked for."};
+            return {
+                "You are not signed in, or your last sign-in has ended. What you have just sent, "
+                "if anything, did not arrive.",
+                "If you filled in a form, go back first: your browser often still has what you "
+                "entered. Then sign in, and send it again."};
+        case Reason::insufficient_user_authentication:
+            return {
+                "This page wants a more recent or a stronger sign-in than yours. What you have "
+                "just sent, if anything, did not arrive.",
+                "If you filled in a form, go back first: your browser often still has what you "
+                "entered. Then sign in again, and send it again."};
         case Reason::logout_cross_site:
             return {"A link or a form on another website led here. You are still signed in.",
                     "If you want to sign out, use the button."};
@@ -154,20 +163,23 @@ std::string csp_hash(std::string_view text) {
 
 // With `forms` the page may post one anywhere: a provider sends the browser on to places of its
 // own, which browsers hold to form-action as well.
-std::string content_security_policy(std::string_view script, bool forms) {
+std::string content_security_policy(std::string_view script, bool forms, PageForm form) {
     std::string policy = "default-src 'none'; style-src " + csp_hash(kStyle);
     if (!script.empty()) {
         policy += "; script-src " + csp_hash(script);
     }
-    policy += "; frame-ancestors 'none'; base-uri 'none'";
+    policy.append("; frame-ancestors ").append(form == PageForm::framed ? "'self'" : "'none'");
+    policy += "; base-uri 'none'";
     return forms ? policy : policy + "; form-action 'none'";
 }
 
 // `head` and `body` are markup.
 void set_html(Respond& respond, std::string_view title, std::string_view head,
-              std::string_view body, std::string_view script = {}, bool forms = false) {
+              std::string_view body, std::string_view script = {}, bool forms = false,
+              PageForm form = PageForm::html) {
     respond.headers.push_back({"Content-Type", "text/html; charset=utf-8"});
-    respond.headers.push_back({"Content-Security-Policy", content_security_policy(script, forms)});
+    respond.headers.push_back(
+        {"Content-Security-Policy", content_security_policy(script, forms, form)});
     respond.body.append("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
         .append("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n")
         .append("<meta name=\"robots\" content=\"noindex\">\n<title>")
@@ -192,8 +204,25 @@ std::string element(std::string_view name, std::string_view attributes, std::str
     return out.append(name).append(">\n");
 }
 
-std::string button(std::string_view url, std::string_view text) {
-    return "<p>" + element("a", " class=\"go\" href=\"" + html_escape(url) + "\"", text) + "</p>\n";
+std::string button(std::string_view url, std::string_view text, PageForm form = PageForm::html) {
+    std::string attributes = " class=\"go\" href=\"" + html_escape(url) + "\"";
+    if (form == PageForm::framed) {
+        attributes += " target=\"_top\"";  // no provider is signed in to in a frame
+    }
+    return "<p>" + element("a", attributes, text) + "</p>\n";
+}
+
+// Nothing went wrong: who may see the page is the question.
+bool is_about_the_page(Reason reason) noexcept {
+    return reason == Reason::not_permitted || reason == Reason::login_required ||
+           reason == Reason::insufficient_user_authentication;
+}
+
+std::string_view label_of_link(Reason reason) noexcept {
+    if (reason == Reason::logout_cross_site) {
+        return "Sign out";
+    }
+    return is_about_the_page(reason) && reason != Reason::not_permitted ? "Sign in" : "Start again";
 }
 
 std::string json_refusal(Reason reason, std::string_view reference) {
@@ -231,21 +260,21 @@ Respond error_page(Reason reason, std::string_view reference, std::string_view s
     std::string body = element("h1", "", info.title) + element("p", "", advice.happened) +
                        element("p", " class=\"soft\"", advice.try_this);
     if (is_safe_return_target(start_again)) {
-        body += button(start_again, reason == Reason::login_required      ? "Sign in"
-                                    : reason == Reason::logout_cross_site ? "Sign out"
-                                                                          : "Start again");
+        body += button(start_again, label_of_link(reason), form);
     }
     if (!reference.empty()) {
         body += "<p class=\"reference\">Reference for your administrator: <code>" +
                 html_escape(reference) + "</code></p>\n";
     }
-    const bool permitted_is_the_question =
-        reason == Reason::not_permitted || reason == Reason::login_required;
-    set_html(respond, permitted_is_the_question ? info.title : "Sign-in problem", {}, body);
+    set_html(respond, is_about_the_page(reason) ? info.title : "Sign-in problem", {}, body, {},
+             false, form);
     return respond;
 }
 
-Respond login_required(std::string_view login_url) {
+Respond login_required(std::string_view login_url, std::string_view page, PageForm form) {
+    if (form != PageForm::json) {
+        return error_page(Reason::login_required, {}, page, form);
+    }
     Respond respond;
     respond.status = reason_info(Reason::login_required).status;
     add_common_headers(respond);

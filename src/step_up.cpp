@@ -108,11 +108,9 @@ Error shortfall_error(Shortfall what, const SessionView& session, const LoginDem
                 "auth_oidc_acr_values");
 }
 
-Respond insufficient_authentication(const LoginDemand& demand) {
+Respond insufficient_authentication(const LoginDemand& demand, std::string_view page,
+                                    PageForm form) {
     const ReasonInfo& info = reason_info(Reason::insufficient_user_authentication);
-    Respond respond;
-    respond.status = info.status;
-    add_common_headers(respond);
     std::string body = "{\"error\":" + json_quote(info.code);
     body.append(",\"message\":").append(json_quote(info.title));
     std::string challenge = "Bearer error=\"" + std::string(info.code) + "\"";
@@ -126,9 +124,11 @@ Respond insufficient_authentication(const LoginDemand& demand) {
         body.append(",\"max_age\":").append(age);
         challenge.append(", max_age=\"").append(age).append("\"");
     }
+    Respond respond = error_page(Reason::insufficient_user_authentication, {}, page, form);
     respond.headers.push_back({"WWW-Authenticate", std::move(challenge)});
-    respond.headers.push_back({"Content-Type", "application/json"});
-    respond.body = std::move(body.append("}\n"));
+    if (form == PageForm::json) {
+        respond.body = std::move(body.append("}\n"));
+    }
     return respond;
 }
 

@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include "oidc/page.hpp"
+
 namespace oidc {
 
 enum class Unauthorized : unsigned char {
@@ -17,10 +19,12 @@ struct RequestFacts {
     bool get = false;  // GET
     std::string_view sec_fetch_mode;
     std::string_view sec_fetch_dest;
+    std::string_view sec_fetch_site;
     std::string_view sec_purpose;  // or Purpose, X-Moz
     std::string_view accept;
     std::string_view upgrade;
     std::string_view requested_with;
+    std::string_view content_type;
     bool head = false;  // HEAD; `get` is false then. The adapter treats HEAD like GET in both
 };
 
@@ -33,6 +37,11 @@ bool is_navigation(const RequestFacts& facts) noexcept;
 // refuses anything but GET and HEAD, prefetches and upgrades, whose login could never finish.
 bool should_redirect(Unauthorized policy, const RequestFacts& facts) noexcept;
 
+// What an answer that is no redirect is made as. A person sees it when the browser navigates, by
+// GET or by a form: the window, or a frame of a page of ours. Without Sec-Fetch-Mode: as above, and
+// a body is that of a form. HEAD has none: json.
+PageForm page_form(const RequestFacts& facts) noexcept;
+
 // Logout guard: the request comes from our own pages or from the address bar. Sec-Fetch-Site must
 // be same-origin or none; without it, Origin or Referer must be `origin`, or both be absent.
 bool is_own_navigation(std::string_view sec_fetch_site, std::string_view origin_header,
@@ -41,5 +50,8 @@ bool is_own_navigation(std::string_view sec_fetch_site, std::string_view origin_
 // The request says that it comes from a page of `origin`: by Origin, or without it by Referer.
 bool is_navigation_from(std::string_view origin_header, std::string_view referer,
                         std::string_view origin) noexcept;
+
+// What follows `origin` in a URL that lies on it: a path with query and fragment; empty: none.
+std::string_view path_on_origin(std::string_view url, std::string_view origin) noexcept;
 
 }  // namespace oidc

@@ -12,17 +12,19 @@ namespace oidc {
 
 struct EndSession;
 
-enum class PageForm : unsigned char { html, json };
+// framed: a page that pages of our own origin may have in a frame; its link leaves the frame.
+enum class PageForm : unsigned char { html, framed, json };
 
 // The refusal of `reason` with its status: what happened, what to try, the reference that stands in
 // the log, a link that starts again (`start_again`, a path on our origin; empty: none). Nothing
 // that came from outside is shown. no-store, nosniff, no-referrer, CSP default-src 'none',
-// frame-ancestors 'none'.
+// frame-ancestors 'none' ('self' when framed).
 Respond error_page(Reason reason, std::string_view reference, std::string_view start_again,
                    PageForm form);
 
-// 401 for requests that cannot follow a login: {"error":"login_required","login_url":...}.
-Respond login_required(std::string_view login_url);
+// 401 for requests that cannot follow a login: {"error":"login_required","login_url":...}, or the
+// page of error_page(), which leads to `page`.
+Respond login_required(std::string_view login_url, std::string_view page, PageForm form);
 
 // After logout; `login` is a path that signs in again.
 Respond signed_out_page(std::string_view login);

@@ -79,6 +79,7 @@ RequestFacts request_facts(ngx_http_request_t* r) noexcept {
     facts.head = r->method == NGX_HTTP_HEAD;
     facts.sec_fetch_mode = request_header(r, "sec-fetch-mode");
     facts.sec_fetch_dest = request_header(r, "sec-fetch-dest");
+    facts.sec_fetch_site = request_header(r, "sec-fetch-site");
     facts.sec_purpose = request_header(r, "sec-purpose");
     if (facts.sec_purpose.empty()) {
         facts.sec_purpose = request_header(r, "purpose");
@@ -89,6 +90,7 @@ RequestFacts request_facts(ngx_http_request_t* r) noexcept {
     facts.accept = request_header(r, "accept");
     facts.upgrade = request_header(r, "upgrade");
     facts.requested_with = request_header(r, "x-requested-with");
+    facts.content_type = request_header(r, "content-type");
     return facts;
 }
 

@@ -242,10 +242,8 @@ ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* pro
     if (others_may_grant || has_error_page(r, status)) {
         return status;
     }
-    RequestFacts facts = request_facts(r);
-    facts.get = true;  // a form that was posted is looked at by a person too
-    const PageForm form = is_navigation(facts) ? PageForm::html : PageForm::json;
-    Respond page = error_page(error.reason, view(ctx.answer.reference), start_again, form);
+    Respond page = error_page(error.reason, view(ctx.answer.reference), start_again,
+                              page_form(request_facts(r)));
     page.status = status;
     if (status == NGX_HTTP_NOT_ALLOWED) {
         page.headers.push_back(

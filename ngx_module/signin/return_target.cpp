@@ -45,6 +45,15 @@ std::string login_url(ngx_http_request_t* r, const Provider& provider) {
         provider.config.callback_forward ? std::string_view(provider.callback_path) : "/");
 }
 
+std::string page_before(ngx_http_request_t* r, const Provider& provider) {
+    const ngx_str_t origin = public_origin(r, &provider);
+    std::string_view page = path_on_origin(request_header(r, "referer"), view(origin));
+    page = page.substr(0, page.find('#'));
+    return is_safe_return_target(page) && !is_endpoint_path(r, provider, path_of(page))
+               ? std::string(page)
+               : "/";
+}
+
 std::string return_target(ngx_http_request_t* r, const Provider& provider) {
     const Endpoint* endpoint = find_endpoint(r);
     if (endpoint != nullptr && endpoint->kind == Endpoint::Kind::callback &&

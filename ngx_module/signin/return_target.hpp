@@ -12,6 +12,9 @@ namespace oidc::ngx {
 // A URL on our origin that starts a login.
 std::string login_url(ngx_http_request_t* r, const Provider& provider);
 
+// The page of ours that a request without a page of its own came from: a form, a frame. "/": none.
+std::string page_before(ngx_http_request_t* r, const Provider& provider);
+
 // Where a login that starts now will end: this request's target, or "/".
 std::string return_target(ngx_http_request_t* r, const Provider& provider);
 

@@ -58,13 +58,18 @@ bool is_redirected(ngx_http_request_t* r) noexcept {
 }
 
 Respond unauthorized(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider) {
-    const LoginDemand* demand = loc_conf(r).step_up;
+    const LocConf& location = loc_conf(r);
+    const auto policy = static_cast<Unauthorized>(location.unauthorized);
+    const PageForm form =
+        policy == Unauthorized::status_401 ? PageForm::json : page_form(request_facts(r));
+    const std::string page = form == PageForm::json ? std::string() : page_before(r, provider);
+    const LoginDemand* demand = location.step_up;
     if (ctx.insufficient && demand != nullptr) {
         ctx.answer.error_code = reason_info(Reason::insufficient_user_authentication).code.data();
-        return insufficient_authentication(strictest(provider.config, *demand));
+        return insufficient_authentication(strictest(provider.config, *demand), page, form);
     }
     ctx.answer.error_code = reason_info(Reason::login_required).code.data();
-    return login_required(login_url(r, provider));
+    return login_required(login_url(r, provider), page, form);
 }
 
 }  // namespace oidc::ngx

@@ -8,7 +8,7 @@ import urllib.parse
 import pytest
 
 from harness.cases import case, rows
-from harness.outcome import challenge, notoken, page, passes, sane, unauthorized
+from harness.outcome import asked_on_a_page, challenge, notoken, page, passes, sane, unauthorized
 from harness.site import Site, query_of
 from harness.whatwg import hostile_targets, origin_of
 
@@ -173,7 +173,7 @@ def test_own_endpoints_are_no_return_targets(site, target):
 
 
 @pytest.mark.parametrize("method, kind", rows("Q-11", {
-    "POST-form": ("POST", "navigate"), "PUT": ("PUT", "xhr"), "DELETE": ("DELETE", "xhr"),
+    "PUT": ("PUT", "xhr"), "DELETE": ("DELETE", "xhr"),
     "POST-xhr": ("POST", "xhr"), "GET-xhr": ("GET", "xhr"), "PATCH": ("PATCH", "plain"),
 }))
 def test_requests_that_cannot_follow_a_login(site, method, kind):
@@ -185,6 +185,43 @@ def test_requests_that_cannot_follow_a_login(site, method, kind):
     # The body has not become the next request.
     assert browser.get("/x").status == 302
     assert browser.pending() and site.hits() == []
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+JSON = {"Content-Type": "application/json"}
+XHR = {"X-Requested-With": "XMLHttpRequest"}
+
+
+@pytest.mark.parametrize("method, kind, headers, framed", rows("Q-11", {
+    "form": ("POST", "navigate", FORM, False), "multipart": ("POST", "navigate", {
+        "Content-Type": "multipart/form-data; boundary=x"}, False),
+    "form-of-an-old-browser": ("POST", "old", FORM, False),
+    "form-in-a-frame": ("POST", "iframe", FORM, True), "frame": ("GET", "iframe", {}, True),
+    "form-of-another-site": ("POST", "navigate", {**FORM, "Sec-Fetch-Site": "cross-site"}, False)}))
+def test_who_cannot_follow_a_login_and_is_a_person(site, method, kind, headers, framed):
+    """A page, which leads back to where the form is; no login begins before it is asked for."""
+    body = b"secret=form" if method == "POST" else None
+    for referer, link in ((None, "/"), ("@/form?id=1", "/form?id=1"), ("@/oidc_callback?code=x", "/"),
+                          ("https://evil.example/x", "/"), ("@/%5c%5cevil.example", "/"),
+                          ("@//evil.example", "/")):
+        browser = site.browser()
+        more = {"Referer": referer.replace("@", site.origin())} if referer else {}
+        answer = browser.request(method, "/save", kind=kind, body=body, headers={**headers, **more})
+        asked_on_a_page(answer, link, framed)
+        assert "secret" not in answer.text and browser.pending() == []
+        challenge(site, browser.get(link))
+    assert site.hits() == []
+
+
+@pytest.mark.parametrize("method, kind, headers", rows("Q-11", {
+    "fetch-of-a-form": ("POST", "xhr", FORM), "jquery": ("POST", "old", {**FORM, **XHR}),
+    "json-of-an-old-browser": ("POST", "old", JSON), "curl": ("POST", "plain", FORM),
+    "frame-of-another-site": ("GET", "iframe", {"Sec-Fetch-Site": "cross-site"}),
+    "prefetch": ("GET", "prefetch", {}), "image": ("GET", "image", {})}))
+def test_scripts_keep_their_json(site, method, kind, headers):
+    answer = site.browser().request(method, "/save", kind=kind, headers=headers,
+                                    body=b"{}" if method == "POST" else None)
+    unauthorized(answer)
 
 
 @case("Q-11")
@@ -262,7 +299,10 @@ def test_cross_site_requests(site):
             answer = browser.request(method, "/api/delete", kind=kind, cross_site=True,
                                      body=b"x=1" if method == "POST" else None,
                                      headers={"Origin": "null"})
-            unauthorized(answer)
+            if kind == "navigate":
+                asked_on_a_page(answer)
+            else:
+                unauthorized(answer)
         assert [h.path for h in site.hits()] == ["/"]
         assert browser.get("/link", cross_site=True).from_backend
 

@@ -84,6 +84,92 @@ START_TEST(everything_else_is_not) {  // A-27, Q-11
 }
 END_TEST
 
+START_TEST(q_11_who_reads_the_answer) {
+    RequestFacts facts = navigation();
+    ck_assert(page_form(facts) == PageForm::html);
+    facts.get = false;  // a form, whatever its encoding
+    for (const char* type :
+         {"", "application/x-www-form-urlencoded", "Multipart/Form-Data; boundary=x", "text/plain",
+          "application/json"}) {  // Sec-Fetch-Mode decides
+        facts.content_type = type;
+        ck_assert_msg(page_form(facts) == PageForm::html, "%s", type);
+    }
+    facts.sec_fetch_site = "cross-site";
+    ck_assert(page_form(facts) == PageForm::html);
+    for (const char* mode : {"cors", "no-cors", "same-origin", "websocket"}) {
+        facts = navigation();
+        facts.get = false;
+        facts.sec_fetch_mode = mode;
+        ck_assert_msg(page_form(facts) == PageForm::json, "%s", mode);
+    }
+    for (const bool get : {true, false}) {
+        for (const char* frame : {"iframe", "IFrame", "frame"}) {
+            facts = navigation();
+            facts.get = get;
+            facts.sec_fetch_dest = frame;
+            ck_assert(page_form(facts) == PageForm::json);
+            facts.sec_fetch_site = "same-origin";
+            ck_assert_msg(page_form(facts) == PageForm::framed, "%s", frame);
+            for (const char* site : {"same-site", "cross-site", "none"}) {
+                facts.sec_fetch_site = site;
+                ck_assert_msg(page_form(facts) == PageForm::json, "%s", site);
+            }
+        }
+    }
+    facts = navigation();
+    facts.sec_fetch_site = "same-origin";
+    for (const char* dest : {"embed", "object", "image", "empty", "script"}) {
+        facts.sec_fetch_dest = dest;
+        ck_assert_msg(page_form(facts) == PageForm::json, "%s", dest);
+    }
+    facts = navigation();
+    facts.sec_purpose = "prefetch";
+    ck_assert(page_form(facts) == PageForm::json);
+    facts = navigation();
+    facts.upgrade = "websocket";
+    ck_assert(page_form(facts) == PageForm::json);
+    facts = navigation();
+    facts.get = false;
+    facts.head = true;
+    ck_assert(page_form(facts) == PageForm::json);
+}
+END_TEST
+
+START_TEST(q_11_who_reads_it_without_fetch_metadata) {
+    RequestFacts facts;
+    facts.accept = kBrowserAccept;
+    ck_assert(page_form(facts) == PageForm::html);
+    for (const char* type : {"application/x-www-form-urlencoded;charset=utf-8",
+                             "multipart/form-data; boundary=x", "TEXT/PLAIN\t; x"}) {
+        facts.content_type = type;
+        ck_assert_msg(page_form(facts) == PageForm::html, "%s", type);
+    }
+    for (const char* type : {"application/json", "text/plainer", "application/xml", "image/png"}) {
+        facts.content_type = type;
+        ck_assert_msg(page_form(facts) == PageForm::json, "%s", type);
+    }
+    facts.content_type = "application/x-www-form-urlencoded";
+    facts.requested_with = "XMLHttpRequest";
+    ck_assert(page_form(facts) == PageForm::json);
+    facts.requested_with = {};
+    facts.accept = "*/*";
+    ck_assert(page_form(facts) == PageForm::json);
+}
+END_TEST
+
+START_TEST(paths_on_an_origin) {
+    constexpr std::string_view origin = "https://app.example";
+    ck_assert_sv_eq(path_on_origin("https://app.example/a?b#c", origin), "/a?b#c");
+    ck_assert_sv_eq(path_on_origin("HTTPS://App.Example/", origin), "/");
+    for (const char* url :
+         {"", "https://app.example", "https://app.example?x", "https://app.example:1/",
+          "https://app.example.evil/x", "http://app.example/", "/x"}) {
+        ck_assert_msg(path_on_origin(url, origin).empty(), "%s", url);
+    }
+    ck_assert(path_on_origin("/x", {}).empty());
+}
+END_TEST
+
 START_TEST(policies) {
     const RequestFacts page = navigation();
     RequestFacts xhr = navigation();
@@ -167,6 +253,9 @@ static Suite* challenge_suite() {
     TCase* tcase = tcase_create("all");
     tcase_add_test(tcase, navigations);
     tcase_add_test(tcase, everything_else_is_not);
+    tcase_add_test(tcase, q_11_who_reads_the_answer);
+    tcase_add_test(tcase, q_11_who_reads_it_without_fetch_metadata);
+    tcase_add_test(tcase, paths_on_an_origin);
     tcase_add_test(tcase, policies);
     tcase_add_test(tcase, own_navigation_by_fetch_metadata);
     tcase_add_test(tcase, own_navigation_by_origin_and_referer);

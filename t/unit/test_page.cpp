@@ -172,13 +172,37 @@ START_TEST(error_pages_for_scripts) {
 END_TEST
 
 START_TEST(login_required_answer) {
-    const Respond respond = login_required("/oidc/login?return_to=\"x\"");
+    const Respond respond = login_required("/oidc/login?return_to=\"x\"", {}, PageForm::json);
     ck_assert_int_eq(respond.status, 401);
     const JsonPtr body = json_body(respond);
     ck_assert_sv_eq(member(body, "error"), "login_required");
     ck_assert_sv_eq(member(body, "login_url"), "/oidc/login?return_to=\"x\"");
-    const JsonPtr bare = json_body(login_required({}));
+    const JsonPtr bare = json_body(login_required({}, {}, PageForm::json));
     ck_assert_sv_eq(member(bare, "login_url"), "(none)");
+}
+END_TEST
+
+START_TEST(q_11_people_get_a_page) {
+    const Respond page = login_required("https://app.example/", "/form?a=1&b", PageForm::html);
+    ck_assert_int_eq(page.status, 401);
+    assert_html(page);
+    ck_assert_sv_contains(page.body, "<title>Please sign in to see this page.</title>");
+    ck_assert_sv_contains(page.body, "<a class=\"go\" href=\"/form?a=1&amp;b\">Sign in</a>");
+    ck_assert_sv_contains(page.body, "did not arrive");
+    ck_assert_sv_contains(page.body, "go back first");
+    ck_assert_sv_contains(header(page, "Content-Security-Policy"), "frame-ancestors 'none'");
+    ck_assert_sv_lacks(login_required("x", "https://evil.example/", PageForm::html).body, "<a ");
+}
+END_TEST
+
+START_TEST(q_11_frames_of_our_own) {
+    for (const Reason reason : {Reason::login_required, Reason::state_unknown}) {
+        const Respond page = error_page(reason, {}, "/form", PageForm::framed);
+        const std::string policy(header(page, "Content-Security-Policy"));
+        ck_assert_sv_contains(policy, "frame-ancestors 'self'");
+        ck_assert_sv_contains(policy, "default-src 'none'");
+        ck_assert_sv_contains(page.body, "href=\"/form\" target=\"_top\"");
+    }
 }
 END_TEST
 
@@ -283,6 +307,8 @@ static Suite* page_suite() {
     tcase_add_test(tcase, markup_is_escaped);
     tcase_add_test(tcase, error_pages_for_scripts);
     tcase_add_test(tcase, login_required_answer);
+    tcase_add_test(tcase, q_11_people_get_a_page);
+    tcase_add_test(tcase, q_11_frames_of_our_own);
     tcase_add_test(tcase, signed_out);
     tcase_add_test(tcase, fragments_are_kept_by_script);
     tcase_add_test(tcase, a_logout_that_is_posted);

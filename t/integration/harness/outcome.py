@@ -87,6 +87,19 @@ def unauthorized(response, status=401):
     return body
 
 
+def asked_on_a_page(response, link="/", framed=False):
+    """CHALLENGE for somebody who has sent a form, or looks at a frame of ours."""
+    assert response.status == 401 and not response.from_backend, response
+    assert response.headers.get("www-authenticate") is None, response
+    assert response.set_cookies() == [], response
+    if not framed:
+        page(response)
+    assert "<title>Please sign in to see this page.</title>" in response.text, response
+    assert f'href="{link}"{" target=" if framed else ">"}' in response.text, response
+    ancestors = "frame-ancestors 'self'" if framed else "frame-ancestors 'none'"
+    assert ancestors in response.headers.get("content-security-policy"), response
+
+
 def passes(site, response, **identity):
     """PASS(u): reached the application once; identity headers as given (value None: absent)."""
     assert response.from_backend, f"{response}\n{site.log_since_mark()}"
