@@ -108,13 +108,13 @@ Error client_auth_error(std::string detail) {
 
 // An error of the OAuth protocol that is not about the client.
 Error grant_error(const std::string& code, Grant grant, std::string detail) {
-    if (code == "invalid_grant" && grant == Grant::refresh) {
-        return fail(Reason::refresh_denied, std::move(detail));
+    if (code == "invalid_grant") {
+        // A code is what the browser says it is: used, too old, invented.
+        return grant == Grant::refresh
+                   ? fail(Reason::refresh_denied, std::move(detail))
+                   : fail(Reason::code_refused, std::move(detail), "redirect_uri");
     }
-    const std::string_view fix = code == "invalid_grant"   ? "redirect_uri"
-                                 : code == "invalid_scope" ? "scope"
-                                                           : "";
-    return fail(Reason::token_error, std::move(detail), std::string(fix));
+    return fail(Reason::token_error, std::move(detail), code == "invalid_scope" ? "scope" : "");
 }
 
 // Every answer that is not a 200. `object` is null without a JSON body.

@@ -64,6 +64,7 @@ enum class Reason : std::uint8_t {
     token_status,
     token_malformed,
     token_error,
+    code_refused,
     token_client_auth,
     token_type,
     token_no_id_token,

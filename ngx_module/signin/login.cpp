@@ -183,7 +183,7 @@ ngx_int_t logged_in(ngx_http_request_t* r, RequestContext& ctx, const LoggedIn& 
 // ended their logins, or takes their code for used.
 bool is_overtakable(Reason reason) noexcept {
     return reason == Reason::idp_error || reason == Reason::access_denied ||
-           reason == Reason::token_error;
+           reason == Reason::token_error || reason == Reason::code_refused;
 }
 
 // Where the login began, with the fragment that its cookie has kept.

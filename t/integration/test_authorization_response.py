@@ -158,7 +158,7 @@ def test_only_a_login_uses_its_state(site):
         browser.jar.cookies[:] = kept
         return browser.callback(target)
     reject(site, again(f"{CALLBACK}?error=server_error&state={state}&iss={iss}"), "idp_error")
-    reject(site, again(f"{CALLBACK}?code=invented&state={state}&iss={iss}"), "token_error",
+    reject(site, again(f"{CALLBACK}?code=invented&state={state}&iss={iss}"), "code_refused", 400,
            refusals=2)
     answer = again(url)
     assert answer.status == 303 and site.delta("token") == 2, answer

@@ -86,6 +86,7 @@ PAGES = {
     "idp_connect": down,
     "token_status": by_token(lambda x: Reply(b"", status=500)),
     "token_malformed": by_token(lambda x: Reply(b"<html>", ctype="text/html")),
+    "code_refused": lambda s, b: answered(s, b),
     "token_client_auth": by_token(lambda x: Reply({"error": "invalid_client"}, status=401)),
     "id_token_nonce": by_claims(nonce="wrong"),
     "id_token_aud": by_claims(aud="somebody"),
@@ -124,6 +125,17 @@ def test_outsiders_do_not_fill_the_log(lab):
         site.reload()
         site.wait(lambda: "more refusals" in site.nginx.log(), "the number")
         assert '27 more refusals of "state_unknown" within a minute' in site.nginx.log()
+
+
+@case("F-27")
+def test_invented_codes_do_not_fill_the_log(lab):
+    """A login of one's own and a code of one's own, without an account."""
+    with make(lab, workers=1) as site:
+        for _ in range(14):
+            assert answered(site, site.browser()).status == 400
+        assert site.nginx.log().count("refused: code_refused") == 10
+        site.reload()
+        site.wait(lambda: '4 more refusals of "code_refused"' in site.nginx.log(), "the number")
 
 
 @case("F-27")

@@ -400,7 +400,7 @@ def test_client_refused(site, reply):
 
 
 @pytest.mark.parametrize("error", rows("T-19", {
-    "invalid-grant": "invalid_grant", "glewlwyd": "invalid_code",
+    "glewlwyd": "invalid_code", "scope": "invalid_scope",
     "hostile": "x\r\ny <script>\u001b[31m" + "z" * 5000,
 }))
 def test_other_oauth_errors(site, error):
@@ -411,6 +411,24 @@ def test_other_oauth_errors(site, error):
     log = site.log_since_mark()
     assert "\x1b" not in log and "\r" not in log
     assert max(len(line) for line in log.splitlines()) < 4000
+
+
+@pytest.mark.parametrize("status", rows("T-29", {str(s): s for s in (200, 400, 401, 403)}))
+def test_a_code_that_the_provider_does_not_know(site, status):
+    """Anybody can invent one: it is no fault of the provider, in no page, line or metric."""
+    browser, answer = attempt(site, lambda x: Reply({"error": "invalid_grant"}, status=status))
+    reject(site, answer, "code_refused", 400)
+    assert "Start again" in answer.text and "Wait" not in answer.text
+    assert "check redirect_uri" in site.log_since_mark()
+    assert browser.session_cookie is None
+
+
+@case("T-29")
+def test_busy_providers_are_busy(site):
+    for status in (429, 500, 503):
+        site.again()
+        _, answer = attempt(site, lambda x: Reply({"error": "invalid_grant"}, status=status))
+        reject(site, answer, "token_status", 502)
 
 
 @case("T-25")

@@ -149,8 +149,10 @@ START_TEST(t_23_t_24_answers_to_a_refresh) {
     ck_assert_result_is(other, Reason::token_error);
     // Of a login, the same answer says that the code is no good.
     const auto login = parse(400, R"({"error":"invalid_grant"})");
-    ck_assert_result_is(login, Reason::token_error);
+    ck_assert_result_is(login, Reason::code_refused);
     ck_assert_sv_eq(login.error().fix, "redirect_uri");
+    const auto busy = parse(429, R"({"error":"invalid_grant"})");
+    ck_assert_result_is(busy, Reason::token_status);
 }
 END_TEST
 
@@ -393,11 +395,14 @@ START_TEST(t_16_t_19_errors_of_the_provider) {
              {401, R"({"error":"invalid_client"})", Reason::token_client_auth, auth_fix},
              {401, "{}", Reason::token_client_auth, auth_fix},
              {401, "<html>", Reason::token_client_auth, auth_fix},
-             {401, R"({"error":"invalid_grant"})", Reason::token_error, "redirect_uri"},
+             {200, R"({"error":"invalid_grant"})", Reason::code_refused, "redirect_uri"},
+             {401, R"({"error":"invalid_grant"})", Reason::code_refused, "redirect_uri"},
+             {403, R"({"error":"invalid_grant"})", Reason::code_refused, "redirect_uri"},
+             {500, R"({"error":"invalid_grant"})", Reason::token_status, ""},
              {403, "", Reason::token_client_auth, auth_fix},
              {403, R"({"error":"unauthorized_client"})", Reason::token_client_auth, auth_fix},
              {403, R"({"error":"invalid_code"})", Reason::token_error, ""},  // glewlwyd
-             {400, R"({"error":"invalid_grant"})", Reason::token_error, "redirect_uri"},
+             {400, R"({"error":"invalid_grant"})", Reason::code_refused, "redirect_uri"},
              {400, R"({"error":"invalid_scope"})", Reason::token_error, "scope"},
              {400, R"({"error":null})", Reason::token_status, "token_endpoint"},
              {400, "not json", Reason::token_status, "token_endpoint"},
