@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 #include "oidc/encode.hpp"
 #include "oidc/text.hpp"
@@ -117,6 +118,42 @@ Status check_response_iss(const AuthzResponse& response, const ProviderConfig& c
     return Unit{};
 }
 
+namespace {
+
+// RFC 6749 4.1.2.1, OIDC Core 3.1.2.6 and RFC 9126 2.3, OpenID Connect Unmet Authentication
+// Requirements 1.0. Of another error nothing is known.
+constexpr std::pair<std::string_view, Advice> kAdvice[] = {
+    {"login_required", Advice::sign_in_there},
+    {"interaction_required", Advice::sign_in_there},
+    {"consent_required", Advice::sign_in_there},
+    {"account_selection_required", Advice::sign_in_there},
+    {"unmet_authentication_requirements", Advice::stronger_there},
+    {"temporarily_unavailable", Advice::later},
+    {"server_error", Advice::again_later},
+    {"invalid_request", Advice::administrator},
+    {"invalid_client", Advice::administrator},
+    {"unauthorized_client", Advice::administrator},
+    {"unsupported_response_type", Advice::administrator},
+    {"invalid_scope", Advice::administrator},
+    {"invalid_target", Advice::administrator},
+    {"invalid_request_uri", Advice::administrator},
+    {"invalid_request_object", Advice::administrator},
+    {"request_not_supported", Advice::administrator},
+    {"request_uri_not_supported", Advice::administrator},
+    {"registration_not_supported", Advice::administrator},
+};
+
+Advice advice_about(std::string_view error) noexcept {
+    for (const auto& [name, advice] : kAdvice) {
+        if (name == error) {
+            return advice;
+        }
+    }
+    return Advice::of_reason;
+}
+
+}  // namespace
+
 bool is_authentication_expired(const AuthzResponse& response) noexcept {
     return response.error == "temporarily_unavailable" &&
            response.error_description == "authentication_expired";
@@ -136,7 +173,9 @@ Error response_error(const AuthzResponse& response) {
     } else if (response.error == "unauthorized_client" || response.error == "invalid_client") {
         fix = "client_id";
     }
-    return fail(Reason::idp_error, std::move(detail), std::move(fix));
+    Error error = fail(Reason::idp_error, std::move(detail), std::move(fix));
+    error.advice = advice_about(response.error);
+    return error;
 }
 
 std::string strip_response_arguments(std::string_view query) {

@@ -74,9 +74,10 @@ constexpr std::string_view kSubmitScript = R"(
 document.forms[0].submit();
 )";
 
-struct Advice {
+struct Words {
     std::string_view happened;
     std::string_view try_this;
+    std::string_view title{};  // empty: the reason's own
 };
 
 // What goes away by itself: something is down or busy, or has new keys.
@@ -94,7 +95,50 @@ constexpr bool waiting_helps(Reason reason) noexcept {
     return false;
 }
 
-Advice advice_for(Reason reason, Blame blame) {
+// An account that the provider has let in without what was asked for.
+constexpr Words kStronger{
+    "Your sign-in service let you in without it.",
+    "Set up a second factor at your sign-in service and start again. If you have one and were not "
+    "asked for it, tell your administrator."};
+constexpr Words kMisfit{
+    "This site and your sign-in service do not fit together as they are set up. You have not done "
+    "anything wrong.",
+    "Tell your administrator, who can put it right."};
+
+Words words_of(Advice advice) {
+    switch (advice) {
+        case Advice::sign_in_there:
+            return {
+                "Your sign-in service wants to ask you something first, for instance to sign "
+                "in, to choose an account or to agree, and was not allowed to.",
+                "Open your sign-in service in another tab and sign in there. Then start again. "
+                "If it happens again, tell your administrator.",
+                "Your sign-in service needs you first."};
+        case Advice::stronger_there:
+            return {"Your sign-in service cannot sign you in that way.",
+                    "Set up a second factor at your sign-in service and start again. If you have "
+                    "one, tell your administrator.",
+                    "This site asks for a stronger way of signing in, such as a second factor."};
+        case Advice::later:
+            return {"It is overloaded, or closed for maintenance. Your account is not the reason.",
+                    "Wait a few minutes and start again.",
+                    "Your sign-in service is not available right now."};
+        case Advice::again_later:
+            return {
+                "It says so itself. You have not done anything wrong, and you have not been "
+                "signed in here.",
+                "Wait a minute and start again. If it happens again, tell your administrator.",
+                "Something went wrong at your sign-in service."};
+        case Advice::administrator:
+            return {kMisfit.happened, kMisfit.try_this,
+                    "Your sign-in service did not take the request of this site."};
+        case Advice::of_reason:
+            break;
+    }
+    return {};
+}
+
+Words words_for(Reason reason, Blame blame) {
     switch (reason) {
         case Reason::login_required:
             return {
@@ -116,9 +160,7 @@ Advice advice_for(Reason reason, Blame blame) {
                     "Start again to use another account. If you should have access, ask your "
                     "administrator for it."};
         case Reason::id_token_acr:
-            return {"Your sign-in service let you in without it.",
-                    "Set up a second factor at your sign-in service and start again. If you have "
-                    "one and were not asked for it, tell your administrator."};
+            return kStronger;
         case Reason::id_token_auth_time:
             return {"Your sign-in service did not ask you to sign in anew.",
                     "Sign out at your sign-in service and start again. If it happens again, tell "
@@ -145,10 +187,7 @@ Advice advice_for(Reason reason, Blame blame) {
                     : "Start again once. If it happens again, waiting will not help: tell your "
                       "administrator."};
         case Blame::config:
-            return {
-                "This site and your sign-in service do not fit together as they are set up. "
-                "You have not done anything wrong.",
-                "Tell your administrator, who can put it right."};
+            return kMisfit;
         case Blame::server:
             break;
     }
@@ -244,7 +283,7 @@ void add_common_headers(Respond& respond) {
 }
 
 Respond error_page(Reason reason, std::string_view reference, std::string_view start_again,
-                   PageForm form) {
+                   PageForm form, Advice advice) {
     const ReasonInfo& info = reason_info(reason);
     Respond respond;
     respond.status = info.status;
@@ -256,9 +295,11 @@ Respond error_page(Reason reason, std::string_view reference, std::string_view s
         set_json(respond, json_refusal(reason, reference) + "}\n");
         return respond;
     }
-    const Advice advice = advice_for(reason, info.blame);
-    std::string body = element("h1", "", info.title) + element("p", "", advice.happened) +
-                       element("p", " class=\"soft\"", advice.try_this);
+    const Words words =
+        advice != Advice::of_reason ? words_of(advice) : words_for(reason, info.blame);
+    std::string body = element("h1", "", words.title.empty() ? info.title : words.title) +
+                       element("p", "", words.happened) +
+                       element("p", " class=\"soft\"", words.try_this);
     if (is_safe_return_target(start_again)) {
         body += button(start_again, label_of_link(reason), form);
     }

@@ -20,7 +20,7 @@ enum class PageForm : unsigned char { html, framed, json };
 // that came from outside is shown. no-store, nosniff, no-referrer, CSP default-src 'none',
 // frame-ancestors 'none' ('self' when framed).
 Respond error_page(Reason reason, std::string_view reference, std::string_view start_again,
-                   PageForm form);
+                   PageForm form, Advice advice = Advice::of_reason);
 
 // 401 for requests that cannot follow a login: {"error":"login_required","login_url":...}, or the
 // page of error_page(), which leads to `page`.

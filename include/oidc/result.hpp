@@ -130,6 +130,16 @@ struct ReasonInfo {
 // Total over the enum; never fails.
 const ReasonInfo& reason_info(Reason reason) noexcept;
 
+// What a person is told when the reason alone does not say what helps.
+enum class Advice : std::uint8_t {
+    of_reason,
+    sign_in_there,   // the provider wants something of the person first
+    stronger_there,  // such as a second factor
+    later,           // it says that it is overloaded, or closed
+    again_later,     // something went wrong there
+    administrator,   // nothing that a person can do helps
+};
+
 // `detail` is for the log: what was compared with what, already free of secrets. Untrusted text in
 // it need not be escaped by the raiser, the log port escapes and bounds it. `fix` names the
 // directive that would mend it, or is empty.
@@ -137,10 +147,11 @@ struct Error {
     Reason reason = Reason::internal_error;
     std::string detail;
     std::string fix;
+    Advice advice = Advice::of_reason;
 };
 
 inline Error fail(Reason reason, std::string detail = {}, std::string fix = {}) {
-    return Error{reason, std::move(detail), std::move(fix)};
+    return Error{reason, std::move(detail), std::move(fix), Advice::of_reason};
 }
 
 struct Unit {};

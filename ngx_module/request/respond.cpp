@@ -243,7 +243,7 @@ ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* pro
         return status;
     }
     Respond page = error_page(error.reason, view(ctx.answer.reference), start_again,
-                              page_form(request_facts(r)));
+                              page_form(request_facts(r)), error.advice);
     page.status = status;
     if (status == NGX_HTTP_NOT_ALLOWED) {
         page.headers.push_back(

@@ -224,6 +224,29 @@ def test_other_errors(site, error):
     notoken(site)
 
 
+ADVICE = {"login_required": "Open your sign-in service in another tab",
+          "interaction_required": "Open your sign-in service in another tab",
+          "consent_required": "Open your sign-in service in another tab",
+          "account_selection_required": "Open your sign-in service in another tab",
+          "unmet_authentication_requirements": "Set up a second factor",
+          "temporarily_unavailable": "Wait a few minutes", "server_error": "Wait a minute",
+          "invalid_request": "who can put it right", "invalid_scope": "who can put it right",
+          "unauthorized_client": "who can put it right",
+          "unsupported_response_type": "who can put it right",
+          "access_denied": "another account", "their_own": "waiting will not help"}
+
+
+@pytest.mark.parametrize("error", rows("A-08", {f"advice-{k}": k for k in ADVICE}))
+def test_advice_that_helps(site, error):
+    browser, first = started(site)
+    site.idp.authorize_response = lambda pairs: (
+        f"error={error}&state={pairs[1][1]}&iss={urllib.parse.quote(site.idp.issuer)}")
+    answer = browser.callback(browser.callback_url(first))
+    reject(site, answer, "access_denied" if error == "access_denied" else "idp_error")
+    assert ADVICE[error] in answer.text, answer
+    assert sum(text in answer.text for text in set(ADVICE.values())) == 1, answer
+
+
 @case("A-09")
 def test_error_text_is_never_html(site):
     script = "%3Cscript%3Ealert(1)%3C/script%3E"

@@ -147,6 +147,23 @@ START_TEST(a_08_errors_of_the_provider) {
     const Error other = response_error(parsed("error=server_error"));
     ck_assert(other.reason == Reason::idp_error);
     ck_assert_sv_eq(other.fix, "");
+    const auto advice = [](const char* name) {
+        return response_error(parsed("error=" + std::string(name))).advice;
+    };
+    for (const char* name : {"login_required", "interaction_required", "consent_required",
+                             "account_selection_required"}) {
+        ck_assert_msg(advice(name) == Advice::sign_in_there, "%s", name);
+    }
+    for (const char* name : {"invalid_request", "invalid_scope", "unauthorized_client",
+                             "unsupported_response_type", "request_not_supported"}) {
+        ck_assert_msg(advice(name) == Advice::administrator, "%s", name);
+    }
+    ck_assert(advice("unmet_authentication_requirements") == Advice::stronger_there);
+    ck_assert(advice("temporarily_unavailable") == Advice::later);
+    ck_assert(advice("server_error") == Advice::again_later);
+    for (const char* name : {"access_denied", "Login_required", "x", "server_error_"}) {
+        ck_assert_msg(advice(name) == Advice::of_reason, "%s", name);
+    }
 }
 END_TEST
 

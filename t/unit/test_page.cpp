@@ -98,6 +98,29 @@ START_TEST(advice_follows_blame) {
 }
 END_TEST
 
+// What the provider's own error is about, each in words of its own.
+START_TEST(a_08_advice_about_errors_of_the_provider) {
+    std::set<std::string> all{
+        between(error_page(Reason::idp_error, {}, {}, PageForm::html).body, "<h1>", "</main>")};
+    for (const Advice advice : {Advice::sign_in_there, Advice::stronger_there, Advice::later,
+                                Advice::again_later, Advice::administrator}) {
+        const Respond page = error_page(Reason::idp_error, "r", "/", PageForm::html, advice);
+        assert_html(page);
+        ck_assert_int_eq(page.status, 400);
+        all.insert(between(page.body, "<h1>", "</h1>"));
+        const bool waits = page.body.find(">Wait ") != std::string::npos;
+        ck_assert(waits == (advice == Advice::later || advice == Advice::again_later));
+        const bool asks = page.body.find("administrator.") != std::string::npos ||
+                          page.body.find("administrator, who") != std::string::npos;
+        ck_assert(asks == (advice != Advice::later));
+        // Scripts are told the same as ever.
+        const Respond json = error_page(Reason::idp_error, "r", "/", PageForm::json, advice);
+        ck_assert_sv_contains(json.body, reason_info(Reason::idp_error).title);
+    }
+    ck_assert_uint_eq(all.size(), 6);
+}
+END_TEST
+
 START_TEST(waiting_is_advised_where_it_helps) {
     const std::set<std::string_view> passing = {
         "store_full",       "store_unavailable", "idp_connect",
@@ -302,6 +325,7 @@ static Suite* page_suite() {
     TCase* tcase = tcase_create("all");
     tcase_add_test(tcase, error_pages_for_people);
     tcase_add_test(tcase, advice_follows_blame);
+    tcase_add_test(tcase, a_08_advice_about_errors_of_the_provider);
     tcase_add_test(tcase, waiting_is_advised_where_it_helps);
     tcase_add_test(tcase, optional_parts_are_left_out);
     tcase_add_test(tcase, markup_is_escaped);
