@@ -11,6 +11,7 @@
 #include "config/header_rules.hpp"
 #include "config/lint.hpp"
 #include "config/nginx_private.hpp"
+#include "config/token_use.hpp"
 #include "oidc/crypto.hpp"
 #include "oidc/header_name.hpp"
 #include "oidc/key_ring.hpp"
@@ -161,8 +162,7 @@ void finish_providers(ngx_conf_t* cf, MainConf& main) {
         return std::any_of(variables.begin(), variables.end(),
                            [&](const ngx_http_variable_t& v) { return view(v.name) == name; });
     };
-    const bool id_token = read("oidc_id_token");
-    const bool access_token = read("oidc_access_token");
+    const TokenUse tokens = tokens_read(cf);
     const bool userinfo = read("oidc_userinfo");
 
     const auto add_cookie = [&](const std::string& name) {
@@ -172,8 +172,8 @@ void finish_providers(ngx_conf_t* cf, MainConf& main) {
         }
     };
     for (const auto& p : main.providers) {
-        p->config.keep_id_token = id_token || p->config.logout_token_hint;
-        p->config.keep_access_token = access_token;
+        p->config.keep_id_token = tokens.id || p->config.logout_token_hint;
+        p->config.keep_access_token = tokens.access;
         p->config.keep_refresh_token = p->config.session_refresh || p->config.revoke_on_logout;
         p->config.keep_userinfo = userinfo;
         for (const ClaimSet& set : main.claim_sets) {
@@ -256,6 +256,7 @@ char* finish_configuration(ngx_conf_t* cf) {
         return rv;
     }
     finish_providers(cf, main);
+    note_token_use(cf, main);
     if (char* rv = reserve_session_cookies(cf, main); rv != conf_ok()) {
         return rv;
     }

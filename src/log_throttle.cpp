@@ -5,8 +5,9 @@
 
 namespace oidc {
 
-bool LogThrottle::pass(Reason reason, Seconds now) noexcept {
-    Window& window = windows_[static_cast<std::size_t>(reason)];
+template <class Kind>
+bool LogThrottle<Kind>::pass(Kind kind, Seconds now) noexcept {
+    Window& window = windows_[static_cast<std::size_t>(kind)];
     if (window.lines == 0 || window.is_over(now)) {
         window.begin = now;
         window.lines = 0;
@@ -19,17 +20,20 @@ bool LogThrottle::pass(Reason reason, Seconds now) noexcept {
     return false;
 }
 
-std::optional<LogThrottle::Held> LogThrottle::take(Seconds now, bool all) noexcept {
+template <class Kind>
+std::optional<typename LogThrottle<Kind>::Held> LogThrottle<Kind>::take(Seconds now,
+                                                                        bool all) noexcept {
     for (std::size_t i = 0; i < windows_.size(); ++i) {
         Window& window = windows_[i];
         if (window.held > 0 && (all || window.is_over(now))) {
-            return Held{static_cast<Reason>(i), std::exchange(window.held, 0)};
+            return Held{static_cast<Kind>(i), std::exchange(window.held, 0)};
         }
     }
     return std::nullopt;
 }
 
-std::optional<Seconds> LogThrottle::next_end() const noexcept {
+template <class Kind>
+std::optional<Seconds> LogThrottle<Kind>::next_end() const noexcept {
     std::optional<Seconds> first;
     for (const Window& window : windows_) {
         if (window.held > 0 && (!first || window.begin + kWindow < *first)) {
@@ -38,5 +42,8 @@ std::optional<Seconds> LogThrottle::next_end() const noexcept {
     }
     return first;
 }
+
+template class LogThrottle<Reason>;
+template class LogThrottle<Notice>;
 
 }  // namespace oidc

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <string>
 #include <utility>
 
@@ -17,22 +16,13 @@ constexpr Seconds kFirstDelay = 5;
 constexpr Seconds kLongestDelay = 300;
 constexpr Seconds kLongestRetryAfter = 3600;
 
-// A time among the claims, as claim_text wrote it; 0: not there.
-Seconds time_claim(const SessionView& session, std::string_view name) noexcept {
-    const std::string_view text = session.claim(name).value_or(std::string_view{});
-    Seconds value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    // A fraction is cut, as json_time does.
-    return error == std::errc() && (end == text.data() + text.size() || *end == '.') ? value : 0;
-}
-
 ExchangeExpectation expectation(const SessionView& session) {
     ExchangeExpectation expected;
     expected.grant = Grant::refresh;
     expected.nonce = session.claim("nonce").value_or(std::string_view{});
     expected.sub = session.sub();
     expected.auth_time = session.auth_time();
-    expected.iat = time_claim(session, "iat");
+    expected.iat = session.time_claim("iat");
     return expected;
 }
 

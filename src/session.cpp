@@ -2,6 +2,7 @@
 #include "oidc/session.hpp"
 
 #include <array>
+#include <charconv>
 #include <cstring>
 
 namespace oidc {
@@ -25,7 +26,7 @@ struct Header {
     Seconds access_expires = 0;
     Seconds refresh_at = 0;
     std::uint32_t refresh_failures = 0;
-    std::uint32_t reserved = 0;  // no padding: every byte of a record is written
+    std::uint32_t flags = 0;  // no padding: every byte of a record is written
 };
 static_assert(sizeof(Header) == 48);
 
@@ -44,6 +45,7 @@ enum Field : std::uint32_t {
 };
 
 constexpr std::uint32_t kMagic = 0x4f534532;  // "OSE2": a new layout gets a new number
+constexpr std::uint32_t kIdTokenStays = 1;    // of Header::flags
 constexpr std::uint32_t kPiecesPerClaim = 3;
 constexpr std::size_t kEndBytes = sizeof(std::uint32_t);
 constexpr std::uint32_t kMaxClaims = 4096;
@@ -137,7 +139,8 @@ Result<Secret> encode_session(const Session& session) {
     record.reserve(size);
     append_bytes(record,
                  Header{kMagic, claims, session.created, session.auth_time, session.access_expires,
-                        session.refresh_at, session.refresh_failures});
+                        session.refresh_at, session.refresh_failures,
+                        session.id_token_stays ? kIdTokenStays : 0});
     auto end = static_cast<std::uint32_t>(table_end(claims));
     for (const std::string_view text : pieces) {
         end += static_cast<std::uint32_t>(text.size());
@@ -226,6 +229,9 @@ Seconds SessionView::refresh_at() const noexcept {
 std::uint32_t SessionView::refresh_failures() const noexcept {
     return header_of(record_).refresh_failures;
 }
+bool SessionView::id_token_stays() const noexcept {
+    return (header_of(record_).flags & kIdTokenStays) != 0;
+}
 std::uint32_t SessionView::claim_count() const noexcept {
     return header_of(record_).claims;
 }
@@ -242,6 +248,14 @@ std::optional<std::string_view> SessionView::claim(std::string_view name) const 
         }
     }
     return std::nullopt;
+}
+
+Seconds SessionView::time_claim(std::string_view name) const noexcept {
+    const std::string_view text = claim(name).value_or(std::string_view{});
+    Seconds value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    // As json_time does.
+    return error == std::errc() && (end == text.data() + text.size() || *end == '.') ? value : 0;
 }
 
 SessionView::Entry SessionView::claim_at(std::uint32_t index) const noexcept {
@@ -273,6 +287,7 @@ Session read_session(const SessionView& view) {
     session.access_expires = view.access_expires();
     session.refresh_at = view.refresh_at();
     session.refresh_failures = view.refresh_failures();
+    session.id_token_stays = view.id_token_stays();
     session.claims.reserve(view.claim_count());
     for (std::uint32_t i = 0; i < view.claim_count(); ++i) {
         const SessionView::Entry entry = view.claim_at(i);

@@ -6,6 +6,7 @@
 
 #include "oidc/jws.hpp"
 #include "oidc/text.hpp"
+#include "oidc/token_life.hpp"
 #include "oidc/userinfo.hpp"
 
 namespace oidc {
@@ -15,8 +16,6 @@ using Progress = TokenExchange::Progress;
 
 // RFC 6749 5.1 leaves out expires_in "if documented otherwise", which no program can read.
 constexpr Seconds kAssumedLifetime = 3600;
-// Between two refreshes, whatever the provider says of its tokens.
-constexpr Seconds kShortestLifetime = 5;
 
 // What error messages need of a request that has gone out, without its credentials.
 HttpRequest without_secrets(const HttpRequest& request) {
@@ -43,7 +42,7 @@ std::string joined(const std::vector<std::string>& words) {
 // Ahead of the end, but not in the first half of a short life.
 Seconds refresh_time(std::optional<Seconds> expires_in, Seconds before, Seconds now) {
     const Seconds lifetime = expires_in.value_or(kAssumedLifetime);
-    return now + std::max({kShortestLifetime, lifetime - before, lifetime / 2});
+    return now + std::max({kShortestTokenLife, lifetime - before, lifetime / 2});
 }
 
 }  // namespace
@@ -218,6 +217,7 @@ void TokenExchange::give_tokens(Session& session, bool checked) {
                              ? refresh_time(tokens_.expires_in, config_.session_refresh_before, now)
                              : 0;
     if (checked) {
+        session.id_token_stays = !id_token_ || id_token_->exp <= now;
         if (!tokens_.id_token.empty() && (config_.keep_id_token || config_.logout_token_hint)) {
             session.id_token = std::move(tokens_.id_token);
         }

@@ -28,12 +28,22 @@ class Random {
     [[nodiscard]] virtual bool fill(std::span<std::uint8_t> out) noexcept = 0;
 };
 
+// Lines that many requests can bring about: each kind is bounded by itself.
+enum class Notice : std::uint8_t {
+    token_ended,
+    count_,
+};
+
 class Log {
   public:
     virtual ~Log() = default;
     // One line. The implementation escapes control bytes and bounds the length; `text` must hold
     // no secret.
     virtual void write(LogLevel level, std::string_view text) noexcept = 0;
+    // The same of what may come often: at level info when there were many such lines.
+    virtual void note(Notice /*kind*/, LogLevel level, std::string_view text) noexcept {
+        write(level, text);
+    }
 };
 
 // Borrowed by flows for as long as they live.

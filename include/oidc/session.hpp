@@ -30,6 +30,7 @@ struct Session {
     Seconds access_expires = 0;          // of the access token; 0: unknown
     Seconds refresh_at = 0;              // when a refresh is due; 0: never
     std::uint32_t refresh_failures = 0;  // in a row
+    bool id_token_stays = false;         // the last refresh brought none that lived
 };
 
 inline constexpr std::size_t kMaxSessionRecord = 256 * 1024;
@@ -60,9 +61,13 @@ class SessionView {
     [[nodiscard]] Seconds access_expires() const noexcept;
     [[nodiscard]] Seconds refresh_at() const noexcept;
     [[nodiscard]] std::uint32_t refresh_failures() const noexcept;
+    [[nodiscard]] bool id_token_stays() const noexcept;
 
     // Text of a claim; nullopt: the session has no such claim.
     [[nodiscard]] std::optional<std::string_view> claim(std::string_view name) const noexcept;
+
+    // One that is a time, a fraction is cut; 0: it is not there, or none.
+    [[nodiscard]] Seconds time_claim(std::string_view name) const noexcept;
 
     struct Entry {
         std::string_view name;

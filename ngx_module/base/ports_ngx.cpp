@@ -32,6 +32,7 @@ ngx_uint_t ngx_level(LogLevel level) noexcept {
 Sha256* g_sha256 = nullptr;
 RandomReserve* g_random = nullptr;
 RefusalLog* g_refusals = nullptr;
+LogThrottle<Notice>* g_notices = nullptr;
 
 }  // namespace
 
@@ -49,6 +50,13 @@ void NgxLog::write(LogLevel level, std::string_view text) noexcept try {
     ngx_log_error(ngx, log_, 0, "oidc: %V", &out);
 } catch (...) {
     ngx_log_error(NGX_LOG_ERR, log_, 0, "oidc: no memory to log a message");
+}
+
+void NgxLog::note(Notice kind, LogLevel level, std::string_view text) noexcept {
+    if (g_notices != nullptr && !g_notices->pass(kind, ngx_time())) {
+        level = LogLevel::info;
+    }
+    write(level, text);
 }
 
 void log_refusal(ngx_log_t* log, std::string_view what, std::string_view provider,
@@ -92,7 +100,7 @@ RefusalLog::~RefusalLog() {
 bool RefusalLog::pass(Reason reason) noexcept {
     const bool passes = throttle_.pass(reason, ngx_time());
     if (!passes && !timer_.is_timed()) {
-        timer_.set(static_cast<ngx_msec_t>(LogThrottle::kWindow) * 1000);
+        timer_.set(static_cast<ngx_msec_t>(LogThrottle<Reason>::kWindow) * 1000);
     }
     return passes;
 }
@@ -101,14 +109,15 @@ void RefusalLog::on_timer(ngx_event_t* event) noexcept {
     auto& log = WorkerEvent::of<RefusalLog>(event);
     log.write_held(false);
     if (const std::optional<Seconds> end = log.throttle_.next_end()) {
-        const Seconds left = std::clamp<Seconds>(*end - ngx_time(), 1, LogThrottle::kWindow);
+        const Seconds left =
+            std::clamp<Seconds>(*end - ngx_time(), 1, LogThrottle<Reason>::kWindow);
         log.timer_.set(static_cast<ngx_msec_t>(left) * 1000);
     }
 }
 
 void RefusalLog::write_held(bool all) noexcept {
-    while (const std::optional<LogThrottle::Held> held = throttle_.take(ngx_time(), all)) {
-        ngx_str_t code = borrow(reason_info(held->reason).code);
+    while (const std::optional<LogThrottle<Reason>::Held> held = throttle_.take(ngx_time(), all)) {
+        ngx_str_t code = borrow(reason_info(held->kind).code);
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "oidc: %uD more refusals of \"%V\" within a minute, their lines are at level "
                       "info",
@@ -123,12 +132,14 @@ WorkerPorts::WorkerPorts() {
     g_sha256 = &sha256_;
     g_random = &random_;
     g_refusals = &refusals_;
+    g_notices = &notices_;
 }
 
 WorkerPorts::~WorkerPorts() {
     g_sha256 = nullptr;
     g_random = nullptr;
     g_refusals = nullptr;
+    g_notices = nullptr;
 }
 
 Sha256* worker_sha256() noexcept {

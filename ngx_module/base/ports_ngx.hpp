@@ -26,6 +26,7 @@ class NgxLog final : public Log {
   public:
     explicit NgxLog(ngx_log_t* log) noexcept : log_(log) {}
     void write(LogLevel level, std::string_view text) noexcept override;
+    void note(Notice kind, LogLevel level, std::string_view text) noexcept override;
 
   private:
     ngx_log_t* log_;
@@ -61,7 +62,7 @@ class RefusalLog {
     static void on_timer(ngx_event_t* event) noexcept;
     void write_held(bool all) noexcept;
 
-    LogThrottle throttle_;
+    LogThrottle<Reason> throttle_;
     WorkerEvent timer_;
 };
 
@@ -77,6 +78,7 @@ class WorkerPorts {
     Sha256 sha256_;
     RandomReserve random_;
     RefusalLog refusals_;
+    LogThrottle<Notice> notices_;
 };
 
 // The worker's; null outside workers.

@@ -18,6 +18,7 @@
 #include "oidc/crypto.hpp"
 #include "oidc/protection.hpp"
 #include "oidc/step_up.hpp"
+#include "oidc/token_life.hpp"
 
 namespace oidc::ngx {
 
@@ -143,7 +144,10 @@ struct HeaderRule {
     std::string normal_name;                    // oidc/header_name.hpp
     ngx_http_complex_value_t* value = nullptr;  // null: blank
     ngx_int_t variable = NGX_ERROR;  // its index when the value is one variable and nothing else
+    TokenUse tokens;                 // that are in the value
 };
+
+struct LocConf;
 
 struct MainConf {
     std::vector<std::unique_ptr<Provider>> providers;
@@ -169,6 +173,12 @@ struct MainConf {
     bool cookie_first[256]{};
     bool sanitizer_ready = false;
     ngx_uint_t built_in_variables = 0;  // they stand first among nginx's
+    // Every level that was merged, with the configurations of all modules there.
+    struct Level {
+        LocConf* conf;
+        void* const* all;
+    };
+    std::vector<Level> levels;
     // What nginx itself answers with for $remote_user.
     ngx_http_get_variable_pt remote_user = nullptr;
     uintptr_t remote_user_data = 0;
@@ -249,6 +259,7 @@ struct LocConf : LocConfPod {
     const char* asks = nullptr;      // URI of auth_request, where it stands; null: none
     bool asks_itself = false;        // said at this very level
     bool user_name_checked = false;  // auth_basic vouches for $remote_user
+    TokenUse tokens;                 // that a backend may be given here
     // oidc_session_info; not inherited.
     bool session_info = false;
     std::vector<std::string> session_info_claims;  // empty: the usual ones

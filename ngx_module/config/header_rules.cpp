@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "config/block.hpp"
+#include "config/token_use.hpp"
 #include "oidc/header_name.hpp"
 #include "oidc/text.hpp"
 
@@ -42,6 +43,7 @@ bool make_header_rule(ngx_conf_t* cf, ngx_str_t name, ngx_str_t value, HeaderRul
             return false;
         }
     }
+    out.tokens = tokens_in(view(value));
     if (is_one_variable(view(value))) {
         ngx_str_t variable = borrow(view(value).substr(1));
         out.variable = ngx_http_get_variable_index(cf, &variable);

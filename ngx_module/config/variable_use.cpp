@@ -58,6 +58,14 @@ ngx_http_get_variable_pt handler_of_captures(ngx_conf_t* cf,
     return key != nullptr ? variable_of(*key).get_handler : nullptr;
 }
 
+// Modules after this one are told by the flag that lets the configuration make a variable.
+bool was_made_here(ngx_conf_t* cf, std::span<const ngx_hash_key_t> keys,
+                   const ngx_hash_key_t& key) noexcept {
+    const auto place = static_cast<ngx_uint_t>(&key - keys.data());
+    return place >= conf_main(cf).built_in_variables &&
+           (variable_of(key).flags & NGX_HTTP_VAR_CHANGEABLE) != 0;
+}
+
 // Built-in, and yet not the client's.
 constexpr std::string_view kServerName = "server_name";
 
@@ -79,16 +87,19 @@ bool is_from_client(ngx_conf_t* cf, std::string_view name) {
     if (key == nullptr || (variable_of(*key).flags & NGX_HTTP_VAR_WEAK) != 0) {
         return has_known_prefix(core, lowcase);
     }
-    // Modules after this one are told by the flag that lets the configuration make a variable.
-    const auto place = static_cast<ngx_uint_t>(key - keys.data());
-    if (place < conf_main(cf).built_in_variables ||
-        (variable_of(*key).flags & NGX_HTTP_VAR_CHANGEABLE) == 0) {
+    if (!was_made_here(cf, keys, *key)) {
         return lowcase != kServerName;
     }
     const ngx_http_get_variable_pt captures = handler_of_captures(cf, core);
     // What was known may have moved.
     key = find_key(known(core), lowcase);
     return captures == nullptr || key == nullptr || variable_of(*key).get_handler == captures;
+}
+
+bool is_made_here(ngx_conf_t* cf, std::string_view name) {
+    const std::span keys = known(core_conf(cf));
+    const ngx_hash_key_t* key = find_key(keys, ascii_lower(name));
+    return key != nullptr && was_made_here(cf, keys, *key);
 }
 
 }  // namespace oidc::ngx

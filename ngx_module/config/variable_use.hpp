@@ -16,4 +16,8 @@ void note_built_in_variables(ngx_conf_t* cf) noexcept;
 // affair. An unknown variable is nginx's to refuse. Once all directives are read.
 bool is_from_client(ngx_conf_t* cf, std::string_view name);
 
+// The configuration makes the variable, as with `map` and `set`, so that it may hold whatever other
+// variables hold. Once all directives are read.
+bool is_made_here(ngx_conf_t* cf, std::string_view name);
+
 }  // namespace oidc::ngx

@@ -30,6 +30,11 @@ struct Decision {
         session = {};
         assertion = {0, nullptr};
     }
+    // It is to be taken again.
+    void forget() noexcept {
+        clear();
+        taken = false;
+    }
 };
 
 // The decisions about one request, for its subrequests as well: each is taken once. Their addresses

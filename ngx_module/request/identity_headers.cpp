@@ -98,6 +98,10 @@ ngx_int_t add_rules(ngx_http_request_t* r, const Decision& decision, const LocCo
         if (rule.value == nullptr) {
             continue;
         }
+        // "Bearer " and nothing behind it is no header either.
+        if (rule.tokens.any() && !has_live_tokens(r, decision, rule.tokens)) {
+            continue;
+        }
         if (!identity_variable(r, decision, rule.variable, value) &&
             ngx_http_complex_value(r, rule.value, &value) != NGX_OK) {
             return NGX_ERROR;

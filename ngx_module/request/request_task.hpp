@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// RequestTask: a login, callback or logout that the request is busy with, and what it waits for:
-// the provider, the session store, a flow. One thing at a time, of the main request only.
+// RequestTask: a login, callback, logout or renewal of tokens that the request is busy with, and
+// what it waits for: the provider, the session store, a flow. One thing at a time, of the main
+// request only.
 #pragma once
 
 #include <functional>
@@ -19,8 +20,15 @@
 namespace oidc::ngx {
 
 struct RequestTask final : FlowRunner::Owner {
-    enum class Kind : unsigned char { none, login, callback, logout, backchannel };
+    enum class Kind : unsigned char { none, login, callback, logout, backchannel, renewal };
     using Next = std::function<ngx_int_t()>;
+    // What lives as long as the task and gives back what it holds.
+    struct Held {
+        Held() = default;
+        virtual ~Held() = default;
+        Held(const Held&) = delete;
+        Held& operator=(const Held&) = delete;
+    };
 
     explicit RequestTask(ngx_http_request_t* r) noexcept : request(r) {}
     // Cancels what is waited for.
@@ -55,6 +63,9 @@ struct RequestTask final : FlowRunner::Owner {
     std::string fragment;     // "#..." of the deep link, from its cookie
     std::string used_state;   // that the table of used states has; empty: none
     bool overtaken = false;   // the browser has a session by now that is enough for that page
+
+    // ---- of a renewal
+    std::unique_ptr<Held> renewal;
 
     // ---- of a logout
     Secret logout_hint;

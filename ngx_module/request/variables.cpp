@@ -8,6 +8,7 @@
 
 #include "base/ports_ngx.hpp"
 #include "oidc/text.hpp"
+#include "oidc/token_life.hpp"
 #include "request/backend_assertion.hpp"
 #include "request/request_ctx.hpp"
 
@@ -42,12 +43,44 @@ ngx_int_t get_authenticated(ngx_http_request_t* r, ngx_http_variable_value_t* v,
     return set_value(v, identity_of(r) != nullptr ? "1" : "0");
 }
 
-// $oidc_user and the tokens: one member of the session each.
+// $oidc_user and $oidc_userinfo: one member of the session each.
 template <auto Member>
 ngx_int_t get_session_text(ngx_http_request_t* r, ngx_http_variable_value_t* v,
                            uintptr_t /*data*/) noexcept try {
     const Decision* identity = identity_of(r);
     return set_value(v, identity != nullptr ? (identity->session.*Member)() : std::string_view());
+} catch (...) {
+    return NGX_ERROR;
+}
+
+// The token, unless it has ended: no backend shall be given such a one.
+template <auto Life, auto Member>
+std::string_view live_token(ngx_http_request_t* r, const Decision& decision, const char* name) {
+    const SessionView& session = decision.session;
+    const TokenLife life = Life(session, ngx_time());
+    if (life == TokenLife::ended) {
+        const ProviderConfig& config = decision.provider->config;
+        NgxLog(r->connection->log)
+            .note(Notice::token_ended, LogLevel::warn,
+                  std::string(name) + " token of " + in_quotes(session.username()) +
+                      " is left out, it has ended: " + std::string(why_ended(session, config)));
+    }
+    return life == TokenLife::lives ? (session.*Member)() : std::string_view();
+}
+
+std::string_view live_access_token(ngx_http_request_t* r, const Decision& decision) {
+    return live_token<access_token_life, &SessionView::access_token>(r, decision, "the access");
+}
+
+std::string_view live_id_token(ngx_http_request_t* r, const Decision& decision) {
+    return live_token<id_token_life, &SessionView::id_token>(r, decision, "the ID");
+}
+
+template <auto Token>
+ngx_int_t get_token(ngx_http_request_t* r, ngx_http_variable_value_t* v,
+                    uintptr_t /*data*/) noexcept try {
+    const Decision* identity = identity_of(r);
+    return set_value(v, identity != nullptr ? Token(r, *identity) : std::string_view());
 } catch (...) {
     return NGX_ERROR;
 }
@@ -214,6 +247,11 @@ bool identity_variable(ngx_http_request_t* r, const Decision& decision, ngx_int_
     return false;
 }
 
+bool has_live_tokens(ngx_http_request_t* r, const Decision& decision, TokenUse tokens) {
+    return (!tokens.access || !live_access_token(r, decision).empty()) &&
+           (!tokens.id || !live_id_token(r, decision).empty());
+}
+
 ngx_int_t add_variables(ngx_conf_t* cf) noexcept {
     struct Entry {
         std::string_view name;
@@ -222,8 +260,8 @@ ngx_int_t add_variables(ngx_conf_t* cf) noexcept {
     static constexpr std::array<Entry, 10> kVariables{{
         {"oidc_authenticated", get_authenticated},
         {"oidc_user", get_session_text<&SessionView::username>},
-        {"oidc_id_token", get_session_text<&SessionView::id_token>},
-        {"oidc_access_token", get_session_text<&SessionView::access_token>},
+        {"oidc_id_token", get_token<live_id_token>},
+        {"oidc_access_token", get_token<live_access_token>},
         {"oidc_userinfo", get_session_text<&SessionView::userinfo>},
         {"oidc_provider", get_provider},
         {"oidc_session_id", get_session_id},

@@ -28,4 +28,7 @@ void take_remote_user(ngx_conf_t* cf, MainConf& main) noexcept;
 bool identity_variable(ngx_http_request_t* r, const Decision& decision, ngx_int_t index,
                        ngx_str_t& out) noexcept;
 
+// The session has these tokens, and they have not ended. Those that have are logged.
+bool has_live_tokens(ngx_http_request_t* r, const Decision& decision, TokenUse tokens);
+
 }  // namespace oidc::ngx

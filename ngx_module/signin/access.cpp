@@ -18,6 +18,7 @@
 #include "signin/frontchannel_logout.hpp"
 #include "signin/logout.hpp"
 #include "signin/refresher.hpp"
+#include "signin/renewal.hpp"
 #include "signin/unauthenticated.hpp"
 
 namespace oidc::ngx {
@@ -135,6 +136,12 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
     const Decision& decision = *ctx.decision;
     ctx.insufficient = decision.authenticated && !is_sufficient(decision, location);
     if (decision.authenticated && !ctx.insufficient) {
+        if (location.tokens.any()) {
+            const ngx_int_t rc = renew_tokens(r, ctx, [r, &ctx] { return judge(r, ctx); });
+            if (rc != NGX_DECLINED) {
+                return rc;
+            }
+        }
         refresh_when_due(r, decision);
         return admit(r, ctx);
     }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "signin/refresher.hpp"
 
+#include <iterator>
 #include <list>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "base/debug_log.hpp"
 #include "base/ports_ngx.hpp"
@@ -49,13 +51,29 @@ class Worker final : public Refresher {
     Worker& operator=(const Worker&) = delete;
     void begin(Provider& provider, const SessionRef& session, const SessionView& view,
                ngx_log_t* log) noexcept override;
+    Ticket wait(Provider& provider, const SessionRef& session, const SessionView& view,
+                ngx_log_t* log, std::function<void()> ended) override;
+    void forget(Ticket ticket) noexcept override;
+    // Of these sessions a refresh has ended.
+    void tell(const SessionRef& session) noexcept;
     // Begins, or goes on with, the flow of a refresh that has what it waited for; it ends when the
     // flow does.
     void run(Refresh& refresh) noexcept;
     void end(Refresh& refresh) noexcept { refreshes_.erase(refresh.self); }
 
   private:
+    struct Waiter {
+        Ticket ticket;
+        Digest key;
+        Digest binding;
+        std::function<void()> ended;
+    };
+    void try_begin(Provider& provider, const SessionRef& session, const SessionView& view,
+                   ngx_log_t* log) noexcept;
+
     std::list<Refresh> refreshes_;
+    std::list<Waiter> waiters_;
+    Ticket last_ticket_ = 0;
 };
 
 Worker* g_worker = nullptr;
@@ -114,6 +132,9 @@ void log_refresh(ngx_log_t* log, const Provider& provider, const char* what,
               what, how);
 }
 
+// Those who wait for the session look at it again.
+void tell(const SessionRef& ref) noexcept;
+
 // The record of a session takes the place of the old one, and the lease ends. What is captured
 // lives as long as the worker: the refresh itself is over.
 void replace(const Refresh& refresh, const Secret& record, Seconds not_before,
@@ -132,6 +153,7 @@ void replace(const Refresh& refresh, const Secret& record, Seconds not_before,
         }
         provider.store->sessions().release(ref, kept ? not_before : ngx_time() + kAfterRefusal);
         count_refresh(kept ? result : RefreshResult::postponed);
+        tell(ref);
     };
     refresh.provider.store->sessions().update(refresh.ref, record.clone(), written);
 }
@@ -148,20 +170,30 @@ void settle(const Refresh& refresh, const Step& step) {
     } else if (const auto* over = std::get_if<RefreshEnded>(&step)) {
         count_refresh(RefreshResult::ended);
         log.write(LogLevel::notice, line_of(refresh, "ended it", over->error));
-        store.erase({refresh.ref.key}, [&provider = refresh.provider](const Result<Unit>& erased) {
-            log_refresh(ngx_cycle->log, provider, "it", erased ? "is erased" : "is not erased");
-            if (!erased) {
+        const auto erased = [&provider = refresh.provider,
+                             ref = refresh.ref](const Result<Unit>& done) {
+            log_refresh(ngx_cycle->log, provider, "it", done ? "is erased" : "is not erased");
+            if (!done) {
                 NgxLog(ngx_cycle->log)
                     .write(LogLevel::error,
                            "a session that the provider has ended lives on: the store \"" +
                                provider.store->name + "\" does not answer");
             }
-        });
+            tell(ref);
+        };
+        store.erase({refresh.ref.key}, erased);
     } else if (const auto* refused = std::get_if<Refuse>(&step)) {
         store.release(refresh.ref, ngx_time() + kAfterRefusal);
         log_refresh(ngx_cycle->log, refresh.provider, "its record", "stays as it is");
         count_refresh(RefreshResult::postponed);
         log.write(LogLevel::error, line_of(refresh, "was not possible", refused->error));
+        tell(refresh.ref);
+    }
+}
+
+void tell(const SessionRef& ref) noexcept {
+    if (g_worker != nullptr) {
+        g_worker->tell(ref);
     }
 }
 
@@ -184,11 +216,43 @@ void Refresh::on_outcome() noexcept {
 }
 
 void Worker::begin(Provider& provider, const SessionRef& session, const SessionView& view,
-                   ngx_log_t* log) noexcept try {
+                   ngx_log_t* log) noexcept {
     // A worker that is leaving would end before the answer comes.
-    if (ngx_exiting || ngx_quit || ngx_terminate) {
-        return;
+    if (!ngx_exiting && !ngx_quit && !ngx_terminate) {
+        try_begin(provider, session, view, log);
     }
+}
+
+// A request that waits holds a worker that is leaving.
+Refresher::Ticket Worker::wait(Provider& provider, const SessionRef& session,
+                               const SessionView& view, ngx_log_t* log,
+                               std::function<void()> ended) {
+    waiters_.push_back({++last_ticket_, session.key, session.binding, std::move(ended)});
+    const Ticket ticket = last_ticket_;
+    try_begin(provider, session, view, log);
+    return ticket;
+}
+
+void Worker::forget(Ticket ticket) noexcept {
+    waiters_.remove_if([ticket](const Waiter& waiter) { return waiter.ticket == ticket; });
+}
+
+void Worker::tell(const SessionRef& session) noexcept {
+    std::list<Waiter> told;
+    for (auto at = waiters_.begin(); at != waiters_.end();) {
+        const auto next = std::next(at);
+        if (at->key == session.key && at->binding == session.binding) {
+            told.splice(told.end(), waiters_, at);
+        }
+        at = next;
+    }
+    for (const Waiter& waiter : told) {
+        waiter.ended();
+    }
+}
+
+void Worker::try_begin(Provider& provider, const SessionRef& session, const SessionView& view,
+                       ngx_log_t* log) noexcept try {
     SessionStore& store = provider.store->sessions();
     const Seconds seconds = lease_of(provider);
     const SessionStore::Lease lease = store.try_lease(session, view, seconds);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Refreshes of sessions (session_refresh): in the background of the requests that find them due,
-// one at a time for each session over all workers.
+// one at a time for each session over all workers. A request may wait for the end of one.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "base/ngx.hpp"
@@ -24,6 +26,15 @@ class Refresher {
     // was used must not be lost. `view` is copied, `log` used during the call.
     virtual void begin(Provider& provider, const SessionRef& session, const SessionView& view,
                        ngx_log_t* log) noexcept = 0;
+
+    using Ticket = std::uint64_t;
+    // The same for a request that waits. `ended` is called once, when this worker has carried out
+    // a refresh of the session and its store knows what came of it; never inside the call. Of what
+    // other workers do nobody tells: look again. Throws when memory is out.
+    virtual Ticket wait(Provider& provider, const SessionRef& session, const SessionView& view,
+                        ngx_log_t* log, std::function<void()> ended) = 0;
+    // `ended` is not called any more. The refresh goes on.
+    virtual void forget(Ticket ticket) noexcept = 0;
 };
 
 }  // namespace oidc::ngx

@@ -10,7 +10,7 @@ namespace {
 constexpr Seconds kNow = 1'800'000'000;
 
 // How many of `lines` pass.
-unsigned passed(LogThrottle& throttle, Reason reason, Seconds now, unsigned lines) {
+unsigned passed(LogThrottle<Reason>& throttle, Reason reason, Seconds now, unsigned lines) {
     unsigned count = 0;
     for (unsigned i = 0; i < lines; ++i) {
         count += throttle.pass(reason, now) ? 1 : 0;
@@ -21,7 +21,7 @@ unsigned passed(LogThrottle& throttle, Reason reason, Seconds now, unsigned line
 }  // namespace
 
 START_TEST(ten_lines_of_a_reason_pass_in_a_minute) {
-    LogThrottle throttle;
+    LogThrottle<Reason> throttle;
     ck_assert_uint_eq(passed(throttle, Reason::state_unknown, kNow, 10), 10);
     ck_assert(!throttle.next_end());
     ck_assert_uint_eq(passed(throttle, Reason::state_unknown, kNow + 59, 7), 0);
@@ -35,24 +35,24 @@ START_TEST(ten_lines_of_a_reason_pass_in_a_minute) {
 END_TEST
 
 START_TEST(what_was_held_back_is_counted_once) {
-    LogThrottle throttle;
+    LogThrottle<Reason> throttle;
     ck_assert(!throttle.take(kNow, true));
     passed(throttle, Reason::state_unknown, kNow, 15);
     passed(throttle, Reason::idp_error, kNow + 30, 11);
     ck_assert(!throttle.take(kNow + 59, false));
     const auto first = throttle.take(kNow + 60, false);
-    ck_assert(first && first->reason == Reason::state_unknown);
+    ck_assert(first && first->kind == Reason::state_unknown);
     ck_assert_uint_eq(first->lines, 5);
     ck_assert(!throttle.take(kNow + 60, false));
     ck_assert_int_eq(throttle.next_end().value_or(0), kNow + 90);
     const auto last = throttle.take(kNow + 61, true);
-    ck_assert(last && last->reason == Reason::idp_error && last->lines == 1);
+    ck_assert(last && last->kind == Reason::idp_error && last->lines == 1);
     ck_assert(!throttle.take(kNow + 1000, true) && !throttle.next_end());
 }
 END_TEST
 
 START_TEST(a_new_window_forgets_nothing_that_was_held_back) {
-    LogThrottle throttle;
+    LogThrottle<Reason> throttle;
     passed(throttle, Reason::state_unknown, kNow, 12);
     passed(throttle, Reason::state_unknown, kNow + 100, 13);  // nobody has taken the two
     const auto held = throttle.take(kNow + 160, false);
@@ -61,7 +61,7 @@ START_TEST(a_new_window_forgets_nothing_that_was_held_back) {
 END_TEST
 
 START_TEST(a_clock_that_is_set_back_begins_a_window) {
-    LogThrottle throttle;
+    LogThrottle<Reason> throttle;
     passed(throttle, Reason::state_unknown, kNow, 12);
     ck_assert_uint_eq(passed(throttle, Reason::state_unknown, kNow - 3600, 12), 10);
 }

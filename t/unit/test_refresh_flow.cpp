@@ -175,6 +175,7 @@ START_TEST(t_24_what_is_not_in_the_answer_stays) {
     w.config.keep_id_token = true;
     w.config.keep_access_token = true;
     w.login();
+    ck_assert(!w.view().id_token_stays());
     const std::string hint(w.view().id_token());
     Run run(w);
     Step step = run.flow.resume(Refreshing::tokens("", ""));
@@ -182,6 +183,7 @@ START_TEST(t_24_what_is_not_in_the_answer_stays) {
     ck_assert_int_eq(good.access_expires, kNow + 3600 + 1800);
     ck_assert_sv_eq(w.view().refresh_token(), "rt-1");
     ck_assert_sv_eq(w.view().id_token(), hint);
+    ck_assert(w.view().id_token_stays());
     ck_assert_sv_eq(w.view().access_token(), "at-2");
     ck_assert_sv_eq(w.view().username(), "john");
     ck_assert_sv_eq(w.view().sid(), "sid-1");
@@ -196,6 +198,14 @@ START_TEST(t_24_what_is_not_in_the_answer_stays) {
     (void)expect<Refreshed>(again.done(second));
     ck_assert_sv_eq(w.view().refresh_token(), "rt-3");
     ck_assert_sv_eq(w.view().id_token(), newer);
+    ck_assert(!w.view().id_token_stays());
+
+    // One that has ended within clock_skew is none that lives.
+    Run last(w);
+    const std::string dead = w.fresh("\"exp\":" + std::to_string(kNow + 3600));
+    Step third = last.flow.resume(Refreshing::tokens(dead));
+    (void)expect<Refreshed>(last.done(third));
+    ck_assert(w.view().id_token_stays());
 }
 END_TEST
 

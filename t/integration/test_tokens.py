@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tokens that a backend is given never are those that have ended: T-41 to T-43."""
+
+import concurrent.futures
+import threading
+import time
+
+import pytest
+
+from harness.cases import case, rows
+from harness.nginx import SLOW
+from harness.outcome import challenge, passes, unauthorized
+from harness.site import Site
+from harness.wire import Reply
+
+DIRECTIVES = {"session_refresh": "on before=60s", "logout_uri": "/logout", "read_timeout": "3s",
+              "session_idle_ignore": "/header/poll/"}
+LOCATIONS = """\
+        location /header/ { auth_oidc_header X-Token "Bearer $oidc_access_token";
+            proxy_pass http://@BACKEND@; }
+        location /proxy/ { proxy_set_header X-Token "Bearer ${oidc_access_token}"; proxy_pass http://@BACKEND@; }
+        location /mapped/ { proxy_set_header X-Token $bearer; proxy_pass http://@BACKEND@; }
+        location /cgi/ { fastcgi_param HTTP_X_TOKEN $bearer; fastcgi_pass @FCGI@;
+@FCGI_PARAMS@        }
+        location /body/ { proxy_set_body "token=$oidc_access_token"; proxy_method POST;
+            proxy_pass http://@BACKEND@; }
+        location /verified/ { auth_oidc_mode verify; auth_oidc_header X-Token "Bearer $oidc_access_token";
+            proxy_pass http://@BACKEND@; }
+        location /id/ { auth_oidc_header X-Token "Bearer $oidc_id_token"; proxy_pass http://@BACKEND@; }
+        location /moved/ { try_files /no-such /header/moved; }
+"""
+HTTP = 'map $oidc_access_token $bearer { "" ""; default "Bearer $oidc_access_token"; }'
+# Those that give the access token away, by how.
+GIVES = ("header", "proxy", "mapped", "cgi", "verified", "moved")
+
+
+def no_identity(path, claims):
+    return None  # other headers than the usual ones
+
+
+@pytest.fixture(scope="module")
+def site(lab):
+    with Site(lab, directives=DIRECTIVES, locations=LOCATIONS, http=HTTP, identity=no_identity,
+              own_paths=("/oidc_callback", "/logout"), verify=("/verify/", "/verified/")) as site:
+        yield site
+
+
+def token(hit):
+    """The token that the application was given; empty: none."""
+    values = hit.headers.all("HTTP_X_TOKEN" if hit.kind == "fastcgi" else "X-Token")
+    assert len(values) <= 1, values
+    return values[0].removeprefix("Bearer").strip() if values else ""
+
+
+def ended(site, refresh=True, life=2, **more):
+    """A browser whose access token has just ended, and that token."""
+    site.idp.refresh_tokens, site.idp.rotate = refresh, True
+    site.idp.token_body = lambda body: {**body, "expires_in": life, **more}
+    browser = site.browser()
+    browser.login("/x")
+    first = list(site.idp.access)[-1]
+    time.sleep(life + 0.1)
+    return browser, first
+
+
+# ---- what is waited for -------------------------------------------------------------------------
+
+@pytest.mark.parametrize("place", rows("T-41", {name: name for name in GIVES}))
+def test_the_request_waits(site, place):
+    browser, first = ended(site)
+    hit = passes(site, browser.get(f"/{place}/a"))
+    assert len(site.idp.refreshes) == 1
+    assert token(hit) in site.idp.access and token(hit) != first
+    # The next ones have the same, and ask nobody.
+    assert token(passes(site, browser.get(f"/{place}/b"))) == token(hit)
+    assert len(site.idp.refreshes) == 1
+
+
+@pytest.mark.parametrize("method", rows("T-41", {m: m for m in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS")}))
+def test_writes_wait_with_their_body(site, method):
+    browser, first = ended(site)
+    body = b"x" * 70000
+    hit = passes(site, browser.request(method, "/header/a", kind="xhr", body=body))
+    assert token(hit) not in ("", first) and hit.body == body
+    assert len(site.idp.refreshes) == 1
+
+
+@case("T-41")
+def test_a_body_that_holds_the_token(site):
+    browser, first = ended(site)
+    hit = passes(site, browser.get("/body/a"))
+    sent = hit.body.decode().removeprefix("token=")
+    assert sent in site.idp.access and sent != first
+
+
+@case("T-41")
+def test_many_requests_at_once(site):
+    """A page after a pause: every request has the new token, of one refresh."""
+    browser, first = ended(site)
+    cookie = f"{site.session_cookie_name}={browser.session_cookie}"
+
+    def ask(i):
+        other = site.browser()
+        try:
+            return other.get(f"/header/{i}", headers={"Cookie": cookie})
+        finally:
+            other.close()
+    with concurrent.futures.ThreadPoolExecutor(30) as pool:
+        answers = list(pool.map(ask, range(60)))
+    assert all(answer.from_backend for answer in answers)
+    given = {token(hit) for hit in site.hits() if hit.path.startswith("/header/")}
+    assert len(given) == 1 and first not in given and "" not in given, given
+    assert len(site.idp.refreshes) == 1
+
+
+ENDS = {"navigation": "navigate", "script": "xhr"}
+
+
+@pytest.mark.parametrize("kind", rows("T-41", ENDS))
+def test_a_refresh_that_ends_the_session_refuses_the_request(site, kind):
+    browser, _ = ended(site)
+    site.idp.refresh_body = lambda _: Reply({"error": "invalid_grant"}, status=400)
+    answer = browser.request("GET", "/header/a", kind=kind)
+    if kind == "navigate":
+        challenge(site, answer)
+    else:
+        unauthorized(answer)
+    assert [hit for hit in site.hits() if hit.path == "/header/a"] == []
+    assert "refresh_denied" in site.log_since_mark()
+
+
+@case("T-41")
+def test_a_slow_provider_is_waited_for_within_bounds(site):
+    browser, first = ended(site)
+    site.idp.on["token"] = lambda x: (time.sleep(1.0), x.default())[1]
+    begin = time.monotonic()
+    hit = passes(site, browser.get("/header/a"))
+    assert 0.9 < time.monotonic() - begin < 2.9 * SLOW
+    assert token(hit) not in ("", first)
+
+
+@case("T-41")
+def test_the_client_goes_away_while_its_request_waits(site):
+    browser, first = ended(site)
+    gate = threading.Event()
+    site.idp.on["token"] = lambda x: (gate.wait(10), x.default())[1]
+    with site.connect() as connection:
+        connection.send(f"GET /header/gone HTTP/1.1\r\nHost: {site.authority()}\r\n"
+                        f"Cookie: {site.session_cookie_name}={browser.session_cookie}\r\n\r\n")
+        site.wait(lambda: site.delta("token") == 2, "refresh")
+    gate.set()
+    site.wait(lambda: len(site.idp.refreshes) == 1)
+    hit = passes(site, browser.get("/header/a"))
+    assert token(hit) not in ("", first) and len(site.idp.refreshes) == 1
+    assert [h for h in site.hits() if h.path == "/header/gone"] == []
+
+
+# ---- the ID token -------------------------------------------------------------------------------
+
+def ended_id_token(site, refresh_body=None):
+    """The ID token ends long before the access token."""
+    site.idp.refresh_tokens = True
+    site.idp.claims = lambda c: {**c, "exp": int(time.time()) + 1}
+    site.idp.refresh_body = refresh_body
+    browser = site.browser()
+    browser.login("/x")
+    time.sleep(2.1)
+    return browser
+
+
+@case("T-41")
+def test_an_id_token_that_a_refresh_brings(site):
+    browser = ended_id_token(site)
+    site.idp.claims = None
+    first = passes(site, browser.get("/id/a"))
+    assert token(first).count(".") == 2 and len(site.idp.refreshes) == 1
+    assert token(passes(site, browser.get("/id/b"))) == token(first)
+    assert len(site.idp.refreshes) == 1
+
+
+@case("T-42")
+def test_an_id_token_that_no_refresh_brings(site):
+    browser = ended_id_token(site, lambda body: {**body, "id_token": None})
+    for n in range(4):
+        assert token(passes(site, browser.get(f"/id/{n}"))) == ""
+    assert len(site.idp.refreshes) == 1  # nobody waits for another
+    assert "the ID token of" in site.log_since_mark()
+
+
+# ---- what cannot be had -------------------------------------------------------------------------
+
+@pytest.mark.parametrize("place", rows("T-42", {name: name for name in GIVES}))
+def test_without_a_refresh_token_nothing_is_given(site, place):
+    browser, _ = ended(site, refresh=False)
+    for _ in range(3):
+        hit = passes(site, browser.get(f"/{place}/a"))
+        assert token(hit) == ""
+    if place in ("header", "verified", "moved"):  # nothing is better than "Bearer "
+        assert hit.headers.all("X-Token") == []
+    assert "the access token of \"jdoe\" is left out, it has ended" in site.log_since_mark()
+    assert "no refresh token" in site.log_since_mark()
+
+
+@case("T-42")
+def test_the_line_is_bounded(site):
+    browser, _ = ended(site, refresh=False)
+    for n in range(25):
+        passes(site, browser.get(f"/proxy/{n}"))
+    lines = [line for line in site.log_since_mark().splitlines() if "is left out, it has ended" in line]
+    assert len(lines) >= 25
+    assert sum("[warn]" in line for line in lines) <= 20  # ten a minute and worker
+
+
+@case("T-42")
+def test_requests_that_are_no_use_get_none(site):
+    browser, _ = ended(site)
+    hit = passes(site, browser.get("/header/poll/a"))
+    assert token(hit) == "" and site.idp.refreshes == []
+    assert token(passes(site, browser.get("/header/a"))) != ""
+
+
+FAILURES = {"down": lambda x: x.rst(), "503": lambda x: Reply(b"", status=503, ctype=None)}
+
+
+@pytest.mark.parametrize("failure", rows("T-42", FAILURES))
+def test_a_provider_that_fails(site, failure):
+    browser, first = ended(site)
+    site.idp.on["token"] = failure
+    begin = time.monotonic()
+    for n in range(5):
+        assert token(passes(site, browser.get(f"/header/{n}"))) == ""
+    assert time.monotonic() - begin < 3 * SLOW
+    assert site.log_since_mark().count("failed for now") == 1
+    del site.idp.on["token"]
+    time.sleep(7)  # the first pause
+    assert token(passes(site, browser.get("/header/again"))) not in ("", first)
+
+
+@case("T-42")
+def test_a_provider_that_does_not_answer(site):
+    browser, _ = ended(site)
+    site.idp.on["token"] = lambda x: x.stall(20)
+    begin = time.monotonic()
+    assert token(passes(site, browser.get("/header/a"))) == ""
+    assert 2.5 < time.monotonic() - begin < 6 * SLOW
+    begin = time.monotonic()
+    assert token(passes(site, browser.get("/header/b"))) == ""
+    assert time.monotonic() - begin < 2 * SLOW  # the pause after a failure
+
+
+# ---- all others ---------------------------------------------------------------------------------
+
+@case("T-43")
+def test_places_without_tokens_do_not_wait(site):
+    browser, first = ended(site, life=6)
+    gate = threading.Event()
+    site.idp.on["token"] = lambda x: (gate.wait(10), x.default())[1]
+    begin = time.monotonic()
+    for n in range(5):
+        passes(site, browser.get(f"/x{n}"), remote_user="jdoe")
+    passes(site, browser.get("/fcgi/x"))
+    assert time.monotonic() - begin < 1.5 * SLOW
+    site.wait(lambda: site.delta("token") == 2, "refresh in the background")
+    gate.set()
+    assert token(passes(site, browser.get("/header/a"))) not in ("", first)
+    assert len(site.idp.refreshes) == 1
+
+
+@case("T-43")
+def test_a_token_that_lives_is_given_at_once(site):
+    """Due and not ended: the refresh is in the background, with the old token."""
+    site.idp.refresh_tokens = True
+    site.idp.token_body = lambda body: {**body, "expires_in": 12}
+    browser = site.browser()
+    browser.login("/x")
+    first = list(site.idp.access)[-1]
+    time.sleep(6.5)
+    gate = threading.Event()
+    site.idp.on["token"] = lambda x: (gate.wait(10), x.default())[1]
+    begin = time.monotonic()
+    assert token(passes(site, browser.get("/header/a"))) == first
+    assert time.monotonic() - begin < 1.5 * SLOW
+    gate.set()
+    site.wait(lambda: len(site.idp.refreshes) == 1)
