@@ -144,6 +144,10 @@ constexpr std::array<std::string_view, 34> kForbiddenHeaders{"accept",
                                                              "x-moz",
                                                              "x-requested-with"};
 
+bool is_set_by_us(std::string_view normal_name) {
+    return normal_name == "x-oidc-assertion" || normal_name == "x-oidc-return-to";
+}
+
 char* set_header(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
     LocConf& loc = as_loc_conf(conf);
     const std::span<ngx_str_t> values = arguments(cf);
@@ -158,7 +162,7 @@ char* set_header(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept tr
         return conf_error(
             cf, "header " + in_quotes(name) + " cannot be set by \"auth_oidc_header\" directive");
     }
-    if (normal_name == "x-oidc-assertion" || normal_name == "x-oidc-return-to") {
+    if (is_set_by_us(normal_name)) {
         return conf_error(cf, "header " + in_quotes(name) + " is set by the module itself");
     }
     for (const HeaderRule& rule : loc.header_rules) {
@@ -174,6 +178,38 @@ char* set_header(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept tr
     reserve_header(conf_main(cf), rule.normal_name);
     loc.header_rules.push_back(std::move(rule));
     loc.header_rules_set = true;
+    return conf_ok();
+} catch (...) {
+    return conf_exception(cf);
+}
+
+// ---- auth_oidc_pass_header -------------------------------------------------------------------
+
+char* set_pass_header(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
+    LocConf& loc = as_loc_conf(conf);
+    if (loc.passed_headers_set) {
+        return conf_duplicate();
+    }
+    loc.passed_headers_set = true;
+    const std::span<ngx_str_t> values = arguments(cf);
+    if (values.size() == 1 && view(values[0]) == "off") {
+        return conf_ok();
+    }
+    for (const ngx_str_t& value : values) {
+        const std::string name = ascii_lower(view(value));
+        if (!is_token(name) || !name.starts_with("x-oidc-")) {
+            return conf_error(cf, in_quotes(view(value)) +
+                                      " in \"auth_oidc_pass_header\" directive is no name of a "
+                                      "header that begins with \"X-Oidc-\"; others go through "
+                                      "unless \"auth_oidc_header\" sets them");
+        }
+        if (is_set_by_us(normal_header_name(name))) {
+            return conf_error(cf,
+                              "header " + in_quotes(view(value)) + " is set by the module itself");
+        }
+        loc.passed_headers.push_back(name);
+        conf_main(cf).passed_headers.push_back({name, place_of(cf)});
+    }
     return conf_ok();
 } catch (...) {
     return conf_exception(cf);
@@ -395,6 +431,9 @@ ngx_command_t oidc_commands[] = {
 
     {ngx_string("auth_oidc_headers"), kAnyLevel | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfPod, headers), nullptr},
+
+    {ngx_string("auth_oidc_pass_header"), kAnyLevel | NGX_CONF_1MORE, set_pass_header,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
 
     {ngx_string("auth_oidc_assertion"), kAnyLevel | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfPod, assertion), nullptr},

@@ -172,6 +172,9 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept try {
                               static_cast<ngx_uint_t>(Unauthorized::automatic));
     ngx_conf_merge_value(conf.headers, prev.headers, 1);
     ngx_conf_merge_value(conf.assertion, prev.assertion, 0);
+    if (!conf.passed_headers_set) {
+        conf.passed_headers = prev.passed_headers;
+    }
     if (conf.assertion_block == nullptr) {
         conf.assertion_block = prev.assertion_block;
     }

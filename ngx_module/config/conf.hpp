@@ -149,6 +149,12 @@ struct HeaderRule {
 
 struct LocConf;
 
+// A client's header below "X-Oidc-" that goes through somewhere (auth_oidc_pass_header).
+struct PassedHeader {
+    std::string lowcase;
+    Place place;
+};
+
 struct MainConf {
     std::vector<std::unique_ptr<Provider>> providers;
     std::vector<std::unique_ptr<Store>> stores;
@@ -163,6 +169,7 @@ struct MainConf {
     // Folded names of all headers that any location sets, and the default ones; the prefix
     // "x-oidc-" is always reserved.
     std::vector<std::string> reserved_headers;
+    std::vector<PassedHeader> passed_headers;
     // Exact names of every session cookie in either spelling.
     std::vector<std::string> session_cookies;
     // Made of the two above by prepare_sanitizer. A header is looked at more closely only when it
@@ -254,6 +261,8 @@ struct LocConf : LocConfPod {
     // given anywhere.
     std::vector<HeaderRule> header_rules;
     bool header_rules_set = false;
+    std::vector<std::string> passed_headers;  // auth_oidc_pass_header, in lower case
+    bool passed_headers_set = false;
     std::string base_url;            // oidc_base_url, an origin; empty: not given
     LoginDemand demand;              // auth_oidc_max_age and auth_oidc_acr_values
     const char* asks = nullptr;      // URI of auth_request, where it stands; null: none

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "request/identity_headers.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "oidc/encode.hpp"
@@ -124,6 +125,39 @@ Error not_made() {
     return fail(Reason::internal_error, "the identity's headers cannot be made");
 }
 
+// Those of the client that go on here.
+void add_passed(const RequestContext& ctx, const LocConf& location, HeaderBlock& block) {
+    for (const ngx_table_elt_t& header : ctx.passed_headers) {
+        const ngx_str_t lowcase{header.key.len, header.lowcase_key};
+        if (std::find(location.passed_headers.begin(), location.passed_headers.end(),
+                      view(lowcase)) != location.passed_headers.end()) {
+            block.add(header.key, lowcase, header.hash, header.value);
+        }
+    }
+}
+
+Status add_identity(ngx_http_request_t* r, RequestContext& ctx, const LocConf& location,
+                    HeaderBlock& block) {
+    Decision& decision = *ctx.decision;
+    ctx.identity_given = location.headers != 0;
+    if (ctx.identity_given && add_rules(r, decision, location, block) != NGX_OK) {
+        return not_made();
+    }
+    if (location.assertion == 1) {
+        Result<ngx_str_t> value = request_assertion(r, decision);
+        if (!value) {
+            return std::move(value).error();
+        }
+        if (value->len != 0) {
+            block.add(assertion_header(), *value);
+        }
+    }
+    if (ctx.answer.forwarded_callback && ctx.answer.return_to.len != 0) {
+        block.add(return_to_header(), ctx.answer.return_to);
+    }
+    return Unit{};
+}
+
 }  // namespace
 
 void clear_identity(ngx_http_request_t* r, RequestContext& ctx) noexcept {
@@ -146,30 +180,23 @@ void clear_identity(ngx_http_request_t* r, RequestContext& ctx) noexcept {
 Status set_identity(ngx_http_request_t* r, RequestContext& ctx, const LocConf& location,
                     bool forward) {
     clear_identity(r, ctx);
-    const bool headers = location.headers != 0;
-    const bool assertion = location.assertion == 1;
-    if (!forward || !ctx.authenticated() || (!headers && !assertion)) {
+    const bool identity =
+        forward && ctx.authenticated() && (location.headers != 0 || location.assertion == 1);
+    if (!identity && ctx.passed_headers.empty()) {
         return Unit{};
     }
-    Decision& decision = *ctx.decision;
-    ctx.identity_given = headers;
     HeaderBlock block;
-    if (!block.reserve(r->pool, location.header_rules.size() + kOwnHeaders) ||
-        (headers && add_rules(r, decision, location, block) != NGX_OK)) {
+    const std::size_t most = ctx.passed_headers.size() + location.header_rules.size() + kOwnHeaders;
+    if (!block.reserve(r->pool, most)) {
         return not_made();
     }
-    if (assertion) {
-        Result<ngx_str_t> value = request_assertion(r, decision);
-        if (!value) {
-            return std::move(value).error();
-        }
-        if (value->len != 0) {
-            block.add(assertion_header(), *value);
+    if (identity) {
+        Status added = add_identity(r, ctx, location, block);
+        if (!added) {
+            return added;
         }
     }
-    if (ctx.answer.forwarded_callback && ctx.answer.return_to.len != 0) {
-        block.add(return_to_header(), ctx.answer.return_to);
-    }
+    add_passed(ctx, location, block);
     if (block.size() != 0 && insert(r, ctx, block) != NGX_OK) {
         return not_made();
     }

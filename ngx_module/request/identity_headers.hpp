@@ -6,9 +6,9 @@
 
 namespace oidc::ngx {
 
-// Makes the request carry exactly what this location forwards of the session that the main
-// request has; with `forward` false nothing. Errors: internal_error and those of
-// request_assertion; the caller denies.
+// Makes the request carry exactly what this location forwards of the session that the main request
+// has, and of the client's headers those that it passes on; with `forward` false nothing of the
+// session. Errors: internal_error and those of request_assertion; the caller denies.
 Status set_identity(ngx_http_request_t* r, RequestContext& ctx, const LocConf& location,
                     bool forward);
 

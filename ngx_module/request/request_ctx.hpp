@@ -70,6 +70,8 @@ struct RequestContext {
     bool sanitized = false;
     OwnCookies cookies;
     std::unique_ptr<Result<AuthzResponse>> response;  // of a callback, taken out of its arguments
+    // What auth_oidc_pass_header lets through somewhere, taken out like all others.
+    std::vector<ngx_table_elt_t> passed_headers;
     // Set while headers of ours stand in the request (identity_headers.cpp).
     ngx_list_part_t* identity_part = nullptr;
     // The location that answers forwards the identity of `decision`.

@@ -18,6 +18,7 @@ namespace oidc::ngx {
 namespace {
 
 constexpr std::string_view kReservedPrefix = "x-oidc";
+constexpr std::size_t kMaxPassedHeaders = 4;
 // Both spellings of all slots, and some of an earlier build.
 constexpr std::size_t kMaxPendingSeen = 2 * kLoginSlots + 20;
 
@@ -166,13 +167,24 @@ bool drop_marked(ngx_http_request_t* r) noexcept {
     return true;
 }
 
+// A header of another application, which some location passes on. In one spelling only: what else
+// a backend takes for that name stays out.
+bool is_passed(const MainConf& conf, const ngx_table_elt_t& header) noexcept {
+    const std::string_view name{reinterpret_cast<const char*>(header.lowcase_key), header.key.len};
+    return std::any_of(conf.passed_headers.begin(), conf.passed_headers.end(),
+                       [name](const PassedHeader& passed) { return passed.lowcase == name; });
+}
+
 // True when some header has to go. None of nginx's pointers to them is left.
-bool mark_reserved(ngx_http_request_t* r, const MainConf& conf) noexcept {
+bool mark_reserved(ngx_http_request_t* r, const MainConf& conf, RequestContext& ctx) {
     bool found = false;
     for (ngx_list_part_t* part = &r->headers_in.headers.part; part != nullptr; part = part->next) {
         auto* headers = static_cast<ngx_table_elt_t*>(part->elts);
         for (ngx_uint_t i = 0; i < part->nelts; ++i) {
             if (is_reserved_name(conf, view(headers[i].key))) {
+                if (is_passed(conf, headers[i]) && ctx.passed_headers.size() < kMaxPassedHeaders) {
+                    ctx.passed_headers.push_back(headers[i]);
+                }
                 forget_pointers(r, headers[i]);
                 mark_dropped(headers[i]);
                 found = true;
@@ -238,7 +250,7 @@ ngx_int_t take_cookies(ngx_http_request_t* r, const MainConf& conf, OwnCookies& 
 }
 
 ngx_int_t sanitize(ngx_http_request_t* r, const MainConf& conf, RequestContext& ctx) {
-    bool drop = mark_reserved(r, conf);
+    bool drop = mark_reserved(r, conf, ctx);
     ngx_int_t rc = NGX_OK;
     for_each_cookie_header(r, [&](ngx_table_elt_t& header) {
         const ngx_int_t taken = take_cookies(r, conf, ctx.cookies, header);

@@ -123,8 +123,8 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
     }
     if (provider == nullptr) {
         debug_log(r->connection->log, "oidc decision: auth_oidc is off here");
-        clear_identity(r, ctx);
-        return NGX_DECLINED;
+        return set_identity(r, ctx, location, false) ? NGX_DECLINED
+                                                     : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     if (const ngx_int_t rc = decide_for(r, ctx, *provider); rc != NGX_OK) {
         return rc;
@@ -145,8 +145,10 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
         refresh_when_due(r, decision);
         return admit(r, ctx);
     }
-    clear_identity(r, ctx);
     if (location.effective_mode() == Mode::verify) {
+        if (!set_identity(r, ctx, location, false)) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
         const ngx_int_t rc = enforce_requirements(r, ctx, location);
         // Not NGX_OK: under `satisfy any` that would let everyone in.
         return rc == NGX_OK ? NGX_DECLINED : rc;

@@ -228,6 +228,19 @@ REFUSED = {
                                   " location /b/ { auth_oidc_assertion on; }", "no \"oidc_assertion\" block"),
     "jwks-of-a-sibling": (S, "auth_oidc idp; location /a/ { oidc_assertion { key_file @F@/hs; } }"
                              " location = /k { oidc_jwks; }", "oidc_assertion"),
+    "pass-header-ours": (S, "auth_oidc idp; auth_oidc_pass_header X-Oidc-Assertion;", "set by the module"),
+    "pass-header-return-to": (S, "auth_oidc idp; auth_oidc_pass_header x-oidc-return_to;", "set by the module"),
+    "pass-header-other": (S, "auth_oidc idp; auth_oidc_pass_header X-Forwarded-For;", "X-Oidc-"),
+    "pass-header-no-token": (S, 'auth_oidc idp; auth_oidc_pass_header "X-Oidc-A b";', "X-Oidc-"),
+    "pass-header-underscores": (S, "auth_oidc idp; auth_oidc_pass_header X_Oidc_Nonce;", "X-Oidc-"),
+    "pass-header-twice": (S, "auth_oidc idp; auth_oidc_pass_header X-Oidc-A; auth_oidc_pass_header X-Oidc-B;",
+                          "duplicate"),
+    "pass-header-that-is-set": (S, "auth_oidc idp; auth_oidc_header X-Oidc-A $oidc_user; location /b/"
+                                   " { auth_oidc_pass_header X-OIDC-a; }", "auth_oidc_header"),
+    "pass-header-that-is-set-later": (S, "auth_oidc idp; auth_oidc_pass_header X-Oidc-A; location /b/"
+                                         " { auth_oidc_header X-Oidc-A $oidc_user; }", "auth_oidc_header"),
+    "pass-header-that-is-set-spelled": (S, "auth_oidc idp; auth_oidc_pass_header X-Oidc-A_B; location /b/"
+                                           " { auth_oidc_header X-Oidc-A-B $oidc_user; }", "auth_oidc_header"),
     "unknown-provider": (S, "location / { auth_oidc nobody; }", "nobody"),
     "duplicate-auth": (S, "auth_oidc idp; auth_oidc idp;", "duplicate"),
     "shared-callback": ("whole", "TWO location /a/ { auth_oidc idp; } location /b/ { auth_oidc two; }",

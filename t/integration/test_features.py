@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import time
 import urllib.parse
 
@@ -398,6 +399,45 @@ def test_an_assertion_that_is_too_large(lab, make_site):
         assert passes(site, browser.get("/x")).headers.all("X-Oidc-Assertion") == []
         (token,) = passes(site, browser.get("/few/x")).headers.all("X-Oidc-Assertion")
         assert "groups" not in json.loads(b64u_decode(token.split(".")[1]))
+
+
+# ---- auth_oidc_pass_header -------------------------------------------------------------------
+
+@case("Q-50")
+def test_a_header_of_another_application(make_site):
+    site = make_site(
+        identity=lambda p, c: None, public=("/public/", "/open/"),
+        locations="location /open/ { auth_oidc off; auth_oidc_pass_header X-Oidc-Nonce x-oidc-other;"
+                  " proxy_pass http://@BACKEND@; location /open/not/ { auth_oidc_pass_header off;"
+                  " proxy_pass http://@BACKEND@; } location /open/to/ { rewrite ^ /in/x last; }"
+                  " location /open/named/ { return 418; error_page 418 = @named; } }\n"
+                  "location /in/ { auth_oidc_pass_header X-Oidc-Nonce; proxy_pass http://@BACKEND@; }\n"
+                  "location /maybe/ { auth_oidc_mode verify; auth_oidc_pass_header X-Oidc-Nonce;"
+                  " proxy_pass http://@BACKEND@; }\n"
+                  "location @named { auth_oidc off; proxy_pass http://@BACKEND@; }")
+    sent = [("X-OIDC-nonce", "n1"), ("X-Oidc-Other", "o1"), ("X-Oidc-Assertion", "forged"), ("X_Oidc_Nonce", "n2"),
+            ("X-Oidc.Nonce", "n3"), ("X-Oidc-Nonce-", "n4"), ("X-Oidc-Session", "s"), ("Remote-User", "admin")]
+
+    def got(hit):
+        return sorted((name.lower(), value) for name, value in hit.headers
+                      if re.sub("[^a-z]+", "-", name.lower()).startswith("x-oidc") or value == "admin")
+
+    # What the harness looks for everywhere is what is wanted here.
+    site.state.check_hits = False
+    anonymous = site.browser()
+    for path, want in (("/open/x", [("x-oidc-nonce", "n1"), ("x-oidc-other", "o1")]), ("/open/not/x", []),
+                       ("/maybe/x", [("x-oidc-nonce", "n1")]), ("/public/x", []), ("/open/named/x", [])):
+        assert got(passes(site, anonymous.get(path, extra=sent))) == want, path
+    assert anonymous.get("/open/to/x", extra=sent).status == 302
+    with site.signed_in() as browser:
+        for path, want in (("/in/x", [("x-oidc-nonce", "n1")]), ("/x", []), ("/open/to/x", [("x-oidc-nonce", "n1")]),
+                           ("/maybe/x", [("x-oidc-nonce", "n1")])):
+            hit = passes(site, browser.get(path, extra=sent))
+            assert got(hit) == want, path
+            assert hit.headers.all("Remote-User") == ["jdoe"]
+        # Bounded, whatever a client sends.
+        many = [("X-Oidc-Nonce", str(i)) for i in range(20)]
+        assert len(got(passes(site, browser.get("/in/x", extra=many)))) <= 4
 
 
 # ---- forward, fragment, return-to ------------------------------------------------------------
