@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the integration tests."""
 
-import os
 import pathlib
 import sys
 
@@ -9,21 +8,9 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from harness.lab import Lab  # noqa: E402
-from harness.nginx import BINARY, MODULE  # noqa: E402
+from harness.fixtures import (invariants, lab, pytest_configure,  # noqa: E402,F401
+                              pytest_sessionstart)
 from harness.site import Site  # noqa: E402
-
-
-def pytest_configure(config):
-    config.keep = bool(os.environ.get("KEEP"))
-
-
-def pytest_sessionstart(session):
-    if session.config.option.collectonly:
-        return
-    for path in (BINARY, MODULE):
-        if not os.path.exists(path):
-            pytest.exit(f"{path} does not exist: build the module first", returncode=3)
 
 
 def pytest_generate_tests(metafunc):
@@ -31,26 +18,6 @@ def pytest_generate_tests(metafunc):
         metafunc.fixturenames.append("catalogue_id")
         metafunc.parametrize("catalogue_id", ["+".join(marker.args)])
         return
-
-
-@pytest.fixture(scope="session")
-def lab(request):
-    lab = Lab()
-    yield lab
-    lab.close(request.config.keep or request.session.testsfailed and os.environ.get("KEEP_FAILED"))
-
-
-@pytest.fixture(autouse=True)
-def invariants(request):
-    """INV-1 to INV-12 around every test, for every site that is up."""
-    for site in Site.live:
-        site.begin()
-        site.state.check_workers = request.node.get_closest_marker("kills_workers") is None
-    yield
-    problems = []
-    for site in Site.live:
-        problems += site.end()
-    assert not problems, "\n".join(problems)
 
 
 @pytest.fixture
