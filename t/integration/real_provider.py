@@ -120,9 +120,9 @@ class NpmProvider(RealProvider):
                       "logout": "/application/o/espocrm/end-session/"},
     }
 
-    def __init__(self, lab, persona, **options):
+    def __init__(self, lab, persona, ttl=None, **options):
         super().__init__(lab, self.ISSUER_PATHS.get(persona, ""), self.PATHS[persona])
-        self._persona, self._options = persona, options
+        self._persona, self._options, self._ttl = persona, options, ttl or {}
 
     def claims(self, scopes):
         out = super().claims(scopes)
@@ -134,6 +134,7 @@ class NpmProvider(RealProvider):
         leaf = self.lab.pki.idp
         return op_process.OidcProvider(folder, {
             "persona": self._persona, "port": self.port, "options": self._options,
+            "ttl": self._ttl,
             "tls": {"key": str(leaf.key_file), "cert": str(leaf.cert_file)},
             "users": {USER: JANE}, "clients": [client]}, ca_file=self.lab.pki.ca.file)
 

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import urllib.parse
 
 import pytest
@@ -64,7 +65,7 @@ def registration(name):
         return {"client_id": provider["client_id"], "redirect_uris": uris["authorization"],
                 "post_logout_redirect_uris": uris["logout"], "scope": scopes,
                 # authentik takes Basic and post alike of a confidential client
-                "token_endpoint_auth_method": "client_secret_basic",
+                "token_endpoint_auth_method": "client_secret_post",
                 "grant_types": provider["grant_types"], "response_types": ["code"],
                 "issuer": f"{AUTH}/application/o/{slug}/"}
     realm = json.loads(text_of("keycloak/realm.json"))
@@ -76,7 +77,9 @@ def registration(name):
             # client scopes that each realm has by default
             "scope": {"openid", "profile", "email"},
             "token_endpoint_auth_method": "client_secret_basic",
-            "grant_types": ["authorization_code"] if client["standardFlowEnabled"] else [],
+            "grant_types": [grant for grant, on in (
+                ("authorization_code", client["standardFlowEnabled"] is True),
+                ("refresh_token", client["attributes"]["use.refresh.tokens"] == "true")) if on],
             "response_types": ["code"], "issuer": f"{AUTH}/realms/{realm['realm']}"}
 
 
@@ -90,7 +93,11 @@ def test_registration_agrees(name):
     assert registered["redirect_uris"] == [CRM + conf["redirect_uri"]]
     assert set(conf["scope"].split()) <= registered["scope"]
     assert conf["token_endpoint_auth_method"] == registered["token_endpoint_auth_method"]
-    assert registered["grant_types"] == ["authorization_code"]
+    # a session is renewed, so the refresh token must be allowed, asked for and given
+    assert conf["session_refresh"] == "on"
+    assert registered["grant_types"] == ["authorization_code", "refresh_token"]
+    # Keycloak gives one anyway; offline sessions there are none that a sign-out ends
+    assert ("offline_access" in conf["scope"].split()) == (name != "keycloak")
     assert registered["response_types"] == ["code"]
     if registered["post_logout_redirect_uris"] is None:
         logout = urllib.parse.urlsplit(conf["end_session_endpoint"])
@@ -106,6 +113,9 @@ def test_authelia_has_the_values_of_its_page():
     document = yaml.safe_load(text_of("authelia/client.yml"))
     client, = document["identity_providers"]["oidc"]["clients"]
     del client["client_secret"]
+    # additions, for the refresh token
+    client["scopes"].remove("offline_access")
+    client["grant_types"].remove("refresh_token")
     assert client == {
         "client_id": "espocrm", "client_name": "EspoCRM", "public": False,
         "authorization_policy": "two_factor", "require_pkce": False, "pkce_challenge_method": "",
@@ -370,6 +380,7 @@ def test_compose_agrees(initialised):
                  "ssl_trusted_certificate"):
         base.pop(name, None)
         mine.pop(name)
+    assert base.pop("session_refresh") == "on" and "refresh_token" not in client["grant_types"]
     assert base == mine
     services = compose()["services"]
     for name, port in (("espocrm_backend", 80), ("espocrm_websocket", 8080)):
@@ -514,6 +525,26 @@ def test_sign_in_and_log_out(lab, name):
             back = provider.leave(answer.location, site)
             assert back.location.split("?")[0] == site.origin_text + "/signed-out"
         assert browser.get("/page").status == 302
+
+
+@needs_npm
+@pytest.mark.parametrize("name", ("authelia", "authentik"))
+def test_sessions_are_renewed(lab, name):
+    """What is registered and what is asked for give a refresh token, which the provider takes."""
+    provider = Registered(lab, name, ttl={"AccessToken": 10})
+    directives = ops_directives(lab, provider, name, preserve_fragment="off")
+    with provider.site(callback="/oauth-callback.php", directives=directives,
+                       control=False) as site:
+        browser = signed_in_page(site, name)
+
+        def grants():
+            return [r[2] for r in provider.requests() if r[1].endswith(("/token", "/token/"))]
+        assert grants() == [200]
+        time.sleep(5.5)    # half of a token's life
+        passes(site, browser.get("/page"), remote_user="jane")
+        site.wait(lambda: len(grants()) > 1, "a refresh")
+        assert grants() == [200, 200], provider.log
+        passes(site, browser.get("/page"), remote_user="jane")
 
 
 # ---- the log lines of the guides -----------------------------------------------------------------

@@ -13,12 +13,14 @@
 //   endSession      RP-initiated logout is offered
 //   strict          refuse a short state or nonce, unregistered scopes, and a client that
 //                   authenticates by another method than the registered one
+//   offlineConsent  offline_access asks for the consent by itself, where the library wants prompt=consent
 //   strictSlash     answer known paths without their final slash with 404, a POST with 405
 //   badRequestOnly  errors of the token endpoint are all 400
 //   discovery       members of the metadata to replace; null: removed
 export const PERSONA_OPTIONS = [
   'keys', 'idToken', 'subject', 'authTime', 'emailVerified', 'audienceArray', 'issParameter',
-  'scopeParameter', 'endSession', 'strict', 'strictSlash', 'badRequestOnly', 'discovery',
+  'scopeParameter', 'endSession', 'strict', 'offlineConsent', 'strictSlash', 'badRequestOnly',
+  'discovery',
 ];
 
 const profile = ['name', 'given_name', 'family_name', 'preferred_username'];
@@ -42,6 +44,7 @@ export const PERSONAS = {
       scopeParameter: false,
       endSession: true,
       strict: false,
+      offlineConsent: false,
       strictSlash: false,
       badRequestOnly: false,
       discovery: {},
@@ -78,6 +81,7 @@ export const PERSONAS = {
       scopeParameter: true,
       endSession: false,
       strict: true,
+      offlineConsent: true,
       strictSlash: false,
       badRequestOnly: false,
       discovery: {
@@ -118,6 +122,7 @@ export const PERSONAS = {
       scopeParameter: false,
       endSession: true,
       strict: false,
+      offlineConsent: true,
       strictSlash: true,
       badRequestOnly: true,
       discovery: {

@@ -29,6 +29,17 @@ function strictAuthorization({ issuer, settings, paths }) {
   };
 }
 
+// Whoever asks for offline_access is asked for the consent, as if the client had asked for that too.
+function offlineConsent(paths) {
+  return async (ctx, next) => {
+    const { scope, prompt } = ctx.query;
+    if (ctx.path === paths.authorization && (scope ?? '').split(' ').includes('offline_access')) {
+      ctx.query = { ...ctx.query, prompt: [prompt, 'consent'].filter(Boolean).join(' ') };
+    }
+    return next();
+  };
+}
+
 // The library takes Basic and post for the same method; here only the registered one counts.
 function strictClientAuthentication(provider) {
   const current = new AsyncLocalStorage();
@@ -112,6 +123,7 @@ export function addQuirks(provider, { issuer, settings, persona, keys }) {
     provider.use(strictAuthorization({ issuer, settings, paths }));
     strictClientAuthentication(provider);
   }
+  if (options.offlineConsent) provider.use(offlineConsent(paths));
   if (!options.issParameter || options.scopeParameter) provider.use(authorizationResponse(options));
   if (options.audienceArray || options.badRequestOnly) {
     provider.use(tokenResponse({ settings, paths, keys }));
