@@ -13,6 +13,8 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
   demo [--check]    a whole sign-in on this machine; --check does it by itself and exits 0 or 1
   quick             after a small change: format of what changed, the module, unit tests; a minute
   test [ARGS]       everything that is checked; with ARGS (for pytest) the integration tests only
+  providers [ARGS]  sign-ins, refreshes, logouts and changes of key at real providers, which are downloaded
+                    into build/providers first; ARGS are pytest's
   browser [NAME]    with ESPOCRM_DIR: the tests in a real EspoCRM and Chromium, or one of them
   extension         the EspoCRM extension as a zip in build/
   lint              clang-format, clang-tidy with its analyzer, layers and callbacks of the adapter
@@ -30,7 +32,7 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
   NGINX_SRC=dir     build for this nginx source tree instead of Debian's nginx
   ESPOCRM_DIR=dir   an unpacked EspoCRM release (test, browser): tests in it, in Chromium as well
   NGINX_BIN=file    the nginx to test with
-  STORE=redis       session store of the integration tests (test ARGS): memory, cookie or redis
+  STORE=redis       session store of the tests (test ARGS, providers): memory, cookie or redis
   SANITIZE=1        AddressSanitizer and UndefinedBehaviorSanitizer (build, test, chaos)
   CC=clang          another compiler
 END
@@ -100,6 +102,14 @@ build_packages() {
     echo "$BUILD_PACKAGES"
     [ "$cc" != clang ] || echo clang
     if [ -n "$NGINX_SRC" ]; then echo libpcre2-dev zlib1g-dev; else echo nginx nginx-dev; fi
+}
+
+# What gets and runs the providers of `providers`; those that want for something are skipped.
+provider_packages() {
+    echo python3-pip
+    command -v mvn >/dev/null || echo maven
+    command -v java >/dev/null || echo default-jre-headless
+    command -v go >/dev/null || echo golang-go
 }
 
 # Node, which may well come from elsewhere than Debian.
@@ -293,7 +303,7 @@ case ${command:-build} in
     build) build_default ;;
     demo) run_demo "${args[@]}" ;;
     chaos) run_chaos "${args[@]}" ;;
-    test | quick | browser | lint | editor | coverage | fuzz | memcheck)
+    test | quick | providers | browser | lint | editor | coverage | fuzz | memcheck)
         # shellcheck source=tools/checks.sh
         . tools/checks.sh
         "run_$command" "${args[@]}"

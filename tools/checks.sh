@@ -463,6 +463,23 @@ run_some_tests() {
     run_pytest "$@"
 }
 
+# Not part of `test`: half a gigabyte to download, and Keycloak takes a minute to start.
+run_providers() {
+    local files=t/providers arg
+    need $(build_packages) $INTEGRATION_PACKAGES $DEMO_PACKAGES $(node_packages)
+    # Without these some are skipped, each with its reason in the table.
+    [ -n "$no_install" ] || need $(provider_packages)
+    need_provider
+    build_module "$out" "$cc"
+    for arg; do
+        case $arg in t/providers/*) files= ;; esac
+    done
+    say "real providers"
+    NGINX_BIN=$NGINX_BIN OIDC_MODULE=$root/$out/$MODULE SANITIZE=${SANITIZE:-0} \
+        OIDC_STORE=${STORE:-memory} PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest $files "$@"
+}
+
 run_test() {
     if [ $# -gt 0 ]; then
         run_some_tests "$@"

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A provider's process: started, waited for, ended by its id, and gone when the tests are."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import time
+
+PR_SET_PDEATHSIG = 1
+
+
+def _end_with_the_parent():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+class Child:
+    def __init__(self, command, log_file, ready, environment=None, cwd=None, timeout=240):
+        """`ready()` says whether it answers; until then OSError counts as no. `environment` comes
+        on top of this process's."""
+        self.log_file = log_file
+        with open(log_file, "ab") as log:
+            self.process = subprocess.Popen(
+                [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=cwd, env={**os.environ, **(environment or {})}, start_new_session=True,
+                preexec_fn=_end_with_the_parent)
+        try:
+            self._wait(ready, timeout)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait(self, ready, timeout):
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{self.process.args[0]} ended by itself:\n{self.log()}")
+            try:
+                if ready():
+                    return
+            except OSError:
+                pass
+            time.sleep(0.2)
+        raise RuntimeError(f"{self.process.args[0]} does not answer:\n{self.log()}")
+
+    def log(self):
+        return self.log_file.read_text(errors="replace")[-4000:]
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Providers from the package registries, kept in build/providers. What cannot be had is Unavailable,
+and its tests are skipped with the reason."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tarfile
+
+from harness.nginx import ROOT
+
+CACHE = ROOT / "build" / "providers"
+PATIENCE = 1800
+
+
+class Unavailable(Exception):
+    """The provider cannot be had on this machine; the message says why."""
+
+
+def program(*names):
+    """The first of these programs that is installed."""
+    for name in names:
+        found = shutil.which(name)
+        if found:
+            return found
+    raise Unavailable(f"{' or '.join(names)} is not installed")
+
+
+def run(command, **options):
+    """A step of getting a provider; its last words when it fails."""
+    words = [str(word) for word in command]
+    try:
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False, **options)
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"{words[0]} {words[1]} took more than {PATIENCE} s") from None
+    if done.returncode != 0:
+        said = [line for line in done.stdout.splitlines() if line.strip()]
+        raise Unavailable(f"{words[0]} {words[1]}: {said[-1] if said else 'failed'}")
+    return done.stdout
+
+
+def once(name, make):
+    """The folder `name` of the cache; make(folder) fills it, and half of it is never found later."""
+    folder = CACHE / name
+    if not folder.is_dir():
+        part = folder.with_name(f"{name}.part-{os.getpid()}")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        try:
+            make(part)
+            part.rename(folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return folder
+
+
+def maven_archive(group, artifact, version):
+    """A tar.gz of Maven Central, unpacked; the folder that it holds."""
+    def make(folder):
+        run([program("mvn"), "-q", "-B", "dependency:copy", "-DoutputDirectory=" + str(folder),
+             f"-Dartifact={group}:{artifact}:{version}:tar.gz"], cwd=folder)
+        archive, = folder.glob("*.tar.gz")
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder)
+        archive.unlink()
+    folder = once(f"{artifact}-{version}", make)
+    inside, = [path for path in folder.iterdir() if path.is_dir()]
+    return inside
+
+
+def go_program(name, module, version, package="", tags="", replace=()):
+    """A program of a Go module, built. `replace`: lines of the module's own go.mod that count only in
+    the main module."""
+    def make(folder):
+        go = program("go")
+        environment = {**os.environ, "GOFLAGS": "-mod=mod"}
+        package_path = "/".join(filter(None, (module, package)))
+        (folder / "go.mod").write_text("".join(
+            ["module providers\n", *(f"replace {line}\n" for line in replace)]))
+        run([go, "get", "-tool", f"{package_path}@{version}"], cwd=folder, env=environment)
+        run([go, "build", "-tags", tags, "-ldflags", "-s -w", "-o", folder / name, package_path],
+            cwd=folder, env=environment)
+    return once(f"{name}-{version.lstrip('v')}", make) / name
+
+
+def python_packages(name, requirements):
+    """Packages of PyPI in a folder for PYTHONPATH."""
+    def make(folder):
+        run(["/usr/bin/python3", "-m", "pip", "install", "-q", "--no-compile", "--target", folder,
+             *requirements])
+    return once(name, make)
+
+
+def java():
+    """A JRE of 17 or later."""
+    home = os.environ.get("JAVA_HOME")
+    candidates = [pathlib.Path(home, "bin", "java")] if home else []
+    found = shutil.which("java")
+    if found:
+        candidates.append(pathlib.Path(found))
+    for path in candidates:
+        if path.is_file():
+            said = run([path, "-version"])
+            number = re.search(r'version "(\d+)', said)
+            if number and int(number[1]) >= 17:
+                return path
+    raise Unavailable("no java of version 17 or later is installed")
