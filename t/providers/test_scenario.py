@@ -8,10 +8,11 @@ import pytest
 import obtain
 from harness.outcome import passes
 from harness.site import query_of
+from hydra import Hydra
 from keycloak import Keycloak
 from provider import DUE
 
-PROVIDERS = [Keycloak]
+PROVIDERS = [Keycloak, Hydra]
 WHO = {"remote_user": "jane", "remote_name": "Jane Müller",
        "remote_email": "jane.mueller@example.com"}
 # Seconds that a logout token, a refresh or the news of a key may be under way.
