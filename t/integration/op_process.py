@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import select
+import signal
 import subprocess
 import time
 
@@ -30,8 +31,8 @@ class OidcProvider:
         name = f"op-{settings.get('persona', 'plain')}-{time.monotonic_ns()}"
         self._settings = folder / f"{name}.json"
         self.log_file = folder / f"{name}.log"
+        self._settings.touch(0o600)
         self._settings.write_text(json.dumps(settings))
-        self._settings.chmod(0o600)
         environment = dict(os.environ)
         if ca_file is not None:
             environment["NODE_EXTRA_CA_CERTS"] = str(ca_file)
@@ -67,6 +68,12 @@ class OidcProvider:
                     if line.startswith(b'{"ready":true'):
                         return json.loads(line)
         raise RuntimeError(f"the OpenID provider did not start:\n{self.log()}")
+
+    def reload(self, settings, timeout=30):
+        """New keys, and these settings; sessions and tokens stay."""
+        self._settings.write_text(json.dumps(settings))
+        self._process.send_signal(signal.SIGHUP)
+        self._wait_ready(timeout)
 
     @property
     def pid(self):

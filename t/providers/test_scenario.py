@@ -10,9 +10,10 @@ from harness.outcome import passes
 from harness.site import query_of
 from hydra import Hydra
 from keycloak import Keycloak
+from oidc_provider import OidcProvider
 from provider import DUE
 
-PROVIDERS = [Keycloak, Hydra]
+PROVIDERS = [Keycloak, Hydra, OidcProvider]
 WHO = {"remote_user": "jane", "remote_name": "Jane Müller",
        "remote_email": "jane.mueller@example.com"}
 # Seconds that a logout token, a refresh or the news of a key may be under way.

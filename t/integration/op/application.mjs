@@ -9,6 +9,8 @@ import { errorPage, handleLogin, logoutPage, signedOutPage } from './pages.mjs';
 import { PERSONAS } from './personas.mjs';
 import { addQuirks } from './quirks.mjs';
 
+export const randomHex = () => crypto.randomBytes(32).toString('hex');
+
 // The user that a subject names, with the claims that any scope may ask for.
 function findUser(settings, subject) {
   const { options, users } = settings;
@@ -38,7 +40,7 @@ async function grantEverything(provider, ctx) {
   return grant;
 }
 
-function configuration(settings, persona, keys, holder) {
+function configuration(settings, persona, keys, holder, cookieKey) {
   const { clients, options } = settings;
   const algorithms = new Set(options.keys);
   for (const client of clients) algorithms.add(client.id_token_signed_response_alg ?? 'RS256');
@@ -47,7 +49,7 @@ function configuration(settings, persona, keys, holder) {
     clients,
     jwks: { keys },
     routes: persona.routes,
-    cookies: { keys: [crypto.randomBytes(32).toString('hex')] },
+    cookies: { keys: [cookieKey] },
     scopes: ['openid', 'profile', 'email', 'groups', 'offline_access'],
     claims: persona.claims,
     conformIdTokenClaims: options.idToken === 'thin',
@@ -87,14 +89,16 @@ function configuration(settings, persona, keys, holder) {
   };
 }
 
-export function createApplication(origin, settings) {
+// What the library keeps in memory is the process's: an application made anew finds it again.
+export function createApplication(origin, settings, cookieKey = randomHex()) {
   const persona = PERSONAS[settings.persona];
   const issuer = origin + persona.issuerPath;
   // Without keys of its own the library would make up public ones; this one is never published.
-  const keys = (settings.options.keys.length > 0 ? settings.options.keys : ['RS256']).map(makeKey);
+  const keys = (settings.options.keys.length > 0 ? settings.options.keys : ['RS256'])
+    .map((alg) => makeKey(alg, settings.generation));
 
   const holder = {};
-  const provider = new Provider(issuer, configuration(settings, persona, keys, holder));
+  const provider = new Provider(issuer, configuration(settings, persona, keys, holder, cookieKey));
   holder.provider = provider;
   provider.on('server_error', (ctx, error) => console.error('op: server error:', error));
   addQuirks(provider, { issuer, settings, persona, keys });

@@ -13,11 +13,12 @@ const KEY_TYPES = {
   EdDSA: ['ed25519', {}],
 };
 
-export function makeKey(alg) {
+// `generation`: what the names of keys end with, so that a new key has another name.
+export function makeKey(alg, generation) {
   const type = KEY_TYPES[alg] ?? KEY_TYPES[alg.slice(0, 2)];
   if (!type) throw new Error(`no key type for algorithm "${alg}"`);
   const { privateKey } = crypto.generateKeyPairSync(...type);
-  return { ...privateKey.export({ format: 'jwk' }), kid: `op-${alg}`, alg, use: 'sig' };
+  return { ...privateKey.export({ format: 'jwk' }), kid: `op-${alg}${generation}`, alg, use: 'sig' };
 }
 
 // The same token with some claims replaced, signed again by the key that signed it.

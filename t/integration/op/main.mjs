@@ -4,12 +4,13 @@
 // SETTINGS.json is described in settings.mjs. Standard output gets one line of JSON when the
 // provider is ready ({"ready":true,"issuer":...,"origin":...,"discovery":...}), standard error one
 // line per answered request ("POST /token 200"). With --until-stdin-closes the process ends with
-// whoever started it.
+// whoever started it. SIGHUP reads the settings again and makes new keys; sessions, grants and tokens
+// stay. Then the line comes once more.
 import fs from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 
-import { createApplication } from './application.mjs';
+import { createApplication, randomHex } from './application.mjs';
 import { readSettings } from './settings.mjs';
 
 function fail(message) {
@@ -22,12 +23,16 @@ if (!file || flags.some((flag) => flag !== '--until-stdin-closes')) {
   fail('usage: node main.mjs SETTINGS.json [--until-stdin-closes]');
 }
 
-let settings;
-try {
-  settings = readSettings(JSON.parse(fs.readFileSync(file, 'utf8')));
-} catch (error) {
-  fail(`${file}: ${error.message}`);
+function settingsOfFile() {
+  try {
+    return readSettings(JSON.parse(fs.readFileSync(file, 'utf8')));
+  } catch (error) {
+    return fail(`${file}: ${error.message}`);
+  }
 }
+
+const settings = settingsOfFile();
+const cookieKey = randomHex();
 
 // The issuer holds the port, so the socket is bound first and the application made for its port.
 let application;
@@ -45,15 +50,17 @@ const server = settings.tls
   : http.createServer(onRequest);
 
 server.on('error', (error) => fail(error.message));
-server.listen(settings.port, '127.0.0.1', () => {
+function begin(current) {
   const scheme = settings.tls ? 'https' : 'http';
   const origin = `${scheme}://${settings.host}:${server.address().port}`;
-  const made = createApplication(origin, settings);
+  const made = createApplication(origin, current, cookieKey);
   application = made.handler;
   process.stdout.write(
     `${JSON.stringify({ ready: true, issuer: made.issuer, origin, discovery: made.discovery })}\n`,
   );
-});
+}
+server.listen(settings.port, '127.0.0.1', () => begin(settings));
+process.on('SIGHUP', () => begin(settingsOfFile()));
 
 const stop = () => process.exit(0);
 process.on('SIGTERM', stop);

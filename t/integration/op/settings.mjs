@@ -7,6 +7,7 @@
 //   clients          OpenID client metadata, at least client_id and redirect_uris
 //   users            { name: { password, name, given_name, family_name, email, groups, id } }
 //   options          what differs from the persona, by the names of PERSONA_OPTIONS
+//   generation       what the key IDs end with
 //   ttl              { AuthorizationCode, AccessToken, IdToken, ... } in seconds
 import crypto from 'node:crypto';
 
@@ -43,7 +44,8 @@ const DEFAULT_TTL = {
   Interaction: 600,
 };
 
-const KNOWN = ['persona', 'host', 'port', 'tls', 'clients', 'users', 'options', 'ttl'];
+const KNOWN = ['persona', 'host', 'port', 'tls', 'clients', 'users', 'options', 'generation',
+  'ttl'];
 
 function onlyKnown(what, object, known) {
   for (const name of Object.keys(object)) {
@@ -99,6 +101,7 @@ export function readSettings(given) {
     clients: given.clients.map((client) => readClient(client, options)),
     users,
     options,
+    generation: given.generation ?? '',
     ttl: { ...DEFAULT_TTL, ...given.ttl },
   };
 }
