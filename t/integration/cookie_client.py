@@ -76,9 +76,15 @@ class CookieClient:
         parts = urllib.parse.urlsplit(url)
         site = (parts.scheme, parts.hostname, parts.path or "/")
         relation = _relation(initiator, parts)
+        # Browsers say where a form comes from.
+        origin = None
+        if method != "GET" and initiator is not None:
+            page = urllib.parse.urlsplit(initiator)
+            origin = f"{page.scheme}://{page.netloc}"
         cookies = self.jar.header(*site, cross_site=relation == "cross-site",
                                   top_level_get=method == "GET")
         fields = {**NAVIGATE, "Sec-Fetch-Site": relation, "Cookie": cookies or None,
+                  "Origin": origin,
                   **(headers or {})}
         connection = self._connect(parts)
         try:

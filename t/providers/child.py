@@ -19,24 +19,34 @@ class Child:
         """`ready()` says whether it answers; until then OSError counts as no. `environment` comes
         on top of this process's."""
         self.log_file = log_file
-        with open(log_file, "ab") as log:
+        self._command = [str(word) for word in command]
+        self._environment = {**os.environ, **(environment or {})}
+        self._ready, self._cwd, self._timeout = ready, cwd, timeout
+        self._start()
+
+    def _start(self):
+        with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
-                [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                cwd=cwd, env={**os.environ, **(environment or {})}, start_new_session=True,
-                preexec_fn=_end_with_the_parent)
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._cwd,
+                env=self._environment, start_new_session=True, preexec_fn=_end_with_the_parent)
         try:
-            self._wait(ready, timeout)
+            self._wait()
         except BaseException:
             self.stop()
             raise
 
-    def _wait(self, ready, timeout):
-        end = time.monotonic() + timeout
+    def restart(self):
+        """For what it reads when it starts only."""
+        self.stop()
+        self._start()
+
+    def _wait(self):
+        end = time.monotonic() + self._timeout
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.process.args[0]} ended by itself:\n{self.log()}")
             try:
-                if ready():
+                if self._ready():
                     return
             except OSError:
                 pass

@@ -8,12 +8,13 @@ import pytest
 import obtain
 from harness.outcome import passes
 from harness.site import query_of
+from django_oauth_toolkit import DjangoOAuthToolkit
 from hydra import Hydra
 from keycloak import Keycloak
 from oidc_provider import OidcProvider
 from provider import DUE
 
-PROVIDERS = [Keycloak, Hydra, OidcProvider]
+PROVIDERS = [Keycloak, Hydra, OidcProvider, DjangoOAuthToolkit]
 WHO = {"remote_user": "jane", "remote_name": "Jane Müller",
        "remote_email": "jane.mueller@example.com"}
 # Seconds that a logout token, a refresh or the news of a key may be under way.
