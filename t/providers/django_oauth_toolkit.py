@@ -64,7 +64,7 @@ class DjangoOAuthToolkit(Provider):
 
     def _run(self, command):
         done = subprocess.run([PYTHON, PROJECT / "main.py", command], capture_output=True,
-                              text=True, timeout=120, check=False,
+                              text=True, timeout=600, check=False,
                               env={**os.environ, **self._environment})
         assert done.returncode == 0, done.stderr
 
