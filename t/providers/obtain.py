@@ -2,6 +2,7 @@
 """Providers from the package registries, kept in build/providers. What cannot be had is Unavailable,
 and its tests are skipped with the reason."""
 
+import hashlib
 import os
 import pathlib
 import re
@@ -71,19 +72,22 @@ def maven_archive(group, artifact, version):
     return inside
 
 
-def go_program(name, module, version, package="", tags="", replace=()):
-    """A program of a Go module, built. `replace`: lines of the module's own go.mod that count only in
-    the main module."""
+def go_program(name, module, version, source=None, tags="", replace=()):
+    """A Go module that is a program, built; or the program `source`, a file, that uses the module.
+    `replace`: lines of the module's own go.mod that count only in the main module."""
     def make(folder):
         go = program("go")
         environment = {**os.environ, "GOFLAGS": "-mod=mod"}
-        package_path = "/".join(filter(None, (module, package)))
         (folder / "go.mod").write_text("".join(
             ["module providers\n", *(f"replace {line}\n" for line in replace)]))
-        run([go, "get", "-tool", f"{package_path}@{version}"], cwd=folder, env=environment)
-        run([go, "build", "-tags", tags, "-ldflags", "-s -w", "-o", folder / name, package_path],
-            cwd=folder, env=environment)
-    return once(f"{name}-{version.lstrip('v')}", make) / name
+        if source:
+            shutil.copy(source, folder)
+        run([go, "get", *([] if source else ["-tool"]), f"{module}@{version}"], cwd=folder,
+            env=environment)
+        run([go, "build", "-tags", tags, "-ldflags", "-s -w", "-o", folder / name,
+             "." if source else module], cwd=folder, env=environment)
+    written = hashlib.sha256(source.read_bytes()).hexdigest()[:8] if source else ""
+    return once("-".join(filter(None, (name, version.lstrip("v"), written))), make) / name
 
 
 def python_packages(name, requirements):

@@ -28,6 +28,8 @@ class Provider(RealProvider):
     played = ()
     callback = "/oidc_callback"
     directives = {}
+    # Whoever has signed in is let through the next time without a password.
+    remembers_people = True
     # After a change of key its refreshed ID tokens still name the key of the login, but are signed
     # with the new one: nobody can verify them.
     refreshes_name_the_former_key = False

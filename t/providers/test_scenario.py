@@ -13,8 +13,9 @@ from hydra import Hydra
 from keycloak import Keycloak
 from oidc_provider import OidcProvider
 from provider import DUE
+from zitadel import Zitadel
 
-PROVIDERS = [Keycloak, Hydra, OidcProvider, DjangoOAuthToolkit]
+PROVIDERS = [Keycloak, Hydra, OidcProvider, DjangoOAuthToolkit, Zitadel]
 WHO = {"remote_user": "jane", "remote_name": "Jane Müller",
        "remote_email": "jane.mueller@example.com"}
 # Seconds that a logout token, a refresh or the news of a key may be under way.
@@ -107,7 +108,7 @@ def test_three_refreshes(site):
 def test_log_out_here(site):
     """RP-initiated: the session ends at both, and the browser comes back."""
     browser, provider = signed_in(site), site.idp
-    assert not provider.asks_for_a_password(site)
+    assert provider.asks_for_a_password(site) is not provider.remembers_people
     answer = browser.get("/oidc/logout", fetch_site="same-origin")
     assert answer.status in (302, 303), site.log_since_mark()
     assert answer.location.startswith(provider.url("logout") + "?"), answer
