@@ -117,10 +117,18 @@ class Hydra(Provider):
     # ---- what an administrator does ------------------------------------------------------------
 
     def change_key(self, alg):
-        former = [key["kid"] for key in self.admin("GET", KEYS)["keys"]]
+        former = self._keys()
         self.admin("POST", KEYS, {"alg": alg, "use": "sig", "kid": f"{alg}-{time.monotonic_ns()}"})
-        for kid in former:
-            self.admin("DELETE", f"{KEYS}/{kid}")
+        for key in former:
+            self.admin("DELETE", f"{KEYS}/{key['kid']}")
+
+    def _keys(self):
+        return self.admin("GET", KEYS)["keys"]
+
+    def replace_key(self):
+        key, = self._keys()
+        self.admin("DELETE", f"{KEYS}/{key['kid']}")
+        self.admin("POST", KEYS, {name: key[name] for name in ("alg", "use", "kid")})
 
     def end_sessions(self):
         self.admin("DELETE", f"/admin/oauth2/auth/sessions/login?sid={self._session}")

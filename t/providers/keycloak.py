@@ -21,6 +21,7 @@ class Keycloak(Provider):
     name = "Keycloak"
     version = "26.7.3"
     callback = "/oauth-callback.php"
+    gaps = {"new_key_of_the_same_name": "names a key by its value"}
 
     @classmethod
     def obtain(cls):

@@ -44,19 +44,23 @@ class OidcProvider(Provider):
         return op_process.OidcProvider(folder, self._settings, ca_file=self.lab.pki.ca.file)
 
     def _reload(self, **changes):
-        # Every reload makes new keys; their names tell one generation from the next.
-        generation = str(int(self._settings["generation"]) - 1)
-        self._settings |= {"generation": generation, **changes}
+        self._settings |= changes
         self._running.reload(self._settings)
+
+    def _next_generation(self):
+        return str(int(self._settings["generation"]) - 1)
 
     def change_key(self, alg):
         client, = self._settings["clients"]
         self._reload(clients=[{**client, "id_token_signed_response_alg": alg}],
-                     options={"keys": [alg]})
+                     options={"keys": [alg]}, generation=self._next_generation())
+
+    def replace_key(self):
+        self._reload()
 
     def end_sessions(self):
         """It has no administrator: another application of the person signs out there."""
         sign_out(self.client(), self.url("logout"))
 
     def disable_user(self):
-        self._reload(users={"another": {**JANE, "email": "another@example.com"}})
+        self._reload(generation=self._next_generation(), users={"another": {**JANE, "email": "another@example.com"}})

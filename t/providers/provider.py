@@ -78,6 +78,10 @@ class Provider(RealProvider):
         """ID tokens are signed with a new key for `alg` from now on, and the former key is gone."""
         raise NotImplementedError
 
+    def replace_key(self):
+        """The key of the moment becomes another one under the same name, of the same type."""
+        raise NotImplementedError
+
     def end_sessions(self):
         """The administrator signs the user out."""
         raise NotImplementedError

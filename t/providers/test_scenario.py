@@ -154,8 +154,32 @@ def test_new_key_of_another_type(site):
     after_a_change_of_key(site, "ES256")
 
 
-def test_log_out_there_with_the_new_key(site):
-    test_log_out_there(site)
+def test_new_key_of_the_same_name(site):
+    """Nothing in a token says that it is another one."""
+    before = signed_in(site)
+    site.idp.replace_key()
+    refresh(site, before)
+    site.idp.replace_key()
+    site.idp.somebody_else()
+    signed_in(site)
+
+
+def test_two_new_keys_at_once(site):
+    """The second one comes while the keys have just been fetched for the first."""
+    signed_in(site)
+    for _ in range(2):
+        site.idp.change_key("RS256")
+        site.idp.somebody_else()
+        signed_in(site)
+
+
+def test_log_out_there_with_a_new_key(site):
+    """The logout token is the first thing that the provider signs with it."""
+    browser = signed_in(site)
+    site.idp.change_key("RS256")
+    site.idp.end_sessions()
+    site.wait(lambda: is_over(site, browser), "the end of the session", SOON)
+    assert "back-channel logout at provider" in site.log_since_mark()
 
 
 def test_disabled_user(site):

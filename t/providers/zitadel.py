@@ -20,7 +20,7 @@ class Zitadel(Provider):
                   "backchannel_logout_uri": None}
     remembers_people = False
     gaps = {"log_out_there": "no back-channel logout",
-            "log_out_there_with_the_new_key": "no back-channel logout"}
+            "log_out_there_with_a_new_key": "no back-channel logout"}
 
     @classmethod
     def obtain(cls):
@@ -51,6 +51,9 @@ class Zitadel(Provider):
 
     def change_key(self, alg):
         self.call("POST", f"http://{self._admin}/key/{alg}")
+
+    def replace_key(self):
+        self.call("POST", f"http://{self._admin}/replace")
 
     def disable_user(self):
         self.call("POST", f"http://{self._admin}/disable")

@@ -75,7 +75,8 @@ type provider struct {
 	disabled   bool
 }
 
-func (p *provider) changeKey(alg string) error {
+// changeKey makes a key that has another name than the last one, unless the name is given.
+func (p *provider) changeKey(alg, name string) error {
 	var key crypto.Signer
 	var err error
 	switch jose.SignatureAlgorithm(alg) {
@@ -91,8 +92,11 @@ func (p *provider) changeKey(alg string) error {
 	}
 	p.lock.Lock()
 	defer p.lock.Unlock()
-	p.generation++
-	p.signing = signingKey{fmt.Sprintf("%s-%d", alg, p.generation), jose.SignatureAlgorithm(alg), key}
+	if name == "" {
+		p.generation++
+		name = fmt.Sprintf("%s-%d", alg, p.generation)
+	}
+	p.signing = signingKey{name, jose.SignatureAlgorithm(alg), key}
 	return nil
 }
 
@@ -139,8 +143,14 @@ func (p *provider) TokenRequestByRefreshToken(ctx context.Context, token string)
 func (p *provider) admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /key/{alg}", func(w http.ResponseWriter, r *http.Request) {
-		if err := p.changeKey(r.PathValue("alg")); err != nil {
+		if err := p.changeKey(r.PathValue("alg"), ""); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
+		}
+	})
+	mux.HandleFunc("POST /replace", func(w http.ResponseWriter, _ *http.Request) {
+		now := p.current()
+		if err := p.changeKey(string(now.alg), now.id); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
 		}
 	})
 	mux.HandleFunc("POST /disable", func(http.ResponseWriter, *http.Request) {
@@ -166,7 +176,7 @@ func run() error {
 	}
 	storage.RegisterClients(storage.WebClient(s.ClientID, s.ClientSecret, s.RedirectURIs...))
 	p := &provider{Storage: storage.NewStorage(users), settings: s}
-	if err := p.changeKey("RS256"); err != nil {
+	if err := p.changeKey("RS256", ""); err != nil {
 		return err
 	}
 	go func() { log.Fatal(http.ListenAndServe(s.Admin, p.admin())) }()
