@@ -177,6 +177,22 @@ def test_keycloak_realm():
         "backchannel_logout_uri" in provider_conf("keycloak"))
 
 
+def test_claims_for_the_extension():
+    """Where the documents name the claims of the assertion, all are there that the extension reads."""
+    profile = (ROOT / "espocrm/files/custom/Espo/Modules/OidcProxy/Authentication/Profile.php"
+               ).read_text(encoding="utf-8")
+    table = re.search(r"ATTRIBUTES = \[(.*?)\];", profile, re.S)[1]
+    read = set(re.findall(r"'(\w+)' =>", table)) | set(
+        re.findall(r"CLAIM_\w+ = '(\w+)'", profile)) | set(re.findall(r"getText\('(\w+)'", profile))
+    assert {"given_name", "email", "email_verified", "name"} <= read, read
+    # and the defaults of its settings
+    read |= {"preferred_username", "groups"}
+    for path in ("docs/guides/authentik.md", "docs/guides/keycloak.md",
+                 "ops/nginx/site-proxy.conf.example"):
+        text = re.sub(r"\n +# +", " ", (ROOT / path).read_text(encoding="utf-8"))
+        assert set(re.search(r"\bclaims (\w+ [\w ]+);", text)[1].split()) == read, path
+
+
 # ---- nginx takes them ----------------------------------------------------------------------------
 
 def nginx_test(folder, site, secrets):
