@@ -46,6 +46,7 @@ UNIT_PACKAGES="cmake check"
 LINT_PACKAGES="clang-format-14:maybe clang-tidy-14:maybe"
 INTEGRATION_PACKAGES="curl glewlwyd:maybe libfaketime python3-cryptography python3-pytest
     python3-yaml redis-server"
+PROVIDERS_PACKAGES="ca-certificates openssl python3-cryptography python3-pytest python3-yaml"
 TEST_PACKAGES="$UNIT_PACKAGES $LINT_PACKAGES $INTEGRATION_PACKAGES clang php-cli php-phpseclib3 phpunit"
 CHAOS_PACKAGES="libfaketime python3-cryptography redis-server"
 ESPOCRM_PACKAGES="openssl php-cli php-fpm php-bcmath php-curl php-gd php-mbstring php-mysql php-xml

@@ -466,7 +466,7 @@ run_some_tests() {
 # Not part of `test`: half a gigabyte to download, and Keycloak takes a minute to start.
 run_providers() {
     local files=t/providers arg
-    need $(build_packages) $INTEGRATION_PACKAGES $DEMO_PACKAGES $(node_packages)
+    need $(build_packages) $PROVIDERS_PACKAGES $(node_packages)
     # Without these some are skipped, each with its reason in the table.
     [ -n "$no_install" ] || need $(provider_packages)
     need_provider

@@ -175,6 +175,15 @@ def test_keycloak_realm():
     assert all(isinstance(v, str) for v in mapper["config"].values())
     assert ("backchannel.logout.url" in client["attributes"]) == (
         "backchannel_logout_uri" in provider_conf("keycloak"))
+    # what the guide has people replace
+    places, words = re.search(r"in (\w+) places: ([^.]*(?:\.\w[^.]*)*)\.", guide("keycloak")).groups()
+    named = re.findall(r"`([\w.]+)`", words)
+    assert (places, len(named)) == ("four", 4)
+    lines = [line for line in text_of("keycloak/realm.json").splitlines() if CRM in line]
+    assert len(lines) == 4
+    for name in named:
+        value = client.get(name, client["attributes"].get(name))
+        assert CRM in json.dumps(value), name
 
 
 def test_claims_for_the_extension():
