@@ -29,6 +29,7 @@ class RealProvider:
     must be registered."""
 
     leaf = True
+    patience = 20
     client_id = "espocrm"
     client_secret = SECRET
     driver = staticmethod(sign_in)
@@ -61,7 +62,8 @@ class RealProvider:
         return {**JANE, "preferred_username": USER}
 
     def client(self):
-        return CookieClient(ca_file=self.lab.pki.ca.file, connect_to={"localhost": "127.0.0.1"})
+        return CookieClient(ca_file=self.lab.pki.ca.file, connect_to={"localhost": "127.0.0.1"},
+                            timeout=self.patience)
 
     def authorize(self, location):
         """Signs the user in and returns the callback's URL."""

@@ -24,6 +24,7 @@ class Provider(RealProvider):
 
     name = ""
     version = ""
+    patience = 60
     gaps = {}
     played = ()
     callback = "/oidc_callback"

@@ -27,6 +27,7 @@ LOCATIONS = "location = /status { auth_oidc off; oidc_status; }\n"
 
 @pytest.fixture(scope="module", params=PROVIDERS, ids=lambda p: f"{p.name} {p.version}")
 def provider(request, lab):
+    assert all(f"test_{step}" in globals() for step in request.param.gaps), request.param.gaps
     try:
         request.param.obtain()
     except obtain.Unavailable as e:
