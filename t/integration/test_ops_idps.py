@@ -187,7 +187,7 @@ def test_keycloak_realm():
 
 
 def test_claims_for_the_extension():
-    """Where the documents name the claims of the assertion, all are there that the extension reads."""
+    """The site files name the claims of the assertion, all that the extension reads and no other."""
     profile = (ROOT / "espocrm/files/custom/Espo/Modules/OidcProxy/Authentication/Profile.php"
                ).read_text(encoding="utf-8")
     table = re.search(r"ATTRIBUTES = \[(.*?)\];", profile, re.S)[1]
@@ -196,10 +196,10 @@ def test_claims_for_the_extension():
     assert {"given_name", "email", "email_verified", "name"} <= read, read
     # and the defaults of its settings
     read |= {"preferred_username", "groups"}
-    for path in ("docs/guides/authentik.md", "docs/guides/keycloak.md",
-                 "ops/nginx/site-proxy.conf.example"):
-        text = re.sub(r"\n +# +", " ", (ROOT / path).read_text(encoding="utf-8"))
-        assert set(re.search(r"\bclaims (\w+ [\w ]+);", text)[1].split()) == read, path
+    for path in ("ops/nginx/site-fpm.conf.example", "ops/nginx/site-proxy.conf.example",
+                 "ops/compose/nginx/site.conf.template"):
+        text = (ROOT / path).read_text(encoding="utf-8")
+        assert set(re.search(r"^ +claims +([\w\s]+);", text, re.M)[1].split()) == read, path
 
 
 # ---- nginx takes them ----------------------------------------------------------------------------
