@@ -54,8 +54,8 @@ class CookieCursor {
     bool done_ = false;
 };
 
-// Writes `header` without the pairs for which `ours(name)` is true to `out`, which has room for
-// header.size() bytes; returns the new length. The other pairs, their order and the white space
+// Writes `header` without the pairs for which `ours(name, value)` is true to `out`, which has room
+// for header.size() bytes; returns the new length. The other pairs, their order and the white space
 // between them stay byte for byte; no leading separator is left over. 0: nothing is left.
 template <class Ours>
 std::size_t strip_cookies(std::string_view header, char* out, Ours&& ours) noexcept;
@@ -87,7 +87,7 @@ std::size_t strip_cookies(std::string_view header, char* out, Ours&& ours) noexc
     std::size_t n = 0;
     bool first = true;
     while (cursor.next()) {
-        if (!cursor.name().empty() && ours(cursor.name())) {
+        if (!cursor.name().empty() && ours(cursor.name(), cursor.value())) {
             continue;
         }
         std::string_view raw = cursor.raw();

@@ -197,19 +197,15 @@ bool mark_reserved(ngx_http_request_t* r, const MainConf& conf, RequestContext& 
 // For strip_cookies, which must not see an exception: keeps those of our cookies that it names.
 class Taker {
   public:
-    Taker(const MainConf& conf, OwnCookies& cookies, std::string_view header) noexcept
-        : conf_(conf), cookies_(cookies), header_(header) {}
-    bool operator()(std::string_view name) noexcept {
+    Taker(const MainConf& conf, OwnCookies& cookies) noexcept : conf_(conf), cookies_(cookies) {}
+    bool operator()(std::string_view name, std::string_view value) noexcept {
         const OwnCookie kind = own_cookie(conf_, name);
         if (kind == OwnCookie::none) {
             return false;
         }
         any_ = true;
         try {
-            const auto at = static_cast<std::size_t>(name.data() - header_.data());
-            CookieCursor pair(header_.substr(at));
-            pair.next();
-            keep_cookie(kind, cookies_, name, pair.value());
+            keep_cookie(kind, cookies_, name, value);
         } catch (...) {
             failed_ = true;
         }
@@ -221,7 +217,6 @@ class Taker {
   private:
     const MainConf& conf_;
     OwnCookies& cookies_;
-    std::string_view header_;
     bool any_ = false;
     bool failed_ = false;
 };
@@ -234,10 +229,12 @@ ngx_int_t take_cookies(ngx_http_request_t* r, const MainConf& conf, OwnCookies& 
     if (out == nullptr) {
         return NGX_ERROR;
     }
-    Taker taker(conf, cookies, value);
+    Taker taker(conf, cookies);
     const std::size_t left =
         strip_cookies(value, reinterpret_cast<char*>(out),
-                      [&taker](std::string_view name) noexcept { return taker(name); });
+                      [&taker](std::string_view name, std::string_view text) noexcept {
+                          return taker(name, text);
+                      });
     if (taker.failed()) {
         return NGX_ERROR;
     }
