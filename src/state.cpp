@@ -93,13 +93,16 @@ std::array<std::uint8_t, 16> check_of(std::string_view cookie) {
     return check;
 }
 
-// What follows from the secret. The labels are short so that each digest is one block of SHA-256.
+// What follows from the secret. Secret and salt have their lengths, so they are one field; with a
+// short label each digest is one block of SHA-256.
 void derive(PendingLogin& login) {
-    const std::string_view salt = as_text(login.salt);
-    login.nonce = base64url_encode(sha256_fields({"nonce", login.secret.view(), salt}));
+    Secret seed;
+    seed.reserve(login.secret.view().size() + login.salt.size());
+    seed.append(login.secret.view());
+    seed.append(as_text(login.salt));
+    login.nonce = base64url_encode(sha256_fields({"nonce", seed.view()}));
     if (login.pkce) {
-        std::string verifier =
-            base64url_encode(sha256_fields({"verifier", login.secret.view(), salt}));
+        std::string verifier = base64url_encode(sha256_fields({"pkce", seed.view()}));
         login.verifier = Secret(verifier);
         cleanse(verifier.data(), verifier.size());
     }
