@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "oidc/flow.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "oidc/claims.hpp"
 #include "oidc/encode.hpp"
+#include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 #include "oidc/userinfo.hpp"
 
@@ -205,6 +207,21 @@ Step CallbackFlow::go_on(TokenExchange::Progress progress) {
     return error == nullptr ? finish() : refuse(std::move(*error));
 }
 
+// Nothing else would say why the tokens of this session end for good.
+void CallbackFlow::note_refresh_token(const Session& session) const {
+    if (!config_.session_refresh || !session.refresh_token.empty()) {
+        return;
+    }
+    const bool asked = std::find(config_.scope.begin(), config_.scope.end(), "offline_access") !=
+                       config_.scope.end();
+    ports_.log.note(Notice::no_refresh_token, LogLevel::warn,
+                    "provider " + in_quotes(config_.name) +
+                        " has given no refresh token, so its sessions are not refreshed: " +
+                        (asked ? "allow them for this client at the provider"
+                               : "most providers want \"offline_access\" in scope, or a setting of "
+                                 "the client"));
+}
+
 Step CallbackFlow::finish() {
     const IdToken& id_token = *exchange_.id_token();
     const json_t* claims = id_token.claims.get();
@@ -223,6 +240,7 @@ Step CallbackFlow::finish() {
         session.auth_time = auth_time->value_or(0);
     }
     exchange_.give_tokens(session, true);
+    note_refresh_token(session);
     Result<Secret> record = encode_session(session);
     if (!record) {
         return refuse(std::move(record).error());

@@ -14,7 +14,8 @@ namespace {
 
 using Progress = TokenExchange::Progress;
 
-// RFC 6749 5.1 leaves out expires_in "if documented otherwise", which no program can read.
+// RFC 6749 5.1 leaves out expires_in "if documented otherwise", which no program can read; whoever
+// has can say it with access_token_lifetime.
 constexpr Seconds kAssumedLifetime = 3600;
 
 // What error messages need of a request that has gone out, without its credentials.
@@ -197,6 +198,10 @@ Progress TokenExchange::on_userinfo(HttpOutcome outcome) {
 
 void TokenExchange::give_tokens(Session& session, bool checked) {
     const Seconds now = ports_.clock.now();
+    std::optional<Seconds> lifetime = tokens_.expires_in;
+    if (!lifetime && config_.access_token_lifetime != 0) {
+        lifetime = config_.access_token_lifetime;
+    }
     if (config_.keep_refresh_token || config_.session_refresh) {
         if (!tokens_.refresh_token.empty()) {
             session.refresh_token = std::move(tokens_.refresh_token);
@@ -211,10 +216,10 @@ void TokenExchange::give_tokens(Session& session, bool checked) {
     if (config_.keep_access_token || (config_.revoke_on_logout && session.refresh_token.empty())) {
         session.access_token = std::move(tokens_.access_token);
     }
-    session.access_expires = tokens_.expires_in ? now + *tokens_.expires_in : 0;
+    session.access_expires = lifetime ? now + *lifetime : 0;
     session.refresh_failures = 0;
     session.refresh_at = config_.session_refresh && !session.refresh_token.empty()
-                             ? refresh_time(tokens_.expires_in, config_.session_refresh_before, now)
+                             ? refresh_time(lifetime, config_.session_refresh_before, now)
                              : 0;
     if (checked) {
         session.id_token_stays = !id_token_ || id_token_->exp <= now;

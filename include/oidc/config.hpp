@@ -87,6 +87,8 @@ struct ProviderConfig {
     bool revoke_on_logout = false;
     bool session_refresh = false;
     Seconds session_refresh_before = 60;  // ahead of the access token's end
+    // Of access tokens whose answer does not say it; 0: unknown.
+    Seconds access_token_lifetime = 0;
 
     Seconds metadata_lifetime = 3600;
     Seconds jwks_refetch_interval = 10;

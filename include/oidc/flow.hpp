@@ -59,6 +59,7 @@ class CallbackFlow final : public Flow {
     Step on_provider(ProviderReady provider);
     Step go_on(TokenExchange::Progress progress);
     Step finish();
+    void note_refresh_token(const Session& session) const;
 
     const ProviderConfig& config_;
     Ports ports_;

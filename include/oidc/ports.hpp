@@ -31,6 +31,10 @@ class Random {
 // Lines that many requests can bring about: each kind is bounded by itself.
 enum class Notice : std::uint8_t {
     token_ended,
+    no_refresh_token,
+    hint_left_out,
+    username_fell,
+    group_overage,
     count_,
 };
 

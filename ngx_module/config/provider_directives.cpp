@@ -326,6 +326,14 @@ char* set_session_refresh(Block& b) {
     return conf_ok();
 }
 
+char* set_access_token_lifetime(Block& b) {
+    if (b.arg() == "off") {
+        config(b).access_token_lifetime = 0;
+        return conf_ok();
+    }
+    return b.seconds(config(b).access_token_lifetime, 1, kYear);
+}
+
 char* set_session_limit(Block& b) {
     if (b.arg() == "off") {
         provider(b).session_limit = 0;
@@ -526,6 +534,7 @@ constexpr BlockDirective kDirectives[] = {
     {"logout_hook", {}, 1, 1, [](Block& b) { return b.local_path(provider(b).logout_hook); }},
     {"session_refresh", {}, 1, 2, set_session_refresh},
     {"session_limit", {}, 1, 1, set_session_limit},
+    {"access_token_lifetime", {}, 1, 1, set_access_token_lifetime},
 };
 
 // What follows from the block, once it is known to be complete.

@@ -165,6 +165,7 @@ REFUSED = {
     "ca-no-pem": (P, "ssl_trusted_certificate @F@/text;", "ssl_trusted_certificate"),
     "crl-no-pem": (P, "ssl_crl @F@/text;", "ssl_crl"),
     "proxy-junk": (P, "http_proxy proxy;", "http_proxy"),
+    "lifetime-zero": (P, "access_token_lifetime 0;", "access_token_lifetime"),
     "jwks-file-empty": (P, "jwks_file @F@/jwks-empty;", "jwks_file"),
     "jwks-file-bad": (P, "jwks_file @F@/jwks-bad;", "jwks_file"),
     "explicit-without-userinfo": (P, "authorization_endpoint https://i.example/a; token_endpoint "

@@ -2,6 +2,7 @@
 """Tokens that a backend is given never are those that have ended: T-41 to T-43."""
 
 import concurrent.futures
+import re
 import threading
 import time
 
@@ -282,3 +283,45 @@ def test_a_token_that_lives_is_given_at_once(site):
     assert time.monotonic() - begin < 1.5 * SLOW
     gate.set()
     site.wait(lambda: len(site.idp.refreshes) == 1)
+
+
+# ---- what the provider leaves out ----------------------------------------------------------------
+
+def site_of(make_site, **directives):
+    return make_site(directives={**DIRECTIVES, **directives}, locations=LOCATIONS, http=HTTP,
+                     identity=no_identity, own_paths=("/oidc_callback", "/logout"),
+                     verify=("/verify/", "/verified/"), control=False)
+
+
+@case("T-44")
+def test_a_lifetime_that_is_configured(make_site):
+    site = site_of(make_site, access_token_lifetime="2s")
+    browser, first = ended(site, expires_in=None)
+    assert token(passes(site, browser.get("/header/a"))) not in ("", first)
+    # What the answer says is believed.
+    site.idp.token_body = lambda body: {**body, "expires_in": 300}
+    other = site.browser()
+    other.login("/x")
+    given = list(site.idp.access)[-1]
+    time.sleep(2.1)
+    assert token(passes(site, other.get("/header/a"))) == given
+
+
+@case("T-44")
+def test_without_a_lifetime_a_token_is_good_for_ever(make_site):
+    site = site_of(make_site)
+    browser, first = ended(site, expires_in=None)
+    assert token(passes(site, browser.get("/header/a"))) == first and site.idp.refreshes == []
+
+
+@case("T-45")
+def test_a_provider_that_gives_no_refresh_token(site):
+    site.browser().login("/x")
+    assert re.search(r'\[warn\].*provider "idp" has given no refresh token, so its sessions are not refreshed: '
+                     r'most providers want "offline_access"', site.log_since_mark())
+    site.again()
+    site.idp.refresh_tokens = True
+    site.browser().login("/x")
+    assert "no refresh token" not in site.log_since_mark()
+
+

@@ -160,6 +160,50 @@ START_TEST(t_13_short_and_unknown_lifetimes) {
 }
 END_TEST
 
+START_TEST(t_44_a_lifetime_that_the_provider_does_not_say) {
+    struct Case {
+        const char* more;
+        Seconds life;
+    };
+    for (const Case& k : std::initializer_list<Case>{{"", 900},
+                                                     {R"(,"expires_in":null)", 900},
+                                                     {R"(,"expires_in":"soon")", 900},
+                                                     {R"(,"expires_in":120)", 120},
+                                                     {R"(,"expires_in":0)", 0}}) {
+        Refreshing w;
+        w.config.access_token_lifetime = 900;
+        w.login();
+        Run run(w);
+        Step step = run.flow.resume(json_response(
+            R"({"token_type":"Bearer","access_token":"at-2")" + std::string(k.more) + "}"));
+        ck_assert_int_eq(expect<Refreshed>(run.done(step)).access_expires, kNow + 3600 + k.life);
+        ck_assert_int_eq(w.view().refresh_at(),
+                         kNow + 3600 + std::max<Seconds>({5, k.life - 60, k.life / 2}));
+    }
+}
+END_TEST
+
+START_TEST(t_45_a_provider_that_gives_no_refresh_token) {
+    const auto said = [](bool on, bool asked, bool given) {
+        Refreshing w;
+        w.config.session_refresh = on;
+        w.config.scope = asked ? std::vector<std::string>{"openid", "offline_access"}
+                               : std::vector<std::string>{"openid"};
+        Callback callback(w);
+        (void)callback.to_token();
+        (void)callback.flow.resume(
+            json_response(R"({"token_type":"Bearer","access_token":"at-1",)" +
+                          std::string(given ? R"("refresh_token":"rt-1",)" : "") +
+                          R"("id_token":")" + w.id_token() + "\"}"));
+        return w.fake.log.joined();
+    };
+    ck_assert_sv_contains(said(true, false, false), "\"offline_access\" in scope");
+    ck_assert_sv_contains(said(true, true, false), "allow them for this client");
+    ck_assert_sv_lacks(said(true, true, true), "refresh token");
+    ck_assert_sv_lacks(said(false, false, false), "refresh token");
+}
+END_TEST
+
 START_TEST(the_request) {
     Refreshing w;
     w.login();
@@ -604,6 +648,8 @@ static Suite* refresh_flow_suite() {
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, the_login_says_when);
     tcase_add_test(tcase, t_13_short_and_unknown_lifetimes);
+    tcase_add_test(tcase, t_44_a_lifetime_that_the_provider_does_not_say);
+    tcase_add_test(tcase, t_45_a_provider_that_gives_no_refresh_token);
     tcase_add_test(tcase, the_request);
     tcase_add_test(tcase, t_24_what_is_not_in_the_answer_stays);
     tcase_add_test(tcase, t_21_id_tokens_that_end_the_session);
