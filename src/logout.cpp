@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "oidc/logout.hpp"
 
+#include <array>
 #include <optional>
 #include <utility>
 
 #include "oidc/bytes.hpp"
 #include "oidc/encode.hpp"
+#include "oidc/jws.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 
@@ -54,6 +56,23 @@ EndSession end_session(const LogoutRequest& request) {
         out.fields = std::move(fields);
     }
     return out;
+}
+
+Status check_hint(std::string_view id_token, const ProviderConfig& config,
+                  const ProviderState& provider) {
+    static constexpr std::array<std::string_view, 1> kTypes = {"jwt"};
+    VerifyOptions options;
+    options.allowed = provider.algs;
+    options.keys = &provider.keys;
+    options.shared_secret = &config.client_secret;
+    options.accepted_typ = kTypes;
+    Result<VerifiedJwt> jwt = verify_jws(id_token, options);
+    // Whatever else there is to say was said when the token came.
+    if (!jwt && (jwt.error().reason == Reason::jwt_key_unknown ||
+                 jwt.error().reason == Reason::jwt_signature)) {
+        return std::move(jwt).error();
+    }
+    return Unit{};
 }
 
 std::string why_not_frontchannel(std::string_view query, std::string_view issuer,

@@ -33,6 +33,12 @@ struct EndSession {
 // form (RP-Initiated Logout 1.0, section 2: a provider takes both).
 EndSession end_session(const LogoutRequest& request);
 
+// Whether an ID token of a session is still good as id_token_hint: false of Error jwt_key_unknown
+// or jwt_signature, when the key that has signed it is not among those that the provider publishes
+// now. It would refuse the logout then; without a hint it asks the user.
+Status check_hint(std::string_view id_token, const ProviderConfig& config,
+                  const ProviderState& provider);
+
 // Front-channel logout: empty when the request ends the session that its cookie has opened, else
 // why not, for the log. iss and sid stand there once each (Front-Channel 3); sid is the session's,
 // iss the issuer's, and may be missing (Entra sends sid alone): the path belongs to one provider.

@@ -91,10 +91,28 @@ void revoke(const RequestContext& ctx, const Provider& provider, const ProviderS
     loop->start(*std::move(request), provider.transport, done);
 }
 
+// A hint that the provider could not verify any more would end in its error page.
+void drop_dead_hint(ngx_http_request_t* r, const RequestContext& ctx, const Provider& provider,
+                    const ProviderState& state) {
+    Secret& hint = ctx.task->logout_hint;
+    if (hint.empty()) {
+        return;
+    }
+    if (const Status status = check_hint(hint.view(), provider.config, state); !status) {
+        NgxLog(r->connection->log)
+            .note(Notice::hint_left_out, LogLevel::notice,
+                  "logout at provider \"" + provider.config.name +
+                      "\" goes without id_token_hint, its key is no longer published: " +
+                      status.error().detail);
+        hint.clear();
+    }
+}
+
 ngx_int_t finish_logout(ngx_http_request_t* r, RequestContext& ctx, const Event& outcome) {
     const Provider& provider = *ctx.task->provider;
     if (const auto* ready = std::get_if<ProviderReady>(&outcome)) {
         revoke(ctx, provider, **ready);
+        drop_dead_hint(r, ctx, provider, **ready);
         return leave(r, ctx, provider, (*ready)->metadata.end_session_endpoint);
     }
     if (const auto* error = std::get_if<Error>(&outcome)) {
@@ -114,7 +132,9 @@ ngx_int_t end_and_leave(ngx_http_request_t* r, RequestContext& ctx, Provider& pr
             provider.config.revoke_on_logout && !ctx.task->ended_session.provider().empty();
         const bool endpoint_known =
             !provider.config.end_session_endpoint.empty() || !provider.config.needs_discovery();
-        if (endpoint_known && !revokes) {
+        // What has signed the hint may have been replaced since.
+        const bool hinted = !ctx.task->logout_hint.empty();
+        if (endpoint_known && !revokes && !hinted) {
             return leave(r, ctx, provider, provider.config.end_session_endpoint);
         }
         return when_ready(r, ctx, ask_provider(*ctx.task), [r, &ctx](const Event& outcome) {

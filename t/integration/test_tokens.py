@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tokens that a backend is given never are those that have ended: T-41 to T-43."""
+"""Tokens that a backend is given never are those that have ended: T-41 to T-45, L-41."""
 
 import concurrent.futures
 import re
@@ -9,9 +9,10 @@ import time
 import pytest
 
 from harness.cases import case, rows
+from harness.idp import Idp
 from harness.nginx import SLOW
 from harness.outcome import challenge, passes, unauthorized
-from harness.site import Site
+from harness.site import Site, query_of
 from harness.wire import Reply
 
 DIRECTIVES = {"session_refresh": "on before=60s", "logout_uri": "/logout", "read_timeout": "3s",
@@ -325,3 +326,24 @@ def test_a_provider_that_gives_no_refresh_token(site):
     assert "no refresh token" not in site.log_since_mark()
 
 
+@pytest.mark.parametrize("typed", rows("L-41", {"metadata": False, "typed-in": True}))
+def test_a_hint_whose_key_has_gone(lab, make_site, typed):
+    """The provider would refuse the logout: it asks the user without a hint."""
+    idp = Idp(lab.keys)
+    typed_in = {"end_session_endpoint": idp.url("logout")} if typed else {}
+    site = make_site(idp=idp, directives={"logout_uri": "/logout", "logout_token_hint": "on", **typed_in},
+                     own_paths=("/oidc_callback", "/logout"), control=False)
+    first, second = site.browser(), site.browser()
+    first.login("/x")
+    second.login("/x")
+    query = query_of(first.get("/logout").location)
+    site.idp.forget(query["id_token_hint"])
+    site.idp.key = lab.keys.rsa2
+    site.idp.jwks_keys = [lab.keys.rsa2.jwk()]
+    third = site.browser()
+    third.login("/x")  # fetches the new keys
+    query = query_of(second.get("/logout").location)
+    assert "id_token_hint" not in query and query["client_id"] == site.idp.client_id
+    assert "goes without id_token_hint, its key is no longer published" in site.log_since_mark()
+    query = query_of(third.get("/logout").location)
+    site.idp.forget(query["id_token_hint"])

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "oidc/logout.hpp"
+
+#include "forge.hpp"
 #include "unit.hpp"
 
 using namespace oidc;
@@ -94,6 +96,37 @@ START_TEST(l_27_l_28_front_channel) {
 }
 END_TEST
 
+START_TEST(l_41_a_hint_whose_key_has_gone) {
+    const ForgeKey& key = ForgeKey::for_alg(Alg::ES256);
+    ProviderConfig config;
+    config.client_secret = Secret(std::string(64, 's'));
+    ProviderState state;
+    state.algs = {Alg::ES256, Alg::HS256};
+    const auto keys = [&state](const std::string& jwks) {
+        Result<KeySet> set = KeySet::parse(jwks);
+        ck_assert_result_ok(set);
+        state.keys = *std::move(set);
+    };
+    const std::string token =
+        forge_token(forge_header("ES256", "k1"), R"({"sub":"a","exp":1})", Alg::ES256, key);
+    keys(forge_jwks({key.jwk("k1")}));
+    ck_assert(check_hint(token, config, state).ok());  // that it has ended does not matter
+    keys(forge_jwks({key.jwk("k2")}));
+    ck_assert_result_is(check_hint(token, config, state), Reason::jwt_key_unknown);
+    keys("{\"keys\":[]}");
+    ck_assert_result_is(check_hint(token, config, state), Reason::jwt_key_unknown);
+    // Replaced under its own name.
+    std::string other = token;
+    other[other.rfind('.') + 9] = other[other.rfind('.') + 9] == 'A' ? 'B' : 'A';
+    keys(forge_jwks({key.jwk("k1")}));
+    ck_assert_result_is(check_hint(other, config, state), Reason::jwt_signature);
+    // What was accepted once for other reasons than its key is the provider's to judge.
+    state.algs = {Alg::RS256};
+    ck_assert(check_hint(token, config, state).ok());
+    ck_assert(check_hint("no token", config, state).ok());
+}
+END_TEST
+
 START_TEST(l_32_a_frame_asks) {
     for (const char* dest : {"", "iframe", "IFRAME", "frame"}) {
         ck_assert_msg(is_framed(dest), "%s", dest);
@@ -114,6 +147,7 @@ static Suite* logout_suite() {
     tcase_add_test(tcase, l_34_what_the_address_says_wins);
     tcase_add_test(tcase, l_27_l_28_front_channel);
     tcase_add_test(tcase, l_32_a_frame_asks);
+    tcase_add_test(tcase, l_41_a_hint_whose_key_has_gone);
     suite_add_tcase(suite, tcase);
     return suite;
 }
