@@ -60,7 +60,26 @@ std::optional<Seconds> http_date(std::string_view text) noexcept {
     return Seconds{days} * 86400 + hour * 3600 + minute * 60 + second;
 }
 
+// ", the issuer's metadata has ..."
+std::string advertised(const HttpRequest& request) {
+    return request.advertised.empty()
+               ? std::string()
+               : ", the issuer's metadata has " + without_query(request.advertised);
+}
+
 }  // namespace
+
+std::string answered(const HttpRequest& request, const HttpResponse& response) {
+    std::string text = std::string(request.endpoint) + " \"" + request.url + "\" answered " +
+                       std::to_string(response.status);
+    if (response.status == 404 || response.status == 405 || response.status == 410) {
+        text += advertised(request);
+    }
+    if (!response.retry_after.empty()) {
+        text += ", retry after \"" + response.retry_after + "\"";
+    }
+    return text;
+}
 
 std::optional<Seconds> retry_after_seconds(std::string_view value, Seconds now) noexcept {
     if (const Seconds delta = number(value); delta >= 0) {
@@ -78,10 +97,12 @@ Status refuse_redirect(const HttpRequest& request, const HttpResponse& response)
     std::string detail = endpoint + " " + without_query(request.url);
     if (response.location.empty()) {
         detail += " answered " + std::to_string(response.status) + " without a location";
+        detail += advertised(request);
         return fail(Reason::idp_redirect, std::move(detail));
     }
     const std::string location = without_query(response.location);
     detail += " redirects to " + location;
+    detail += advertised(request);
     return fail(Reason::idp_redirect, std::move(detail), "configure " + endpoint + " " + location);
 }
 

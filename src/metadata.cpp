@@ -77,6 +77,45 @@ Result<std::string> endpoint_value(const Endpoint& endpoint, const json_t* docum
     return value;
 }
 
+// Whether the member is there, and one; if so its value is in `out`.
+template <class T>
+bool read_optional(Result<std::optional<T>> member, T& out, std::vector<std::string>& left_out) {
+    if (!member) {
+        left_out.push_back(member.error().detail);
+        return false;
+    }
+    if (!*member) {
+        return false;
+    }
+    out = **std::move(member);
+    return true;
+}
+
+// What the document would have said, for whoever finds that the configured address is wrong.
+void note_overridden(const Endpoint& endpoint, const json_t* document, const std::string& used,
+                     Metadata& metadata) {
+    if (document == nullptr) {
+        return;
+    }
+    const Result<std::optional<std::string_view>> member = json_string(document, endpoint.name);
+    if (member && *member && **member != used) {
+        metadata.overridden.push_back({endpoint.name, std::string(**member)});
+    }
+}
+
+// What nobody can sign in without there.
+void read_demands(const json_t* document, Metadata& metadata) {
+    for (const auto& [member, what] :
+         {std::pair("require_pushed_authorization_requests",
+                    "pushed authorization requests (RFC 9126)"),
+          std::pair("require_signed_request_object", "signed request objects (RFC 9101)")}) {
+        bool demanded = false;
+        if (read_optional(json_bool(document, member), demanded, metadata.left_out) && demanded) {
+            metadata.demands.emplace_back(what);
+        }
+    }
+}
+
 Status read_endpoints(const json_t* document, const ProviderConfig& config, Metadata& metadata) {
     for (const Endpoint& endpoint : kEndpoints) {
         const bool keys_given = endpoint.target == &Metadata::jwks_uri && !config.jwks_text.empty();
@@ -96,6 +135,7 @@ Status read_endpoints(const json_t* document, const ProviderConfig& config, Meta
                     endpoint.name,
                 endpoint.name);
         }
+        note_overridden(endpoint, document, *value, metadata);
         metadata.*endpoint.target = *std::move(value);
     }
     // A query of its own is kept (RFC 6749 section 3.1), unless it would repeat what we add.
@@ -110,20 +150,6 @@ Status read_endpoints(const json_t* document, const ProviderConfig& config, Meta
         }
     }
     return Unit{};
-}
-
-// Whether the member is there, and one; if so its value is in `out`.
-template <class T>
-bool read_optional(Result<std::optional<T>> member, T& out, std::vector<std::string>& left_out) {
-    if (!member) {
-        left_out.push_back(member.error().detail);
-        return false;
-    }
-    if (!*member) {
-        return false;
-    }
-    out = **std::move(member);
-    return true;
 }
 
 Status check_issuer(const json_t* document, const ProviderConfig& config) {
@@ -161,6 +187,7 @@ Status read_document(const json_t* document, const ProviderConfig& config, Metad
                       metadata.code_challenge_methods, left_out);
     read_optional(json_bool(document, "authorization_response_iss_parameter_supported"),
                   metadata.response_iss_supported, left_out);
+    read_demands(document, metadata);
     return Unit{};
 }
 
@@ -186,11 +213,7 @@ Result<std::string> document_text(const HttpRequest& request, HttpOutcome outcom
     const std::string where = std::string(request.endpoint) + " \"" + request.url + "\"";
     const std::string fix(request.endpoint);
     if (outcome->status != 200) {
-        std::string detail = where + " answered " + std::to_string(outcome->status);
-        if (!outcome->retry_after.empty()) {
-            detail += ", retry after \"" + outcome->retry_after + "\"";
-        }
-        return fail(unavailable, std::move(detail), fix);
+        return fail(unavailable, answered(request, *outcome), fix);
     }
     const std::string_view text = outcome->body.view();
     if (Result<JsonPtr> json = json_parse_object(text, {.max_bytes = kMaxDocument}); !json) {
@@ -221,6 +244,14 @@ Result<Metadata> parse_metadata(const std::string_view* document, const Provider
         return std::move(status).error();
     }
     return metadata;
+}
+
+std::string advertised_endpoint(const Metadata& metadata, std::string_view endpoint) {
+    const auto& all = metadata.overridden;
+    const auto found = std::find_if(all.begin(), all.end(), [endpoint](const auto& overridden) {
+        return overridden.endpoint == endpoint;
+    });
+    return found == all.end() ? std::string() : found->url;
 }
 
 std::vector<std::string> internal_endpoints(const Metadata& metadata,
@@ -289,8 +320,10 @@ HttpRequest metadata_request(const ProviderConfig& config) {
     return get(config.config_url, "config_url");
 }
 
-HttpRequest jwks_request(const std::string& jwks_uri) {
-    return get(jwks_uri, "jwks_uri");
+HttpRequest jwks_request(const std::string& jwks_uri, std::string advertised) {
+    HttpRequest request = get(jwks_uri, "jwks_uri");
+    request.advertised = std::move(advertised);
+    return request;
 }
 
 Result<std::string> metadata_text(const HttpRequest& request, HttpOutcome outcome) {

@@ -33,8 +33,7 @@ Status check_revocation(const HttpRequest& request, const HttpOutcome& outcome) 
     if (outcome->status >= 200 && outcome->status < 300) {
         return Unit{};
     }
-    std::string detail = std::string(request.endpoint) + " \"" + request.url + "\" answered " +
-                         std::to_string(outcome->status);
+    std::string detail = answered(request, *outcome);
     const Result<JsonPtr> json = json_parse_object(outcome->body.view());
     if (json.ok()) {
         const auto error = json_string(json->get(), "error");

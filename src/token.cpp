@@ -68,15 +68,6 @@ Error malformed(std::string detail) {
     return fail(Reason::token_malformed, "token response: " + std::move(detail));
 }
 
-std::string where(const HttpRequest& request, const HttpResponse& response) {
-    std::string text = std::string(request.endpoint) + " \"" + request.url + "\" answered " +
-                       std::to_string(response.status);
-    if (!response.retry_after.empty()) {
-        text += ", retry after \"" + response.retry_after + "\"";
-    }
-    return text;
-}
-
 // The "error" member of a JSON answer, with its description for the log; empty: none.
 struct OauthError {
     std::string code;
@@ -121,7 +112,7 @@ Error grant_error(const std::string& code, Grant grant, std::string detail) {
 Error status_error(const HttpRequest& request, const HttpResponse& response, const json_t* object,
                    Grant grant) {
     const OauthError error = oauth_error(object);
-    std::string detail = where(request, response);
+    std::string detail = answered(request, response);
     if (!error.text.empty()) {
         detail += " with " + error.text;
     }
@@ -303,6 +294,7 @@ HttpRequest client_request(const ProviderConfig& config, const ProviderState& pr
     request.method = HttpRequest::Method::post;
     request.url = url;
     request.endpoint = endpoint;
+    request.advertised = advertised_endpoint(provider.metadata, endpoint);
     request.headers.push_back({"Accept", "application/json"});
     request.headers.push_back({"Content-Type", "application/x-www-form-urlencoded"});
     std::size_t size = 256 + 3 * (config.client_id.size() + config.client_secret.size());
@@ -369,7 +361,7 @@ Result<TokenResponse> parse_token_response(const HttpRequest& request, HttpOutco
         return malformed(json.error().detail);
     }
     if (const OauthError error = oauth_error(json->get()); !error.text.empty()) {
-        std::string detail = where(request, response) + " with " + error.text;
+        std::string detail = answered(request, response) + " with " + error.text;
         if (is_client_error(error.code)) {
             return client_auth_error(std::move(detail));
         }

@@ -24,6 +24,7 @@ HttpRequest without_secrets(const HttpRequest& request) {
     copy.method = request.method;
     copy.url = request.url;
     copy.endpoint = request.endpoint;
+    copy.advertised = request.advertised;
     return copy;
 }
 

@@ -126,6 +126,7 @@ HttpRequest userinfo_request(const ProviderState& provider, std::string_view acc
     HttpRequest request;
     request.url = provider.metadata.userinfo_endpoint;
     request.endpoint = "userinfo_endpoint";
+    request.advertised = advertised_endpoint(provider.metadata, request.endpoint);
     request.headers.push_back({"Accept", "application/json, application/jwt"});
     request.authorization.reserve(access_token.size() + 7);
     request.authorization.append("Bearer ");
@@ -144,11 +145,7 @@ Result<UserInfo> parse_userinfo(const HttpRequest& request, HttpOutcome outcome,
         return std::move(status).error();
     }
     if (response.status != 200) {
-        std::string detail = std::string(request.endpoint) + " \"" + request.url + "\" answered " +
-                             std::to_string(response.status);
-        if (!response.retry_after.empty()) {
-            detail += ", retry after \"" + response.retry_after + "\"";
-        }
+        std::string detail = answered(request, response);
         const bool denied = response.status == 401 || response.status == 403;
         return fail(denied ? Reason::userinfo_denied : Reason::userinfo_status, std::move(detail),
                     denied                   ? "scope"

@@ -27,6 +27,9 @@ struct HttpRequest {
     std::string url;
     // The directive that names this endpoint ("token_endpoint"), for log lines.
     std::string_view endpoint;
+    // What the issuer's metadata has for this endpoint when `url` was configured and differs;
+    // empty: nothing that is known. For log lines.
+    std::string advertised;
     std::vector<Header> headers;  // without Authorization
     Secret authorization;         // value of the Authorization header; empty: none is sent
     Secret body;                  // form data of a POST
@@ -48,6 +51,10 @@ using HttpOutcome = Result<HttpResponse>;
 // Checks that every endpoint shares: a 3xx becomes idp_redirect, and the detail says
 // "<endpoint> <url> redirects to <location>", the fix "configure <endpoint> <location>".
 Status refuse_redirect(const HttpRequest& request, const HttpResponse& response);
+
+// `<endpoint> "<url>" answered <status>` with Retry-After, for log lines. Of a status that says
+// that nothing is there also what the metadata has instead.
+std::string answered(const HttpRequest& request, const HttpResponse& response);
 
 // Retry-After (RFC 9110 10.2.3) as seconds from `now`, 0 or more: a number, or a date in the
 // preferred format. nullopt: neither.

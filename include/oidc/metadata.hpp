@@ -29,7 +29,18 @@ struct Metadata {
     std::string revocation_endpoint;
     // Why members were taken for absent, a sentence each, for the log.
     std::vector<std::string> left_out;
+    // What the provider demands of all its clients and this module cannot do, for the log.
+    std::vector<std::string> demands;
+    // What the document has for endpoints that are configured otherwise.
+    struct Overridden {
+        std::string_view endpoint;
+        std::string url;
+    };
+    std::vector<Overridden> overridden;
 };
+
+// Empty: the document has none, or the same as is configured.
+std::string advertised_endpoint(const Metadata& metadata, std::string_view endpoint);
 
 // Parses a discovery document and applies the explicit endpoints of `config` over it. The issuer
 // is compared byte for byte (Discovery 4.3). With a null document (no discovery) everything comes
@@ -50,7 +61,8 @@ bool use_pkce(const ProviderConfig& config, const Metadata& metadata) noexcept;
 Result<ClientAuth> choose_client_auth(const ProviderConfig& config, const Metadata& metadata);
 
 HttpRequest metadata_request(const ProviderConfig& config);
-HttpRequest jwks_request(const std::string& jwks_uri);
+// `advertised`: see HttpRequest.
+HttpRequest jwks_request(const std::string& jwks_uri, std::string advertised = {});
 // Status, redirects and content; the returned text is what is cached.
 Result<std::string> metadata_text(const HttpRequest& request, HttpOutcome outcome);
 Result<std::string> jwks_text(const HttpRequest& request, HttpOutcome outcome);

@@ -141,12 +141,12 @@ void ProviderDocuments::fetch_metadata() {
 
 void ProviderDocuments::fetch_keys() {
     flight_->transfer = CurlLoop::worker()->start(
-        jwks_request(flight_->jwks_uri), provider_.transport,
+        jwks_request(flight_->jwks_uri, flight_->jwks_advertised), provider_.transport,
         [this](HttpOutcome outcome) { on_keys(std::move(outcome)); }, true);
 }
 
 Result<std::string> ProviderDocuments::checked_metadata(HttpOutcome outcome,
-                                                        std::string& jwks_uri) const {
+                                                        DocumentsFlight& flight) const {
     auto text = metadata_text(metadata_request(provider_.config), std::move(outcome));
     if (!text) {
         return text;
@@ -156,10 +156,12 @@ Result<std::string> ProviderDocuments::checked_metadata(HttpOutcome outcome,
     if (!metadata) {
         return std::move(metadata).error();
     }
-    jwks_uri = metadata->jwks_uri;
+    flight.jwks_uri = metadata->jwks_uri;
+    flight.jwks_advertised = advertised_endpoint(*metadata, "jwks_uri");
     if (*text != metadata_) {
         log_internal_endpoints(*metadata);
         log_left_out(metadata->left_out);
+        log_demands(metadata->demands);
     }
     return text;
 }
@@ -167,7 +169,7 @@ Result<std::string> ProviderDocuments::checked_metadata(HttpOutcome outcome,
 void ProviderDocuments::on_metadata(HttpOutcome outcome) noexcept try {
     OpensslErrorGuard guard;
     flight_->transfer = 0;
-    auto text = checked_metadata(std::move(outcome), flight_->jwks_uri);
+    auto text = checked_metadata(std::move(outcome), *flight_);
     if (text) {
         flight_->metadata = *std::move(text);
     } else if (state_ && needs_keys_) {
@@ -175,6 +177,7 @@ void ProviderDocuments::on_metadata(HttpOutcome outcome) noexcept try {
         // even while the metadata is broken.
         flight_->problem = text.error();
         flight_->jwks_uri = state_->metadata.jwks_uri;
+        flight_->jwks_advertised = advertised_endpoint(state_->metadata, "jwks_uri");
     } else {
         finish(text.error());
         return;
@@ -205,7 +208,8 @@ void ProviderDocuments::on_keys(HttpOutcome outcome) noexcept try {
 // Stores what was fetched as far as it makes a usable whole; the last good one outlives the rest.
 std::optional<Error> ProviderDocuments::settle(HttpOutcome outcome) {
     DocumentsFlight& flight = *flight_;
-    auto keys = jwks_text(jwks_request(flight.jwks_uri), std::move(outcome));
+    auto keys =
+        jwks_text(jwks_request(flight.jwks_uri, flight.jwks_advertised), std::move(outcome));
     if (keys) {
         auto state = make_state(flight.metadata ? *flight.metadata : metadata_, *keys, 0);
         if (state) {
@@ -253,6 +257,16 @@ void ProviderDocuments::log_left_out(const std::vector<std::string>& lines) cons
         NgxLog(log_).write(LogLevel::warn, "left out of the metadata of provider \"" +
                                                provider_.config.name +
                                                "\", nobody asked for it: " + line);
+    }
+}
+
+// Sign-ins may still work: the provider may except this client.
+void ProviderDocuments::log_demands(const std::vector<std::string>& demands) const {
+    for (const std::string& demand : demands) {
+        NgxLog(log_).write(LogLevel::warn, "provider \"" + provider_.config.name +
+                                               "\" demands what is not supported by this "
+                                               "version: " +
+                                               demand);
     }
 }
 

@@ -19,6 +19,7 @@ struct DocumentsFlight {
     std::optional<std::string> metadata;  // new, checked
     std::optional<Error> problem;         // of the metadata, when the old one is gone on with
     std::string jwks_uri;
+    std::string jwks_advertised;  // see HttpRequest
 };
 
 class ProviderDocuments {
@@ -75,11 +76,12 @@ class ProviderDocuments {
     void fetch_keys();
     void on_metadata(HttpOutcome outcome) noexcept;
     void on_keys(HttpOutcome outcome) noexcept;
-    Result<std::string> checked_metadata(HttpOutcome outcome, std::string& jwks_uri) const;
+    Result<std::string> checked_metadata(HttpOutcome outcome, DocumentsFlight& flight) const;
     std::optional<Error> settle(HttpOutcome outcome);
     void finish(const std::optional<Error>& error) noexcept;
     void log_internal_endpoints(const Metadata& metadata) const;
     void log_left_out(const std::vector<std::string>& lines) const;
+    void log_demands(const std::vector<std::string>& demands) const;
     void log_end(const std::optional<Error>& error, bool recovered) const;
 
     Provider& provider_;

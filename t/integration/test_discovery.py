@@ -153,6 +153,46 @@ def test_explicit_endpoints_win_over_metadata(lab, make_site):
     works(site)
 
 
+GONE = {"301": (301, [("Location", "/new")]), "302-nowhere": (302, []), "404": (404, []), "405": (405, []), "410": (410, [])}
+TYPED = {"token": "token_endpoint", "userinfo": "userinfo_endpoint", "jwks": "jwks_uri"}
+
+
+@pytest.mark.parametrize("endpoint, directive, status, headers", rows("D-41", {
+    f"{e}-{name}": (e, d, *answer) for e, d in TYPED.items() for name, answer in GONE.items()}))
+def test_an_endpoint_that_was_typed_in_has_moved(lab, make_site, endpoint, directive, status, headers):
+    """The line has what the metadata says."""
+    idp = Idp(lab.keys)
+    idp.on["old"] = lambda x: Reply(b"", status=status, headers=headers)
+    site = make_site(idp=idp, directives={directive: idp.base + "/old", "userinfo": "on"}, control=False)
+    browser = site.browser()
+    if endpoint == "jwks":  # no login begins without keys
+        browser.get("/x")
+    else:
+        browser.try_login("/x")
+    assert f"the issuer's metadata has {idp.url(endpoint)}" in site.log_since_mark(), site.log_since_mark()
+
+
+@case("D-41")
+def test_an_endpoint_of_the_metadata_has_moved(lab, make_site):
+    """There is nothing else to name."""
+    idp = Idp(lab.keys)
+    idp.on["token"] = lambda x: Reply(b"", status=404)
+    site = make_site(idp=idp, control=False)
+    site.browser().try_login("/x")
+    assert "answered 404" in site.log_since_mark() and "metadata has" not in site.log_since_mark()
+
+
+@case("D-42")
+def test_what_a_provider_demands_and_nobody_can_do(lab, make_site):
+    idp = Idp(lab.keys)
+    idp.metadata = lambda d: {**d, "require_pushed_authorization_requests": True,
+                              "require_signed_request_object": True}
+    site = make_site(idp=idp)  # an exception may hold for this client
+    log = site.nginx.log()
+    for what in ("pushed authorization requests (RFC 9126)", "signed request objects (RFC 9101)"):
+        assert f'provider "idp" demands what is not supported by this version: {what}' in log, log
+
+
 @pytest.mark.parametrize("status", rows("D-07", {str(s): s for s in (301, 302, 303, 307, 308)}))
 def test_redirects_are_not_followed(lab, make_site, status):
     site = cold(lab, make_site, hook=lambda x: Reply(b"", status=status, headers=[

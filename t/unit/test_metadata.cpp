@@ -261,6 +261,43 @@ START_TEST(configured_endpoints_win) {
 }
 END_TEST
 
+START_TEST(d_41_what_the_document_has_instead) {
+    ProviderConfig config = basic_config();
+    config.token_endpoint = "https://op.example/old/token";
+    config.userinfo_endpoint = "https://op.example/userinfo";  // as the document has it
+    const Result<Metadata> m = parse(document(), config);
+    ck_assert_result_ok(m);
+    ck_assert_sv_eq(advertised_endpoint(*m, "token_endpoint"), "https://op.example/token");
+    ck_assert_sv_eq(advertised_endpoint(*m, "userinfo_endpoint"), "");
+    ck_assert_sv_eq(advertised_endpoint(*m, "jwks_uri"), "");
+    HttpRequest request =
+        jwks_request("https://op.example/old?x=y", "https://op.example/new?secret");
+    for (const int status : {404, 405, 410}) {
+        ck_assert_sv_contains(answered(request, response(status, "")),
+                              ", the issuer's metadata has https://op.example/new?...");
+    }
+    ck_assert_sv_lacks(answered(request, response(500, "")), "metadata");
+    HttpResponse moved = response(301, "");
+    ck_assert_sv_contains(refuse_redirect(request, moved).error().detail, "https://op.example/new");
+    moved.location = "https://op.example/login";
+    ck_assert_sv_contains(refuse_redirect(request, moved).error().detail, "https://op.example/new");
+}
+END_TEST
+
+START_TEST(demands_that_are_not_supported) {
+    const Result<Metadata> m = parse(document(R"(,"require_pushed_authorization_requests":true,)"
+                                              R"("require_signed_request_object":true)"));
+    ck_assert_result_ok(m);
+    ck_assert_uint_eq(m->demands.size(), 2);
+    ck_assert_sv_contains(m->demands[0], "RFC 9126");
+    ck_assert_sv_contains(m->demands[1], "RFC 9101");
+    ck_assert(
+        parse(document(R"(,"require_pushed_authorization_requests":false)"))->demands.empty());
+    const Result<Metadata> odd = parse(document(R"(,"require_signed_request_object":"yes")"));
+    ck_assert(odd->demands.empty() && odd->left_out.size() == 1);
+}
+END_TEST
+
 START_TEST(d_13_internal_endpoints_are_told) {
     ProviderConfig config = basic_config();
     const auto found = [&config](const char* member) {
@@ -466,6 +503,8 @@ static Suite* metadata_suite() {
     tcase_add_test(tcase, a_query_of_the_authorization_endpoint);
     tcase_add_test(tcase, configured_endpoints_win);
     tcase_add_test(tcase, d_13_internal_endpoints_are_told);
+    tcase_add_test(tcase, d_41_what_the_document_has_instead);
+    tcase_add_test(tcase, demands_that_are_not_supported);
     tcase_add_test(tcase, without_discovery);
     tcase_add_test(tcase, d_11_pkce);
     tcase_add_test(tcase, d_10_client_authentication);
