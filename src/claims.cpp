@@ -38,6 +38,13 @@ std::string_view string_of(const json_t* value) {
     return {json_string_value(value), json_string_length(value)};
 }
 
+// Entra ID says so when a user is in more groups than it puts into a token.
+void note_overage(Log& log) {
+    log.note(Notice::group_overage, LogLevel::warn,
+             "the groups of a user are left out, there are too many for a token: have the provider "
+             "send those that are assigned to the application, or roles");
+}
+
 // UserInfo can hold what claims exist elsewhere (OIDC Core 5.6.2). They are never fetched.
 void note_distributed(const json_t* object, Log& log) {
     const json_t* names = json_object_get(object, "_claim_names");
@@ -53,6 +60,9 @@ void note_distributed(const json_t* object, Log& log) {
     }
     log.write(LogLevel::notice,
               "distributed or aggregated claims are left out: " + (list.empty() ? "none" : list));
+    if (json_object_get(names, "groups") != nullptr) {
+        note_overage(log);
+    }
 }
 
 void add_members(const json_t* object, bool is_userinfo, Members& members, Log& log) {
@@ -60,6 +70,9 @@ void add_members(const json_t* object, bool is_userinfo, Members& members, Log& 
         return;
     }
     note_distributed(object, log);
+    if (json_is_true(json_object_get(object, "hasgroups"))) {
+        note_overage(log);
+    }
     const char* key = nullptr;
     json_t* value = nullptr;
     json_object_foreach(const_cast<json_t*>(object), key, value) {
@@ -134,20 +147,47 @@ std::string array_text(const json_t* value) {
     return text;
 }
 
+std::string plain_text(const json_t* value) {
+    if (json_is_array(value)) {
+        return array_text(value);
+    }
+    if (is_scalar(value)) {
+        return scalar_text(value);
+    }
+    return value == nullptr || json_is_null(value) ? std::string() : json_text(value);
+}
+
+// What a header would not carry as it is; null: nothing.
+const char* why_unsafe(std::string_view text) {
+    if (has_control_bytes(text)) {
+        return "control bytes";
+    }
+    // RFC 9110 5.5: they are no part of a header's value.
+    const bool outer = !text.empty() && (text.front() == ' ' || text.back() == ' ');
+    return outer ? "outer blanks" : nullptr;
+}
+
+// A text whose blanks have kept it out of headers.
+bool lost_to_blanks(const Claim& claim) {
+    return claim.text.empty() && (claim.json.starts_with("\" ") ||
+                                  (claim.json.starts_with('"') && claim.json.ends_with(" \"")));
+}
+
 Claim make_claim(std::string name, const Member& member, Log& log) {
     const json_t* value = member.value;
     Claim claim;
     claim.source = member.source;
-    bool safe = true;
-    claim.text = claim_text(value, safe);
-    if (!safe || !json_is_string(value)) {
+    claim.text = plain_text(value);
+    const char* unsafe = why_unsafe(claim.text);
+    if (unsafe != nullptr || !json_is_string(value)) {
         claim.json = json_text(value);
     }
-    if (!safe) {
+    if (unsafe != nullptr) {
+        claim.text.clear();
         std::string shown = name;
         std::replace(shown.begin(), shown.end(), kPathSeparator, '.');
         log.write(LogLevel::warn,
-                  "claim " + in_quotes(shown) + " has control bytes, it is left out of headers");
+                  "claim " + in_quotes(shown) + " has " + unsafe + ", it is left out of headers");
     }
     claim.name = std::move(name);
     return claim;
@@ -187,6 +227,11 @@ const Claim* find_claim(const std::vector<Claim>& claims, std::string_view name)
     const auto at = std::find_if(claims.begin(), claims.end(),
                                  [name](const Claim& claim) { return claim.name == name; });
     return at == claims.end() ? nullptr : &*at;
+}
+
+// A list or an object: its text is the module's, not the provider's.
+bool is_compound(const Claim& claim) {
+    return claim.json.starts_with('[') || claim.json.starts_with('{');
 }
 
 }  // namespace
@@ -253,11 +298,29 @@ std::string_view username_source(const std::vector<Claim>& claims,
                                  const std::vector<std::string>& names) {
     for (const std::string& name : names) {
         const Claim* claim = find_claim(claims, name);
-        if (claim != nullptr && !claim->text.empty()) {
+        // One that is refused must not make the user somebody else.
+        if (claim != nullptr &&
+            ((!claim->text.empty() && !is_compound(*claim)) || lost_to_blanks(*claim))) {
             return name;
         }
     }
     return {};
+}
+
+void note_username(const std::vector<Claim>& claims, const std::vector<std::string>& names,
+                   std::string_view provider, Log& log) {
+    const std::string_view taken = username_source(claims, names);
+    if (taken.empty() || taken == names.front()) {
+        return;
+    }
+    const Claim* first = find_claim(claims, names.front());
+    const std::string_view why = first == nullptr      ? "is missing"
+                                 : is_compound(*first) ? "is no text"
+                                                       : "is empty";
+    log.note(Notice::username_fell, LogLevel::notice,
+             "the user name of " + in_quotes(find_claim(claims, taken)->text) + " at provider " +
+                 in_quotes(provider) + " is taken from claim " + in_quotes(taken) + ", " +
+                 in_quotes(names.front()) + " " + std::string(why));
 }
 
 Result<std::string> username(const std::vector<Claim>& claims,
@@ -273,27 +336,20 @@ Result<std::string> username(const std::vector<Claim>& claims,
                     "neither the id token nor userinfo has one of the claims " + list,
                     "username_claim");
     }
-    const std::string& text = find_claim(claims, name)->text;
+    const Claim& claim = *find_claim(claims, name);
     // A header loses its surrounding blanks on the way, and "admin " would become "admin".
-    if (text.front() == ' ' || text.back() == ' ') {
+    if (lost_to_blanks(claim)) {
         return fail(Reason::username_missing,
-                    "claim " + in_quotes(name) + " is " + in_quotes(text) +
+                    "claim " + in_quotes(name) + " is " + claim.json +
                         ", a user name must not have surrounding blanks",
                     "username_claim");
     }
-    return text;
+    return claim.text;
 }
 
 std::string claim_text(const json_t* value, bool& ok) {
-    std::string text;
-    if (json_is_array(value)) {
-        text = array_text(value);
-    } else if (is_scalar(value)) {
-        text = scalar_text(value);
-    } else if (!json_is_null(value) && value != nullptr) {
-        text = json_text(value);
-    }
-    ok = !has_control_bytes(text);
+    std::string text = plain_text(value);
+    ok = why_unsafe(text) == nullptr;
     if (!ok) {
         text.clear();
     }

@@ -232,6 +232,7 @@ Step CallbackFlow::finish() {
         return refuse(std::move(user).error());
     }
     session.username = *std::move(user);
+    note_username(session.claims, config_.username_claim, config_.name, ports_.log);
     session.provider = config_.name;
     session.sub = id_token.sub;
     session.sid = id_token.sid;

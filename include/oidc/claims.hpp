@@ -32,8 +32,9 @@ struct Claim {
 // Null members are left out.
 // Text: a string as raw UTF-8; numbers and booleans as in JSON; an array of scalars joined with
 // ",", where "%" and "," inside an element are written %25 and %2C so that no element can pretend
-// to be two; anything else as JSON. A value with control bytes has empty text, its JSON stays, and
-// one line is logged.
+// to be two; anything else as JSON. A value with control bytes, or that begins or ends with a
+// blank, which a header would lose (RFC 9110 5.5), has empty text, its JSON stays, and one line is
+// logged.
 std::vector<Claim> collect_claims(const json_t* id_token, const json_t* userinfo,
                                   const std::vector<std::vector<std::string>>& paths, Log& log);
 
@@ -48,16 +49,22 @@ std::vector<Claim> replace_userinfo(const std::vector<Claim>& old, const json_t*
 // the session is found by it.
 void keep_login_claims(std::vector<Claim>& claims, const std::vector<Claim>& old);
 
-// The name of the claim that username() takes, or empty.
+// The name of the claim that username() takes, or empty. Lists and objects are no user names.
 std::string_view username_source(const std::vector<Claim>& claims,
                                  const std::vector<std::string>& names);
+
+// Logs when the user name comes from another claim than the first of `names`: another user may be
+// able to choose the name that this one falls back to.
+void note_username(const std::vector<Claim>& claims, const std::vector<std::string>& names,
+                   std::string_view provider, Log& log);
 
 // The first claim of `names` that has text. Errors: username_missing (detail lists the names), also
 // when that text has surrounding blanks, which a header would lose.
 Result<std::string> username(const std::vector<Claim>& claims,
                              const std::vector<std::string>& names);
 
-// One header-safe text of a JSON value, as above; ok=false when it has control bytes.
+// One header-safe text of a JSON value, as above; ok=false when it has control bytes or outer
+// blanks.
 std::string claim_text(const json_t* value, bool& ok);
 
 }  // namespace oidc

@@ -16,6 +16,18 @@ namespace {
 
 ngx_http_output_header_filter_pt next_header_filter = nullptr;
 
+// By which name a browser will send the cookie that a Set-Cookie sets. One without a name is sent
+// as its value alone, which may read like a name and a value (RFC 6265bis 5.7).
+std::string_view name_when_sent(std::string_view set_cookie) noexcept {
+    CookieCursor cookie(set_cookie);
+    if (!cookie.next() || !cookie.name().empty()) {
+        return cookie.name();
+    }
+    CookieCursor value(cookie.value());
+    value.next();
+    return value.name().empty() ? value.value() : value.name();
+}
+
 // Only this module may set its cookies; a backend that does would end or replace sessions.
 void drop_foreign_cookies(ngx_http_request_t* r) noexcept {
     const MainConf& conf = main_conf(r);
@@ -26,10 +38,10 @@ void drop_foreign_cookies(ngx_http_request_t* r) noexcept {
             if (!is_set_cookie(header)) {
                 continue;
             }
-            CookieCursor cookie(view(header.value));
-            if (cookie.next() && is_own_cookie(conf, cookie.name())) {
+            const std::string_view sent = name_when_sent(view(header.value));
+            if (is_own_cookie(conf, sent)) {
                 header.hash = 0;
-                ngx_str_t name = borrow(cookie.name());
+                ngx_str_t name = borrow(sent);
                 ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                               "oidc: the backend's cookie \"%V\" is dropped, its name is reserved",
                               &name);

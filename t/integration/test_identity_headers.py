@@ -13,6 +13,7 @@ from harness.invariants import default_identity
 from harness.outcome import challenge, passes, sane, unauthorized
 from harness.site import FCGI, Site
 from harness.stores import STORE
+from harness.wire import Reply
 
 LOOSE = "underscores_in_headers on; ignore_invalid_headers off; large_client_header_buffers 8 64k;"
 # Of a claim that must be kept: the cookie store has room for little.
@@ -250,7 +251,7 @@ def test_other_headers_stay_byte_for_byte(site):
 
 GROUPS = {"comma": ["x,admin"], "dn": ["cn=admins,ou=groups,dc=example", "staff"],
           "escape": ["a%2Cb", "50%"], "mixed": ["a,b", "a%2Cb", "a%252Cb"], "empty-element": ["", "a"],
-          "blank": [" a ", "b"], "quotes": ['a"b', "c;d", "e|f"], "one": ["admin"],
+          "blank": ["a", " b ", "c"], "quotes": ['a"b', "c;d", "e|f"], "one": ["admin"],
           "numbers": [1, True, 2.5]}
 
 
@@ -265,6 +266,31 @@ def test_no_group_can_pretend_to_be_two(site, groups):
         parts = [unquote(p) for p in values[0].split(",")]
         texts = [g if isinstance(g, str) else json.dumps(g) for g in groups]
         assert [p.strip() for p in parts] == [t.strip() for t in texts]
+
+
+OUTER_BLANKS = {"mail": ("email", "admin@example.com "), "name": ("name", " John"), "blank": ("name", " "),
+                "group": ("groups", ["admins "]), "first": ("groups", [" admins", "staff"]),
+                "last": ("groups", ["staff", "admins "])}
+
+
+@pytest.mark.parametrize("claim, value", rows("Q-41", OUTER_BLANKS))
+def test_outer_blanks(site, claim, value):
+    """A header would lose them, and a backend would see somebody else's."""
+    header = {"email": "Remote-Email", "name": "Remote-Name", "groups": "Remote-Groups"}[claim]
+    site.state.check_hits = False
+    with site.signed_in(**{claim: value}) as browser:
+        for target in ("/x", "/own/x", "/fcgi/x", "/fcgi-own/x"):
+            hit = passes(site, browser.get(target), remote_user="jdoe" if target == "/x" else "jdoe")
+            name = "HTTP_" + header.upper().replace("-", "_") if hit.kind == "fastcgi" else header
+            assert [v for v in hit.headers.all(name) if v] == [], target
+    assert f'claim "{claim}" has outer blanks' in site.log_since_mark()
+
+
+@case("Q-41")
+def test_outer_blanks_of_a_user_name(site):
+    site.idp.user = {**site.idp.user, "preferred_username": "admin "}
+    answer = site.browser().try_login("/x")
+    assert answer.status == 502 and site.refusals()[-1][1] == "username_missing", answer
 
 
 @pytest.mark.parametrize("text", rows("Q-14", {
@@ -493,3 +519,18 @@ def test_remote_user_of_another_server(cgi):
         connection.send(f"GET /x HTTP/1.1\r\nHost: other.test\r\nAuthorization: {BASIC}\r\n\r\n".encode())
         assert connection.read_response("GET").from_backend
     assert site.backend.last.headers.all("REMOTE_USER") == ["admin"]
+# What a browser keeps under our name, or sends back so.
+DISGUISES = ("={n}=evil; Path=/", " = {n}=evil; Path=/", "=\t{n} = evil", "{n}; Path=/", "={n}", "{n}=evil", "  {n} =evil")
+
+
+@pytest.mark.parametrize("line", rows("Q-42", {str(i): d for i, d in enumerate(DISGUISES)}))
+def test_cookies_of_a_backend_in_disguise(site, line):
+    names = ("NGX_OIDC_SESSION", "__Host-NGX_OIDC_SESSION", "NGX_OIDC_LOGIN_1", "NGX_OIDC_TARGET")
+    kept = ("=other=1; Path=/", "=x", "app=NGX_OIDC_SESSION=1; Path=/")
+    with site.signed_in() as browser:
+        for name in names:
+            site.backend.answers["/set"] = Reply(b"", headers=[
+                ("Set-Cookie", text) for text in (line.format(n=name), *kept)])
+            answer = browser.get("/set")
+            assert answer.headers.all("Set-Cookie") == list(kept), name
+            assert f'cookie "{name}" is dropped' in site.log_since_mark()

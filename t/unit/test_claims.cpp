@@ -161,8 +161,8 @@ START_TEST(u_08_distributed_claims_are_left_out_and_logged) {
             "_claim_sources":{"src1":{"endpoint":"https://evil.example/x"}}})",
                                 log);
     ck_assert_uint_eq(claims.size(), 1);
-    ck_assert_uint_eq(log.lines.size(), 1);
-    ck_assert(log.lines[0].first == LogLevel::notice);
+    ck_assert_uint_eq(log.lines.size(), 2);  // the second is about groups
+    ck_assert(log.lines[1].first == LogLevel::notice || log.lines[0].first == LogLevel::notice);
     ck_assert_sv_contains(log.joined(), "\"groups\"");
     ck_assert_sv_lacks(log.joined(), "evil.example");
     MemoryLog odd_log;
@@ -250,6 +250,77 @@ START_TEST(user_names) {
 }
 END_TEST
 
+START_TEST(lists_and_objects_are_no_user_names) {
+    MemoryLog log;
+    const auto claims =
+        collect(R"({"sub":"1234","list":["admin"],"map":{"a":"b"},"number":7})", "", log);
+    for (const char* name : {"list", "map"}) {
+        ck_assert_result_is(username(claims, {name}), Reason::username_missing);
+        ck_assert_sv_eq(*username(claims, {name, "sub"}), "1234");
+    }
+    ck_assert_sv_eq(*username(claims, {"number"}), "7");
+}
+END_TEST
+
+START_TEST(a_fall_to_another_user_name_is_told) {
+    MemoryLog log;
+    const auto claims =
+        collect(R"({"sub":"1234","empty":"","list":["admin"],"name":"Zo"})", "", log);
+    ck_assert(log.lines.empty());
+    const struct {
+        std::vector<std::string> names;
+        const char* said;  // null: nothing
+    } rows[] = {{{"name", "sub"}, nullptr},
+                {{"sub"}, nullptr},
+                {{"preferred_username"}, nullptr},
+                {{"preferred_username", "sub"}, "\"preferred_username\" is missing"},
+                {{"empty", "sub"}, "\"empty\" is empty"},
+                {{"list", "nothing", "sub"}, "\"list\" is no text"}};
+    for (const auto& row : rows) {
+        log.lines.clear();
+        note_username(claims, row.names, "op", log);
+        ck_assert_uint_eq(log.lines.size(), row.said == nullptr ? 0 : 1);
+        if (row.said != nullptr) {
+            ck_assert_sv_contains(log.joined(), row.said);
+            ck_assert_sv_contains(log.joined(), "of \"1234\" at provider \"op\"");
+            ck_assert_sv_contains(log.joined(), "from claim \"sub\"");
+        }
+    }
+}
+END_TEST
+
+START_TEST(q_41_outer_blanks_are_out) {
+    for (const char* value : {R"(" admins")", R"("admins ")", R"(" ")", R"(["admins "])",
+                              R"([" admins","staff"])", R"(["staff","admins "])"}) {
+        MemoryLog log;
+        const auto claims = collect(std::string(R"({"x":)") + value + "}", "", log);
+        ck_assert_sv_eq(claims[0].text, "");
+        ck_assert_sv_eq(claims[0].json, value);
+        ck_assert_uint_eq(log.lines.size(), 1);
+        ck_assert_sv_contains(log.joined(), "claim \"x\" has outer blanks");
+    }
+    for (const char* value : {R"("ad mins")", R"(["a b","c"])", R"("\u00a0x")"}) {
+        MemoryLog log;
+        const auto claims = collect(std::string(R"({"x":)") + value + "}", "", log);
+        ck_assert(!claims[0].text.empty());
+        ck_assert(log.lines.empty());
+    }
+}
+END_TEST
+
+START_TEST(group_overage_is_told) {
+    for (const char* token : {R"({"_claim_names":{"groups":"s"}})", R"({"hasgroups":true})"}) {
+        MemoryLog log;
+        (void)collect(token, "", log);
+        ck_assert_sv_contains(log.joined(), "the groups of a user are left out");
+        ck_assert(log.lines.back().first == LogLevel::warn);
+    }
+    MemoryLog log;
+    (void)collect(R"({"_claim_names":{"phone":"s"},"hasgroups":false})", "", log);
+    ck_assert_sv_lacks(log.joined(), "the groups of a user");
+}
+END_TEST
+
 static Suite* claims_suite() {
     Suite* suite = suite_create("claims");
     TCase* tcase = tcase_create("all");
@@ -264,6 +335,10 @@ static Suite* claims_suite() {
     tcase_add_test(tcase, a_claim_cannot_be_named_like_a_path);
     tcase_add_test(tcase, without_any_claims);
     tcase_add_test(tcase, user_names);
+    tcase_add_test(tcase, lists_and_objects_are_no_user_names);
+    tcase_add_test(tcase, a_fall_to_another_user_name_is_told);
+    tcase_add_test(tcase, q_41_outer_blanks_are_out);
+    tcase_add_test(tcase, group_overage_is_told);
     suite_add_tcase(suite, tcase);
     return suite;
 }
