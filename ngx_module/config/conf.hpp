@@ -17,6 +17,7 @@
 #include "oidc/cookie.hpp"
 #include "oidc/crypto.hpp"
 #include "oidc/protection.hpp"
+#include "oidc/ptr.hpp"
 #include "oidc/step_up.hpp"
 #include "oidc/token_life.hpp"
 
@@ -67,9 +68,15 @@ struct Store {
 
 // How to reach the provider's endpoints.
 struct Transport {
+    // Names of files that the master has read, which workers need not be able to.
     std::string ca_file;  // empty: the system's bundle
     std::string crl_file;
-    std::string http_proxy;  // empty: none, whatever the environment says
+    std::string trust;  // PEM: all of ca_file, and of crl_file; empty without ca_file
+    std::vector<X509Ptr> authorities;
+    std::vector<X509CrlPtr> revocation_lists;
+    std::string http_proxy;  // an origin; empty: none, whatever the environment says
+    std::string proxy_user;  // empty: the proxy asks for none
+    Secret proxy_password;
     ngx_msec_t connect_timeout = 5000;
     ngx_msec_t read_timeout = 10000;  // total, from the start of the request
     bool insecure_http = false;

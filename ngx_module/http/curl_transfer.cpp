@@ -126,21 +126,36 @@ Status CurlTransfer::prepare(CURL* easy) {
 bool CurlTransfer::set_tls(CURL* easy) {
     bool ok = set(easy, CURLOPT_SSL_VERIFYPEER, 1L) && set(easy, CURLOPT_SSL_VERIFYHOST, 2L) &&
               set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-    if (!transport_.ca_file.empty()) {
-        ok = ok && set(easy, CURLOPT_CAINFO, transport_.ca_file.c_str());
+    if (!transport_.trust.empty()) {
+        curl_blob trust{const_cast<char*>(transport_.trust.data()), transport_.trust.size(),
+                        CURL_BLOB_NOCOPY};
+        ok = ok && set(easy, CURLOPT_CAINFO_BLOB, &trust);
     }
-    if (!transport_.ca_file.empty() || has_default_bundle()) {
+    const bool bundle = transport_.trust.empty() && has_default_bundle();
+    if (bundle && !transport_.crl_file.empty()) {
+        // Nothing is there. But connections of others to the same host, which have asked no
+        // revocation list, are told apart from these by their settings, and this is one.
+        ok = ok && set(easy, CURLOPT_CAPATH, transport_.crl_file.c_str());
+    } else if (bundle || !transport_.trust.empty()) {
         ok = ok && set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
     }
-    if (!transport_.crl_file.empty()) {
-        ok = ok && set(easy, CURLOPT_CRLFILE, transport_.crl_file.c_str());
+#if LIBCURL_VERSION_NUM >= 0x075700
+    // What on_ssl_ctx adds must not get into a store that connections of others share.
+    if (adds_to_store()) {
+        ok = ok && set(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
     }
-    // The callback would also see the handshake with a TLS proxy, whose name is another.
-    if (!transport_.http_proxy.starts_with("https:")) {
-        ok = ok && set(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx) &&
-             set(easy, CURLOPT_SSL_CTX_DATA, this);
-    }
-    return ok;
+#endif
+    return ok && set(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx) &&
+           set(easy, CURLOPT_SSL_CTX_DATA, this);
+}
+
+bool CurlTransfer::has_tls_proxy() const noexcept {
+    return transport_.http_proxy.starts_with("https:");
+}
+
+bool CurlTransfer::adds_to_store() const noexcept {
+    return !transport_.revocation_lists.empty() ||
+           (has_tls_proxy() && !transport_.authorities.empty());
 }
 
 bool CurlTransfer::set_proxy(CURL* easy) {
@@ -148,8 +163,16 @@ bool CurlTransfer::set_proxy(CURL* easy) {
     if (transport_.http_proxy.empty()) {
         return set(easy, CURLOPT_PROXY, "") && set(easy, CURLOPT_NOPROXY, "*");
     }
-    return set(easy, CURLOPT_PROXY, transport_.http_proxy.c_str()) &&
-           set(easy, CURLOPT_NOPROXY, "") && set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    bool ok = set(easy, CURLOPT_PROXY, transport_.http_proxy.c_str()) &&
+              set(easy, CURLOPT_NOPROXY, "") && set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    if (!transport_.proxy_user.empty()) {
+        Secret password(transport_.proxy_password.view());
+        password.append(std::string_view("\0", 1));
+        ok = ok && set(easy, CURLOPT_PROXYAUTH, static_cast<long>(CURLAUTH_BASIC)) &&
+             set(easy, CURLOPT_PROXYUSERNAME, transport_.proxy_user.c_str()) &&
+             set(easy, CURLOPT_PROXYPASSWORD, password.view().data());
+    }
+    return ok;
 }
 
 bool CurlTransfer::set_headers(CURL* easy) {
@@ -219,11 +242,51 @@ std::size_t CurlTransfer::on_read(char* data, std::size_t size, std::size_t coun
     return bytes;
 }
 
+// Whether the handshake that begins is with a TLS proxy: no tunnel is there yet.
+bool CurlTransfer::is_with_proxy(CURL* easy) const noexcept {
+    long answer = 0;
+    return has_tls_proxy() &&
+           (curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &answer) != CURLE_OK ||
+            answer / 100 != 2);
+}
+
+// The proxy's name is libcurl's to check; it is trusted by the system's authorities and ours.
+CURLcode CurlTransfer::trust_proxy(SSL_CTX* context) const noexcept {
+    X509_STORE* store = SSL_CTX_get_cert_store(context);
+    for (const X509Ptr& authority : transport_.authorities) {
+        if (X509_STORE_add_cert(store, authority.get()) != 1) {
+            return CURLE_SSL_CONNECT_ERROR;
+        }
+    }
+    return CURLE_OK;
+}
+
+bool CurlTransfer::ask_revocation_lists(SSL_CTX* context) const noexcept {
+    if (transport_.revocation_lists.empty()) {
+        return true;
+    }
+    X509_STORE* store = SSL_CTX_get_cert_store(context);
+    for (const X509CrlPtr& list : transport_.revocation_lists) {
+        if (X509_STORE_add_crl(store, list.get()) != 1) {
+            return false;
+        }
+    }
+    return X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) == 1;
+}
+
 // libcurl itself accepts a name from the certificate's common name, and checks the name after the
 // handshake. OpenSSL does it within, and by RFC 6125: subject alternative names only.
-CURLcode CurlTransfer::on_ssl_ctx(CURL* /*easy*/, void* ssl_ctx, void* self) noexcept {
-    const std::string& host = static_cast<CurlTransfer*>(self)->host_;
-    X509_VERIFY_PARAM* param = SSL_CTX_get0_param(static_cast<SSL_CTX*>(ssl_ctx));
+CURLcode CurlTransfer::on_ssl_ctx(CURL* easy, void* ssl_ctx, void* self) noexcept {
+    const CurlTransfer& transfer = *static_cast<CurlTransfer*>(self);
+    auto* context = static_cast<SSL_CTX*>(ssl_ctx);
+    if (transfer.is_with_proxy(easy)) {
+        return transfer.trust_proxy(context);
+    }
+    if (!transfer.ask_revocation_lists(context)) {
+        return CURLE_SSL_CRL_BADFILE;
+    }
+    const std::string& host = transfer.host_;
+    X509_VERIFY_PARAM* param = SSL_CTX_get0_param(context);
     X509_VERIFY_PARAM_set_hostflags(
         param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     if (X509_VERIFY_PARAM_set1_ip_asc(param, host.c_str()) == 1 ||
@@ -306,6 +369,13 @@ Error CurlTransfer::failure(CURL* easy, CURLcode code) const {
         return error(Reason::idp_http, head_.problem());
     }
     const std::string_view text = message_[0] != '\0' ? message_ : curl_easy_strerror(code);
+    long connect = 0;
+    if (!transport_.http_proxy.empty() &&
+        curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &connect) == CURLE_OK &&
+        connect >= 300) {
+        return error(Reason::idp_connect, "the proxy answered " + std::to_string(connect),
+                     "http_proxy");
+    }
     switch (code) {
         case CURLE_OPERATION_TIMEDOUT: {
             curl_off_t connected = 0;

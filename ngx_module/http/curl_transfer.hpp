@@ -4,6 +4,7 @@
 #pragma once
 
 #include <curl/curl.h>
+#include <openssl/ssl.h>
 
 #include <memory>
 
@@ -49,6 +50,11 @@ class CurlTransfer {
     static CURLcode on_ssl_ctx(CURL* easy, void* ssl_ctx, void* self) noexcept;
     static int on_connected(void* self, char* peer_ip, char* own_ip, int peer_port,
                             int own_port) noexcept;
+    [[nodiscard]] bool has_tls_proxy() const noexcept;
+    [[nodiscard]] bool adds_to_store() const noexcept;
+    [[nodiscard]] bool is_with_proxy(CURL* easy) const noexcept;
+    [[nodiscard]] CURLcode trust_proxy(SSL_CTX* context) const noexcept;
+    [[nodiscard]] bool ask_revocation_lists(SSL_CTX* context) const noexcept;
     bool set_tls(CURL* easy);
     bool set_proxy(CURL* easy);
     bool set_headers(CURL* easy);

@@ -43,6 +43,8 @@ def files(lab):
     put("jwks-bad", "{")
     put("part.conf", "client_id from_include;\n")
     put("ca", lab.pki.ca.file.read_bytes())
+    put("ca-broken", lab.pki.ca.file.read_bytes() + b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")
+    put("lines", "one\ntwo\n")
     put("crl", lab.pki.crl.read_bytes())
     (folder / "link").symlink_to(folder / "secret")
     os.mkfifo(folder / "fifo")
@@ -165,6 +167,19 @@ REFUSED = {
     "ca-no-pem": (P, "ssl_trusted_certificate @F@/text;", "ssl_trusted_certificate"),
     "crl-no-pem": (P, "ssl_crl @F@/text;", "ssl_crl"),
     "proxy-junk": (P, "http_proxy proxy;", "http_proxy"),
+    "proxy-path": (P, "http_proxy http://proxy.example/x;", "http_proxy"),
+    "proxy-empty-user": (P, "http_proxy http://:pw@proxy.example;", "user or password that cannot be read"),
+    "proxy-bad-escape": (P, "http_proxy http://u:p%zz@proxy.example;", "user or password that cannot be read"),
+    "proxy-control-byte": (P, "http_proxy http://u:p%0a@proxy.example;", "user or password that cannot be read"),
+    "proxy-two-passwords": (P, "http_proxy http://u:p@proxy.example; http_proxy_password_file @F@/secret;",
+                            "cannot be combined with a password"),
+    "proxy-two-passwords-turned": (P, "http_proxy_password_file @F@/secret; http_proxy http://u:p@proxy.example;",
+                                   'cannot be combined with "http_proxy_password_file"'),
+    "proxy-password-without-user": (P, "http_proxy http://proxy.example; http_proxy_password_file @F@/secret;",
+                                    "needs a user"),
+    "proxy-password-lines": (P, "http_proxy http://u@proxy.example; http_proxy_password_file @F@/lines;", "one line"),
+    "ca-second-is-broken": (P, "ssl_trusted_certificate @F@/ca-broken;", "behind 1 good"),
+    "crl-is-a-ca": (P, "ssl_crl @F@/ca;", "no revocation list"),
     "lifetime-zero": (P, "access_token_lifetime 0;", "access_token_lifetime"),
     "jwks-file-empty": (P, "jwks_file @F@/jwks-empty;", "jwks_file"),
     "jwks-file-bad": (P, "jwks_file @F@/jwks-bad;", "jwks_file"),
@@ -429,6 +444,8 @@ ACCEPTED = {
                    " token_endpoint_auth_method client_secret_post; id_token_signed_response_alg RS256 ES256;"
                    " metadata_lifetime 30m; jwks_refetch_interval 5s;"
                    " end_session_endpoint https://idp.example/out; userinfo_endpoint https://idp.example/u;"),
+    "proxy-user": (P, "http_proxy http://us%40er:p%3Aw%25@proxy.example:3128;"),
+    "proxy-password-file": (P, "http_proxy https://user@proxy.example; http_proxy_password_file @F@/secret;"),
     "aliases": (P, "scopes openid email; code_challenge_method S256;"),
     "ipv6": ("whole-provider", "issuer https://[::1]:8443/x; client_id c;"),
 }

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Group X: TLS towards the provider."""
 
+import base64
+import grp
+import os
+import pwd
+import re
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -268,6 +274,203 @@ def test_http_proxy(lab, make_site):
     works(site)
     assert targets and set(targets) == {("CONNECT", f"localhost:{idp.port}")}
     listener.close()
+
+
+# ---- files that only root can read -------------------------------------------------------------
+
+@pytest.fixture
+def root_only(lab, tmp_path):
+    """A folder of files that nobody but root can look into."""
+    if os.getuid() != 0:
+        pytest.skip("workers of another user take root")
+    folder = tmp_path / "root-only"
+    folder.mkdir(mode=0o700)
+
+    def put(name, source):
+        path = folder / name
+        path.write_bytes(source.read_bytes())
+        path.chmod(0o600)
+        return path
+    return put
+
+
+def as_nobody(site):
+    """The same site, with workers that may read next to nothing."""
+    for path in (site.folder, site.folder.parent, site.folder.parent.parent):
+        path.chmod(path.stat().st_mode | 0o055)
+    text = site.nginx.conf.read_text()
+    assert "user root;" in text
+    group = grp.getgrgid(pwd.getpwnam("nobody").pw_gid).gr_name
+    site.nginx.conf.write_text(text.replace("user root;", f"user nobody {group};"))
+    site.start()
+    return site
+
+
+@case("X-45")
+def test_authorities_and_revocation_lists_of_root(lab, make_site, root_only):
+    ca, crl = root_only("ca.pem", lab.pki.ca.file), root_only("list.crl", lab.pki.crl)
+    for leaf, good in ((lab.pki.idp, True), (lab.pki.revoked, False), (lab.pki.bad["unknown-ca"], False)):
+        site = as_nobody(make_site(idp=Idp(lab.keys, leaf=leaf), control=False, start=False,
+                                   directives={**FAST, "ssl_trusted_certificate": ca, "ssl_crl": crl}))
+        if good:
+            works(site)
+        else:
+            refused(site)
+
+
+@case("X-45")
+def test_a_reload_reads_the_files_again(lab, make_site, root_only):
+    ca = root_only("ca.pem", lab.pki.other_ca.file)
+    site = make_site(idp=Idp(lab.keys, leaf=lab.pki.idp), control=False,
+                     directives={**FAST, "ssl_trusted_certificate": ca})
+    refused(site)
+    ca.write_bytes(lab.pki.ca.file.read_bytes())
+    time.sleep(0.1)
+    refused(site)  # not before
+    site.reload()
+    site.wait(lambda: site.browser().get("/x").status == 302, "the next try", timeout=20)
+    works(site)
+
+
+# ---- proxies -----------------------------------------------------------------------------------
+
+class Proxy:
+    """A CONNECT proxy; `leaf` makes it https, `users` what it asks for."""
+
+    def __init__(self, leaf=None, users=()):
+        self.heads, self.users, self.context = [], users, None
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        if leaf is not None:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(leaf.cert_file, leaf.key_file)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    def accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
+
+    def serve(self, sock):
+        try:
+            if self.context is not None:
+                sock = self.context.wrap_socket(sock, server_side=True)
+            data = b""
+            while b"\r\n\r\n" not in data:
+                chunk = sock.recv(4096)
+                if not chunk:
+                    return
+                data += chunk
+            head = data.decode()
+            self.heads.append(head)
+            given = re.search(r"(?im)^proxy-authorization: basic (\S+)", head)
+            if self.users and (not given or base64.b64decode(given[1]).decode() not in self.users):
+                sock.sendall(b"HTTP/1.1 407 Who are you\r\nProxy-Authenticate: Basic realm=p\r\n"
+                             b"Content-Length: 0\r\n\r\n")
+                return
+            port = int(head.split(" ")[1].rpartition(":")[2])
+            upstream = socket.create_connection(("127.0.0.1", port))
+            sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            threading.Thread(target=self.pump, args=(upstream, sock), daemon=True).start()
+            self.pump(sock, upstream)
+        except (OSError, IndexError, ValueError):
+            pass
+        finally:
+            sock.close()
+
+    @staticmethod
+    def pump(a, b):
+        try:
+            while data := a.recv(65536):
+                b.sendall(data)
+        except (OSError, ValueError):
+            pass
+        for s in (a, b):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+@case("X-46")
+def test_a_proxy_over_https(lab, make_site):
+    """Both handshakes are checked, each by its own name; revocation lists count for the provider."""
+    names = {"good": lab.pki.idp, "revoked": lab.pki.revoked, "other-host": lab.pki.bad["other-host"],
+             "cn-only": lab.pki.bad["cn-only"]}
+    with Proxy(leaf=lab.pki.idp) as proxy:
+        for name, leaf in names.items():
+            site = with_idp(lab, make_site, leaf, ssl_crl=lab.pki.crl,
+                            http_proxy=f"https://localhost:{proxy.port}")
+            if name == "good":
+                works(site)
+                assert proxy.heads and all(head.startswith("CONNECT localhost:") for head in proxy.heads)
+            else:
+                refused(site)
+    for name in ("other-host", "unknown-ca", "expired"):
+        with Proxy(leaf=lab.pki.bad[name]) as proxy:
+            refused(with_idp(lab, make_site, lab.pki.idp, http_proxy=f"https://localhost:{proxy.port}"))
+            assert proxy.heads == []
+
+
+@case("X-46")
+def test_the_system_does_not_trust_what_a_neighbour_does(lab, make_site):
+    """What is added for one provider's proxy is not there for another one's."""
+    with Proxy(leaf=lab.pki.idp) as proxy:
+        url = f"https://localhost:{proxy.port}"
+        trusting, other = Idp(lab.keys, leaf=lab.pki.idp), Idp(lab.keys, leaf=lab.pki.idp, client_id="two")
+        site = make_site(providers={
+            "idp": (trusting, {**FAST, "http_proxy": url}),
+            "two": (other, {**FAST, "http_proxy": url, "ssl_trusted_certificate": None, "cookie_name": "TWO",
+                            "redirect_uri": "/two"})},
+            own_paths=("/oidc_callback", "/two"), workers=1, control=False,
+            locations="location /two/ { auth_oidc two; proxy_pass http://@BACKEND@; }")
+        works(site)
+        answer = site.browser().get("/two/x")
+        assert answer.status == 502 and other.requests == [], answer
+        assert site.refusals()[-1][1] == "idp_tls"
+        trusting.stop()
+        other.stop()
+
+
+@case("X-47")
+def test_a_proxy_with_a_user(lab, make_site, tmp_path):
+    password = "p@ss:w%rd-" + "x" * 20
+    file = tmp_path / "password"
+    file.write_text(password + "\n")
+    file.chmod(0o600)
+    in_url = password.replace("%", "%25").replace("@", "%40").replace(":", "%3A")
+    for user, directives in (("in-url", {"http_proxy": f"http://in%2Durl:{in_url}@127.0.0.1:@@"}),
+                             ("in-file", {"http_proxy": "http://in-file@127.0.0.1:@@",
+                                          "http_proxy_password_file": str(file)})):
+        with Proxy(users=(f"{user}:{password}",)) as proxy:
+            directives["http_proxy"] = directives["http_proxy"].replace("@@", str(proxy.port))
+            site = with_idp(lab, make_site, lab.pki.idp, **directives)
+            site.idp.canary(password, "password of the proxy")
+            site.idp.canary(base64.b64encode(f"{user}:{password}".encode()).decode(), "credentials of the proxy")
+            works(site)
+            assert proxy.heads
+            for request in site.idp.requests:
+                assert request[1].headers.get("proxy-authorization") is None
+
+
+@case("X-47")
+@pytest.mark.parametrize("given", ("", "user:wrong-password@"))
+def test_a_proxy_that_refuses(lab, make_site, given):
+    with Proxy(users=("user:password",)) as proxy:
+        site = with_idp(lab, make_site, lab.pki.idp, http_proxy=f"http://{given}127.0.0.1:{proxy.port}")
+        detail = refused(site, "idp_connect")
+        assert "the proxy answered 407" in detail and "http_proxy" in detail, detail
+        assert "wrong-password" not in site.nginx.log()
 
 
 def test_openssl_is_what_signs_the_tests_certificates(lab):
