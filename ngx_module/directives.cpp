@@ -309,7 +309,14 @@ char* set_jwks(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept {
     return set_handler<jwks_handler>(cf, cmd, conf);
 }
 
-// Who may use it is judged when the location is complete.
+// Who may use them is judged when the location is complete.
+char* set_status(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept {
+    LocConf& loc = as_loc_conf(conf);
+    loc.status = true;
+    loc.status_place = place_of(cf);
+    return set_handler<status_handler>(cf, cmd, conf);
+}
+
 char* set_sessions(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept {
     LocConf& loc = as_loc_conf(conf);
     loc.sessions = true;
@@ -441,7 +448,7 @@ ngx_command_t oidc_commands[] = {
     {ngx_string("oidc_base_url"), kAnyLevel | NGX_CONF_TAKE1, set_base_url,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
 
-    {ngx_string("oidc_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_handler<status_handler>,
+    {ngx_string("oidc_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_status,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
 
     {ngx_string("oidc_sessions"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_sessions,

@@ -283,6 +283,9 @@ struct LocConf : LocConfPod {
 
     std::shared_ptr<const Assertion> assertion_block;  // oidc_assertion; null: none in reach
     bool jwks = false;                                 // oidc_jwks; not inherited
+    // oidc_status and where it was given; not inherited.
+    bool status = false;
+    Place status_place;
     // oidc_sessions and where it was given; not inherited.
     bool sessions = false;
     Place sessions_place;

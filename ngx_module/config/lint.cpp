@@ -7,6 +7,8 @@
 #include <span>
 
 #include "config/nginx_private.hpp"
+#include "config/script_text.hpp"
+#include "config/variable_use.hpp"
 #include "oidc/cookie.hpp"
 #include "oidc/server_name.hpp"
 #include "oidc/text.hpp"
@@ -288,6 +290,14 @@ char* lint_directives(ngx_conf_t* cf, const LocConf& conf) {
                               "\"deny\", \"auth_basic\", \"auth_request\" or \"auth_oidc\" with "
                               "\"auth_oidc_require\"");
     }
+    // Issuers, errors and versions; somebody who is signed in may see them.
+    if (conf.status && !is_restricted(cf, conf) && conf.effective_mode() != Mode::require &&
+        !listens_locally(cf, server)) {
+        conf_warn(cf, conf.status_place,
+                  "\"oidc_status\" in " + location_label(location) +
+                      " is open to everyone, say who may see it with \"allow\" and \"deny\", or "
+                      "let its server listen on 127.0.0.1");
+    }
     return conf_ok();
 }
 
@@ -461,6 +471,20 @@ char* check_names(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, const 
     return conf_ok();
 }
 
+// Two sessions of one browser cannot lie in one cookie.
+void check_cookie_names(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, const Provider& a,
+                        const Provider& b) {
+    const bool meet = is_cookie_path(a.cookie_path, b.cookie_path) ||
+                      is_cookie_path(b.cookie_path, a.cookie_path);
+    if (&a != &b && meet && a.session_cookie_https == b.session_cookie_https) {
+        conf_warn(cf, place_of(server),
+                  label(a) + " and " + label(b) + " share the session cookie " +
+                      in_quotes(a.cookie_name) +
+                      " on this server, so that a login at one ends the session at the other: "
+                      "give each its own \"cookie_name\"");
+    }
+}
+
 }  // namespace
 
 char* lint_root(ngx_conf_t* cf, const MainConf& main, const ngx_http_core_srv_conf_t& server,
@@ -486,6 +510,9 @@ char* lint_server(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, const 
         for (std::size_t j = 0; j < i; j++) {
             const Endpoint& a = conf.endpoints[j];
             const Endpoint& b = conf.endpoints[i];
+            if (a.kind == Endpoint::Kind::callback && b.kind == Endpoint::Kind::callback) {
+                check_cookie_names(cf, server, *a.provider, *b.provider);
+            }
             if (a.path == b.path && a.provider != b.provider) {
                 const bool callback = a.kind == b.kind && a.kind == Endpoint::Kind::callback;
                 return conf_error(
@@ -517,6 +544,42 @@ char* lint_server(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, const 
                   "public https address in \"oidc_base_url\"");
     }
     return check_names(cf, server, conf, listens);
+}
+
+namespace {
+
+// The variable tells one user's requests from another's.
+bool tells_users_apart(ngx_conf_t* cf, std::string_view variable) {
+    const std::string name = ascii_lower(variable);
+    constexpr std::array<std::string_view, 7> kIdentities{
+        "oidc_user",     "oidc_session_id", "oidc_id_token", "oidc_access_token",
+        "oidc_userinfo", "oidc_assertion",  "remote_user"};
+    return name.starts_with("oidc_claim_") || is_made_here(cf, name) ||
+           std::find(kIdentities.begin(), kIdentities.end(), name) != kIdentities.end();
+}
+
+}  // namespace
+
+void lint_caches(ngx_conf_t* cf, const MainConf& main) {
+    for (const MainConf::Level& level : main.levels) {
+        const auto& location = core_of(level.all);
+        if (level.conf->effective_mode() == Mode::off || location.handler == nullptr) {
+            continue;
+        }
+        const auto cached = cached_at(cf, level.all);
+        if (!cached) {
+            continue;
+        }
+        const auto names = read_script_text(cached->key).variables;
+        if (std::none_of(names.begin(), names.end(),
+                         [cf](std::string_view name) { return tells_users_apart(cf, name); })) {
+            conf_warn(cf, level.conf->places.provider,
+                      in_quotes(cached->directive) + " in " + location_label(location) +
+                          " gives the pages of one user to another: put \"$oidc_session_id\" or "
+                          "\"$oidc_user\" into \"" +
+                          std::string(cached->directive) + "_key\"");
+        }
+    }
 }
 
 // ---- modules ---------------------------------------------------------------------------------

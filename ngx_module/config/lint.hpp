@@ -22,6 +22,8 @@ char* lint_root(ngx_conf_t* cf, const MainConf& main, const ngx_http_core_srv_co
 char* lint_server(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, const SrvConf& conf);
 // All providers, once their stores are known and their uses counted: warnings only.
 void lint_providers(ngx_conf_t* cf, const MainConf& main);
+// What is kept for everybody and was for one, once all levels are merged: warnings only.
+void lint_caches(ngx_conf_t* cf, const MainConf& main);
 // NGX_ERROR after a message: another module with the same directives is loaded.
 ngx_int_t lint_foreign_module(ngx_conf_t* cf) noexcept;
 

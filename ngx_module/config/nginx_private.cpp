@@ -240,6 +240,115 @@ std::optional<Returns> returns_of(ngx_conf_t* cf, void* const* level) noexcept {
     return out;
 }
 
+// ---- caches ----------------------------------------------------------------------------------
+
+namespace {
+
+// The key stands `gap` behind what the directive `before` sets; `check` tells by its distance from
+// there that nothing has come between.
+struct CacheModule {
+    const char* module;
+    std::string_view directive;
+    std::string_view timeout;  // what it sets lies in the module's ngx_http_upstream_conf_t
+    std::string_view before;
+    std::size_t gap;
+    std::string_view check;  // empty: nothing stands behind the key
+    std::ptrdiff_t distance;
+};
+
+#if (NGX_HTTP_CACHE)
+constexpr std::size_t kPointer = sizeof(void*);
+constexpr std::size_t kKey = sizeof(ngx_http_complex_value_t);
+constexpr std::size_t kText = sizeof(ngx_str_t);
+constexpr CacheModule kCacheModules[] = {
+    {"ngx_http_proxy_module", "proxy_cache", "proxy_connect_timeout", "proxy_method",
+     kPointer + 2 * kText, "proxy_http_version",
+     kPointer + 2 * kText + kKey + 5 * kText + sizeof(ngx_flag_t)},
+    {"ngx_http_fastcgi_module", "fastcgi_cache", "fastcgi_connect_timeout", "fastcgi_keep_conn",
+     sizeof(ngx_flag_t), "fastcgi_catch_stderr", -static_cast<std::ptrdiff_t>(3 * kPointer)},
+    {"ngx_http_uwsgi_module", "uwsgi_cache", "uwsgi_connect_timeout", "uwsgi_param", 3 * kPointer,
+     "uwsgi_modifier1", 3 * kPointer + kKey + kText},
+    {"ngx_http_scgi_module",
+     "scgi_cache",
+     "scgi_connect_timeout",
+     "scgi_param",
+     3 * kPointer,
+     {},
+     0},
+};
+
+const ngx_command_t* find_command(const ngx_module_t& module, std::string_view name) noexcept {
+    for (const ngx_command_t* c = module.commands; c != nullptr && c->name.len != 0; c++) {
+        if (view(c->name) == name && c->conf == NGX_HTTP_LOC_CONF_OFFSET) {
+            return c;
+        }
+    }
+    return nullptr;
+}
+
+// Where the key of this module is; nothing: its configuration is laid out in another way.
+std::optional<std::size_t> key_offset(const Foreign& foreign, const CacheModule& known) noexcept {
+    const ngx_command_t* before = find_command(*foreign.module, known.before);
+    if (before == nullptr || foreign.fresh == nullptr) {
+        return std::nullopt;
+    }
+    if (!known.check.empty()) {
+        const ngx_command_t* check = find_command(*foreign.module, known.check);
+        if (check == nullptr || static_cast<std::ptrdiff_t>(check->offset) -
+                                        static_cast<std::ptrdiff_t>(before->offset) !=
+                                    known.distance) {
+            return std::nullopt;
+        }
+    }
+    const std::size_t offset = before->offset + known.gap;
+    const auto fresh = member_at<ngx_http_complex_value_t>(foreign.fresh, offset);
+    return fresh.value.data == nullptr && fresh.value.len == 0 && fresh.lengths == nullptr
+               ? std::optional(offset)
+               : std::nullopt;
+}
+
+std::optional<Cached> cached_by(ngx_conf_t* cf, void* const* level,
+                                const CacheModule& known) noexcept {
+    const Foreign module = foreign(cf, level, known.module);
+    if (module.module == nullptr) {
+        return std::nullopt;
+    }
+    const ngx_command_t* timeout = find_command(*module.module, known.timeout);
+    constexpr std::size_t kTimeout = offsetof(ngx_http_upstream_conf_t, connect_timeout);
+    if (timeout == nullptr || timeout->offset < kTimeout) {
+        return std::nullopt;
+    }
+    const auto upstream =
+        member_at<ngx_http_upstream_conf_t>(module.here, timeout->offset - kTimeout);
+    const bool always = upstream.no_cache == nullptr || upstream.no_cache == NGX_CONF_UNSET_PTR;
+    if (upstream.cache != 1 || !always) {
+        return std::nullopt;
+    }
+    const auto offset = key_offset(module, known);
+    if (!offset.has_value()) {
+        return std::nullopt;
+    }
+    return Cached{known.directive,
+                  view(member_at<ngx_http_complex_value_t>(module.here, *offset).value)};
+}
+#endif
+
+}  // namespace
+
+std::optional<Cached> cached_at(ngx_conf_t* cf, void* const* level) noexcept {
+#if (NGX_HTTP_CACHE)
+    for (const CacheModule& known : kCacheModules) {
+        if (const auto cached = cached_by(cf, level, known)) {
+            return cached;
+        }
+    }
+#else
+    static_cast<void>(cf);
+    static_cast<void>(level);
+#endif
+    return std::nullopt;
+}
+
 // ---- addresses -------------------------------------------------------------------------------
 
 namespace {
@@ -258,14 +367,33 @@ bool has_tls(const auto& listen) noexcept {
 
 }  // namespace
 
-Listening listening(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server) noexcept {
-    Listening out;
+namespace {
+
+bool is_local(const sockaddr& address) noexcept {
+    switch (address.sa_family) {
+        case AF_INET:
+            return (ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr) >> 24) ==
+                   127;
+#if (NGX_HAVE_INET6)
+        case AF_INET6:
+            return IN6_IS_ADDR_LOOPBACK(
+                       &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr) != 0;
+#endif
+        case AF_UNIX:
+            return true;
+        default:
+            return false;
+    }
+}
+
+// Calls use(address, port) for each address that the server listens on.
+template <class Use>
+void for_each_address(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, Use&& use) noexcept {
     const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
         ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
     if (core.ports == nullptr) {
-        return out;
+        return;
     }
-    constexpr in_port_t kHttps = 443;
     const std::span ports(static_cast<const ngx_http_conf_port_t*>(core.ports->elts),
                           core.ports->nelts);
     for (const ngx_http_conf_port_t& port : ports) {
@@ -275,18 +403,35 @@ Listening listening(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server) noex
             const std::span servers(
                 static_cast<ngx_http_core_srv_conf_t* const*>(addr.servers.elts),
                 addr.servers.nelts);
-            if (std::find(servers.begin(), servers.end(), &server) == servers.end()) {
-                continue;
-            }
-            const bool tls = has_tls(addr.opt);
-            const bool better = out.first == nullptr || (tls && !out.tls) ||
-                                (tls && out.first_port != kHttps && port.port == kHttps);
-            if (better) {
-                out = {&addr.opt, port.port, tls};
+            if (std::find(servers.begin(), servers.end(), &server) != servers.end()) {
+                use(addr.opt, port.port);
             }
         }
     }
+}
+
+}  // namespace
+
+Listening listening(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server) noexcept {
+    Listening out;
+    constexpr in_port_t kHttps = 443;
+    for_each_address(cf, server, [&out](const ngx_http_listen_opt_t& opt, in_port_t port) {
+        const bool tls = has_tls(opt);
+        const bool better = out.first == nullptr || (tls && !out.tls) ||
+                            (tls && out.first_port != kHttps && port == kHttps);
+        if (better) {
+            out = {&opt, port, tls};
+        }
+    });
     return out;
+}
+
+bool listens_locally(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server) noexcept {
+    bool local = true;
+    for_each_address(cf, server, [&local](const ngx_http_listen_opt_t& opt, in_port_t /*port*/) {
+        local = local && is_local(*opt.sockaddr);
+    });
+    return local;
 }
 
 }  // namespace oidc::ngx

@@ -42,6 +42,15 @@ std::optional<bool> checks_user_name(ngx_conf_t* cf, void* const* level) noexcep
 // The URI of auth_request; empty: none.
 std::optional<std::string_view> auth_request_uri(ngx_conf_t* cf, void* const* level) noexcept;
 
+// What keeps the answers of a level's backend, and under which key.
+struct Cached {
+    std::string_view directive;  // proxy_cache and its like
+    std::string_view key;        // empty: the module's own
+};
+// Also nothing when nothing is kept, or when a condition (proxy_no_cache) may leave some out. Once
+// all levels are merged.
+std::optional<Cached> cached_at(ngx_conf_t* cf, void* const* level) noexcept;
+
 // The addresses that a server listens on.
 struct Listening {
     const ngx_http_listen_opt_t* first = nullptr;  // with TLS before others; null: not known
@@ -49,5 +58,7 @@ struct Listening {
     bool tls = false;                              // that one
 };
 Listening listening(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server) noexcept;
+// All of them are of this machine alone: loopback addresses and unix sockets.
+bool listens_locally(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server) noexcept;
 
 }  // namespace oidc::ngx

@@ -98,7 +98,9 @@ ngx_int_t refuse_token(ngx_http_request_t* r, RequestContext& ctx, const Error& 
 
 ngx_int_t accept_token(ngx_http_request_t* r, const RequestContext& ctx) {
     log_ended(*ctx.task, "back channel");
-    look_at_upgraded();
+    if (ended_any(*ctx.task)) {
+        look_at_upgraded();
+    }
     counters(r).count_logout(LogoutKind::backchannel);
     const std::string count = ctx.task->ended.counted
                                   ? std::to_string(ctx.task->ended.sessions) + " sessions"

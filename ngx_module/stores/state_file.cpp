@@ -312,6 +312,25 @@ DumpError State::write_from_zones(int fd, DumpCounts& counts) {
 
 // ---- configuration ---------------------------------------------------------------------------
 
+// The folder, or the nearest above it, that is neither the master's user's nor root's: its owner
+// can put another in its place. Empty: none.
+std::string folder_of_another(std::string folder) {
+    for (;;) {
+        struct stat info {};
+        if (::stat(folder.c_str(), &info) != 0) {
+            return {};
+        }
+        if (info.st_uid != 0 && info.st_uid != ::geteuid()) {
+            return folder;
+        }
+        const std::size_t slash = folder.rfind('/');
+        if (slash == std::string::npos || folder == "/") {
+            return {};
+        }
+        folder.erase(slash == 0 ? 1 : slash);
+    }
+}
+
 char* check_state_file(ngx_conf_t* cf, const Store& store) {
     const Place& place = store.place;
     const std::string folder = folder_of(store.state_file);
@@ -334,6 +353,13 @@ char* check_state_file(ngx_conf_t* cf, const Store& store) {
                   "the folder of state_file " + in_quotes(store.state_file) +
                       " is writable for others, who could bring ended sessions back "
                       "with an old file");
+    }
+    if (const std::string owned = folder_of_another(folder); !owned.empty()) {
+        conf_warn(cf, place,
+                  "the folder " + in_quotes(owned) + " of state_file " +
+                      in_quotes(store.state_file) +
+                      " belongs to another user than nginx's master, who could bring ended "
+                      "sessions back with an old file");
     }
     if (lstat(store.state_file.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
         return conf_error(cf, place,

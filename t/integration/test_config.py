@@ -77,6 +77,18 @@ def server(body=PROTECT, lab=None, tls=True, name="crm.example"):
             f"{body} }}\n")
 
 
+# Zones of caches, for the texts that use one.
+CACHES = "".join(f"{module}_cache_path @F@/{module} keys_zone={module}:64k;\n"
+                 for module in ("proxy", "fastcgi", "uwsgi", "scgi"))
+
+
+def two_of_a_server(first, second):
+    """Two providers, and a server of their own that uses both."""
+    return (provider("redirect_uri /one; " + first, name="one") + provider("redirect_uri /two; " + second, name="two")
+            + "server { listen 127.0.0.1:3; oidc_base_url https://b.example;"
+              " location /a/ { auth_oidc one; } location /b/ { auth_oidc two; } }\n")
+
+
 P, S = "provider", "server"
 # name: (part, text, what the message says). Parts: provider (inside the block), server (inside the
 # server), http (beside them), or whole (everything).
@@ -316,6 +328,8 @@ REFUSED = {
 
 
 def assemble(lab, part, text):
+    if "_cache" in text and part == S:
+        return CACHES + provider() + server(text, lab=lab)
     if part == "whole-provider":
         return provider(base=text) + server(lab=lab)
     if part == P:
@@ -380,6 +394,26 @@ WARNED = {
     "frontchannel-at-cookies": ("http", "oidc_session_store s { type cookie; key_file @F@/keys; }"
                                 + provider("session_store s; frontchannel_logout_uri /front;", name="two"),
                                 "ends no session"),
+    "status-open": ("http", "server { listen *:81; location /s { oidc_status; } }",
+                    '"oidc_status" in location "/s" is open to everyone'),
+    "status-open-under-verify": ("http", "server { listen 127.0.0.1:2; listen *:81; oidc_base_url https://b.example;"
+                                 " auth_oidc idp; auth_oidc_mode verify; location /s { oidc_status; } }",
+                                 '"oidc_status" in location "/s" is open to everyone'),
+    "cookie-name-shared": ("http", two_of_a_server("", ""), 'share the session cookie "NGX_OIDC_SESSION"'),
+    "cookie-name-shared-on-purpose": ("http", two_of_a_server("cookie_name A;", "cookie_name A;"),
+                                      'share the session cookie "A"'),
+    "cookie-path-within": ("http", two_of_a_server("cookie_path /a/;", "cookie_path /a/b/;"),
+                           'share the session cookie "NGX_OIDC_SESSION"'),
+    "proxy-cache": (S, "auth_oidc idp; location /c/ { proxy_cache proxy; proxy_pass http://127.0.0.1:9; }",
+                    '"proxy_cache" in location "/c/" gives the pages of one user to another'),
+    "proxy-cache-other-key": (S, "auth_oidc idp; location /c/ { proxy_cache proxy; proxy_cache_key $uri$oidc_provider; "
+                              "proxy_pass http://127.0.0.1:9; }", '"proxy_cache_key"'),
+    "fastcgi-cache-of-server": (S, "auth_oidc idp; fastcgi_cache fastcgi; fastcgi_cache_key $request_uri; location /c/ {"
+                                " fastcgi_pass 127.0.0.1:9; }", '"fastcgi_cache" in location "/c/"'),
+    "uwsgi-cache": (S, "auth_oidc idp; auth_oidc_mode verify; location /c/ { uwsgi_cache uwsgi; uwsgi_cache_key $uri;"
+                    " uwsgi_pass 127.0.0.1:9; }", '"uwsgi_cache" in location "/c/"'),
+    "scgi-cache": (S, "auth_oidc idp; location /c/ { scgi_cache scgi; scgi_cache_key $uri; scgi_pass 127.0.0.1:9; }",
+                   '"scgi_cache" in location "/c/"'),
     "store-ttl": ("http", "oidc_session_store s { ttl 1h; }", '"ttl" in oidc_session_store has no effect'),
     "store-memory-max-size": ("http", "oidc_session_store s { memory_max_size 1m; }",
                               '"memory_max_size" in oidc_session_store has no effect'),
@@ -444,6 +478,26 @@ ACCEPTED = {
                    " token_endpoint_auth_method client_secret_post; id_token_signed_response_alg RS256 ES256;"
                    " metadata_lifetime 30m; jwks_refetch_interval 5s;"
                    " end_session_endpoint https://idp.example/out; userinfo_endpoint https://idp.example/u;"),
+    "status-allowed": ("http", "server { listen *:81; location /s { allow 10.0.0.1; deny all; oidc_status; } }"),
+    "status-local": ("http", "server { listen 127.0.0.1:81; listen [::1]:81; listen unix:@F@/s;"
+                     " location /s { oidc_status; } }"),
+    "status-signed-in": ("http", "server { listen *:81; oidc_base_url https://b.example; auth_oidc idp;"
+                         " location /s { oidc_status; } }"),
+    "cookie-names-of-two": ("http", two_of_a_server("cookie_name A;", "cookie_name B;")),
+    "cookie-paths-of-two": ("http", two_of_a_server("cookie_path /a/;", "cookie_path /b/;")),
+    "proxy-cache-by-session": (S, "auth_oidc idp; location /c/ { proxy_cache proxy; proxy_cache_key $oidc_session_id$uri;"
+                               " proxy_pass http://127.0.0.1:9; }"),
+    "proxy-cache-of-server": (S, "auth_oidc idp; proxy_cache proxy; proxy_cache_key $uri$oidc_user; location /c/ {"
+                              " proxy_pass http://127.0.0.1:9; }"),
+    "proxy-cache-mapped": (S, "auth_oidc idp; set $who x; location /c/ { proxy_cache proxy; proxy_cache_key $uri$who;"
+                           " proxy_pass http://127.0.0.1:9; }"),
+    "proxy-cache-public": (S, "auth_oidc idp; location /c/ { auth_oidc off; proxy_cache proxy; proxy_pass http://127.0.0.1:9; }"),
+    "proxy-cache-off": (S, "auth_oidc idp; proxy_cache proxy; proxy_cache_key $uri; location /c/ { proxy_cache off;"
+                        " proxy_pass http://127.0.0.1:9; }"),
+    "proxy-cache-not-kept": (S, "auth_oidc idp; location /c/ { proxy_cache proxy; proxy_no_cache $oidc_user;"
+                             " proxy_pass http://127.0.0.1:9; }"),
+    "fastcgi-cache-by-claim": (S, "auth_oidc idp; location /c/ { fastcgi_cache fastcgi; fastcgi_cache_key $uri$oidc_claim_sub;"
+                               " fastcgi_pass 127.0.0.1:9; }"),
     "proxy-user": (P, "http_proxy http://us%40er:p%3Aw%25@proxy.example:3128;"),
     "proxy-password-file": (P, "http_proxy https://user@proxy.example; http_proxy_password_file @F@/secret;"),
     "aliases": (P, "scopes openid email; code_challenge_method S256;"),
