@@ -15,7 +15,9 @@
 #include "oidc/crypto.hpp"
 #include "oidc/header_name.hpp"
 #include "oidc/key_ring.hpp"
+#include "oidc/state.hpp"
 #include "oidc/text.hpp"
+#include "request/own_cookies.hpp"
 #include "shm/counters_zone.hpp"
 #include "shm/login_zone.hpp"
 #include "shm/metadata_zone.hpp"
@@ -53,6 +55,9 @@ constexpr std::array<std::array<std::string_view, 2>, 4> kDefaultHeaders{{
     {"Remote-Name", "$oidc_claim_name"},
     {"Remote-Groups", "$oidc_claim_groups"},
 }};
+
+// Cookies of a login begin so.
+constexpr std::array<std::string_view, 2> kLoginCookies{kPendingCookie, kFragmentCookie};
 
 }  // namespace
 
@@ -192,7 +197,36 @@ void finish_providers(ngx_conf_t* cf, MainConf& main) {
     }
 }
 
+// What the module itself sets must reach it.
+char* check_stripped(ngx_conf_t* cf, const MainConf& main) {
+    std::vector<std::string> own(main.session_cookies);
+    own.emplace_back(kTargetCookie);
+    const auto takes_own = [&own](const std::string& pattern) {
+        std::string bare = pattern;
+        for (const std::string_view prefix : {kHostPrefix, kSecurePrefix}) {
+            bare.erase(0, starts_with_nocase(bare, prefix) ? prefix.size() : 0);
+        }
+        return std::any_of(own.begin(), own.end(),
+                           [&](const std::string& name) { return is_stripped({bare}, name); }) ||
+               std::any_of(kLoginCookies.begin(), kLoginCookies.end(), [&](std::string_view begin) {
+                   return starts_with_nocase(bare, begin) || is_stripped({bare}, begin);
+               });
+    };
+    for (const auto& p : main.providers) {
+        const auto bad = std::find_if(p->strip_cookies.begin(), p->strip_cookies.end(), takes_own);
+        if (bad != p->strip_cookies.end()) {
+            return conf_error(cf, p->place,
+                              "\"strip_cookies\" " + in_quotes(*bad) + " of oidc_provider " +
+                                  in_quotes(p->config.name) +
+                                  " would take cookies of the module itself");
+        }
+    }
+    return conf_ok();
+}
+
 void add_endpoints(SrvConf& server, Provider& provider) {
+    server.strip_cookies.insert(server.strip_cookies.end(), provider.strip_cookies.begin(),
+                                provider.strip_cookies.end());
     server.endpoints.push_back({Endpoint::Kind::callback, &provider, provider.callback_path});
     const auto add = [&server, &provider](Endpoint::Kind kind, const std::string& path) {
         if (!path.empty()) {
@@ -266,6 +300,9 @@ char* finish_configuration(ngx_conf_t* cf) {
     finish_providers(cf, main);
     note_token_use(cf, main);
     if (char* rv = reserve_session_cookies(cf, main); rv != conf_ok()) {
+        return rv;
+    }
+    if (char* rv = check_stripped(cf, main); rv != conf_ok()) {
         return rv;
     }
 

@@ -175,6 +175,16 @@ char* set_header(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept tr
     if (!make_header_rule(cf, values[0], values[1], rule)) {
         return conf_fail();
     }
+    if (values.size() == 3) {
+        const std::string_view encoding = view(values[2]);
+        if (encoding != "percent" && encoding != "base64") {
+            return conf_error(cf, "invalid value " + in_quotes(encoding) +
+                                      " in \"auth_oidc_header\" directive, it must be \"percent\" "
+                                      "or \"base64\"");
+        }
+        rule.encoding =
+            encoding == "percent" ? HeaderRule::Encoding::percent : HeaderRule::Encoding::base64;
+    }
     reserve_header(conf_main(cf), rule.normal_name);
     loc.header_rules.push_back(std::move(rule));
     loc.header_rules_set = true;
@@ -433,7 +443,7 @@ ngx_command_t oidc_commands[] = {
     {ngx_string("auth_oidc_acr_values"), kAnyLevel | NGX_CONF_1MORE, set_acr_values,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
 
-    {ngx_string("auth_oidc_header"), kAnyLevel | NGX_CONF_TAKE2, set_header,
+    {ngx_string("auth_oidc_header"), kAnyLevel | NGX_CONF_TAKE23, set_header,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
 
     {ngx_string("auth_oidc_headers"), kAnyLevel | NGX_CONF_FLAG, ngx_conf_set_flag_slot,

@@ -107,6 +107,8 @@ struct Provider {
     std::string cookie_domain;
     std::string cookie_path{"/"};
     std::string cookie_same_site{"Lax"};
+    // Of the application's; a final "*" stands for anything.
+    std::vector<std::string> strip_cookies;
     // Both spellings that can occur, for stripping and look-up.
     std::string session_cookie_http;
     std::string session_cookie_https;
@@ -152,6 +154,8 @@ struct HeaderRule {
     ngx_http_complex_value_t* value = nullptr;  // null: blank
     ngx_int_t variable = NGX_ERROR;  // its index when the value is one variable and nothing else
     TokenUse tokens;                 // that are in the value
+    enum class Encoding : unsigned char { none, percent, base64 };
+    Encoding encoding = Encoding::none;
 };
 
 struct LocConf;
@@ -218,6 +222,7 @@ struct SrvConf {
     std::vector<Digest> bindings;
     // Copies of the server_name values; nginx frees its own after the configuration is read.
     std::vector<std::string> server_names;
+    std::vector<std::string> strip_cookies;  // of its providers
     // The port on which the server listens with TLS, 443 before others; 0: none. Its own origin is
     // of https then, also for what comes over plain http beside.
     in_port_t tls_port = 0;

@@ -262,6 +262,23 @@ char* set_clear_cookies(Block& b) {
     return conf_ok();
 }
 
+// That none is the module's own is judged when all are known.
+char* set_strip_cookies(Block& b) {
+    std::vector<std::string>& names = provider(b).strip_cookies;
+    if (char* rv = b.words(names); rv != conf_ok()) {
+        return rv;
+    }
+    for (const std::string& name : names) {
+        const bool open = name.ends_with('*');
+        const std::string_view fixed =
+            std::string_view(name).substr(0, name.size() - (open ? 1 : 0));
+        if (!is_token(fixed) || fixed.find('*') != std::string_view::npos) {
+            return b.invalid(name, "a cookie name, or the beginning of one with \"*\" behind it");
+        }
+    }
+    return conf_ok();
+}
+
 // ---- logout ----------------------------------------------------------------------------------
 
 char* set_post_logout_param(Block& b) {
@@ -564,6 +581,7 @@ constexpr BlockDirective kDirectives[] = {
     {"logout_origins", {}, 1, kMany, set_logout_origins},
     {"logout_token_hint", {}, 1, 1, [](Block& b) { return b.flag(config(b).logout_token_hint); }},
     {"clear_cookies", {}, 1, kMany, set_clear_cookies},
+    {"strip_cookies", {}, 1, kMany, set_strip_cookies},
     {"preserve_fragment", {}, 1, 1, [](Block& b) { return b.flag(config(b).preserve_fragment); }},
     {"ssl_trusted_certificate", {}, 1, 1, set_ca_file},
     {"ssl_crl", {}, 1, 1, set_crl_file},

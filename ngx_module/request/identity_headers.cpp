@@ -92,6 +92,13 @@ ngx_int_t insert(ngx_http_request_t* r, RequestContext& ctx, const HeaderBlock& 
     return NGX_OK;
 }
 
+// Null data: no memory.
+ngx_str_t encoded(ngx_pool_t* pool, std::string_view value, HeaderRule::Encoding encoding) {
+    return encoding == HeaderRule::Encoding::percent
+               ? copy_to_pool(pool, percent_encode(value))
+               : copy_to_pool(pool, base64_encode(value).view());
+}
+
 ngx_int_t add_rules(ngx_http_request_t* r, const Decision& decision, const LocConf& location,
                     HeaderBlock& block) {
     for (const HeaderRule& rule : location.header_rules) {
@@ -109,6 +116,12 @@ ngx_int_t add_rules(ngx_http_request_t* r, const Decision& decision, const LocCo
         }
         if (value.len == 0) {
             continue;
+        }
+        if (rule.encoding != HeaderRule::Encoding::none) {
+            value = encoded(r->pool, view(value), rule.encoding);
+            if (value.data == nullptr) {
+                return NGX_ERROR;
+            }
         }
         if (has_control_bytes(view(value))) {
             ngx_str_t name = rule.name;

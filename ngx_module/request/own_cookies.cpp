@@ -7,6 +7,7 @@
 
 #include "oidc/session_cookie.hpp"
 #include "oidc/state.hpp"
+#include "oidc/text.hpp"
 #include "request/request_view.hpp"
 
 namespace oidc::ngx {
@@ -34,6 +35,22 @@ OwnCookie own_cookie(const MainConf& conf, std::string_view name) noexcept {
         return OwnCookie::target;
     }
     return bare.starts_with(kFragmentCookie) ? OwnCookie::fragment : OwnCookie::none;
+}
+
+bool is_stripped(const std::vector<std::string>& patterns, std::string_view name) noexcept {
+    return std::any_of(patterns.begin(), patterns.end(), [name](std::string_view pattern) {
+        const bool open = pattern.ends_with('*');
+        pattern.remove_suffix(open ? 1 : 0);
+        const auto matches = [pattern, open](std::string_view text) {
+            return open ? starts_with_nocase(text, pattern) : equal_nocase(text, pattern);
+        };
+        for (const std::string_view prefix : {kHostPrefix, kSecurePrefix}) {
+            if (starts_with_nocase(name, prefix) && matches(name.substr(prefix.size()))) {
+                return true;
+            }
+        }
+        return matches(name);
+    });
 }
 
 std::vector<PendingCookie> usable_pending(const RequestContext& ctx, bool https) {

@@ -13,6 +13,7 @@
 namespace oidc::ngx {
 
 inline constexpr std::string_view kHostPrefix = "__Host-";
+inline constexpr std::string_view kSecurePrefix = "__Secure-";
 
 std::string_view without_host_prefix(std::string_view name) noexcept;
 
@@ -22,6 +23,10 @@ OwnCookie own_cookie(const MainConf& conf, std::string_view name) noexcept;
 inline bool is_own_cookie(const MainConf& conf, std::string_view name) noexcept {
     return own_cookie(conf, name) != OwnCookie::none;
 }
+
+// Whether strip_cookies names the cookie: in any letter case, with and without a prefix of
+// browsers.
+bool is_stripped(const std::vector<std::string>& patterns, std::string_view name) noexcept;
 
 // Cookies of a login: host-only, for the whole site, with "__Host-" on https.
 // The pending logins of the spelling that counts here; the other one may have been planted over

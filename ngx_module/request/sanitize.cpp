@@ -194,14 +194,19 @@ bool mark_reserved(ngx_http_request_t* r, const MainConf& conf, RequestContext& 
     return found;
 }
 
-// For strip_cookies, which must not see an exception: keeps those of our cookies that it names.
+// For strip_cookies, which must not see an exception: keeps those of our cookies that it names, and
+// takes those that the configuration keeps from the application.
 class Taker {
   public:
-    Taker(const MainConf& conf, OwnCookies& cookies) noexcept : conf_(conf), cookies_(cookies) {}
+    Taker(const MainConf& conf, const std::vector<std::string>& others,
+          OwnCookies& cookies) noexcept
+        : conf_(conf), others_(others), cookies_(cookies) {}
     bool operator()(std::string_view name, std::string_view value) noexcept {
         const OwnCookie kind = own_cookie(conf_, name);
         if (kind == OwnCookie::none) {
-            return false;
+            const bool other = is_stripped(others_, name);
+            any_ = any_ || other;
+            return other;
         }
         any_ = true;
         try {
@@ -216,6 +221,7 @@ class Taker {
 
   private:
     const MainConf& conf_;
+    const std::vector<std::string>& others_;
     OwnCookies& cookies_;
     bool any_ = false;
     bool failed_ = false;
@@ -229,7 +235,7 @@ ngx_int_t take_cookies(ngx_http_request_t* r, const MainConf& conf, OwnCookies& 
     if (out == nullptr) {
         return NGX_ERROR;
     }
-    Taker taker(conf, cookies);
+    Taker taker(conf, srv_conf(r).strip_cookies, cookies);
     const std::size_t left =
         strip_cookies(value, reinterpret_cast<char*>(out),
                       [&taker](std::string_view name, std::string_view text) noexcept {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Group Q, second half, N-29 and N-30: nobody but us says who the user is."""
 
+import base64
 import json
 import subprocess
 from urllib.parse import unquote
@@ -519,6 +520,53 @@ def test_remote_user_of_another_server(cgi):
         connection.send(f"GET /x HTTP/1.1\r\nHost: other.test\r\nAuthorization: {BASIC}\r\n\r\n".encode())
         assert connection.read_response("GET").from_backend
     assert site.backend.last.headers.all("REMOTE_USER") == ["admin"]
+
+
+# ---- encodings ---------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", rows("Q-44", {
+    "latin": "Zo\u00eb M\u00fcller", "cjk": "\u6f22\u5b57, \u5b57", "percent": "100% a+b", "plain": "John Doe"}))
+def test_encoded_values(make_site, name):
+    site = make_site(control=False, identity=lambda p, c: None, locations="""
+        location /percent/ { auth_oidc_header X-Name $oidc_claim_name percent; proxy_pass http://@BACKEND@; }
+        location /base64/ { auth_oidc_header X-Name "<$oidc_claim_name>" base64; fastcgi_pass @FCGI@;
+@FCGI_PARAMS@        }
+        location /raw/ { auth_oidc_header X-Name $oidc_claim_name; proxy_pass http://@BACKEND@; }
+        location /none/ { auth_oidc_header X-Name $oidc_claim_nothing base64; proxy_pass http://@BACKEND@; }
+    """)
+    with site.signed_in(name=name) as browser:
+        (percent,) = passes(site, browser.get("/percent/x")).headers.all("X-Name")
+        assert percent.isascii() and " " not in percent and unquote(percent) == name
+        (encoded,) = passes(site, browser.get("/base64/x")).headers.all("HTTP_X_NAME")
+        assert base64.b64decode(encoded, validate=True).decode() == f"<{name}>"
+        (raw,) = passes(site, browser.get("/raw/x")).headers.all("X-Name")
+        assert raw.encode("latin-1").decode() == name
+        assert passes(site, browser.get("/none/x")).headers.all("X-Name") == []
+
+
+# ---- cookies of others -------------------------------------------------------------------------
+
+STRIPPED = ("authelia_session", "Authelia_Session", "__Host-authelia_session", "__secure-AUTHELIA_SESSION",
+            "sso-a", "SSO-", "__Secure-sso-long")
+
+
+@case("Q-43")
+def test_cookies_that_stay_here(make_site):
+    site = make_site(control=False, directives={"strip_cookies": "authelia_session sso-*"},
+                     locations="location /fcgi-open/ { auth_oidc off; fastcgi_pass @FCGI@;\n@FCGI_PARAMS@        }",
+                     public=("/public/", "/fcgi-open/"))
+    with site.signed_in() as browser:
+        own = f"{site.session_cookie_name}={browser.session_cookie}"
+        for target in ("/x", "/public/x", "/verify/x", "/fcgi/x", "/fcgi-open/x"):
+            for i, name in enumerate(STRIPPED):
+                cookie = f"a=1; {name}=secret{i}; {own}; xauthelia_session=2; authelia_session2=3;  sso=4; {name}=again"
+                hit = passes(site, browser.get(target, headers={"Cookie": cookie}))
+                sent = hit.headers.all("HTTP_COOKIE" if hit.kind == "fastcgi" else "Cookie")
+                assert sent == ["a=1; xauthelia_session=2; authelia_session2=3;  sso=4"], (target, name, sent)
+            hit = passes(site, browser.get(target, headers={"Cookie": f"authelia_session=x; {own}"}))
+            assert hit.headers.all("HTTP_COOKIE" if hit.kind == "fastcgi" else "Cookie") in ([], [""]), target
+
+
 # What a browser keeps under our name, or sends back so.
 DISGUISES = ("={n}=evil; Path=/", " = {n}=evil; Path=/", "=\t{n} = evil", "{n}; Path=/", "={n}", "{n}=evil", "  {n} =evil")
 
