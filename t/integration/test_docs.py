@@ -95,7 +95,7 @@ def test_nothing_is_documented_that_does_not_exist():
 # ---- documents against sources
 
 CHECKS = {check.__name__: check for check in (
-    docs.reasons, docs.log_lines, docs.metrics, docs.steps, docs.folder_map, docs.house, docs.contexts,
+    docs.reasons, docs.outsiders, docs.log_lines, docs.metrics, docs.steps, docs.folder_map, docs.house, docs.contexts,
     docs.inheritance, docs.defaults)}
 
 
@@ -119,6 +119,8 @@ FORGOTTEN = {
     "reason-level": ("reasons", change('{"logout_token_alg", 400, warn', '{"logout_token_alg", 400, error')),
     "reason-new": ("reasons", source("src/x.cpp", '{Reason::x, {"x_new", 400, warn, Blame::idp, "X"}},')),
     "reason-gone": ("reasons", change('{Reason::token_type,\n     {"token_type", 502', '{{"token_type", 502')),
+    "alarm-of-an-outsider": ("outsiders", change("code_refused|idp_error", "idp_error")),
+    "alarm-left-out": ("outsiders", change("|too_large", "|too_large|token_.*")),
     "reason-invented": ("reasons", change("| `idp_tls` |", "| `idp_tls2` |")),
     "log-level": ("log_lines", change("ngx_log_error(NGX_LOG_ALERT, log, ngx_errno",
                                       "ngx_log_error(NGX_LOG_NOTICE, log, ngx_errno")),

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from harness.cases import case, rows
-from harness.outcome import challenge, passes, reject
+from harness.outcome import challenge, page, passes, reject
 from harness.site import Site
 
 LOCATIONS = """\
@@ -89,11 +89,15 @@ def step_up(site, browser, target, code=None, **more):
     return query
 
 
-def insufficient(answer, acr_values=None, max_age=None):
+def insufficient(answer, acr_values=None, max_age=None, person=False):
     assert answer.status == 401 and not answer.from_backend, answer
-    body = answer.json()
-    assert body["error"] == ERROR and body["message"], answer
-    assert body.get("acr_values") == acr_values and body.get("max_age") == max_age, answer
+    if person:
+        page(answer)
+        assert "did not arrive" in answer.text and ">Sign in</a>" in answer.text, answer
+    else:
+        body = answer.json()
+        assert body["error"] == ERROR and body["message"], answer
+        assert body.get("acr_values") == acr_values and body.get("max_age") == max_age, answer
     told = answer.headers.get("www-authenticate")
     # A scheme for which browsers open a dialog would be Basic, Digest, NTLM or Negotiate.
     wanted = f'Bearer error="{ERROR}"'
@@ -210,7 +214,8 @@ def test_the_same_callback_again(site):
 def test_requests_that_cannot_follow_a_login(site):
     browser = signed_in(site, auth_time=int(time.time()) - 3600)
     insufficient(browser.get("/admin/x", kind="xhr"), acr_values="gold mfa")
-    insufficient(browser.post("/admin/x", b"a=1"), acr_values="gold mfa")
+    insufficient(browser.post("/admin/x", b"a=1", kind="xhr"), acr_values="gold mfa")
+    insufficient(browser.post("/admin/x", b"a=1"), acr_values="gold mfa", person=True)
     insufficient(browser.get("/fresh/x", kind="xhr"), max_age=300)
     insufficient(browser.get("/admin/fresh/x", kind="xhr"), "gold mfa", 30)
     insufficient(browser.get("/admin/x", kind="xhr", headers={

@@ -129,6 +129,17 @@ def reasons(tree):
     return twice + differences("reason", documented, real)
 
 
+def outsiders(tree):
+    """The rule for refused sign-ins leaves out what anybody can bring about, and nothing else."""
+    found = re.findall(r'\{Reason::\w+,\s*\{"(\w+)",[^{}]*?(,\s*true)?\}\}', tree.source("src"))
+    wanted = {code_ for code_, outsider in found if outsider or code_ == "not_permitted"
+              or code_.startswith("logout_")}
+    rule = re.search(r'oidc_refusals_total\{reason!~"([^"]+)"\}', tree.doc("operations"))
+    left_out = {code_ for code_, _ in found if rule and re.fullmatch(rule[1], code_)}
+    return [f"the rule of OidcLoginsRefused {'leaves out' if name in left_out else 'counts'} {name}"
+            for name in sorted(wanted ^ left_out)]
+
+
 # ---- log lines
 
 def log_lines(tree):
