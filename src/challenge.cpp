@@ -101,6 +101,10 @@ bool is_own_navigation(std::string_view sec_fetch_site, std::string_view origin_
     return is_navigation_from(origin_header, referer, origin);
 }
 
+bool is_from_another_site(std::string_view sec_fetch_site) noexcept {
+    return equal_nocase(sec_fetch_site, "cross-site");
+}
+
 bool is_navigation_from(std::string_view origin_header, std::string_view referer,
                         std::string_view origin) noexcept {
     if (!origin_header.empty()) {

@@ -414,6 +414,23 @@ Respond fragment_page(std::string_view authorization_url, std::string_view cooki
     return respond;
 }
 
+Respond onward_page(std::string_view target) {
+    if (!is_safe_return_target(target)) {
+        return error_page(Reason::internal_error, {}, {}, PageForm::html);  // a bug of the caller
+    }
+    Respond respond;
+    respond.status = 200;
+    add_common_headers(respond);
+    const std::string head =
+        "<meta http-equiv=\"refresh\" content=\"0; url=" + html_escape(target) + "\">\n";
+    const std::string body =
+        element("h1", "", "Taking you to the page") +
+        element("p", " class=\"soft\"", "If nothing happens, use this button.") +
+        button(target, "Continue");
+    set_html(respond, "One moment", head, body);
+    return respond;
+}
+
 Respond redirect(int status, std::string_view location) {
     if ((status != 302 && status != 303) || location.empty() || has_control_bytes(location)) {
         // A bug of the caller. Better no answer of use than a header that was split in two.

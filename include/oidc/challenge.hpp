@@ -47,6 +47,9 @@ PageForm page_form(const RequestFacts& facts) noexcept;
 bool is_own_navigation(std::string_view sec_fetch_site, std::string_view origin_header,
                        std::string_view referer, std::string_view origin) noexcept;
 
+// The request was begun by another site, so that it carries no cookie that is SameSite=Strict.
+bool is_from_another_site(std::string_view sec_fetch_site) noexcept;
+
 // The request says that it comes from a page of `origin`: by Origin, or without it by Referer.
 bool is_navigation_from(std::string_view origin_header, std::string_view referer,
                         std::string_view origin) noexcept;

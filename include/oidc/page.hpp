@@ -46,6 +46,11 @@ Respond backchannel_refusal(const Error& error);
 Respond fragment_page(std::string_view authorization_url, std::string_view cookie_name,
                       bool secure);
 
+// Goes on to `target`, a path on our origin with query and fragment, by itself: what a page of ours
+// asks for carries cookies that are SameSite=Strict, and a redirect that another site began does
+// not. Without what browsers do by themselves a link does.
+Respond onward_page(std::string_view target);
+
 // A redirect with no-store; status 302 or 303.
 Respond redirect(int status, std::string_view location);
 

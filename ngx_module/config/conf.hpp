@@ -107,6 +107,7 @@ struct Provider {
     std::string cookie_domain;
     std::string cookie_path{"/"};
     std::string cookie_same_site{"Lax"};
+    [[nodiscard]] bool strict_cookie() const noexcept { return cookie_same_site == "Strict"; }
     // Of the application's; a final "*" stands for anything.
     std::vector<std::string> strip_cookies;
     // Both spellings that can occur, for stripping and look-up.

@@ -259,6 +259,12 @@ ngx_int_t send_redirect(ngx_http_request_t* r, int status, std::string_view loca
     return send_respond(r, redirect(status, location));
 }
 
+ngx_int_t send_onward(ngx_http_request_t* r, const Provider& provider, std::string_view target) {
+    return provider.strict_cookie()
+               ? send_respond(r, onward_page(target))
+               : send_redirect(r, NGX_HTTP_SEE_OTHER, own_url(r, provider, target));
+}
+
 ngx_int_t send_too_early(ngx_http_request_t* r) {
     Respond respond;
     respond.status = 425;

@@ -43,7 +43,7 @@ ngx_int_t stale(ngx_http_request_t* r, RequestContext& ctx, const Provider& prov
     if (!ctx.authenticated() || demanding) {
         return refuse_callback(r, ctx, provider, error);
     }
-    return send_redirect(r, NGX_HTTP_SEE_OTHER, own_url(r, provider, origin_of_login(ctx)));
+    return send_onward(r, provider, origin_of_login(ctx));
 }
 
 // "#..." as the browser stored it before the login, or empty.

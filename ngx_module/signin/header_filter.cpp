@@ -87,12 +87,13 @@ ngx_int_t answer_late(ngx_http_request_t* r, RequestContext& ctx) {
     counters(r).count_challenge();
     Provider& provider = *ctx.decision->provider;
     Respond answer = unauthorized(r, ctx, provider);
-    if (is_redirected(r) && is_plain_side(r, provider)) {
-        answer =
-            redirect(NGX_HTTP_MOVED_TEMPORARILY, own_url(r, provider, return_target(r, provider)));
-    } else if (is_redirected(r)) {
-        // Without the metadata at hand the browser gets 401 this once; they are being fetched.
-        login_answer_at_once(r, ctx, provider, answer);
+    if (is_redirected(r)) {
+        if (std::optional<Respond> detour = before_login(r, ctx, provider)) {
+            answer = *std::move(detour);
+        } else {
+            // Without the metadata at hand the browser gets 401 this once; they are being fetched.
+            login_answer_at_once(r, ctx, provider, answer);
+        }
     }
     for (const Header& header : answer.headers) {
         if (header.name == kSetCookie) {

@@ -176,7 +176,7 @@ ngx_int_t logged_in(ngx_http_request_t* r, RequestContext& ctx, const LoggedIn& 
     if (provider.config.callback_forward) {
         return forward_callback(r, ctx, done, target);
     }
-    return send_redirect(r, NGX_HTTP_SEE_OTHER, own_url(r, provider, target));
+    return send_onward(r, provider, target);
 }
 
 // What happens to the other tabs of a browser that has signed in in one of them: the provider has
@@ -201,7 +201,7 @@ ngx_int_t go_on_signed_in(ngx_http_request_t* r, const RequestTask& task, const 
                                    "\" is not needed any more, the browser is signed in: " +
                                    std::string(reason_info(error.reason).code) + ": " +
                                    error.detail);
-    return send_redirect(r, NGX_HTTP_SEE_OTHER, own_url(r, *task.provider, deep_link(task)));
+    return send_onward(r, *task.provider, deep_link(task));
 }
 
 ngx_int_t renew_login(ngx_http_request_t* r, RequestContext& ctx, const RenewLogin& renew);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "signin/unauthenticated.hpp"
 
+#include <algorithm>
+
 #include "base/debug_log.hpp"
 #include "oidc/page.hpp"
+#include "oidc/uri.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
 #include "shm/counters_zone.hpp"
@@ -20,6 +23,21 @@ ngx_int_t plain_refusal(ngx_http_request_t* r) noexcept {
                                                  : NGX_HTTP_UNAUTHORIZED;
 }
 
+// A cookie of a session, be it alive or not.
+bool brings_session(ngx_http_request_t* r, const RequestContext& ctx, const Provider& provider) {
+    const std::string& name = session_cookie_name(r, provider);
+    const auto presented = ctx.cookies.presented();
+    return std::any_of(presented.begin(), presented.end(),
+                       [&name](const CookiePair& cookie) { return cookie.name == name; });
+}
+
+// The response to another application is its own to have, with the session that it needs.
+std::string same_page(ngx_http_request_t* r, const RequestContext& ctx, const Provider& provider) {
+    const std::string_view target = view(r->unparsed_uri);
+    return ctx.foreign_callback && is_safe_return_target(target) ? std::string(target)
+                                                                 : return_target(r, provider);
+}
+
 }  // namespace
 
 ngx_int_t challenge(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
@@ -33,13 +51,10 @@ ngx_int_t challenge(ngx_http_request_t* r, RequestContext& ctx, Provider& provid
         return NGX_HTTP_UNAUTHORIZED;
     }
     counters(r).count_challenge();
-    if (is_redirected(r) && is_plain_side(r, provider)) {
-        // Its cookies would not come back over plain http, and its session must not begin there.
-        debug_log(r->connection->log, "oidc decision: to the same page over https");
-        return send_redirect(r, NGX_HTTP_MOVED_TEMPORARILY,
-                             own_url(r, provider, return_target(r, provider)));
-    }
     if (is_redirected(r)) {
+        if (const std::optional<Respond> detour = before_login(r, ctx, provider)) {
+            return send_respond(r, *detour);
+        }
         debug_log(r->connection->log, "oidc decision: a login begins");
         return begin_login(r, ctx, provider, return_target(r, provider));
     }
@@ -55,6 +70,25 @@ bool is_redirected(ngx_http_request_t* r) noexcept {
     RequestFacts facts = request_facts(r);
     facts.get = facts.get || facts.head;  // the same decision for both
     return should_redirect(static_cast<Unauthorized>(loc_conf(r).unauthorized), facts);
+}
+
+std::optional<Respond> before_login(ngx_http_request_t* r, const RequestContext& ctx,
+                                    const Provider& provider) {
+    if (is_plain_side(r, provider)) {
+        // Its cookies would not come back over plain http, and its session must not begin there.
+        debug_log(r->connection->log, "oidc decision: to the same page over https");
+        return redirect(NGX_HTTP_MOVED_TEMPORARILY,
+                        own_url(r, provider, return_target(r, provider)));
+    }
+    // After the page the browser says that the request comes from us, with or without a session.
+    if (provider.strict_cookie() && r->method == NGX_HTTP_GET &&
+        !brings_session(r, ctx, provider) &&
+        is_from_another_site(request_header(r, "sec-fetch-site"))) {
+        debug_log(r->connection->log,
+                  "oidc decision: once more from a page of ours, for the cookie");
+        return onward_page(same_page(r, ctx, provider));
+    }
+    return std::nullopt;
 }
 
 Respond unauthorized(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider) {

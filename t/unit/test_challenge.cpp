@@ -157,6 +157,14 @@ START_TEST(q_11_who_reads_it_without_fetch_metadata) {
 }
 END_TEST
 
+START_TEST(c_29_what_another_site_has_begun) {
+    ck_assert(is_from_another_site("cross-site"));
+    for (const char* site : {"", "none", "same-origin", "same-site", "cross-sit"}) {
+        ck_assert_msg(!is_from_another_site(site), "%s", site);
+    }
+}
+END_TEST
+
 START_TEST(paths_on_an_origin) {
     constexpr std::string_view origin = "https://app.example";
     ck_assert_sv_eq(path_on_origin("https://app.example/a?b#c", origin), "/a?b#c");
@@ -255,6 +263,7 @@ static Suite* challenge_suite() {
     tcase_add_test(tcase, everything_else_is_not);
     tcase_add_test(tcase, q_11_who_reads_the_answer);
     tcase_add_test(tcase, q_11_who_reads_it_without_fetch_metadata);
+    tcase_add_test(tcase, c_29_what_another_site_has_begun);
     tcase_add_test(tcase, paths_on_an_origin);
     tcase_add_test(tcase, policies);
     tcase_add_test(tcase, own_navigation_by_fetch_metadata);

@@ -238,6 +238,23 @@ START_TEST(signed_out) {
 }
 END_TEST
 
+START_TEST(c_29_onward) {
+    const Respond page = onward_page("/x?a=1&b='#frag");
+    ck_assert_int_eq(page.status, 200);
+    assert_html(page);
+    ck_assert_sv_contains(
+        page.body, "<meta http-equiv=\"refresh\" content=\"0; url=/x?a=1&amp;b=&#39;#frag\">");
+    ck_assert_sv_contains(page.body, "href=\"/x?a=1&amp;b=&#39;#frag\">Continue</a>");
+    ck_assert_sv_lacks(page.body, "<script");
+    ck_assert_sv_eq(header(page, "Location"), "(none)");
+    for (const char* target : {"", "//evil.example", "https://evil.example/", "/\\evil.example"}) {
+        const Respond none = onward_page(target);
+        ck_assert_int_eq(none.status, 500);
+        ck_assert_sv_lacks(none.body, "evil");
+    }
+}
+END_TEST
+
 START_TEST(fragments_are_kept_by_script) {
     const Respond page =
         fragment_page("https://op.example/auth?a=1&b=\"'><script>", "__Host-f", true);
@@ -334,6 +351,7 @@ static Suite* page_suite() {
     tcase_add_test(tcase, q_11_people_get_a_page);
     tcase_add_test(tcase, q_11_frames_of_our_own);
     tcase_add_test(tcase, signed_out);
+    tcase_add_test(tcase, c_29_onward);
     tcase_add_test(tcase, fragments_are_kept_by_script);
     tcase_add_test(tcase, a_logout_that_is_posted);
     tcase_add_test(tcase, redirects);

@@ -2,6 +2,7 @@
 """A raw HTTP client, and a browser as far as sign-ins need one: real cookie rules, fetch metadata,
 no surprises."""
 
+import html
 import json
 import re
 import socket
@@ -307,12 +308,19 @@ class Browser:
         """Until the callback's answer, whatever it is."""
         return self.callback(self.callback_url(self.start(target), idp))
 
+    def onward(self, answer):
+        """Where an answer of ours leads by itself: by a redirect, or as a page that goes on."""
+        page = re.search(r'<meta http-equiv="refresh" content="0; url=([^"]*)">', answer.text)
+        if answer.status == 200 and page and not answer.from_backend:
+            return html.unescape(page[1])
+        assert answer.status in (302, 303), f"{answer}\n{self.site.log_since_mark()}"
+        return self.site.path_of(answer.location)
+
     def login(self, target="/", idp=None, follow=True):
         """A sign-in that must succeed; returns the answer of the page that was asked for."""
         answer = self.try_login(target, idp)
         if not answer.from_backend:  # it is with `callback forward`
-            assert answer.status in (302, 303), f"{answer}\n{self.site.log_since_mark()}"
-            assert self.site.path_of(answer.location) == target.partition("#")[0], answer
+            assert self.onward(answer) == target.partition("#")[0], answer
         assert self.session_cookie, answer
         if not follow:
             return answer
