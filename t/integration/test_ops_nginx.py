@@ -488,6 +488,54 @@ def test_polling_keeps_no_session_alive(lab, variant):
             time.sleep(0.4)
 
 
+# What says that nobody has asked, and what else no person asks for.
+UNATTENDED = [("/api/v1/Stream?x=1", {"X-Espo-Unattended": "1"}),
+              ("/?entryPoint=image&id=1", {"X-Espo-Unattended": "1"}),
+              ("/?entryPoint=avatar&id=1", {"Sec-Fetch-Dest": "image", "Sec-Fetch-Mode": "no-cors"})]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_what_nobody_has_asked_for_keeps_no_session_alive(lab, variant):
+    def edit(text):
+        return substitute(text, [(r"session_idle_timeout 2h", "session_idle_timeout 2s")])
+    with VhostSite(lab, variant, edit=edit) as site:
+        browser = site.browser()
+        site.sign_in(browser)
+        for other in ({"X-Espo-Unattended": "0"}, {"X-Espo-Unattended": ""}, {"Sec-Fetch-Dest": "empty"}):
+            end = time.monotonic() + 2.4
+            while time.monotonic() < end:  # no mark
+                assert ask(site, "GET", "/api/v1/Stream", other, browser)[0] == OPEN
+                time.sleep(0.4)
+        end = time.monotonic() + 20
+        while ask(site, "GET", "/wss?authToken=0&userId=0", UPGRADE, browser)[0] == OPEN:
+            assert time.monotonic() < end, "the session lives on"
+            for target, headers in UNATTENDED:
+                assert ask(site, "GET", target, headers, browser)[0] != CLOSED
+            time.sleep(0.4)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_mark_changes_nothing_else(lab, variant):
+    def told(hit):
+        """All that EspoCRM gets, but the mark, and what differs from request to request."""
+        names = re.compile("unattended|test.id$|^REMOTE_PORT$", re.I)
+        return sorted(line for line in hit.headers if not names.search(line[0]))
+    with VhostSite(lab, variant) as site:
+        browser = site.browser()
+        site.sign_in(browser)
+        for method, target in (("GET", "/api/v1/Account?a=%3F&b=%20c"), ("POST", "/api/v1/x/a%20b/%3Fc"),
+                               ("GET", "/?entryPoint=download&id=1"), ("DELETE", "/api/v1/Account/1")):
+            mark = {"X-Espo-Unattended": "1"}
+            (_, _, (plain,)), (found, _, (marked,)) = (
+                ask(site, method, target, headers, browser) for headers in ({}, mark))
+            assert found == OPEN and told(marked) == told(plain)
+            assert (marked.method, marked.target) == (plain.method, plain.target)
+            assert session_of(marked) == session_of(plain)
+            assert ask(site, method, target, mark)[0] == PROTECTED
+        for target in ("/unattended/api/v1/Account", "/unattended/", "/api/v1/index.php", "/install/"):
+            assert ask(site, "GET", target, {"X-Espo-Unattended": "1"}, browser)[0] == CLOSED
+
+
 # ---- WebSocket -------------------------------------------------------------------------------
 
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
@@ -780,6 +828,10 @@ def test_portal_with_a_provider_of_its_own(lab, variant):
             assert found == OPEN and identity(hits[0]) == {}
             assert b"NGX_OIDC" not in hits[0].raw
         assert ask(site, "GET", "/api/v1/App/user", browser=stranger)[0] == PROTECTED
+        mark = {"X-Espo-Unattended": "1"}
+        for browser, expected in ((None, PROTECTED), (staff, PROTECTED), (stranger, OPEN)):
+            assert ask(site, "GET", urls[-1], mark, browser)[0] == expected
+        assert ask(site, "POST", closed_url, mark, stranger)[0] == CLOSED
         assert check_vhost(site)[0] == 0
 
 
