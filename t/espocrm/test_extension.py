@@ -528,6 +528,15 @@ def test_a_sign_in_with_a_password_belongs_to_its_session_too():
     assert token_row(token)[0] is False
 
 
+def test_no_request_opens_a_session_of_php():
+    answer = sign_in("alice")
+    answers = [answer, *(request("/api/v1/" + path, in_session({
+        "Espo-Authorization": answer.page_data()["auth"], "Espo-Authorization-By-Token": "true",
+        "Cookie": f"auth-token-secret={answer.secret_cookie()}"}, SESSION)) for path in ("App/user", "Stream"))]
+    assert [it.status for it in answers] == [200] * 3
+    assert not [it for it in answers if "PHPSESSID" in str(it.headers.get_all("Set-Cookie"))]
+
+
 def test_an_administrator_as_another_user():
     answer = password_sign_in(SESSION, **{"X-Another-User": "bob"})
     assert answer.status == 200 and answer.json()["user"]["userName"] == "bob"

@@ -8,10 +8,8 @@ namespace Espo\Modules\OidcProxy\Authentication;
 use Espo\Core\Api\Request;
 use Espo\Core\Authentication\Login as LoginInterface;
 use Espo\Core\Authentication\Login\Data;
-use Espo\Core\Authentication\Oidc\Login as OidcLogin;
 use Espo\Core\Authentication\Result;
 use Espo\Core\Authentication\Result\FailReason;
-use Espo\Core\InjectableFactory;
 use Espo\Core\Utils\Log;
 use Espo\Modules\OidcProxy\Session\SessionHeader;
 use Espo\Modules\OidcProxy\Session\TokenSessions;
@@ -26,7 +24,7 @@ final class Login implements LoginInterface
     private const CODE_USERNAME = '**oidc';
 
     public function __construct(
-        private InjectableFactory $injectableFactory,
+        private OidcLoginFactory $oidcLoginFactory,
         private Params $params,
         private TokenSessions $tokenSessions,
         private Log $log,
@@ -50,8 +48,8 @@ final class Login implements LoginInterface
             return Result::fail(FailReason::TOKEN_NOT_FOUND);
         }
 
-        return $this->injectableFactory
-            ->create(OidcLogin::class)
+        return $this->oidcLoginFactory
+            ->create()
             ->login($data, $request);
     }
 }

@@ -10,13 +10,13 @@ use Espo\Core\ApplicationUser;
 use Espo\Core\Authentication\Authentication;
 use Espo\Core\Authentication\Hook\Manager as HookManager;
 use Espo\Core\Authentication\LoginFactory;
-use Espo\Core\Authentication\Oidc\Login as OidcLogin;
 use Espo\Core\Binding\BindingContainerBuilder;
 use Espo\Core\InjectableFactory;
 use Espo\Core\Utils\Metadata;
 use Espo\Entities\User;
 use Espo\Modules\OidcProxy\Authentication\CheckedHookManager;
 use Espo\Modules\OidcProxy\Authentication\IdentityLogin;
+use Espo\Modules\OidcProxy\Authentication\OidcLoginFactory;
 use Espo\Modules\OidcProxy\Authentication\OneLoginFactory;
 use Espo\Modules\OidcProxy\Authentication\SilentApplicationUser;
 
@@ -27,6 +27,7 @@ final class AuthenticationFactory
 {
     public function __construct(
         private InjectableFactory $injectableFactory,
+        private OidcLoginFactory $oidcLoginFactory,
         private SilentApplicationUser $applicationUser,
         private Metadata $metadata,
     ) {}
@@ -45,7 +46,7 @@ final class AuthenticationFactory
      */
     public function createForAnySession(): Authentication
     {
-        $login = $this->injectableFactory->create(OidcLogin::class);
+        $login = $this->oidcLoginFactory->create();
 
         return $this->injectableFactory->createWithBinding(
             Authentication::class,
