@@ -10,6 +10,8 @@
  */
 (function () {
 
+    const page = window.oidcProxyPage;
+
     const KEY = 'oidc-proxy-logged-out';
     const SELECTOR = 'a[data-name="logout"], a[data-action="logout"], a[href="#logout"]';
 
@@ -30,7 +32,7 @@
         localStorage.setItem(KEY, chosenAt.toString());
     };
 
-    const isChosen = () => chosenAt && Date.now() - chosenAt < CHOSEN_PERIOD;
+    const isChosen = () => chosenAt !== 0 && Date.now() - chosenAt < CHOSEN_PERIOD;
 
     const leave = () => {
         if (!logoutUrl || isLeaving) {
@@ -50,18 +52,7 @@
             });
     };
 
-    /** The page of EspoCRM starts with it. */
-    const readUser = xhr => {
-        if (xhr.status !== 200) {
-            return;
-        }
-
-        try {
-            logoutUrl = (JSON.parse(xhr.responseText).appParams || {}).oidcProxyLogoutUrl || null;
-        } catch (e) {
-            // Not EspoCRM's answer: nothing to learn from.
-        }
-    };
+    page.onUser(data => logoutUrl = (data.appParams || {}).oidcProxyLogoutUrl || null);
 
     /** EspoCRM leaves by itself if its server has told it where to. */
     const readLogout = xhr => {
@@ -70,29 +61,23 @@
         }
     };
 
-    const watch = (xhr, method, url) => {
-        const [path] = String(url).split('?');
+    page.isLoggingOut = isChosen;
 
-        if (method === 'GET' && /(^|\/)api\/v1\/App\/user$/.test(path)) {
-            xhr.addEventListener('load', () => readUser(xhr));
-        } else if (!isChosen()) {
-            return;
-        } else if (method === 'POST' && /(^|\/)api\/v1\/App\/destroyAuthToken$/.test(path)) {
-            isAsked = true;
-            xhr.addEventListener('loadend', () => readLogout(xhr));
-        } else if (method === 'GET' && /(^|\/)api\/v1\/$/.test(path) && !isAsked) {
-            // The last step of a logout, and its first one is missing: the page has forgotten its user before.
-            leave();
-        }
-    };
+    page.watch({
+        opened: (xhr, {method, path}) => {
+            if (!isChosen()) {
+                return;
+            }
 
-    const open = XMLHttpRequest.prototype.open;
-
-    XMLHttpRequest.prototype.open = function (method, url) {
-        watch(this, String(method).toUpperCase(), url);
-
-        return open.apply(this, arguments);
-    };
+            if (method === 'POST' && path === 'App/destroyAuthToken') {
+                isAsked = true;
+                xhr.addEventListener('loadend', () => readLogout(xhr));
+            } else if (method === 'GET' && path === '' && !isAsked) {
+                // The last step of a logout, and its first one is missing: the page has forgotten its user before.
+                leave();
+            }
+        },
+    });
 
     // Before EspoCRM hears of it, hence capturing.
     document.addEventListener('click', event => {
