@@ -57,8 +57,8 @@ async function explain(error, context) {
 }
 
 // A test with a browser profile of its own. When it fails, there is a picture of each of its pages.
-export function scenario(name, run) {
-  test(name, { timeout: 120000 }, async (t) => {
+export function scenario(name, run, { timeout = 120000 } = {}) {
+  test(name, { timeout }, async (t) => {
     const context = await newContext();
     try {
       await run({ context, page: await context.newPage(), t });

@@ -54,7 +54,7 @@ export async function prepare(origin, secret) {
   const all = { create: 'yes', read: 'all', edit: 'all', delete: 'no', stream: 'all' };
   const role = await api('POST', 'Role', {
     name: 'Everything',
-    data: { Account: all, Lead: all, Document: all, Calendar: true },
+    data: { Account: all, Lead: all, Document: all, Email: all, Calendar: true },
   });
   const teams = {};
   for (const [name, group] of [['Sales', 'sales'], ['Support', 'support']]) {

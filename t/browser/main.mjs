@@ -5,6 +5,7 @@ import { after, before } from 'node:test';
 import {
   identityCases, identityEverywhereCase, popupCases, webSocketCases,
 } from './cases/doors.mjs';
+import { endCases } from './cases/ends.mjs';
 import { logoutCases } from './cases/logout.mjs';
 import { checkVhostCases } from './cases/vhost.mjs';
 import { outsiderCases, plainHttpCase } from './cases/outsiders.mjs';
@@ -22,6 +23,7 @@ signInCases('authelia', 'anna');
 signInCases('authentik', 'berta');
 sessionCases();
 tabCases();
+endCases();
 logoutCases();
 peopleCases();
 refusalCases();

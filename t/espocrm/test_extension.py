@@ -820,6 +820,59 @@ def test_no_sign_in_where_ids_cannot_be_stored():
     sign_in("alice")
 
 
+# ---- the end of a session under an open page ---------------------------------------------------
+
+LANGUAGES = ("en_US", "de_DE", "fr_FR", "es_ES", "es_MX", "pl_PL", "it_IT", "nl_NL", "pt_BR", "pt_PT")
+
+
+def page_of(answer, session=SESSION):
+    return whoami(answer.page_data(), answer.secret_cookie(), session).json()
+
+
+def test_the_page_is_told_what_to_say_in_the_language_of_the_user():
+    user = find_user("alice")
+    told = {}
+    try:
+        for language in LANGUAGES:
+            api("PUT", f"Preferences/{user['id']}", {"language": language})
+            params = page_of(sign_in("alice"))["appParams"]["oidcProxySession"]
+            assert params["language"] == language.replace("_", "-")
+            assert all(params["texts"].values())
+            assert params["texts"]["signedOutAfter"].count("{time}") == 1
+            told[language] = params["texts"]["ended"]
+    finally:
+        api("PUT", f"Preferences/{user['id']}", {"language": ""})
+    assert len(set(told.values())) == len(LANGUAGES) - 1, told  # the two kinds of Spanish are one
+
+
+def test_the_page_is_told_nothing_while_the_proxy_does_not_sign_in():
+    settings(oidcProxy=False)
+    try:
+        params = api("GET", "App/user")["appParams"]
+        assert params["oidcProxySession"] is None and params["oidcProxy"] is False
+    finally:
+        settings(oidcProxy=True)
+    assert api("GET", "App/user")["appParams"]["oidcProxySession"]["texts"]["signIn"] == "Sign in again"
+
+
+def test_a_sign_of_life_needs_a_user():
+    answer = sign_in("alice")
+    data = answer.page_data()
+    headers = in_session({"Espo-Authorization": data["auth"], "Espo-Authorization-By-Token": "true",
+                          "Cookie": f"auth-token-secret={answer.secret_cookie()}"}, SESSION)
+    alive = request("/api/v1/OidcProxy/alive", headers)
+    assert (alive.status, alive.text) == (200, "true")
+    assert request("/api/v1/OidcProxy/alive").status == 401
+    assert request("/api/v1/OidcProxy/alive", {**headers, "X-Oidc-Session": OTHER_SESSION}).status == 401
+
+
+def test_a_window_that_was_opened_to_sign_in_closes_itself():
+    closing = callback(assertion(), "/oauth-callback.php?return_to=" + quote("/?oidcProxyWindow=close", safe=""))
+    assert closing.status == 200
+    assert closing.page_data()["closing"] == "You are signed in again. You can close this window."
+    assert callback(assertion()).page_data()["closing"] == ""
+
+
 # ---- upgrade and removal ---------------------------------------------------------------------
 
 def test_upgrade_keeps_everything(tmp_path):

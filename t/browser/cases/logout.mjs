@@ -122,7 +122,7 @@ export function logoutCases() {
       await field.fill('never saved');
       await field.press('Tab');
       await s.context.clearCookies({ name: '__Host-NGX_OIDC_SESSION' });
-      await s.page.waitForSelector('text=/logged out/i');
+      await s.page.waitForSelector('.oidc-proxy-bar');
     }));
 
   scenario('Log Out after EspoCRM\'s token has ended', (s) => logOutAnyhow(s,

@@ -149,4 +149,27 @@ class ReturnTargetTest extends TestCase
     {
         $this->assertSame('/', (new ReturnTarget('/crm/', 'https://idp.example.com/'))->choose('/', null));
     }
+
+    public static function provideClosing(): array
+    {
+        return [
+            ['/?oidcProxyWindow=close', true],
+            ['/crm/?x=1&oidcProxyWindow=close', true],
+            ['/?oidcProxyWindow=close#Account', true],
+            ['/?oidcProxyWindow=open', false],
+            ['/?oidcProxyWindow[]=close', false],
+            ['/#oidcProxyWindow=close', false],
+            ['/#Account?oidcProxyWindow=close', false],
+            ['/', false],
+        ];
+    }
+
+    /**
+     * @dataProvider provideClosing
+     */
+    #[DataProvider('provideClosing')]
+    public function testClosesWindow(string $target, bool $closes): void
+    {
+        $this->assertSame($closes, ReturnTarget::closesWindow($target));
+    }
 }

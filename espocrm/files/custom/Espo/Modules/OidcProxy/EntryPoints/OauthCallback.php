@@ -92,7 +92,7 @@ class OauthCallback implements EntryPoint
             return;
         }
 
-        $this->page->writeSignedIn($response, $session, $target);
+        $this->page->writeSignedIn($response, $session, $target, ReturnTarget::closesWindow($target));
     }
 
     /**

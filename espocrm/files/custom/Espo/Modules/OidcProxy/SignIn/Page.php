@@ -45,6 +45,7 @@ final class Page
             (location.protocol === 'https:' ? '; Secure' : '');
 
         sessionStorage.removeItem('oidc-proxy-hold');
+        sessionStorage.removeItem('oidc-proxy-ended');
 
         if (window.BroadcastChannel) {
             new BroadcastChannel('app').postMessage('logged-in');
@@ -52,6 +53,14 @@ final class Page
 
         if (target.indexOf('#') === -1 && location.hash !== '#logout') {
             target += location.hash;
+        }
+
+        if (data.closing) {
+            // Where the provider has cut the tie to the page that opened the window, only its user can close it.
+            document.querySelector('p').textContent = data.closing;
+            window.close();
+
+            return;
         }
 
         location.replace(target);
@@ -163,13 +172,17 @@ final class Page
         private Language $defaultLanguage,
     ) {}
 
-    public function writeSignedIn(Response $response, Session $session, string $target): void
+    /**
+     * @param bool $closes Whether a page that is still open waits for this window to be closed, see page/session.js.
+     */
+    public function writeSignedIn(Response $response, Session $session, string $target, bool $closes): void
     {
         $data = [
             'auth' => base64_encode($session->getUserName() . ':' . $session->getToken()),
             'token' => $session->getToken(),
             'userId' => $session->getUserId(),
             'target' => $target,
+            'closing' => $closes ? $this->translate('closing') : '',
         ];
 
         $title = $this->text('signingIn');

@@ -50,6 +50,16 @@ class ReturnTarget
     }
 
     /**
+     * No page at all: the window was opened by one that stays, see page/session.js.
+     */
+    public static function closesWindow(string $target): bool
+    {
+        [, $query] = self::split($target);
+
+        return ($query['oidcProxyWindow'] ?? null) === 'close';
+    }
+
+    /**
      * A session that ends under an open page leads to a target that is the callback itself,
      * with the page as its `return_to`.
      */

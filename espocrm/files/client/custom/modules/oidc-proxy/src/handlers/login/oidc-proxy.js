@@ -10,6 +10,7 @@ define('modules/oidc-proxy/handlers/login/oidc-proxy', ['handlers/login/oidc'], 
     const CALLBACK = 'oauth-callback.php';
     const HOLD_KEY = 'oidc-proxy-hold';
     const ATTEMPTS_KEY = 'oidc-proxy-attempts';
+    const ENDED_KEY = 'oidc-proxy-ended';
     const LOGGED_OUT_KEY = 'oidc-proxy-logged-out';
     const PARAM_SIGN_IN = 'signIn';
 
@@ -32,6 +33,8 @@ define('modules/oidc-proxy/handlers/login/oidc-proxy', ['handlers/login/oidc'], 
             if (!this.isOn()) {
                 return;
             }
+
+            this.showEnd();
 
             const asksForPassword = this.asksForPassword();
 
@@ -104,7 +107,7 @@ define('modules/oidc-proxy/handlers/login/oidc-proxy', ['handlers/login/oidc'], 
                 return false;
             }
 
-            if (window.sessionStorage.getItem(HOLD_KEY)) {
+            if (window.sessionStorage.getItem(HOLD_KEY) || window.sessionStorage.getItem(ENDED_KEY)) {
                 return false;
             }
 
@@ -167,6 +170,31 @@ define('modules/oidc-proxy/handlers/login/oidc-proxy', ['handlers/login/oidc'], 
             url.hash = hash;
 
             return url.href;
+        }
+
+        /**
+         * The session has ended while nobody was there: says so, see page/session.js. A page that somebody opens goes
+         * through the sign-in of the proxy anyhow.
+         *
+         * @private
+         */
+        showEnd() {
+            const text = window.sessionStorage.getItem(ENDED_KEY);
+
+            if (!text) {
+                return;
+            }
+
+            this.loginView.on('after:render', () => {
+                const body = this.loginView.element.querySelector('.panel-body') || this.loginView.element;
+                const message = document.createElement('div');
+
+                message.className = 'oidc-proxy-ended';
+                message.setAttribute('role', 'status');
+                message.textContent = text;
+
+                body.prepend(message);
+            });
         }
 
         /** @private */
