@@ -131,13 +131,11 @@ bool CurlTransfer::set_tls(CURL* easy) {
                         CURL_BLOB_NOCOPY};
         ok = ok && set(easy, CURLOPT_CAINFO_BLOB, &trust);
     }
-    const bool bundle = transport_.trust.empty() && has_default_bundle();
-    if (bundle && !transport_.crl_file.empty()) {
-        // Nothing is there. But connections of others to the same host, which have asked no
-        // revocation list, are told apart from these by their settings, and this is one.
-        ok = ok && set(easy, CURLOPT_CAPATH, transport_.crl_file.c_str());
-    } else if (bundle || !transport_.trust.empty()) {
-        ok = ok && set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+    if (!transport_.trust.empty() || has_default_bundle()) {
+        // No authority lies in a revocation list. But connections to the same host that have asked
+        // none are told apart from those that have by their settings, of which this is one.
+        ok = ok && set(easy, CURLOPT_CAPATH,
+                       transport_.crl_file.empty() ? nullptr : transport_.crl_file.c_str());
     }
 #if LIBCURL_VERSION_NUM >= 0x075700
     // What on_ssl_ctx adds must not get into a store that connections of others share.

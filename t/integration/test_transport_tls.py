@@ -276,6 +276,22 @@ def test_http_proxy(lab, make_site):
     listener.close()
 
 
+@case("X-23")
+def test_a_connection_that_has_asked_no_list(lab, make_site):
+    """It is kept, and not used by those who ask one."""
+    idp = Idp(lab.keys, leaf=lab.pki.revoked)
+    site = make_site(workers=1, control=False, own_paths=("/oidc_callback", "/two"), providers={
+        "idp": (idp, FAST),
+        "two": (idp, {**FAST, "ssl_crl": lab.pki.crl, "cookie_name": "TWO", "redirect_uri": "/two"})},
+        locations="location /two/ { auth_oidc two; proxy_pass http://@BACKEND@; }")
+    works(site)
+    before = len(idp.requests)
+    answer = site.browser().get("/two/x")
+    assert answer.status == 502 and site.refusals()[-1][1] == "idp_tls", site.refusals()
+    assert len(idp.requests) == before
+    idp.stop()
+
+
 # ---- files that only root can read -------------------------------------------------------------
 
 @pytest.fixture
