@@ -656,3 +656,24 @@ def test_require_inheritance(make_site):
     browser.try_login("/own/x")
     assert browser.get("/x").status == 403 and browser.get("/in/x").status == 403
     assert browser.get("/own/x").from_backend
+
+
+@case("N-35")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+def test_the_owner_of_a_state_files_folder(files):
+    """Whoever owns it, or one above it, can put an old file back."""
+    outer, inner = files.folder / "states", files.folder / "states" / "inner"
+    inner.mkdir(parents=True)
+
+    def warned():
+        good, out = files("oidc_session_store s { type memory; key_file @F@/keys;"
+                          f" state_file {inner}/file; }}\n" + provider("session_store s;") + server(lab=files.lab))
+        assert good, out
+        return [li for li in out.splitlines() if "[warn]" in li]
+    assert warned() == []
+    for folder in (inner, outer):
+        os.chown(folder, 65534, -1)
+        (line,) = warned()
+        assert f'the folder "{folder}" of state_file "{inner}/file" belongs to another user' in line
+        os.chown(folder, 0, -1)
+    assert warned() == []
