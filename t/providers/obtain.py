@@ -30,16 +30,20 @@ def program(*names):
 
 
 def run(command, **options):
-    """A step of getting a provider; its last words when it fails."""
+    """A step of getting a provider; when it fails, the reason is what it said."""
     words = [str(word) for word in command]
     try:
         done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False, **options)
     except subprocess.TimeoutExpired:
-        raise Unavailable(f"{words[0]} {words[1]} took more than {PATIENCE} s") from None
+        raise Unavailable(f"{words[0]} took more than {PATIENCE} s") from None
     if done.returncode != 0:
-        said = [line for line in done.stdout.splitlines() if line.strip()]
-        raise Unavailable(f"{words[0]} {words[1]}: {said[-1] if said else 'failed'}")
+        plain = re.sub(r"\x1b\[[\d;]*m", "", done.stdout)
+        said = [line.strip() for line in plain.splitlines() if line.strip()]
+        # The first that is called an error; others end with advice.
+        found = [line for line in said if re.match(r"\W*error\W+\w", line, re.I)] or said[-1:]
+        reason = found[0][:300] if found else f"exit status {done.returncode}"
+        raise Unavailable(f"{pathlib.Path(words[0]).name}: {reason}")
     return done.stdout
 
 
@@ -61,7 +65,7 @@ def once(name, make):
 def maven_archive(group, artifact, version):
     """A tar.gz of Maven Central, unpacked; the folder that it holds."""
     def make(folder):
-        run([program("mvn"), "-q", "-B", "dependency:copy", "-DoutputDirectory=" + str(folder),
+        run([program("mvn"), "-q", "-B", "-Dstyle.color=never", "dependency:copy", "-DoutputDirectory=" + str(folder),
              f"-Dartifact={group}:{artifact}:{version}:tar.gz"], cwd=folder)
         archive, = folder.glob("*.tar.gz")
         with tarfile.open(archive) as tar:
