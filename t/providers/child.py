@@ -62,5 +62,6 @@ class Child:
             try:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
-                self.process.kill()
+                # With what a script has started.
+                os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
