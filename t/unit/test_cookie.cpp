@@ -59,7 +59,7 @@ static std::string stripped(std::string_view header) {
     const std::size_t size =
         strip_cookies(header, out.data(), [](std::string_view name, std::string_view value) {
             // The value that a cookie has by itself.
-            must(value.find(';') == std::string_view::npos, "one pair's value");
+            ck_assert(value.find(';') == std::string_view::npos);
             return name == "s" || name.starts_with("__Host-s");
         });
     ck_assert_uint_le(size, header.size());
