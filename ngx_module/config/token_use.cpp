@@ -31,7 +31,7 @@ TokenUse may_hold(ngx_conf_t* cf, std::string_view text, TokenUse anything) {
 template <class T>
 T member_at(const void* conf, std::size_t offset) noexcept {
     T value;
-    std::memcpy(&value, static_cast<const char*>(conf) + offset, sizeof value);
+    std::memcpy(&value, static_cast<const char*>(conf) + offset, sizeof(T));
     return value;
 }
 

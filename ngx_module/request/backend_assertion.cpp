@@ -47,7 +47,7 @@ Result<ngx_str_t> request_assertion(ngx_http_request_t* r, Decision& decision) {
         return ngx_str_t{};
     }
     if (decision.assertion.data == nullptr || decision.assertion_by != assertion) {
-        const Result<ngx_str_t> made = build_assertion(r, decision, *assertion);
+        Result<ngx_str_t> made = build_assertion(r, decision, *assertion);
         if (!made) {
             return made;
         }

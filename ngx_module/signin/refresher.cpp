@@ -247,7 +247,12 @@ void Worker::tell(const SessionRef& session) noexcept {
         at = next;
     }
     for (const Waiter& waiter : told) {
-        waiter.ended();
+        try {
+            waiter.ended();
+        } catch (...) {
+            ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                          "oidc: a refresh ended in an exception");
+        }
     }
 }
 

@@ -564,7 +564,7 @@ def test_sessions_are_renewed(lab, name):
 
         def grants():
             return [r[2] for r in provider.requests() if r[1].endswith(("/token", "/token/"))]
-        assert grants() == [200]
+        site.wait(lambda: grants() == [200], "the sign-in in the provider's log")
         time.sleep(5.5)    # half of a token's life
         passes(site, browser.get("/page"), remote_user="jane")
         site.wait(lambda: len(grants()) > 1, "a refresh")
