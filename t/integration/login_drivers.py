@@ -97,7 +97,9 @@ def sign_in(client, url, username, password, until=None):
     reply = follow(client, client.get(url), until)
     form = login_form(reply)
     if form is not None:
-        names = {form.text_field: username, form.password_field: password}
+        names = {form.password_field: password}
+        if form.text_field:  # whoever is known and only has to prove it again is not asked who he is
+            names[form.text_field] = username
         reply = submit(client, reply, form, **names)
         if login_form(reply) is not None:
             raise SignInError(f"{reply.url} refuses user \"{username}\"")

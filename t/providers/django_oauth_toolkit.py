@@ -29,7 +29,8 @@ class DjangoOAuthToolkit(Provider):
     name = "Django OAuth Toolkit"
     version = "3.4.1"
     directives = {"userinfo": "on", "backchannel_logout_uri": None}
-    gaps = {"log_out_there": "no back-channel logout",
+    gaps = {"recent_sign_in": "knows no max_age",
+            "log_out_there": "no back-channel logout",
             "log_out_there_with_a_new_key": "no back-channel logout",
             "new_key_of_the_same_name": "names a key by its value",
             "new_key_of_another_type": "signs with RSA keys only"}

@@ -22,7 +22,12 @@ WHO = {"remote_user": "jane", "remote_name": "Jane Müller",
 # of the things that are tested here.
 SOON = 60
 
-LOCATIONS = "location = /status { auth_oidc off; oidc_status; }\n"
+# Seconds; the least that the directive takes. The clock is one, so there is no skew to add.
+RECENT = 10
+LOCATIONS = f"""\
+        location = /status {{ auth_oidc off; oidc_status; }}
+        location /recent/ {{ auth_oidc_max_age {RECENT}s; proxy_pass http://@BACKEND@; }}
+"""
 
 
 @pytest.fixture(scope="module", params=PROVIDERS, ids=lambda p: f"{p.name} {p.version}")
@@ -37,7 +42,8 @@ def provider(request, lab):
 
 @pytest.fixture(scope="module")
 def running(provider):
-    directives = {"session_refresh": "on", "read_timeout": f"{SOON}s", "logout_uri": "/oidc/logout",
+    directives = {"session_refresh": "on", "read_timeout": f"{SOON}s", "clock_skew": "1s",
+                  "logout_uri": "/oidc/logout",
                   "logout_token_hint": "on", "post_logout_uri": "/public/bye",
                   "backchannel_logout_uri": "/oidc/backchannel", **provider.directives}
     # The provider would keep its own connection to us for seconds after a test.
@@ -105,6 +111,14 @@ def test_three_refreshes(site):
     browser = signed_in(site)
     for _ in range(3):
         refresh(site, browser)
+
+
+def test_recent_sign_in(site):
+    """A page that wants one sends the person to the provider, who asks for the password again."""
+    browser = signed_in(site)
+    time.sleep(RECENT + 2)
+    assert not is_over(site, browser)
+    passes(site, browser.login("/recent/x"), **WHO)
 
 
 def test_log_out_here(site):
