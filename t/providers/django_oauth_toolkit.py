@@ -33,7 +33,8 @@ class DjangoOAuthToolkit(Provider):
             "log_out_there": "no back-channel logout",
             "log_out_there_with_a_new_key": "no back-channel logout",
             "new_key_of_the_same_name": "names a key by its value",
-            "new_key_of_another_type": "signs with RSA keys only"}
+            "new_key_of_another_type": "signs with RSA keys only",
+            "log_out_here_after_a_change_of_type": "signs with RSA keys only"}
 
     @classmethod
     def obtain(cls):

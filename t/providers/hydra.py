@@ -23,6 +23,8 @@ class Hydra(Provider):
     directives = {"scope": "openid offline_access profile email groups"}
 
     refreshes_name_the_former_key = True
+    gaps = {"log_out_here_after_a_change_of_key": "leads back from a logout with an id_token_hint only",
+            "log_out_here_after_a_change_of_type": "leads back from a logout with an id_token_hint only"}
 
     @classmethod
     def obtain(cls):

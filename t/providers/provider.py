@@ -56,14 +56,20 @@ class Provider(RealProvider):
         return self._person
 
     def somebody_else(self):
-        """From here on a browser that the provider has never seen."""
-        self._person = None
+        """From here on a browser that the provider has never seen; the one before, for this_one()."""
+        former, self._person = self._person, None
+        return former
+
+    def this_one(self, person):
+        self._person = person
+
+    def page(self, url, site):
+        """What the person sees there, or the redirect that leads back to the site."""
+        return follow(self.client(), self.client().get(url), self.leaves_for(site.origin_text))
 
     def asks_for_a_password(self, site):
         """Whether it does so when this person begins another sign-in."""
-        location = site.browser().start("/page").location
-        return self.is_login_page(follow(self.client(), self.client().get(location),
-                                         until=self.leaves_for(site.origin_text)))
+        return self.is_login_page(self.page(site.browser().start("/page").location, site))
 
     def leaves_for(self, origin):
         """Where redirects are not followed any more: the site, and applications around the provider

@@ -198,6 +198,30 @@ def test_log_out_there_with_a_new_key(site):
     assert "back-channel logout at provider" in site.log_since_mark()
 
 
+def log_out_after_a_change_of_key(site, alg):
+    """The ID token that the session has was signed with a key that is gone: the provider would refuse
+    it, and with it the logout."""
+    browser, provider = signed_in(site), site.idp
+    provider.change_key(alg)
+    person = provider.somebody_else()
+    signed_in(site)  # from which the module has the new key
+    provider.this_one(person)
+    answer = browser.get("/oidc/logout", fetch_site="same-origin")
+    assert answer.location.startswith(provider.url("logout") + "?"), site.log_since_mark()
+    assert "id_token_hint" not in query_of(answer.location)
+    assert is_over(site, browser)
+    page = provider.page(answer.location, site)
+    assert page.status < 400, f"{page.url} {page.status}\n{page.text[:600]}"
+
+
+def test_log_out_here_after_a_change_of_key(site):
+    log_out_after_a_change_of_key(site, "RS256")
+
+
+def test_log_out_here_after_a_change_of_type(site):
+    log_out_after_a_change_of_key(site, "ES256")
+
+
 def test_disabled_user(site):
     """The last step: the next refresh ends the session."""
     browser = signed_in(site)
