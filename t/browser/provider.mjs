@@ -42,8 +42,11 @@ export class Provider {
     provider.issuer = issuer;
     provider.keys = keys;
     provider.requests = [];
+    // Cuts windows off from the page that has opened them.
+    provider.isIsolated = false;
     provider.server = https.createServer(tls, (req, res) => {
       provider.requests.push(`${req.method} ${req.url.split('?')[0]}`);
+      if (provider.isIsolated) res.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
       if (persona === 'authelia' && req.url.startsWith('/logout?')) autheliaLogout(req, res);
       else handler(req, res);
     });

@@ -250,6 +250,58 @@ function enteredCases() {
     await page.waitForSelector('.list-container');
   });
 
+  scenario('a provider that cuts windows off from their opener: the page goes on all the same',
+    async ({ page, context }) => {
+    const { account, provider } = await useProvider('authelia');
+    const place = PLACES['record form'];
+    await signIn(page, `${origin}/`, USER);
+    const text = newText();
+    await place.enter(page, account, text);
+    await endSessions(USER);
+    await place.save(page);
+    await showsBar(page);
+    await context.clearCookies({ domain: HOSTS.authelia });
+    provider.isIsolated = true;
+    try {
+      const [popup] = await Promise.all([page.waitForEvent('popup'), page.click(`${BAR} .btn`)]);
+      const closed = popup.waitForEvent('close').then(() => 'closed').catch(() => 'open');
+      await fillProvider(popup, USER);
+      await page.waitForSelector(`${BAR} [role=status]:not(:empty)`);
+      const told = popup.waitForSelector('text=You can close this window').then(() => 'told').catch(() => closed);
+      assert.ok(['closed', 'told'].includes(await Promise.race([closed, told])));
+    } finally {
+      provider.isIsolated = false;
+    }
+    await savesNow(page, place, account, text);
+  });
+
+  scenario('signed in with a password: with it again in another tab, then one more press',
+    async ({ page, context }) => {
+    const { account } = await useProvider('authelia');
+    const place = PLACES['record form'];
+    const byPassword = async (tab) => {
+      await tab.waitForSelector('#field-password', { state: 'visible' });
+      await tab.fill('#field-userName', 'admin');
+      await tab.fill('#field-password', 'admin');
+      await tab.click('#btn-login');
+      await signedIn(tab);
+    };
+    await page.goto(`${origin}/?signIn=password`);
+    await fillProvider(page, USER);
+    await byPassword(page);
+    const text = newText();
+    const field = await place.enter(page, account, text);
+    await context.clearCookies({ name: '__Host-NGX_OIDC_SESSION' });
+    await place.save(page);
+    await showsBar(page);
+    const other = await context.newPage();
+    await other.goto(`${origin}/?signIn=password`);
+    await byPassword(other);
+    await page.waitForSelector(`${BAR} [role=status]:not(:empty)`);
+    assert.equal(await field.inputValue(), text);
+    await savesNow(page, place, account, text);
+  });
+
   scenario('somebody else signs in: what was entered is not saved in that name', async ({ page, context }) => {
     const { account } = await useProvider('authelia');
     const place = PLACES['record form'];
@@ -262,7 +314,7 @@ function enteredCases() {
     await context.clearCookies({ domain: HOSTS.authelia });
     const [popup] = await Promise.all([page.waitForEvent('popup'), page.click(`${BAR} .btn`)]);
     const closed = popup.waitForEvent('close');
-    await fillProvider(popup, 'anna');
+    await fillProvider(popup, 'greta');
     await closed;
     await page.waitForSelector(`${BAR}-danger`);
     assert.equal(await field.inputValue(), text, 'it cannot even be copied');
