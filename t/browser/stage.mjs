@@ -21,6 +21,7 @@ const people = () => Object.fromEntries([
   person('anna', 'Anna', 'Åkesson'),
   person('berta', 'Berta', 'Bühler'),
   person('carl', 'Carl', 'Carlsson'),
+  person('fritz', 'Fritz', 'Fischer'),
   person('greta', 'Greta', 'Green'),
   person('stranger', 'Nobody', 'Known'),
   person('idle', 'Ina', 'Inactive'),

@@ -12,7 +12,7 @@ import { readAssertion, recorded } from '../identity.mjs';
 import * as site from '../site.mjs';
 import { useProvider, webSocket } from '../stage.mjs';
 
-const FIRST = 'anna';
+const FIRST = 'fritz';
 const SECOND = 'berta';
 const SESSION = '__Host-NGX_OIDC_SESSION';
 const UPGRADE = {
