@@ -158,7 +158,7 @@ export function refusalCases() {
     await page.waitForURL((url) => url.origin === origin);
     assert.match(await page.innerText('h1'), /cancelled or not allowed/);
     await picture(page, 'cancelled', { x: 150, y: 0, width: 800, height: 760 });
-    await page.click('text=Start again');
+    await page.click('text="Start again"');
     await fillProvider(page, 'carl');
     await signedIn(page);
   });
