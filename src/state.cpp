@@ -155,13 +155,15 @@ std::uint32_t order_of(Seconds now, std::uint32_t serial) {
 
 // The bytes of a cookie; empty: it is none.
 Secret cookie_bytes(std::string_view value) {
-    std::optional<std::string> bytes =
-        value.size() == kCookieChars ? base64url_decode(value) : std::nullopt;
-    if (!bytes || bytes->size() != kOrderBytes + kSecretBytes) {
+    if (value.size() != kCookieChars) {
         return {};
     }
-    Secret out(*bytes);
-    cleanse(bytes->data(), bytes->size());
+    std::string bytes = base64url_decode(value).value_or(std::string());
+    if (bytes.size() != kOrderBytes + kSecretBytes) {
+        return {};
+    }
+    Secret out(bytes);
+    cleanse(bytes.data(), bytes.size());
     return out;
 }
 

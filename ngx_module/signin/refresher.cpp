@@ -250,8 +250,7 @@ void Worker::tell(const SessionRef& session) noexcept {
         try {
             waiter.ended();
         } catch (...) {
-            ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
-                          "oidc: a refresh ended in an exception");
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "oidc: a refresh ended in an exception");
         }
     }
 }
