@@ -347,8 +347,13 @@ Respond end_session_page(const EndSession& target) {
     add_common_headers(respond);
     std::string body = element("h1", "", "You are signed out here.") +
                        element("p", " class=\"soft\"",
-                               "One more step signs you out of the sign-in service as well.") +
-                       "<form method=\"post\" action=\"" + html_escape(target.url) + "\">\n";
+                               "One more step signs you out of the sign-in service as well.");
+    if (target.fields.empty()) {
+        body += button(target.url, "Sign out there as well");
+        set_html(respond, "Signed out", {}, body);
+        return respond;
+    }
+    body += "<form method=\"post\" action=\"" + html_escape(target.url) + "\">\n";
     for (const Header& field : target.fields) {
         body += "<input type=\"hidden\" name=\"" + html_escape(field.name) + "\" value=\"" +
                 html_escape(field.value) + "\">\n";

@@ -32,7 +32,8 @@ Respond signed_out_page(std::string_view login);
 // What the iframe of a front-channel logout gets, whether a session has ended or not: 200, nothing
 // to see. The provider must be able to frame it, so there is no frame-ancestors.
 Respond frontchannel_page();
-// Posts the fields of an EndSession to the provider by itself, or by its button.
+// Posts the fields of an EndSession to the provider by itself, or by its button; without fields it
+// waits for the user, whose link leads to the provider.
 Respond end_session_page(const EndSession& target);
 
 // Answers to the provider's back-channel request (Back-Channel Logout 2.8): 200 without content;

@@ -54,8 +54,10 @@ ngx_int_t leave(ngx_http_request_t* r, RequestContext& ctx, const Provider& prov
         const EndSession target =
             end_session({end_session_endpoint, config.client_id, landing,
                          ctx.task->logout_hint.view(), *state, provider.post_logout_param});
-        return target.fields.empty() ? send_redirect(r, status, target.url)
-                                     : send_respond(r, end_session_page(target));
+        // Providers that ask for a hint answer with a question or an error page without one.
+        const bool hint_missing = config.logout_token_hint && ctx.task->logout_hint.empty();
+        return target.fields.empty() && !hint_missing ? send_redirect(r, status, target.url)
+                                                      : send_respond(r, end_session_page(target));
     }
     if (!landing.empty()) {
         return send_redirect(r, status, landing);

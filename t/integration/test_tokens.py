@@ -2,6 +2,7 @@
 """Tokens that a backend is given never are those that have ended: T-41 to T-45, L-41."""
 
 import concurrent.futures
+import html
 import re
 import threading
 import time
@@ -342,7 +343,9 @@ def test_a_hint_whose_key_has_gone(lab, make_site, typed):
     site.idp.jwks_keys = [lab.keys.rsa2.jwk()]
     third = site.browser()
     third.login("/x")  # fetches the new keys
-    query = query_of(second.get("/logout").location)
+    answer = second.get("/logout")
+    assert answer.status == 200 and "signed out here" in answer.text
+    query = query_of(html.unescape(re.search(r'href="([^"]+)"', answer.text)[1]))
     assert "id_token_hint" not in query and query["client_id"] == site.idp.client_id
     assert "goes without id_token_hint, its key is no longer published" in site.log_since_mark()
     query = query_of(third.get("/logout").location)

@@ -303,6 +303,16 @@ START_TEST(a_logout_that_is_posted) {
 }
 END_TEST
 
+START_TEST(without_fields_the_user_decides) {
+    const Respond page = end_session_page({"https://op.example/l?a=1&b=\"<", {}});
+    ck_assert_int_eq(page.status, 200);
+    assert_common_headers(page);
+    ck_assert_sv_contains(page.body, "href=\"https://op.example/l?a=1&amp;b=&quot;&lt;\"");
+    ck_assert_sv_lacks(page.body, "<script");
+    ck_assert_sv_lacks(page.body, "<form");
+}
+END_TEST
+
 START_TEST(redirects) {
     for (const int status : {302, 303}) {
         const Respond respond = redirect(status, "https://op.example/auth?x=1");
@@ -354,6 +364,7 @@ static Suite* page_suite() {
     tcase_add_test(tcase, c_29_onward);
     tcase_add_test(tcase, fragments_are_kept_by_script);
     tcase_add_test(tcase, a_logout_that_is_posted);
+    tcase_add_test(tcase, without_fields_the_user_decides);
     tcase_add_test(tcase, redirects);
     tcase_add_test(tcase, l_27_the_page_in_the_frame);
     suite_add_tcase(suite, tcase);
