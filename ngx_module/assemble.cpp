@@ -87,8 +87,10 @@ char* init_main_conf(ngx_conf_t* cf, void* conf) noexcept try {
         main.default_header_rules.push_back(std::move(rule));
     }
     for (const PassedHeader& passed : main.passed_headers) {
-        const std::vector<std::string>& ours = main.reserved_headers;
-        if (std::find(ours.begin(), ours.end(), normal_header_name(passed.lowcase)) != ours.end()) {
+        const std::string folded = folded_header_name(passed.lowcase);
+        if (std::any_of(
+                main.reserved_headers.begin(), main.reserved_headers.end(),
+                [&](const std::string& name) { return folded_header_name(name) == folded; })) {
             return conf_error(cf, passed.place,
                               "\"auth_oidc_pass_header " + passed.lowcase +
                                   "\" names a header that \"auth_oidc_header\" sets");

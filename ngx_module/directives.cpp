@@ -144,8 +144,9 @@ constexpr std::array<std::string_view, 34> kForbiddenHeaders{"accept",
                                                              "x-moz",
                                                              "x-requested-with"};
 
-bool is_set_by_us(std::string_view normal_name) {
-    return normal_name == "x-oidc-assertion" || normal_name == "x-oidc-return-to";
+bool is_set_by_us(std::string_view name) {
+    const std::string folded = folded_header_name(name);
+    return folded == "x-oidc-assertion" || folded == "x-oidc-return-to";
 }
 
 char* set_header(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
@@ -162,7 +163,7 @@ char* set_header(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept tr
         return conf_error(
             cf, "header " + in_quotes(name) + " cannot be set by \"auth_oidc_header\" directive");
     }
-    if (is_set_by_us(normal_name)) {
+    if (is_set_by_us(view(values[0]))) {
         return conf_error(cf, "header " + in_quotes(name) + " is set by the module itself");
     }
     for (const HeaderRule& rule : loc.header_rules) {
@@ -213,7 +214,7 @@ char* set_pass_header(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexce
                                       "header that begins with \"X-Oidc-\"; others go through "
                                       "unless \"auth_oidc_header\" sets them");
         }
-        if (is_set_by_us(normal_header_name(name))) {
+        if (is_set_by_us(name)) {
             return conf_error(cf,
                               "header " + in_quotes(view(value)) + " is set by the module itself");
         }

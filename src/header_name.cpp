@@ -12,4 +12,9 @@ std::string normal_header_name(std::string_view name) {
     return out;
 }
 
+std::string folded_header_name(std::string_view name) {
+    FoldedName buffer;
+    return {buffer.data(), fold_header_name(name, buffer)};
+}
+
 }  // namespace oidc

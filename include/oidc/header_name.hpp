@@ -40,5 +40,6 @@ inline std::size_t fold_header_name(std::string_view name, FoldedName& out) noex
     }
     return n;
 }
+std::string folded_header_name(std::string_view name);
 
 }  // namespace oidc

@@ -18,7 +18,8 @@ namespace oidc::ngx {
 namespace {
 
 constexpr std::string_view kReservedPrefix = "x-oidc";
-constexpr std::size_t kMaxPassedHeaders = 4;
+// Of one name.
+constexpr std::ptrdiff_t kMaxPassedHeaders = 4;
 // Both spellings of all slots, and some of an earlier build.
 constexpr std::size_t kMaxPendingSeen = 2 * kLoginSlots + 20;
 
@@ -175,6 +176,17 @@ bool is_passed(const MainConf& conf, const ngx_table_elt_t& header) noexcept {
                        [name](const PassedHeader& passed) { return passed.lowcase == name; });
 }
 
+void keep_passed(RequestContext& ctx, const ngx_table_elt_t& header) {
+    const auto same = [&header](const ngx_table_elt_t& kept) {
+        return kept.key.len == header.key.len &&
+               ngx_memcmp(kept.lowcase_key, header.lowcase_key, header.key.len) == 0;
+    };
+    std::vector<ngx_table_elt_t>& headers = ctx.passed_headers;
+    if (std::count_if(headers.begin(), headers.end(), same) < kMaxPassedHeaders) {
+        headers.push_back(header);
+    }
+}
+
 // True when some header has to go. None of nginx's pointers to them is left.
 bool mark_reserved(ngx_http_request_t* r, const MainConf& conf, RequestContext& ctx) {
     bool found = false;
@@ -182,8 +194,8 @@ bool mark_reserved(ngx_http_request_t* r, const MainConf& conf, RequestContext& 
         auto* headers = static_cast<ngx_table_elt_t*>(part->elts);
         for (ngx_uint_t i = 0; i < part->nelts; ++i) {
             if (is_reserved_name(conf, view(headers[i].key))) {
-                if (is_passed(conf, headers[i]) && ctx.passed_headers.size() < kMaxPassedHeaders) {
-                    ctx.passed_headers.push_back(headers[i]);
+                if (is_passed(conf, headers[i])) {
+                    keep_passed(ctx, headers[i]);
                 }
                 forget_pointers(r, headers[i]);
                 mark_dropped(headers[i]);

@@ -279,6 +279,13 @@ REFUSED = {
                                    " { auth_oidc_pass_header X-OIDC-a; }", "auth_oidc_header"),
     "pass-header-that-is-set-later": (S, "auth_oidc idp; auth_oidc_pass_header X-Oidc-A; location /b/"
                                          " { auth_oidc_header X-Oidc-A $oidc_user; }", "auth_oidc_header"),
+    "pass-header-ours-with-a-tail": (S, "auth_oidc idp; auth_oidc_pass_header X-Oidc-Assertion~;",
+                                     "set by the module"),
+    "pass-header-ours-with-a-gap": (S, "auth_oidc idp; auth_oidc_pass_header X-Oidc--Return!To;",
+                                    "set by the module"),
+    "pass-header-that-folds-to-what-is-set": (S, "auth_oidc idp; auth_oidc_pass_header X-Oidc-A~B-; location /b/"
+                                                 " { auth_oidc_header X-Oidc-A.B $oidc_user; }",
+                                              "auth_oidc_header"),
     "pass-header-that-is-set-spelled": (S, "auth_oidc idp; auth_oidc_pass_header X-Oidc-A_B; location /b/"
                                            " { auth_oidc_header X-Oidc-A-B $oidc_user; }", "auth_oidc_header"),
     "unknown-provider": (S, "location / { auth_oidc nobody; }", "nobody"),

@@ -12,6 +12,7 @@ static std::string folded(std::string_view name) {
     out.fill('#');
     const std::size_t size = fold_header_name(name, out);
     ck_assert_uint_le(size, out.size());
+    ck_assert_sv_eq(folded_header_name(name), (std::string_view{out.data(), size}));
     return {out.data(), size};
 }
 
