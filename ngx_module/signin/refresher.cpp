@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "signin/refresher.hpp"
 
+#include <algorithm>
+#include <array>
 #include <iterator>
 #include <list>
 #include <memory>
@@ -19,6 +21,10 @@ namespace {
 // Added to what the requests of one refresh may take, for the waits between them.
 constexpr Seconds kLeaseReserve = 30;
 constexpr Seconds kAfterRefusal = 60;
+// No request waits for a session so long after one has done so in vain.
+constexpr Seconds kGivenUp = 30;
+// Sessions that are known for that; the oldest makes room.
+constexpr std::size_t kMaxGivenUp = 64;
 
 class Worker;
 
@@ -54,6 +60,8 @@ class Worker final : public Refresher {
     Ticket wait(Provider& provider, const SessionRef& session, const SessionView& view,
                 ngx_log_t* log, std::function<void()> ended) override;
     void forget(Ticket ticket) noexcept override;
+    void give_up(const SessionRef& session) noexcept override;
+    [[nodiscard]] bool is_given_up(const SessionRef& session) const noexcept override;
     // Of these sessions a refresh has ended.
     void tell(const SessionRef& session) noexcept;
     // Begins, or goes on with, the flow of a refresh that has what it waited for; it ends when the
@@ -68,11 +76,20 @@ class Worker final : public Refresher {
         Digest binding;
         std::function<void()> ended;
     };
+    struct GivenUp {
+        Digest key{};
+        Digest binding{};
+        Seconds until = 0;  // 0: none
+        [[nodiscard]] bool is(const SessionRef& session) const noexcept {
+            return key == session.key && binding == session.binding;
+        }
+    };
     void try_begin(Provider& provider, const SessionRef& session, const SessionView& view,
                    ngx_log_t* log) noexcept;
 
     std::list<Refresh> refreshes_;
     std::list<Waiter> waiters_;
+    std::array<GivenUp, kMaxGivenUp> given_up_;
     Ticket last_ticket_ = 0;
 };
 
@@ -237,7 +254,29 @@ void Worker::forget(Ticket ticket) noexcept {
     waiters_.remove_if([ticket](const Waiter& waiter) { return waiter.ticket == ticket; });
 }
 
+void Worker::give_up(const SessionRef& session) noexcept {
+    auto place = std::find_if(given_up_.begin(), given_up_.end(),
+                              [&](const GivenUp& entry) { return entry.is(session); });
+    if (place == given_up_.end()) {
+        place =
+            std::min_element(given_up_.begin(), given_up_.end(),
+                             [](const GivenUp& a, const GivenUp& b) { return a.until < b.until; });
+    }
+    *place = {session.key, session.binding, ngx_time() + kGivenUp};
+}
+
+bool Worker::is_given_up(const SessionRef& session) const noexcept {
+    return std::any_of(given_up_.begin(), given_up_.end(), [&](const GivenUp& entry) {
+        return entry.until > ngx_time() && entry.is(session);
+    });
+}
+
 void Worker::tell(const SessionRef& session) noexcept {
+    for (GivenUp& entry : given_up_) {
+        if (entry.is(session)) {
+            entry = {};
+        }
+    }
     std::list<Waiter> told;
     for (auto at = waiters_.begin(); at != waiters_.end();) {
         const auto next = std::next(at);

@@ -35,6 +35,11 @@ class Refresher {
                         ngx_log_t* log, std::function<void()> ended) = 0;
     // `ended` is not called any more. The refresh goes on.
     virtual void forget(Ticket ticket) noexcept = 0;
+
+    // A request has waited as long as it may and nothing came: whoever refreshes the session may
+    // be dead, and leaves a lease that lasts. None is worth holding for it for a while.
+    virtual void give_up(const SessionRef& session) noexcept = 0;
+    [[nodiscard]] virtual bool is_given_up(const SessionRef& session) const noexcept = 0;
 };
 
 }  // namespace oidc::ngx

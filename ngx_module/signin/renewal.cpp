@@ -83,12 +83,18 @@ ngx_int_t renew_tokens(ngx_http_request_t* r, RequestContext& ctx,
         !is_use(r, provider)) {
         return NGX_DECLINED;
     }
+    const bool begins = ctx.task == nullptr || ctx.task->renewal == nullptr;
+    if (begins && refresher->is_given_up(decision.ref)) {
+        debug_log(r->connection->log, "oidc refresh: not waited for, it was in vain just now");
+        return NGX_DECLINED;
+    }
     // What the request was busy with before, as a callback is before it is forwarded, stays known.
     RequestTask& task =
         ctx.task != nullptr ? *ctx.task : begin_task(r, ctx, RequestTask::Kind::renewal, provider);
     Renewal& renewal = renewal_of(task, provider);
     if (renewal.is_over()) {
         debug_log(r->connection->log, "oidc refresh: not waited for any longer");
+        refresher->give_up(decision.ref);
         return NGX_DECLINED;
     }
     debug_log(r->connection->log, "oidc refresh: waited for, a token has ended");

@@ -3,7 +3,9 @@
 
 import concurrent.futures
 import html
+import os
 import re
+import signal
 import threading
 import time
 
@@ -249,6 +251,38 @@ def test_a_provider_that_does_not_answer(site):
     begin = time.monotonic()
     assert token(passes(site, browser.get("/header/b"))) == ""
     assert time.monotonic() - begin < 2 * SLOW  # the pause after a failure
+
+
+@pytest.mark.kills_workers
+@case("T-42")
+def test_a_worker_that_dies_in_a_refresh(make_site):
+    """Its lease stays for a while: one request waits for nothing, no further one does."""
+    site = make_site(directives=DIRECTIVES, locations=LOCATIONS, http=HTTP, identity=no_identity, workers=1,
+                     own_paths=("/oidc_callback", "/logout"), verify=("/verify/", "/verified/"), control=False)
+    browser, first = ended(site)
+    gate = threading.Event()
+    site.idp.on["token"] = lambda x: (gate.wait(30), x.default())[1]
+    with site.connect() as connection:
+        connection.send(f"GET /header/dies HTTP/1.1\r\nHost: {site.authority()}\r\n"
+                        f"Cookie: {site.session_cookie_name}={browser.session_cookie}\r\n\r\n")
+        site.wait(lambda: site.delta("token") == 2, "refresh")
+        site.allow_log(r"exited on signal 9")
+        (pid,) = site.nginx.worker_pids()
+        os.kill(pid, signal.SIGKILL)
+    gate.set()
+    site.wait(lambda: site.nginx.worker_pids() not in ([], [pid]), "another worker")
+    site.state.pids, site.state.lost_connections = site.nginx.worker_pids(), 10000
+
+    def ask(path):
+        begin = time.monotonic()
+        assert token(passes(site, browser.get(path))) == ""
+        return time.monotonic() - begin
+    assert 2.5 < ask("/header/a") < 6 * SLOW
+    assert max(ask(f"/header/{n}") for n in range(3)) < 2 * SLOW
+    # Another session is waited for as ever.
+    site.idp.on.clear()
+    other, first = ended(site)
+    assert token(passes(site, other.get("/header/a"))) not in ("", first)
 
 
 # ---- all others ---------------------------------------------------------------------------------
