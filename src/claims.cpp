@@ -314,9 +314,10 @@ void note_username(const std::vector<Claim>& claims, const std::vector<std::stri
         return;
     }
     const Claim* first = find_claim(claims, names.front());
-    const std::string_view why = first == nullptr      ? "is missing"
-                                 : is_compound(*first) ? "is no text"
-                                                       : "is empty";
+    const std::string_view why = first == nullptr               ? "is missing"
+                                 : is_compound(*first)          ? "is no text"
+                                 : first->json.starts_with('"') ? "has control bytes"
+                                                                : "is empty";
     log.note(Notice::username_fell, LogLevel::notice,
              "the user name of " + in_quotes(find_claim(claims, taken)->text) + " at provider " +
                  in_quotes(provider) + " is taken from claim " + in_quotes(taken) + ", " +

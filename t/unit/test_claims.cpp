@@ -265,8 +265,8 @@ END_TEST
 START_TEST(a_fall_to_another_user_name_is_told) {
     MemoryLog log;
     const auto claims =
-        collect(R"({"sub":"1234","empty":"","list":["admin"],"name":"Zo"})", "", log);
-    ck_assert(log.lines.empty());
+        collect(R"({"sub":"1234","empty":"","list":["admin"],"name":"Zo","odd":"a\n"})", "", log);
+    ck_assert_uint_eq(log.lines.size(), 1);
     const struct {
         std::vector<std::string> names;
         const char* said;  // null: nothing
@@ -275,6 +275,7 @@ START_TEST(a_fall_to_another_user_name_is_told) {
                 {{"preferred_username"}, nullptr},
                 {{"preferred_username", "sub"}, "\"preferred_username\" is missing"},
                 {{"empty", "sub"}, "\"empty\" is empty"},
+                {{"odd", "sub"}, "\"odd\" has control bytes"},
                 {{"list", "nothing", "sub"}, "\"list\" is no text"}};
     for (const auto& row : rows) {
         log.lines.clear();
