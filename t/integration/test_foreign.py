@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Systems, libraries and nginxes that the module cannot be built for end in a sentence."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+from harness.nginx import ROOT
+
+NGINX_SOURCE = pathlib.Path(os.environ.get("NGINX_SRC") or "/usr/share/nginx/src")
+SYSTEMS = {
+    "debian": 'ID=debian\n', "mint": 'ID=linuxmint\nID_LIKE="ubuntu debian"\n',
+    "fedora": 'NAME="Fedora Linux"\nID=fedora\n', "alma": 'ID="almalinux"\nID_LIKE="rhel centos fedora"\n',
+    "arch": 'ID=arch\n', "alpine": "ID='alpine'\n",
+    "suse": 'ID="opensuse-leap"\nID_LIKE="suse opensuse"\n', "other": 'ID=plan9\nID_LIKE="unix"\n',
+}
+
+
+def script(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\n" + text)
+    path.chmod(0o755)
+    return path
+
+
+def run(command, **environment):
+    """(exit status, what it said), in the C locale and with these variables."""
+    done = subprocess.run([str(c) for c in command], cwd=environment.pop("cwd", None), timeout=60, check=False,
+                          env={**os.environ, "LC_ALL": "C", **{k: str(v) for k, v in environment.items()}},
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return done.returncode, done.stdout
+
+
+@pytest.fixture
+def system(tmp_path):
+    """system(NAME): a file that says that this is such a system."""
+    def make(name):
+        path = tmp_path / f"os-release-{name}"
+        path.write_text(SYSTEMS[name])
+        return path
+    return make
+
+
+# ---- config, as nginx's configure reads it ---------------------------------------------------
+
+CONFIGURE = """\
+NGX_AUTOTEST=$OBJS/autotest NGX_AUTOCONF_ERR=$OBJS/autoconf.err
+NGX_INCLUDE_UNISTD_H='#include <unistd.h>'
+HTTP=YES HTTP_AUX_FILTER_MODULES= ngx_module_link=DYNAMIC ngx_n=-n ngx_c=
+. "$ngx_addon_dir/config"
+echo configured
+"""
+
+
+@pytest.fixture
+def configure(tmp_path, system):
+    """configure(headers={name: text}, hidden=[header], ...): headers in front of the system's, others gone."""
+    def call(headers=(), hidden=(), name="debian", **environment):
+        front = tmp_path / "front"
+        for path, text in dict(headers).items():
+            (front / path).parent.mkdir(parents=True, exist_ok=True)
+            (front / path).write_text(text)
+        # A compiler to which the hidden headers do not exist.
+        gone = "".join(f'for f; do case $f in *.c) grep -q "<{h}>" "$f" && '
+                       f'{{ echo "{h}: No such file or directory" >&2; exit 1; }};; esac; done\n' for h in hidden)
+        cc = script(tmp_path / "cc", f'{gone}exec gcc "$@"\n')
+        return run(["sh", "-c", CONFIGURE], cwd=NGINX_SOURCE, CC=cc, CC_TEST_FLAGS=f"-I{front}", CC_AUX_FLAGS="",
+                   OBJS=tmp_path, ngx_addon_dir=ROOT, OS_RELEASE=system(name), **environment)
+    assert (NGINX_SOURCE / "auto" / "feature").exists(), "no source of nginx to configure"
+    return call
+
+
+def test_what_is_needed_is_found(configure):
+    status, said = configure()
+    assert status == 0 and said.endswith("configured\n"), said
+
+
+TLS = {
+    "AWS-LC": ('#define OPENSSL_IS_AWSLC\n#define OPENSSL_VERSION_NUMBER 0x1010107f\n'
+               '#define AWSLC_TEXT "1.30.1"\n'
+               '#define OPENSSL_VERSION_TEXT "OpenSSL 1.1.1 (compatible; AWS-LC " AWSLC_TEXT ")"\n',
+               "found AWS-LC, which calls itself OpenSSL 1.1.1 (compatible; AWS-LC"),
+    "AWS-LC-3": ('#define OPENSSL_IS_AWSLC\n#define OPENSSL_VERSION_NUMBER 0x30000000L\n', "found AWS-LC"),
+    "BoringSSL": ('#define OPENSSL_IS_BORINGSSL\n#define OPENSSL_VERSION_NUMBER 0x1010107f\n'
+                  '#define OPENSSL_VERSION_TEXT "OpenSSL 1.1.1 (compatible; BoringSSL)"\n', "found BoringSSL"),
+    "LibreSSL": ('#define LIBRESSL_VERSION_NUMBER 0x4000000fL\n#define LIBRESSL_VERSION_TEXT "LibreSSL 4.0.0"\n'
+                 '#define OPENSSL_VERSION_NUMBER 0x20000000L\n', "LibreSSL 4.0.0"),
+    "OpenSSL-1.1.1": ('#define OPENSSL_VERSION_NUMBER 0x1010117fL\n'
+                      '#define OPENSSL_VERSION_TEXT "OpenSSL 1.1.1w  11 Sep 2023"\n', "found OpenSSL 1.1.1w"),
+    "OpenSSL-1.0.2": ('#define OPENSSL_VERSION_NUMBER 0x1000215fL\n'
+                      '#define OPENSSL_VERSION_TEXT "OpenSSL 1.0.2u"\n', "found OpenSSL 1.0.2u."),
+}
+
+
+@pytest.mark.parametrize("library", TLS)
+@pytest.mark.parametrize("where", ("system", "with-openssl"))
+def test_another_tls_library_is_refused(configure, tmp_path, library, where):
+    text, found = TLS[library]
+    if where == "system":
+        status, said = configure({"openssl/opensslv.h": text, "openssl/crypto.h": "#include <openssl/opensslv.h>\n"})
+    else:
+        folder = tmp_path / "tls" / "include" / "openssl"
+        folder.mkdir(parents=True)
+        (folder / "opensslv.h").write_text(text)
+        (folder / "crypto.h").write_text("#include <openssl/opensslv.h>\n")
+        status, said = configure(OPENSSL=tmp_path / "tls")
+    assert status == 1 and "configured" not in said, said
+    assert "needs OpenSSL 3.0 or later" in said and found in said and "libssl-dev" in said, said
+
+
+OLD = {
+    "libcurl": ("curl/curl.h", '#define LIBCURL_VERSION "7.84.0"\n#define LIBCURL_VERSION_NUM 0x075400\n',
+                "needs libcurl 7.85 or later with its headers, found libcurl 7.84.0.", "libcurl4-openssl-dev"),
+    "jansson": ("jansson.h", '#define JANSSON_VERSION "2.10"\n#define JANSSON_VERSION_HEX 0x020a00\n',
+                "needs jansson 2.11 or later with its headers, found jansson 2.10.", "libjansson-dev"),
+    "hiredis": ("hiredis/hiredis.h", "#define HIREDIS_MAJOR 0\n#define HIREDIS_MINOR 13\n#define HIREDIS_PATCH 3\n",
+                "needs hiredis 0.14 or later with its headers, found hiredis 0.13.3.", "libhiredis-dev"),
+}
+
+
+@pytest.mark.parametrize("library", OLD)
+def test_an_older_library_is_refused(configure, library):
+    header, text, words, package = OLD[library]
+    status, said = configure({header: text})
+    assert status == 1 and words in said and package in said, said
+
+
+@pytest.mark.parametrize("header, name, packages", [
+    ("openssl/evp.h", "OpenSSL", ("libssl-dev", "openssl-devel", "libopenssl-3-devel")),
+    ("jansson.h", "jansson", ("libjansson-dev", "jansson-devel", "libjansson-devel")),
+    ("cjose/cjose.h", "cjose", ("libcjose-dev", "cjose-devel", "libcjose-devel")),
+    ("curl/curl.h", "libcurl", ("libcurl4-openssl-dev", "libcurl-devel", "libcurl-devel")),
+    ("hiredis/hiredis.h", "hiredis", ("libhiredis-dev", "hiredis-devel", "hiredis-devel")),
+])
+def test_a_missing_library_is_named(configure, header, name, packages):
+    for system_name, package in zip(("debian", "alma", "suse"), packages):
+        status, said = configure(hidden=[header], name=system_name)
+        assert status == 1 and f"needs {name}" in said and f" {package}\n" in said, said
+
+
+def test_a_library_that_does_not_link_is_told_from_an_old_one(configure):
+    status, said = configure({"jansson.h": '#define JANSSON_VERSION "2.14"\n#define JANSSON_VERSION_HEX 0x020e00\n'})
+    assert status == 1 and "found jansson 2.14, with which a program does not compile and link." in said, said
