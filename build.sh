@@ -76,13 +76,15 @@ missing_packages() {
     done
 }
 
-# need PACKAGE...: installs the Debian packages of the list that are not there.
+# need PACKAGE...: installs the Debian packages of the list that are not there. Elsewhere it says how
+# they are called, and stops when one is not installed.
 need() {
     local missing as_root=()
-    if ! command -v dpkg-query >/dev/null; then
-        echo "not a Debian system; make sure that you have what these packages hold: ${*//:maybe/}"
-        return
-    fi
+    case $(tools/packages family) in
+        debian) ;;
+        other) need_libraries; return ;;
+        *) need_elsewhere "$@"; return ;;
+    esac
     missing=$(missing_packages "$@")
     [ -n "$missing" ] || return 0
     [ -z "$no_install" ] || die "missing Debian packages (and --no-install was given): $missing"
@@ -99,10 +101,30 @@ need() {
         apt-get -q install -y --no-install-recommends $missing
 }
 
+NGINX_SRC_HINT="NGINX_SRC=dir must name the source of the nginx that you run (nginx -v says which;
+https://nginx.org/en/download.html): only Debian and Ubuntu have it as a package"
+
+need_elsewhere() {
+    local missing unknown
+    unknown=$(tools/packages unknown "$@")
+    [ -z "$unknown" ] || echo "also used, by the names of Debian's packages: $unknown"
+    missing=$(tools/packages missing "$@")
+    [ -n "$missing" ] || return 0
+    tools/packages advice "$@" >&2
+    [ -n "$NGINX_SRC" ] || echo "$NGINX_SRC_HINT." >&2
+    die "not installed: $missing; build.sh installs on Debian and Ubuntu only"
+}
+
+# Whether they are there is left to nginx's configure, which names what is not.
+need_libraries() {
+    tools/packages libraries
+    if [ -z "$NGINX_SRC" ] && [ ! -e "$nginx_source/src/core/nginx.h" ]; then die "$NGINX_SRC_HINT"; fi
+}
+
 build_packages() {
     echo "$BUILD_PACKAGES"
     [ "$cc" != clang ] || echo clang
-    if [ -n "$NGINX_SRC" ]; then echo libpcre2-dev zlib1g-dev; else echo nginx nginx-dev; fi
+    if [ -n "$NGINX_SRC" ] || [ "$(tools/packages family)" != debian ]; then echo libpcre2-dev zlib1g-dev; else echo nginx nginx-dev; fi
 }
 
 # What gets and runs the providers of `providers`; those that want for something are skipped.
@@ -188,6 +210,7 @@ objects_folder() {
 # configure_module OBJECTS CC: nginx's Makefile with the module in it.
 configure_module() {
     local obj=$1 cc=$2 stamp
+    [ -e "$nginx_source/src/core/nginx.h" ] || die "$nginx_source is no nginx source tree. $NGINX_SRC_HINT"
     mkdir -p "${obj%/*}"
     # Configured again only when something changed that the Makefile does not follow.
     stamp=$({ cat config config.make sources.mk "$nginx_source/src/core/nginx.h"

@@ -3,7 +3,6 @@
 
 import os
 import pathlib
-import shutil
 import subprocess
 
 import pytest
@@ -144,3 +143,72 @@ def test_a_missing_library_is_named(configure, header, name, packages):
 def test_a_library_that_does_not_link_is_told_from_an_old_one(configure):
     status, said = configure({"jansson.h": '#define JANSSON_VERSION "2.14"\n#define JANSSON_VERSION_HEX 0x020e00\n'})
     assert status == 1 and "found jansson 2.14, with which a program does not compile and link." in said, said
+
+
+# ---- packages --------------------------------------------------------------------------------
+
+PACKAGES = {
+    "fedora": ("dnf install", "gcc-c++ make pkgconf-pkg-config openssl-devel jansson-devel cjose-devel libcurl-devel "
+               "hiredis-devel pcre2-devel zlib-devel"),
+    "alma": ("dnf install", "gcc-c++ openssl-devel jansson-devel cjose-devel libcurl-devel hiredis-devel"),
+    "arch": ("pacman -S", "gcc pkgconf openssl jansson cjose curl hiredis pcre2"),
+    "alpine": ("apk add", "g++ pkgconf openssl-dev jansson-dev cjose-dev curl-dev hiredis-dev pcre2-dev zlib-dev"),
+    "suse": ("zypper install", "gcc-c++ libopenssl-3-devel libjansson-devel libcjose-devel libcurl-devel hiredis-devel"),
+}
+QUERIES = {"fedora": "rpm", "alma": "rpm", "suse": "rpm", "arch": "pacman", "alpine": "apk"}
+INSTALLERS = ("apt-get", "dnf", "yum", "pacman", "apk", "zypper", "sudo", "rpm")
+
+
+@pytest.fixture
+def build(tmp_path, system):
+    """build(system, *arguments): build.sh there; whatever could change the system leaves a mark."""
+    def call(name, *arguments, installed="", source=None):
+        tools = tmp_path / "tools-of-the-system"
+        for tool in INSTALLERS:
+            script(tools / tool, f'touch {tmp_path}/changed\nexit 1\n')
+        if name in QUERIES:  # knows what is installed; asked for the last of its arguments
+            script(tools / QUERIES[name], f'case $1 in -q | -T | info) ;; *) touch {tmp_path}/changed; exit 1;; esac\n'
+                   f'for last; do :; done\ncase " {installed} " in *" $last "*) exit 0;; esac\nexit 1\n')
+        status, said = run(["bash", ROOT / "build.sh", *arguments], OS_RELEASE=system(name),
+                           PATH=f"{tools}:{os.environ['PATH']}", NGINX_SRC=source or "", NGINX_BIN="", CC="", SANITIZE="")
+        assert not (tmp_path / "changed").exists(), f"something was to be installed: {said}"
+        return status, said
+    return call
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_packages_have_the_names_of_the_system(build, name):
+    status, said = build(name)
+    command, packages = PACKAGES[name]
+    assert status == 1 and "NGINX_SRC=" in said and "configuring" not in said, said
+    line = next(text for text in said.splitlines() if command in text)
+    assert set(packages.split()) <= set(line.split()), line
+    assert "libssl-dev" not in said, said
+
+
+def test_only_what_is_missing_stops(build, tmp_path):
+    wanted = PACKAGES["fedora"][1]
+    status, said = build("fedora", installed=wanted.replace("cjose-devel ", ""), source=tmp_path)
+    assert status == 1 and "not installed: cjose-devel;" in said, said
+    status, said = build("fedora", installed=wanted, source=tmp_path)
+    assert status == 1 and "not installed" not in said and f"{tmp_path} is no nginx source tree" in said, said
+
+
+def test_a_system_that_nobody_knows_gets_the_list(build, tmp_path):
+    status, said = build("other", source=tmp_path)
+    for library in ("OpenSSL 3.0", "jansson 2.11", "cjose", "libcurl 7.85", "hiredis 0.14", "C++20", "PCRE2", "zlib"):
+        assert library in said, said
+    assert status == 1 and f"{tmp_path} is no nginx source tree" in said, said
+
+
+def test_debian_is_known_by_its_kin(system):
+    for name in SYSTEMS:
+        family = {"mint": "debian", "alma": "fedora"}.get(name, name)
+        assert run([ROOT / "tools" / "packages", "family"], OS_RELEASE=system(name)) == (0, family + "\n")
+
+
+def test_every_package_of_the_build_has_a_name_everywhere(system):
+    text = (ROOT / "build.sh").read_text()
+    names = {n for group in ("BUILD", "DEMO") for n in text.partition(f'{group}_PACKAGES="')[2].partition('"')[0].split()}
+    assert len(names) >= 10
+    assert run([ROOT / "tools" / "packages", "unknown", *sorted(names)]) == (0, "\n")
