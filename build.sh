@@ -159,19 +159,22 @@ need_provider() { need_npm $OP; }
 
 # ---- the module ------------------------------------------------------------------------------
 
-# logged FILE COMMAND...: the output goes to the file; what went wrong is shown when it fails.
+# logged FILE COMMAND...: the output, in English, goes to the file; what went wrong first is shown
+# when it fails, and where the rest is.
 logged() {
     local log=$1
     shift
     mkdir -p "$(dirname "$log")"
-    "$@" >"$log" 2>&1 || { show_errors "$log" >&2; die "failed; the whole log is $log"; }
+    ( export LC_ALL=C; "$@" ) >"$log" 2>&1 || { show_errors "$log" >&2; die "failed; the whole log is $log"; }
 }
 
+# What compilers, linkers, configure and make say when they give up; not `-Werror` or "0 errors".
+ERRORS='(^|[ :])(fatal )?error:|CMake Error|undefined (reference|symbol)|multiple definition'
+ERRORS+='|cannot find -l|relocation .* (against|out of range)|file (format )?not recognized'
+ERRORS+='|: (not found|command not found|Permission denied|No space left on device)$|No rule to make'
+
 # The first errors with the lines around them: what follows is often their echo. Else the end.
-show_errors() {
-    grep -m 3 -B 2 -A 4 -E '(^|[ :])error:|CMake Error|undefined reference|multiple definition' "$1" ||
-        tail -n 40 "$1"
-}
+show_errors() { grep -m 3 -B 2 -A 6 -E "$ERRORS" "$1" || tail -n 40 "$1"; }
 
 configure_nginx() {
     local obj=$1 cc=$2 script=./configure
@@ -195,7 +198,10 @@ configure_nginx() {
     fi
     cd "$nginx_source"
     $script --with-cc="$cc" --builddir="$obj" --add-dynamic-module="$root" \
-        "${NGX_CONF_FLAGS[@]}" --with-cc-opt="$flags" --with-ld-opt="$ldflags"
+        "${NGX_CONF_FLAGS[@]}" --with-cc-opt="$flags" --with-ld-opt="$ldflags" && return
+    # nginx's own errors do not say where the compiler's words are.
+    echo "What the compiler said is in $obj/autoconf.err."
+    return 1
 }
 
 # objects_folder OUT: where nginx's Makefile and its objects lie.

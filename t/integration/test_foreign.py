@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 
 import pytest
@@ -212,3 +213,71 @@ def test_every_package_of_the_build_has_a_name_everywhere(system):
     names = {n for group in ("BUILD", "DEMO") for n in text.partition(f'{group}_PACKAGES="')[2].partition('"')[0].split()}
     assert len(names) >= 10
     assert run([ROOT / "tools" / "packages", "unknown", *sorted(names)]) == (0, "\n")
+
+
+# ---- what went wrong is on the screen --------------------------------------------------------
+
+@pytest.fixture
+def failing(tmp_path, build):
+    """failing(configure=text, make=text): what build.sh says where nginx's configure or make fails with this text."""
+    source = tmp_path / "nginx"
+    made = []
+
+    def call(configure=None, make=None):
+        (source / "src" / "core").mkdir(parents=True, exist_ok=True)
+        (source / "src" / "core" / "nginx.h").write_text("")
+        (tmp_path / "said").write_text(configure or make)
+        end = f"cat {tmp_path}/said; exit 1"
+        makefile = f"binary modules:\\n\\t@{end}\\n"
+        script(source / "configure", end if configure else
+               'for a; do case $a in --builddir=*) obj=${a#*=};; esac; done\n'
+               f'mkdir -p $obj; printf "{makefile}" >$obj/Makefile\n')
+        status, said = build("other", source=source)
+        log = said.rpartition("the whole log is ")[2].strip()
+        assert status == 1 and os.path.exists(log), said
+        made.append(pathlib.Path(log))
+        return said, log
+    yield call
+    for log in made:
+        objects = log.with_name(log.name.partition(".")[0])
+        shutil.rmtree(objects, ignore_errors=True)
+        for path in objects.parent.glob(objects.name + ".*"):
+            path.unlink()
+
+
+NOISE = "".join(f"x.cpp:{n}:1: warning: nothing [-Wunused]\n" for n in range(200))
+MAKE = "make: *** [Makefile:2: x.o] Error 1\n"
+
+
+@pytest.mark.parametrize("text, first", [
+    ("In file included from a.cpp:1:\na.hpp:3:9: error: 'x' was not declared\n    3 | x\n      | ^\n" + NOISE + MAKE,
+     "a.hpp:3:9: error: 'x' was not declared"),
+    ("a.cpp:1:10: fatal error: jansson.h: No such file or directory\n" + NOISE + MAKE, "fatal error: jansson.h"),
+    ("/usr/bin/ld: cannot find -lcjose: No such file or directory\n" + NOISE + "collect2: error: ld returned 1\n" + MAKE,
+     "cannot find -lcjose"),
+    ("/usr/bin/ld: a.o: in function `f':\na.cpp:(.text+0x1): undefined reference to `g'\n" + NOISE +
+     "collect2: error: ld returned 1 exit status\n" + MAKE, "undefined reference to `g'"),
+    ("/usr/bin/ld: a.o: relocation R_X86_64_32 against `.rodata' can not be used; recompile with -fPIC\n" + NOISE +
+     "collect2: error: ld returned 1 exit status\n" + MAKE, "recompile with -fPIC"),
+    ("/usr/bin/ld: b.o:(.bss+0): multiple definition of `x'; a.o:(.bss+0): first defined here\n" + NOISE + MAKE,
+     "multiple definition of `x'"),
+    ("ld.lld: error: undefined symbol: f\n" + NOISE + MAKE, "undefined symbol: f"),
+    ("sh: 1: ccache: not found\n" + NOISE + MAKE, "ccache: not found"),
+    (NOISE + "something that nobody foresaw\n" + MAKE.replace("***", "--"), "something that nobody foresaw"),
+])
+def test_the_first_error_is_shown_and_the_log_below(failing, text, first):
+    said, log = failing(make=text)
+    assert first in said and said.index(first) < said.index(log), said
+    assert said.count("warning: nothing") <= 40, said
+
+
+@pytest.mark.parametrize("text, first", [
+    ("checking for OS\n\n./configure: error: the HTTP rewrite module requires the PCRE library.\nYou can either\n",
+     "requires the PCRE library"),
+    ("checking for C compiler ... not found\n\n./configure: error: C compiler gcc-99 is not found\n\n", "gcc-99 is not found"),
+    ("checking for hiredis ... not found\n\n./configure: error: ngx_http_auth_oidc_module needs hiredis 0.14\n"
+     "On Fedora and RHEL: dnf install hiredis-devel\n", "dnf install hiredis-devel"),
+])
+def test_an_error_of_configure_is_shown(failing, text, first):
+    said, log = failing(configure=text)
+    assert first in said and said.index(first) < said.index("autoconf.err") < said.index(log), said
