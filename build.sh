@@ -25,13 +25,13 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
   chaos MINUTES [STORE...]
                     sessions and sign-ins under load while workers are killed, nginx is reloaded and
                     upgraded, provider, clock and Redis fail; --quick: a minute, with its self-test
-  install           copies the module to nginx's module folder
+  install           copies the module to the folder of the installed nginx, if it fits; DESTDIR=dir before it
   clean             removes what was built
 
   --no-install      never install packages; say what is missing and stop
   NGINX_SRC=dir     build for this nginx source tree instead of Debian's nginx
   ESPOCRM_DIR=dir   an unpacked EspoCRM release (test, browser): tests in it, in Chromium as well
-  NGINX_BIN=file    the nginx to test with
+  NGINX_BIN=file    the nginx to test with, or to install for
   STORE=redis       session store of the tests (test ARGS, providers): memory, cookie or redis
   SANITIZE=1        AddressSanitizer and UndefinedBehaviorSanitizer (build, test, chaos)
   CC=clang          another compiler
@@ -250,6 +250,7 @@ sanitizer_libraries() { "$cc" -print-file-name=libasan.so; "$cc" -print-file-nam
 # What links without a word and fails only when nginx loads it is found here.
 load_test() {
     local dir status=0 preload=
+    tools/install-module --check "$NGINX_BIN" "$1"
     dir=$(mktemp -d)
     [ -z "$SANITIZE" ] || preload=$(sanitizer_libraries | paste -sd:)
     cat >"$dir/nginx.conf" <<END
@@ -297,14 +298,23 @@ run_chaos() {
         PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$root/t /usr/bin/python3 -m chaos "$@"
 }
 
+# The nginx of the system: not the one that NGINX_SRC made.
+installed_nginx() {
+    local name=nginx file
+    if [ -n "$nginx_given" ]; then echo "$nginx_given"; return; fi
+    [ ! -e "$nginx_source/src/core/angie.h" ] || name=angie
+    for file in /usr/sbin/$name "$(command -v $name)" /usr/local/sbin/$name /usr/local/$name/sbin/$name; do
+        if [ -x "$file" ]; then echo "$file"; return; fi
+    done
+    die "there is no $name on this system; NGINX_BIN=file names the one to install for"
+}
+
 run_install() {
-    local folder as_root=()
+    local nginx
+    nginx=$(installed_nginx)
     build_default
-    folder=$("$NGINX_BIN" -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
-    folder=${DESTDIR:-}${folder:-/usr/lib/nginx/modules}
-    if [ "$(id -u)" != 0 ] && [ -z "${DESTDIR:-}" ]; then as_root=(sudo); fi
-    "${as_root[@]}" install -D -m 644 "$out/$MODULE" "$folder/$MODULE"
-    echo "installed $folder/$MODULE; at the top of nginx.conf write: load_module modules/$MODULE;"
+    [ "$nginx" = "$NGINX_BIN" ] || NGINX_BIN=$nginx load_test "$root/$out/$MODULE"
+    tools/install-module "$nginx" "$out/$MODULE"
 }
 
 no_install='' command='' args=()
@@ -327,6 +337,7 @@ if [ -n "$NGINX_SRC" ]; then
     default_nginx=$(objects_folder "$out")/nginx
     [ ! -e "$nginx_source/src/core/angie.h" ] || default_nginx=${default_nginx%/nginx}/angie
 fi
+nginx_given=${NGINX_BIN:-}
 NGINX_BIN=${NGINX_BIN:-$default_nginx}
 
 case ${command:-build} in

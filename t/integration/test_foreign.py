@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from harness.nginx import ROOT
+from harness.nginx import BINARY, MODULE, ROOT
 
 NGINX_SOURCE = pathlib.Path(os.environ.get("NGINX_SRC") or "/usr/share/nginx/src")
 SYSTEMS = {
@@ -30,7 +30,7 @@ def run(command, **environment):
     """(exit status, what it said), in the C locale and with these variables."""
     done = subprocess.run([str(c) for c in command], cwd=environment.pop("cwd", None), timeout=60, check=False,
                           env={**os.environ, "LC_ALL": "C", **{k: str(v) for k, v in environment.items()}},
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     return done.returncode, done.stdout
 
 
@@ -281,3 +281,150 @@ def test_the_first_error_is_shown_and_the_log_below(failing, text, first):
 def test_an_error_of_configure_is_shown(failing, text, first):
     said, log = failing(configure=text)
     assert first in said and said.index(first) < said.index("autoconf.err") < said.index(log), said
+
+
+# ---- install ---------------------------------------------------------------------------------
+
+INSTALL = ROOT / "tools" / "install-module"
+SIGNATURE = "8,4,8," + "0000111111010111001110101111000110"
+NAME = "ngx_http_auth_oidc_module.so"
+
+
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory):
+    """modules(version, signature): a library like the module, with debugging symbols."""
+    folder = tmp_path_factory.mktemp("modules")
+
+    def make(version="nginx/1.22.1", signature=SIGNATURE):
+        path = folder / f"{abs(hash((version, signature)))}" / NAME
+        if not path.exists():
+            path.parent.mkdir()
+            path.with_suffix(".c").write_text(f'const char *const a = "built for {version}", *const b = "{signature}";\n'
+                                              "static int hidden(int x) { return x + 1; }\n"
+                                              "int ngx_modules(int x) { return hidden(x); }\n")
+            subprocess.run(["gcc", "-g", "-O0", "-shared", "-fPIC", "-o", path, path.with_suffix(".c")], check=True)
+        return path
+    return make
+
+
+@pytest.fixture
+def nginx(tmp_path):
+    """nginx(...): something that says the same with -V, and holds the same signature, as such an nginx."""
+    def make(versions=("nginx version: nginx/1.22.1",), tls="built with OpenSSL 3.0.22 25 Aug 2026",
+             signature=SIGNATURE, arguments=None):
+        if arguments is None:
+            arguments = f"--with-cc-opt='-g -O2' --prefix={tmp_path}/prefix --modules-path={tmp_path}/modules " \
+                        f"--conf-path={tmp_path}/etc/nginx.conf --pid-path={tmp_path}/nginx.pid --with-compat"
+        said = "\n".join([*versions, tls, f"configure arguments: {arguments}"]).replace("\n\n", "\n")
+        (tmp_path / "V").write_text(said + "\n")
+        return script(tmp_path / "bin" / "nginx", f"# {signature}\ncat {tmp_path}/V >&2\n")
+    return make
+
+
+@pytest.fixture
+def install(tmp_path):
+    """install(nginx, module): (status, what it said); packages own `owned`."""
+    def call(binary, module, owned=(), tool="dpkg", **environment):
+        tools = tmp_path / "owners"
+        for name in ("dpkg", "rpm", "pacman", "apk", "sudo"):
+            script(tools / name, "exit 1\n")
+        for file in owned:
+            text = "some-package: $last" if tool == "dpkg" else "some-package"
+            script(tools / tool, f'for last; do :; done\n[ "$last" = {file} ] && echo "{text}"\n')
+        return run([INSTALL, binary, module], PATH=f"{tools}:{os.environ['PATH']}", **environment)
+    return call
+
+
+def test_a_module_that_fits_is_installed(install, nginx, modules, tmp_path):
+    status, said = install(nginx(), modules())
+    target = tmp_path / "modules" / NAME
+    assert status == 0 and f"load_module {target};" in said and f"top of {tmp_path}/etc/nginx.conf" in said, said
+    assert sorted(p.name for p in target.parent.iterdir()) == [NAME, NAME + ".debug"]
+    assert target.stat().st_mode & 0o777 == 0o644
+    sections = {p.name: run(["readelf", "-SW", p])[1] for p in target.parent.iterdir()}
+    assert ".debug_info" not in sections[NAME] and ".gnu_debuglink" in sections[NAME]
+    assert ".debug_info" in sections[NAME + ".debug"]
+    link = run(["readelf", "--string-dump=.gnu_debuglink", target])[1]
+    assert NAME + ".debug" in link
+    assert " hidden" not in run(["readelf", "-sW", target])[1]
+    assert " ngx_modules" in run(["readelf", "--dyn-syms", "-W", target])[1]
+
+
+def test_a_running_module_keeps_its_file(install, nginx, modules, tmp_path):
+    install(nginx(), modules())
+    target = tmp_path / "modules" / NAME
+    with open(target, "rb") as running:
+        before = running.read()
+        assert install(nginx(), modules())[0] == 0
+        assert os.fstat(running.fileno()).st_ino != target.stat().st_ino
+        running.seek(0)
+        assert running.read() == before
+
+
+OTHERS = {
+    "older nginx": ({"versions": ["nginx version: nginx/1.20.2"]}, ("built for nginx/1.22.1", "nginx/1.20.2")),
+    "newer nginx": ({"versions": ["nginx version: nginx/1.28.0 (Ubuntu)"]}, ("built for nginx/1.22.1", "nginx/1.28.0")),
+    "longer number": ({"versions": ["nginx version: nginx/1.22.10"]}, ("nginx/1.22.10",)),
+    "Angie": ({"versions": ["Angie version: Angie/1.12.1", "nginx version: nginx/1.29.3"]}, ("nginx/1.29.3",)),
+    "without compat": ({"signature": SIGNATURE[:9] + "1" + SIGNATURE[10:]}, ("--with-compat", "NGX_MODULE_SIGNATURE_4;")),
+    "other sizes": ({"signature": "4" + SIGNATURE[1:]}, ("sizes (4,4,8 and 8,4,8)",)),
+    "LibreSSL": ({"tls": "built with LibreSSL 4.0.0"}, ("built with LibreSSL 4.0.0", "OpenSSL 3.0 or later")),
+    "BoringSSL": ({"tls": "built with OpenSSL 1.1.1 (compatible; BoringSSL) (running with BoringSSL)"}, ("BoringSSL",)),
+    "OpenSSL 1.1.1": ({"tls": "built with OpenSSL 1.1.1w  11 Sep 2023"}, ("OpenSSL 1.1.1w",)),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_module_for_another_nginx_is_refused(install, nginx, modules, tmp_path, other):
+    arguments, words = OTHERS[other]
+    status, said = install(nginx(**arguments), modules())
+    assert status == 1 and all(word in said for word in words), said
+    assert not (tmp_path / "modules").exists()
+
+
+def test_no_tls_and_no_known_name_are_no_reason(install, nginx, modules):
+    assert install(nginx(tls=""), modules())[0] == 0
+    assert install(nginx(versions=["nginx version: openresty/1.27.1.1"]), modules())[0] == 0
+    assert install(nginx(tls="built with OpenSSL 4.0.0 1 Apr 2026"), modules())[0] == 0
+
+
+def test_an_nginx_without_folders_has_the_default(install, nginx, modules, tmp_path):
+    status, said = install(nginx(arguments="--with-compat"), modules(), DESTDIR=tmp_path / "dest")
+    assert status == 0 and "load_module /usr/local/nginx/modules/" in said, said
+    assert "/usr/local/nginx/conf/nginx.conf" in said
+    assert (tmp_path / "dest/usr/local/nginx/modules" / NAME).exists()
+
+
+@pytest.mark.parametrize("tool", ("dpkg", "rpm", "pacman", "apk"))
+@pytest.mark.parametrize("suffix", ("", ".debug"))
+def test_a_file_of_a_package_is_left_alone(install, nginx, modules, tmp_path, tool, suffix):
+    target = tmp_path / "modules" / (NAME + suffix)
+    target.parent.mkdir()
+    target.write_text("theirs")
+    status, said = install(nginx(), modules(), owned=[target], tool=tool)
+    assert status == 1 and "belongs to the package some-package" in said, said
+    assert target.read_text() == "theirs" and len(list(target.parent.iterdir())) == 1
+    dest = tmp_path / "dest"
+    assert install(nginx(), modules(), owned=[target], tool=tool, DESTDIR=dest)[0] == 0
+    assert (dest / str(target)[1:]).read_bytes() and target.read_text() == "theirs"
+
+
+def test_a_restart_is_asked_for_where_a_reload_does_not_do(install, nginx, modules, tmp_path):
+    target = tmp_path / "modules" / NAME
+    status, said = install(nginx(), modules())
+    assert status == 0 and "start or reload" in said, said
+    held = "import mmap, sys; f = open(sys.argv[1], 'rb'); m = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ); " \
+           "print(flush=True); sys.stdin.read()"
+    for file, words in ((target, "reload does not replace it"), (tmp_path / "V", "and a reload")):
+        with subprocess.Popen(["/usr/bin/python3", "-c", held, str(file)], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as running:
+            running.stdout.readline()
+            (tmp_path / "nginx.pid").write_text(f"{running.pid}\n")
+            said = install(nginx(), modules())[1]
+            running.stdin.close()
+        assert words in said and f"({running.pid})" in said, said
+        assert ("restart nginx" in said) == (file == target), said
+
+
+def test_the_real_module_fits_the_real_nginx():
+    assert run([INSTALL, "--check", BINARY, MODULE]) == (0, "")
