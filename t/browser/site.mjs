@@ -112,6 +112,8 @@ const SESSIONS = `location = /oidc/sessions {
 function siteFile({ variant = 'fpm', provider, open = [], ...rest }) {
   return edited(`nginx/site-${variant}.conf.example`, [
     ['/etc/nginx/secrets/espocrm-assertion', file('assertion.secret')],
+    ['    listen      [::]:80;\n', ''],
+    ['    listen              [::]:443 ssl http2;\n', ''],
     ['listen      80;', `listen 127.0.0.1:${httpPort};`],
     ['443 ssl', `127.0.0.1:${port} ssl`],
     ['/etc/ssl/certs/crm.example.com.pem', certFile],

@@ -215,7 +215,8 @@ def nginx_test(folder, site, secrets):
         file.chmod(0o600)
         assert path in site, path
         site = re.sub(re.escape(path) + r"(?=[;\s])", str(file), site)
-    site = re.sub(r"listen( +)(\d+)", lambda m: f"listen{m[1]}127.0.0.1:{free_port()}", site)
+    site = re.sub(r"listen( +)(\[::\]:)?\d+", lambda m: f"listen{m[1]}"
+                  f"{'[::1]' if m[2] else '127.0.0.1'}:{free_port()}", site)
     assert not re.search(r"/etc/(nginx|ssl)/|/run/secrets/", re.sub(r"#.*", "", site)), site
     return Nginx(folder, site, status_port=free_port()).test()
 

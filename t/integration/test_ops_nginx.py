@@ -5,12 +5,14 @@ import base64
 import json
 import re
 import socket
+import ssl
 import subprocess
 import time
 
 import pytest
 
-from harness.vhost import OPS, SWITCHES, VhostSite, WEB_SOCKET, substitute
+from harness.nginx import has_http2_directive
+from harness.vhost import HAS_IPV6, OPS, SWITCHES, VhostSite, WEB_SOCKET, substitute
 from harness.wire import Reply
 
 VARIANTS = ("fpm", "proxy")
@@ -185,6 +187,32 @@ def accepted(lab, variant, switches=(), edit=None):
 @pytest.mark.parametrize("switch", ["none", "all", *SWITCHES])
 def test_templates_are_accepted(lab, variant, switch):
     accepted(lab, variant, {"none": (), "all": SWITCHES}.get(switch, (switch,)))
+
+
+def test_site_files_listen_at_every_address():
+    for path in (OPS / "nginx" / "site-fpm.conf.example", OPS / "nginx" / "site-proxy.conf.example",
+                 OPS / "compose" / "nginx" / "site.conf.template"):
+        lines = re.findall(r"^ *(# )?listen +(\[::\]:)?(.*)$", path.read_text(), re.M)
+        four, six = ([(mark, rest) for mark, v6, rest in lines if bool(v6) == want]
+                     for want in (False, True))
+        assert four == six and len(four) >= 3, path
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_other_form_of_http2(lab, variant):
+    """What a site file says about versions of nginx is so: here is the form for the other ones."""
+    old = has_http2_directive()
+    form = [(r"^ *http2 +on;$", ""), (r"(?<=ssl);$", " http2;")] if old \
+        else [(r"(?<=ssl) http2;", ";"), (r"# (?=http2 +on;$)", "")]
+    site = VhostSite(lab, variant, edit=lambda text: substitute(text, form), start=False)
+    try:
+        code, text = site.nginx.test()
+    finally:
+        site.stop(check=False)
+    if old:
+        assert code == 0 and 'the "listen ... http2" directive is deprecated' in text, text
+    else:
+        assert code == 1 and 'unknown directive "http2"' in text, text
 
 
 def test_every_template_is_used():
@@ -795,6 +823,30 @@ def test_http_leads_to_https(closed):
         text = sock.recv(4096).decode()
     assert " 301 " in text.splitlines()[0]
     assert f"Location: https://{closed.host}/a?b=c" in text
+
+
+@pytest.mark.skipif(not HAS_IPV6, reason="this machine has no ::1")
+def test_each_address_is_the_same_site(closed):
+    """IPv4 and IPv6, with HTTP/2 at both; http:// leads to https:// at both."""
+    context = ssl.create_default_context(cafile=str(closed.lab.pki.ca.file))
+    for address in ("127.0.0.1", "::1"):
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        with socket.create_connection((address, closed.port), 10) as raw, \
+                context.wrap_socket(raw, server_hostname=closed.host) as sock:
+            assert sock.selected_alpn_protocol() == "h2", address
+        head = f" HTTP/1.0\r\nHost: {closed.authority()}\r\n\r\n".encode()
+        context.set_alpn_protocols(["http/1.1"])
+        for path, said in (("/api/v1/App/user", b" 401 "), ("/install/", b" 404 "),
+                           ("/robots.txt", b" 200 ")):
+            with socket.create_connection((address, closed.port), 10) as raw, \
+                    context.wrap_socket(raw, server_hostname=closed.host) as sock:
+                sock.sendall(f"GET {path}".encode() + head)
+                assert said in sock.recv(4096).splitlines()[0], (address, path)
+        with socket.create_connection((address, closed.port2), 10) as sock:
+            sock.sendall(b"GET /a?b=c" + head)
+            text = sock.recv(4096).decode()
+        assert " 301 " in text.splitlines()[0]
+        assert f"Location: https://{closed.host}/a?b=c" in text
 
 
 # ---- portals behind a provider of their own --------------------------------------------------

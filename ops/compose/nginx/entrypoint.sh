@@ -7,5 +7,9 @@ set -eu
 # shellcheck disable=SC2016
 envsubst '${CRM_HOST} ${AUTH_HOST}' \
     </etc/nginx/templates/site.conf.template >/etc/nginx/conf.d/site.conf
+# A machine without IPv6 has no such addresses to listen at.
+if [ ! -e /proc/net/if_inet6 ]; then
+    sed -i '/^ *listen  *\[::\]:/d' /etc/nginx/conf.d/site.conf
+fi
 nginx -t
 exec nginx -g 'daemon off;'

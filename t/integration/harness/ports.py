@@ -31,3 +31,13 @@ def free_port(host="127.0.0.1"):
         _given.append(port)
         return port
     raise RuntimeError("no free port")
+
+
+def has_ipv6():
+    """Whether this machine has ::1."""
+    try:
+        with socket.socket(socket.AF_INET6) as s:
+            s.bind(("::1", 0))
+    except OSError:
+        return False
+    return True

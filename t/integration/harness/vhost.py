@@ -7,11 +7,13 @@ import re
 import shutil
 
 from .nginx import ROOT, has_http2_directive
+from .ports import has_ipv6
 from .site import Site
 
 OPS = ROOT / "ops"
 SWITCHES = tuple(sorted(p.stem for p in (OPS / "nginx" / "espocrm" / "public").glob("*.conf")))
 WEB_SOCKET = "/wss?authToken=abc&userId=1"
+HAS_IPV6 = has_ipv6()
 
 
 def substitute(text, pairs):
@@ -23,12 +25,12 @@ def substitute(text, pairs):
 
 
 def for_this_nginx(text):
-    """A site file of ops/ with the lines for HTTP/2 that its comment names for this version."""
-    if not has_http2_directive():
-        return text
-    return substitute(text, [(r"^ *listen +443 ssl http2;\n", ""),
-                             (r"# listen +443 ssl;$", "listen 443 ssl;"),
-                             (r"# http2 +on;$", "http2 on;")])
+    """A site file of ops/ as it is for this nginx and this machine: with the lines for HTTP/2 that
+    its comment names for this version, and without [::] where there is no IPv6."""
+    if has_http2_directive():
+        text = substitute(text, [(r"^ *listen +\S+ ssl http2;\n", ""),
+                                 (r"# (?=listen +\S+ ssl;$)", ""), (r"# (?=http2 +on;$)", "")])
+    return text if HAS_IPV6 else substitute(text, [(r"^ *listen +\[::\].*\n", "")])
 
 
 class VhostSite(Site):
@@ -82,6 +84,8 @@ class VhostSite(Site):
             (r"/etc/nginx/secrets/espocrm-assertion", str(self.folder / "assertion")),
             (r"listen +80;", f"listen 127.0.0.1:{self.port2};"),
             (r"listen +443 ssl", f"listen 127.0.0.1:{self.port} ssl"),
+            *([(r"listen +\[::\]:80;", f"listen [::1]:{self.port2};"),
+               (r"listen +\[::\]:443 ssl", f"listen [::1]:{self.port} ssl")] if HAS_IPV6 else []),
             (r"crm\.example\.com;", f"{self.host};"),
             (r"ssl_certificate +\S+;", f"ssl_certificate {self.lab.pki.site.cert_file};"),
             (r"ssl_certificate_key +\S+;", f"ssl_certificate_key {self.lab.pki.site.key_file};"),
