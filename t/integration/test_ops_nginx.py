@@ -825,6 +825,53 @@ def test_http_leads_to_https(closed):
     assert f"Location: https://{closed.host}/a?b=c" in text
 
 
+CHALLENGE = "/.well-known/acme-challenge/"
+
+# Of an ACME client's folder only answers to challenges are given out, and only as they are asked for.
+NO_CHALLENGES = [CHALLENGE + path for path in (
+    "", ".hidden", "sub/x", "sub", "x.php", "to_ken-1?x=1", "to_ken-1/", "to_ken%2d1", "./to_ken-1",
+    "sub/../to_ken-1", "../other", "..%2fother", "%2e%2e/other", "../../outside", "none",
+    "../../../crm/public/robots.txt", "..;/other", "to_ken-1%00", "../../install/index.php",
+    "../../index.php", "../../api/v1/App/user", "../../client/lib/espo.js")] + [
+    "/.well-known/other", "/.well-known/", "//.well-known/acme-challenge/to_ken-1",
+    "/client/../.well-known/acme-challenge/to_ken-1", "/.well-known//acme-challenge/to_ken-1",
+    "/.WELL-KNOWN/acme-challenge/to_ken-1", "/%2ewell-known/acme-challenge/to_ken-1"]
+
+
+def plainly(site, method, target):
+    """(status line, body) on the port of http://"""
+    with socket.create_connection(("127.0.0.1", site.port2), 10) as sock:
+        sock.sendall(f"{method} {target} HTTP/1.0\r\nHost: {site.host}\r\n"
+                     "Content-Length: 0\r\n\r\n".encode())
+        head, _, body = b"".join(iter(lambda: sock.recv(4096), b"")).partition(b"\r\n\r\n")
+    return head.decode(), body.decode()
+
+
+def test_renewals_of_the_certificate(closed):
+    site = closed
+    before = len(site.hits())
+    for headers in ({}, {"Cookie": "a=b"}, {"Sec-Fetch-Mode": "navigate", "Accept": "text/html"}):
+        answer = site.browser().get(CHALLENGE + "to_ken-1", headers=headers, kind="plain")
+        assert (answer.status, answer.text) == (200, "to_ken-1.thumb"), answer
+        assert answer.headers.get("content-type").startswith("text/plain")
+        assert answer.headers.get("set-cookie") is None
+    head, body = plainly(site, "GET", CHALLENGE + "to_ken-1")
+    assert " 200 " in head.splitlines()[0] and body == "to_ken-1.thumb"
+    assert site.browser().post(CHALLENGE + "to_ken-1", kind="plain").status == 405
+    assert " 405 " in plainly(site, "POST", CHALLENGE + "to_ken-1")[0]
+    for target in NO_CHALLENGES:
+        answer = site.browser().get(target, kind="plain")
+        assert answer.status in (400, 401, 404) or target.endswith("/espo.js"), (target, answer)
+        for text in (answer.text, plainly(site, "GET", target)[1]):
+            assert not any(word in text for word in (
+                "thumb", "hidden", "below", "other", "outside", "User-agent", "<?php")), target
+        status = plainly(site, "GET", target)[0].splitlines()[0]
+        assert " 404 " in status or " 301 " in status or " 400 " in status, (target, status)
+    assert all(hit.target.startswith(CHALLENGE + "../../client/") for hit in site.hits()[before:])
+    # Nor is a file of EspoCRM with such a name anything to read.
+    assert site.browser().get(CHALLENGE + "absent", kind="plain").by_nginx
+
+
 @pytest.mark.skipif(not HAS_IPV6, reason="this machine has no ::1")
 def test_each_address_is_the_same_site(closed):
     """IPv4 and IPv6, with HTTP/2 at both; http:// leads to https:// at both."""

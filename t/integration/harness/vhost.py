@@ -68,6 +68,14 @@ class VhostSite(Site):
         (self.folder / "secret").chmod(0o600)
         (self.folder / "assertion").write_text("k" * 40)
         (self.folder / "assertion").chmod(0o600)
+        for name, content in (("acme/.well-known/acme-challenge/to_ken-1", "to_ken-1.thumb"),
+                              ("acme/.well-known/acme-challenge/.hidden", "hidden"),
+                              ("acme/.well-known/acme-challenge/sub/x", "below"),
+                              ("acme/.well-known/acme-challenge/x.php", "<?php"),
+                              ("acme/.well-known/other", "other"), ("acme/outside", "outside")):
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
         return root
 
     def render(self, **_changes):
@@ -89,6 +97,7 @@ class VhostSite(Site):
             (r"crm\.example\.com;", f"{self.host};"),
             (r"ssl_certificate +\S+;", f"ssl_certificate {self.lab.pki.site.cert_file};"),
             (r"ssl_certificate_key +\S+;", f"ssl_certificate_key {self.lab.pki.site.key_file};"),
+            (r"# set \$espocrm_acme_root .*$", f"set $espocrm_acme_root {self.folder}/acme;"),
             (r"set \$espocrm_websocket .*$",
              f"set $espocrm_websocket 127.0.0.1:{self.backend.port};"),
         ])
