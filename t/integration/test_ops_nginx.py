@@ -310,6 +310,67 @@ def test_api_keys_alone_open_the_api(opened):
         assert ask(opened, "POST", target, {"X-Api-Key": KEY})[0] == CLOSED
 
 
+# What EspoCRM answers without a login, to whoever has an account or none, whatever key comes along.
+WITHOUT_LOGIN = [
+    ("GET", "Settings", "page-data"), ("HEAD", "Settings", ""), ("GET", "%53ettings", ""),
+    ("GET", "Settings?a=b", ""), ("GET", "settings/", ""), ("GET", "I18n", "page-data"),
+    ("GET", "I18n?default=true", "page-data"), ("GET", "I18n?a=1", ""),
+    ("GET", "Oidc/authorizationData", ""), ("GET", "Oidc/%61uthorizationData", ""),
+    ("POST", "User/passwordChangeRequest", "password-recovery"),
+    ("POST", "User/password%43hangeRequest", ""), ("POST", "User/passwordChangeRequest?x", ""),
+    ("POST", "User/changePasswordByRequest", "password-recovery"),
+    ("POST", f"LeadCapture/{KEY}", "lead-capture"), ("OPTIONS", f"LeadCapture/{KEY}", "lead-capture"),
+    ("POST", f"Lead%43apture/{KEY}", ""), ("POST", f"LeadCapture/form/{ID}", "web-forms"),
+    ("POST", f"LeadCapture/f%6frm/{ID}", ""), ("POST", f"LeadCapture/form/{ID}?a=b", ""),
+    ("POST", f"Campaign/unsubscribe/{ID}", "campaigns"),
+    ("DELETE", f"Campaign/unsubscribe/{ID}", "campaigns"),
+    ("POST", f"Campaign/uns%75bscribe/{ID}", ""),
+    ("DELETE", f"Campaign/unsubscribe/a%40example.com/{KEY}", "campaigns")]
+# What looks like it and needs an account.
+WITH_LOGIN = [("GET", f"LeadCapture/{ID}"), ("PUT", f"LeadCapture/{ID}"), ("GET", "LeadCapture"),
+              ("POST", "LeadCapture"), ("DELETE", f"LeadCapture/{ID}"), ("GET", f"Campaign/{ID}"),
+              ("POST", "LeadCapture/action/generateNewApiKey"), ("GET", f"User/{ID}"),
+              ("GET", "App/user"), ("GET", "SettingsX"), ("GET", "Settings1/2"), ("POST", "Lead")]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("others", [(), ("password-recovery",), ("lead-capture", "campaigns")])
+def test_a_key_opens_no_other_switch(lab, variant, others):
+    with VhostSite(lab, variant, ["api-keys", *others]) as site:
+        features = {"page-data"} & {"page-data" for s in others if s in PAGE_DATA} | set(others)
+        for name in ("X-Api-Key", "X-Hmac-Authorization"):
+            for method, path, feature in WITHOUT_LOGIN:
+                found, response, hits = ask(site, method, "/api/v1/" + path, {name: "anything"})
+                assert (found == OPEN) == (feature in features), (method, path, response)
+            for method, path in WITH_LOGIN:
+                found, response, hits = ask(site, method, "/api/v1/" + path, {name: KEY})
+                assert found == OPEN and header(hits[0], name) == [KEY], (method, path, response)
+
+
+def test_the_callback_page_is_not_compressed(closed):
+    """It holds EspoCRM's token beside what a link brings."""
+    site = closed
+    packed = {"Accept-Encoding": "gzip"}
+    page = Reply("x" * 5000, ctype="text/html")
+    refused = Reply("no", status=401, ctype="text/html")
+    browser = site.browser()
+    site.sign_in(browser)
+    for target, answers in (("/oauth-callback.php", {"/oauth-callback.php": page}),
+                            ("/?entryPoint=download&id=1",
+                             {"/": refused, "/oauth-callback.php": page})):
+        site.backend.answers.update(answers)
+        answer = browser.get(target, headers=packed)
+        assert answer.body == b"x" * 5000 and answer.headers.get("content-encoding") is None, answer
+        hit = site.hits()[-1]
+        assert hit.path == "/oauth-callback.php"
+        if site.variant == "proxy":
+            assert header(hit, "Accept-Encoding") == []
+        site.backend.reset()
+    site.backend.answers["/"] = page
+    assert browser.get("/", headers=packed).headers.get("content-encoding") == "gzip"
+    site.backend.reset()
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_api_keys_need_their_switch(lab, variant):
     """Other public features do not let a key through to EspoCRM."""
