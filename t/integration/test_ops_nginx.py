@@ -12,6 +12,7 @@ import time
 import pytest
 
 from harness.nginx import has_http2_directive
+from harness.ports import free_port
 from harness.vhost import HAS_IPV6, OPS, SWITCHES, VhostSite, WEB_SOCKET, substitute
 from harness.wire import Reply
 
@@ -171,9 +172,9 @@ def opened(request, lab):
 
 # ---- configuration ---------------------------------------------------------------------------
 
-def accepted(lab, variant, switches=(), edit=None):
+def accepted(lab, variant, *arguments, kind=VhostSite, **named):
     """nginx -t; the messages but for what the laboratory itself causes."""
-    site = VhostSite(lab, variant, switches, edit=edit, start=False)
+    site = kind(lab, variant, *arguments, start=False, **named)
     try:
         code, text = site.nginx.test()
     finally:
@@ -995,6 +996,144 @@ def test_portal_with_a_provider_of_its_own(lab, variant):
         assert check_vhost(site)[0] == 0
 
 
+# ---- the way in while the provider is down -----------------------------------------------------
+
+ADMIN, STRANGER = "127.0.0.7", "127.0.0.8"
+
+
+class BreakGlass(VhostSite):
+    """The site with the block for emergencies in force, for the address ADMIN."""
+
+    def __init__(self, lab, variant, **arguments):
+        self.emergency_port = free_port()
+        super().__init__(lab, variant, edit=self.open_door, **arguments)
+
+    def open_door(self, text):
+        start = text.index("# server {")
+        block = text[start:text.index("# }", start) + 3]
+        opened = substitute(block, [("^# ?", ""), (r"192\.0\.2\.10;", f"{ADMIN};"),
+                                    (r"listen +8444 ssl;", f"listen 127.0.0.1:{self.emergency_port} ssl;"),
+                                    (r"listen +\[::\]:8444 ssl;",
+                                     f"listen [::1]:{self.emergency_port} ssl;" if HAS_IPV6 else ""),
+                                    (r"/var/log/nginx/", f"{self.folder}/logs/")])
+        return text.replace(block, opened)
+
+    def knock(self, source, method, target, headers=(), address="127.0.0.1"):
+        """(status, headers and body, what reached EspoCRM)"""
+        before = len(self.hits())
+        with socket.create_connection((address, self.emergency_port), 10,
+                                      source_address=(source, 0)) as raw, \
+                self.context.wrap_socket(raw, server_hostname=self.host) as sock:
+            fields = "".join(f"{n}: {v}\r\n" for n, v in headers)
+            sock.sendall(f"{method} {target} HTTP/1.0\r\nHost: {self.host}:{self.emergency_port}\r\n"
+                         f"{fields}Content-Length: 0\r\n\r\n".encode())
+            text = b"".join(iter(lambda: sock.recv(4096), b"")).decode("latin-1")
+        return int(text.split()[1]), text, self.hits()[before:]
+
+    def log(self):
+        return (self.folder / "logs" / "espocrm-break-glass.log").read_text()
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def emergency(request, lab):
+    with BreakGlass(lab, request.param) as site:
+        site.state.check_hits = False  # nobody has a session here, that is the point
+        yield site
+
+
+def test_break_glass_is_accepted_and_closed_by_default(lab, closed):
+    accepted(lab, closed.variant, kind=BreakGlass)
+    text = (OPS / "nginx" / f"site-{closed.variant}.conf.example").read_text()
+    assert "8444" not in re.sub(r"^ *#.*", "", text, flags=re.M)
+    assert "break-glass" not in re.sub(r"^ *#.*", "", text, flags=re.M)
+
+
+def test_break_glass_while_the_provider_is_down(lab, closed):
+    """From its own start on, without the provider's documents: the site refuses, the door opens."""
+    site = BreakGlass(lab, closed.variant, start=False)
+    site.idp.refuse()
+    site.start()
+    try:
+        site.state.check_hits = False
+        assert site.browser().get("/").status == 502
+        for method, target, script in (
+                ("GET", "/?signIn=password", "/index.php"), ("GET", "/", "/index.php"),
+                ("GET", "/api/v1/App/user", "/api/v1/index.php"),
+                ("POST", "/api/v1/Account", "/api/v1/index.php"),
+                (("GET", f"/?entryPoint=download&id={ID}", "/index.php"))):
+            status, text, hits = site.knock(ADMIN, method, target, [("Espo-Authorization", "YTpi"),
+                                                                    ("Authorization", "Basic YTpi"),
+                                                                    ("Cookie", "auth-token=a")])
+            assert status == 200 and hits[0].target == target, text
+            if site.variant == "fpm":
+                assert hits[0].headers.get("SCRIPT_NAME") == script
+            assert header(hits[0], "Espo-Authorization") == ["YTpi"]
+            assert header(hits[0], "Cookie") == ["auth-token=a"]
+            assert header(hits[0], "X-Real-IP") == [ADMIN]
+        status, text, hits = site.knock(ADMIN, "GET", "/oauth-callback.php")
+        assert status == 302 and not hits
+        assert f"Location: https://{site.host}:{site.emergency_port}/?signIn=password\r\n" in text
+        assert site.knock(ADMIN, "GET", "/client/lib/espo.js")[0] == 200
+    finally:
+        site.stop(check=False)
+
+
+def test_break_glass_is_closed_from_elsewhere(emergency):
+    site = emergency
+    sources = [(STRANGER, "127.0.0.1")] + ([("::1", "::1")] if HAS_IPV6 else [])
+    for source, address in sources:
+        for target in ("/", "/?signIn=password", "/api/v1/App/user", "/index.php", "/client/lib/espo.js",
+                       "/oauth-callback.php", "/portal/", "/api/v1/index.php/x", "/none", "/install/",
+                       "/?entryPoint=logoImage", "/.env", "/signed-out", "/robots.txt"):
+            for headers in ([], [("X-Forwarded-For", ADMIN), ("X-Real-IP", ADMIN),
+                                 ("Forwarded", f"for={ADMIN}"), ("X-Api-Key", KEY)]):
+                status, text, hits = site.knock(source, "GET", target, headers, address)
+                assert status in (403, 404) and not hits and "<center>nginx" in text, (target, text)
+    for target in ("/install/", "/install/index.php", "/.env", "/web.config", "/client/.git/config",
+                   "/client/x.php", "/api/v1/index.php/Settings", "/api/%76%31/Settings", "/none.php",
+                   "/wss?authToken=1&userId=1", "/wss/admitted", "/oidc/logout",
+                   "/oidc/espocrm-sign-out", "/data/config.php"):
+        status, text, hits = site.knock(ADMIN, "GET", target)
+        assert status == 404 and not hits, (target, text)
+    assert site.knock(ADMIN, "POST", "/api/v1/Oidc/backchannelLogout")[0] == 404
+
+
+def test_break_glass_takes_no_identity(emergency):
+    """Neither one that a request brings, nor that of a session of the site."""
+    site = emergency
+    browser = site.browser()
+    site.sign_in(browser)
+    cookie = browser.jar.header("https", site.host, "/", False, True)
+    assert "NGX_OIDC_SESSION" in cookie
+    forged = [*SPOOFED.items(), ("X-Oidc-Session", "0123456789abcdef"),
+              ("x-oidc-session", "0123456789abcdef"), ("X_Oidc_Session", "0123456789abcdef"),
+              ("X-Oidc-Websocket", "authToken=1"), ("X-OIDC-Assertion", "spoofed"),
+              ("X_Oidc_Assertion", "spoofed"), ("Cookie", f"auth-token=a; {cookie}")]
+    for target in ("/", "/?signIn=password", "/api/v1/App/user", "/index.php", "/oauth/callback/",
+                   "/portal/oauth-callback.php", "/?entryPoint=oauthCallback",
+                   "/?entryPoint=oidcProxyWebSocket"):
+        status, text, hits = site.knock(ADMIN, "GET", target, forged)
+        assert status == 200 and len(hits) == 1, text
+        assert hits[0].identity() == {}, target
+        assert b"spoofed" not in hits[0].raw and b"0123456789abcdef" not in hits[0].raw
+        assert b"NGX_OIDC" not in hits[0].raw and header(hits[0], "Cookie") == ["auth-token=a"]
+    assert site.knock(ADMIN, "GET", "/oauth-callback.php", forged)[2] == []
+
+
+def test_each_use_of_break_glass_is_logged(emergency):
+    site = emergency
+    for source, target, status in ((ADMIN, "/api/v1/App/user?secret=1", 200),
+                                   (STRANGER, "/api/v1/App/user?secret=1", 403),
+                                   (STRANGER, "/nothing.php", 404), (ADMIN, "/install/", 404)):
+        site.knock(source, "GET", target, [("Espo-Authorization", "YTpi"), ("User-Agent", "it is me")])
+        line = f'{source} {status} GET {target.split("?")[0]} "it is me"'
+        deadline = time.monotonic() + 10
+        while line not in site.log() and time.monotonic() < deadline:
+            time.sleep(0.05)  # nginx logs after the answer
+        assert line in site.log()
+    assert "secret" not in site.log() and "YTpi" not in site.log()
+
+
 # ---- check-vhost on vhosts that are wrong ----------------------------------------------------
 
 def judged(lab, switches=(), variant="fpm", **arguments):
@@ -1018,14 +1157,14 @@ def replaced(file, old, new):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_check_vhost_sees_an_open_installer(lab, variant):
     found = judged(lab, variant=variant, templates=replaced(
-        "server.conf", "location ^~ /install { return 404; }",
+        "common.conf", "location ^~ /install { return 404; }",
         "location ^~ /install { auth_oidc off; include espocrm/%s/pass.conf; }" % variant))
     assert found == {("GET", "/install/"): OPEN, ("GET", "/install/index.php"): OPEN}
 
 
 def test_check_vhost_sees_an_open_back_channel_logout(lab):
     found = judged(lab, templates=replaced(
-        "server.conf", "backchannelLogout { return 404; }",
+        "common.conf", "backchannelLogout { return 404; }",
         "backchannelLogout { auth_oidc off; include espocrm/fpm/pass.conf; }"))
     assert found[("POST", "/api/v1/Oidc/backchannelLogout")] == OPEN
 
