@@ -124,7 +124,11 @@ need_libraries() {
 build_packages() {
     echo "$BUILD_PACKAGES"
     [ "$cc" != clang ] || echo clang
-    if [ -n "$NGINX_SRC" ] || [ "$(tools/packages family)" != debian ]; then echo libpcre2-dev zlib1g-dev; else echo nginx nginx-dev; fi
+    if [ -n "$NGINX_SRC" ] || [ "$(tools/packages family)" != debian ]; then
+        echo libpcre2-dev zlib1g-dev
+    else
+        echo nginx nginx-dev
+    fi
 }
 
 # What gets and runs the providers of `providers`; those that want for something are skipped.

@@ -327,7 +327,7 @@ def install(tmp_path):
     def call(binary, module, owned=(), tool="dpkg", **environment):
         tools = tmp_path / "owners"
         for name in ("dpkg", "rpm", "pacman", "apk", "sudo"):
-            script(tools / name, "exit 1\n")
+            script(tools / name, 'echo "this file is not owned by any package"\nexit 1\n')
         for file in owned:
             text = "some-package: $last" if tool == "dpkg" else "some-package"
             script(tools / tool, f'for last; do :; done\n[ "$last" = {file} ] && echo "{text}"\n')
