@@ -10,6 +10,7 @@
 #include "config/variable_use.hpp"
 #include "directives.hpp"
 #include "merge.hpp"
+#include "oidc/version.hpp"
 #include "request/sanitize.hpp"
 #include "request/variables.hpp"
 #include "shm/zone_memory.hpp"
@@ -93,6 +94,12 @@ ngx_int_t postconfiguration(ngx_conf_t* cf) noexcept try {
 
 // In the master, when a configuration holds: at the start, in an upgrade's new binary, in a reload.
 ngx_int_t init_module(ngx_cycle_t* cycle) noexcept {
+    if (ngx_test_config == 0) {
+        // tools/install-module reads the end of this text from the built file.
+        ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
+                      "oidc: version %*s, built for nginx/" NGINX_VERSION, kVersion.size(),
+                      kVersion.data());
+    }
     if (zone_memory_init_module(cycle) != NGX_OK) {
         return NGX_ERROR;
     }

@@ -428,3 +428,15 @@ def test_a_restart_is_asked_for_where_a_reload_does_not_do(install, nginx, modul
 
 def test_the_real_module_fits_the_real_nginx():
     assert run([INSTALL, "--check", BINARY, MODULE]) == (0, "")
+
+
+def test_the_log_says_which_module_it_is(make_site):
+    """At a start and a reload, not of nginx -t; with the version of the header, and that of nginx -v."""
+    site = make_site()
+    version = (ROOT / "include" / "oidc" / "version.hpp").read_text().partition('kVersion = "')[2].partition('"')[0]
+    built = run([BINARY, "-v"])[1].rpartition("nginx/")[2].split()[0]
+    line = f"oidc: version {version}, built for nginx/{built}"
+    assert site.nginx.log().count(line) == 1, line
+    status, said = site.nginx.test()
+    assert status == 0 and "built for" not in said, said
+    assert site.reload() and site.nginx.log().count(line) == 2, line
