@@ -32,14 +32,14 @@ def test_all_places_name_one_version():
 def copy(tmp_path):
     """What the check reads, to be spoilt."""
     for name in ("CHANGELOG.md", "include/oidc/version.hpp", "espocrm/manifest.json",
-                 "docs/guides/keycloak.md"):
+                 "docs/guides/keycloak.md", ".github/ISSUE_TEMPLATE/bug.yml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
 
 @pytest.mark.parametrize("name", ("include/oidc/version.hpp", "CHANGELOG.md", "espocrm/manifest.json",
-                                  "docs/guides/keycloak.md"))
+                                  "docs/guides/keycloak.md", ".github/ISSUE_TEMPLATE/bug.yml"))
 def test_the_place_that_differs_is_named(copy, name):
     status, version = check_version(copy)
     assert status == 0, version
