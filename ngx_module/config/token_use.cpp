@@ -2,7 +2,6 @@
 #include "config/token_use.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <span>
 
 #include "config/script_text.hpp"
@@ -28,11 +27,10 @@ TokenUse may_hold(ngx_conf_t* cf, std::string_view text, TokenUse anything) {
     return out;
 }
 
+// The member is a T: the setter of the directive says so.
 template <class T>
 T member_at(const void* conf, std::size_t offset) noexcept {
-    T value;
-    std::memcpy(&value, static_cast<const char*>(conf) + offset, sizeof(T));
-    return value;
+    return *reinterpret_cast<const T*>(static_cast<const char*>(conf) + offset);
 }
 
 template <class Entry>
