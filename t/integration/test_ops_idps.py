@@ -242,6 +242,41 @@ def test_nginx_takes_the_block(lab, tmp_path, name, variant):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_guides_say_what_the_site_needs(name):
+    """Each guide stands alone: what an operator would miss in it is missing in his site."""
+    guide = (GUIDES / f"{name}.md").read_text(encoding="utf-8")
+    path, = re.findall(r"# ssl_trusted_certificate +(\S+);", text_of(f"{name}/nginx-provider.conf"))
+    assert f"`{path}`" in guide
+    for text in ("'ipAddressServerParam' => 'HTTP_X_REAL_IP'", "/etc/nginx/sites-enabled",
+                 "conflicting server name", "ops/check-vhost https://crm.example.com",
+                 "vhost.md#the-certificate", "vhost.md#when-the-provider-is-down",
+                 "vhost.md#the-address-of-the-user"):
+        assert text in guide, text
+    assert "'ipAddressServerParam' => 'HTTP_X_REAL_IP'" in text_of("nginx/site-proxy.conf.example")
+    settings = compose()["services"]["espocrm"]["environment"]
+    assert settings["ESPOCRM_CONFIG_IP_ADDRESS_SERVER_PARAM"] == "HTTP_X_REAL_IP"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nginx_with_a_certificate_of_its_own(lab, tmp_path, name):
+    """In the folder of the secrets, which only root can enter."""
+    example = text_of("nginx/site-proxy.conf.example")
+    block = re.sub(r"# (?=ssl_trusted_certificate )", "", text_of(f"{name}/nginx-provider.conf"))
+    site = example.replace(block_of(example), block)
+    crt, key = certificate(lab)
+    folder = tmp_path / "secrets"
+    folder.mkdir(mode=0o700)
+    (folder / "ca.crt").write_text(lab.pki.ca.file.read_text())
+    (folder / "ca.crt").chmod(0o600)
+    site = site.replace("/etc/nginx/secrets/ca.crt", str(folder / "ca.crt"))
+    status, output = nginx_test(tmp_path, site, {
+        "/etc/nginx/secrets/espocrm-client": "x" * 40,
+        "/etc/nginx/secrets/espocrm-assertion": "y" * 40,
+        "/etc/ssl/certs/crm.example.com.pem": crt, "/etc/ssl/private/crm.example.com.key": key})
+    assert status == 0 and "[warn]" not in output, output
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_nginx_without_the_secret(lab, tmp_path, name):
     """What the guides say about a forgotten secret is what nginx says."""
     example = text_of("nginx/site-proxy.conf.example")
