@@ -889,7 +889,7 @@ def test_http_leads_to_https(closed):
 
 CHALLENGE = "/.well-known/acme-challenge/"
 
-# Of an ACME client's folder only answers to challenges are given out, and only as they are asked for.
+# Of an ACME client's folder only answers to challenges are given out, in the one spelling they have.
 NO_CHALLENGES = [CHALLENGE + path for path in (
     "", ".hidden", "sub/x", "sub", "x.php", "to_ken-1?x=1", "to_ken-1/", "to_ken%2d1", "./to_ken-1",
     "sub/../to_ken-1", "../other", "..%2fother", "%2e%2e/other", "../../outside", "none",
@@ -1194,11 +1194,223 @@ def test_check_vhost_sees_paths_that_climb(lab):
 
 
 def test_check_vhost_sees_an_api_that_begins_anywhere(lab):
+    def change(folder):
+        replaced("fpm.conf", "    if ($espocrm_odd_api) { return 404; }\n", "")(folder)
+    with VhostSite(lab, "fpm", ["api-keys"], templates=change) as site:
+        site.state.check_hits = False
+        code, result, _ = check_vhost(site)
+    assert code == 1
+    bad = {(r["note"], r["url"], r["verdict"]) for r in result["urls"] if not r["good"]}
+    # A key is heard at some, a session would be at all.
+    assert {url for note, url, found in bad if note.startswith("API key")} == {
+        "/api/v1/" + path for path in (
+            "index.php/Settings", "INDEX.php/x", "index.phpx", "index.php/App/user",
+            "%70ortal-access/0123456789checkvhost/Settings")}
+    assert {(url, found) for note, url, found in bad if not note.startswith("API key")} == {
+        (url, PROTECTED) for url in (
+            "/api/v1/index.php/Settings", "/api/v1/INDEX.php/x", "/api/v1/index.phpx",
+            "/api/v1/index.php/App/user", "/api/v1/%70ortal-access/0123456789checkvhost/Settings",
+            "/api/%76%31/Settings", "/%61pi/v1/Settings", "/api//v1/Settings",
+            "/x/../api/v1/Settings",
+            "/api/v1/portal-access/index.php/0123456789checkvhost/Settings")}
+
+
+def test_check_vhost_sees_a_key_that_opens_other_switches(lab):
     found = judged(lab, ["api-keys"], templates=replaced(
-        "fpm.conf", "    if ($espocrm_odd_api) { return 404; }\n", ""))
-    assert found == {("GET", "/api/v1/" + path): OPEN for path in (
-        "index.php/Settings", "INDEX.php/x", "index.phpx",
-        "%70ortal-access/0123456789checkvhost/Settings")}
+        "http.conf", '"~^100 /api/v1/(?!portal-access/)" 1;',
+        '"~^10[01] /api/v1/(?!portal-access/)" 1;'))
+    assert set(found.values()) == {OPEN}
+    for method, path in (("POST", "User/passwordChangeRequest"), ("GET", "Settings"),
+                         ("POST", "User/password%43hangeRequest"), ("GET", "I18n"),
+                         ("POST", "LeadCapture/0123456789abcdef0123456789abcdef"),
+                         ("GET", "Oidc/authorizationData")):
+        assert (method, "/api/v1/" + path) in found
+
+
+def test_check_vhost_sees_challenges_that_lead_to_espocrm(lab):
+    def change(folder):
+        replaced("acme.conf", "    try_files    $uri =404;\n",
+                 "    include espocrm/fpm/pass.conf;\n")(folder)
+        path = folder / "acme.conf"
+        path.write_text(re.sub(r"    if .*\n", "", path.read_text()))
+    found = judged(lab, templates=change)
+    assert found[("GET", CHALLENGE + "check-vhost")] == OPEN
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_check_vhost_sees_that_nobody_can_sign_in(lab, variant):
+    """The provider is down, or its certificate is not trusted: nothing is open, and it says so."""
+    site = VhostSite(lab, variant, start=False)
+    site.idp.refuse()
+    site.start()
+    try:
+        code, result, _ = check_vhost(site)
+    finally:
+        site.stop(check=False)
+    assert code == 1 and not wrong(result)
+    assert list(bad(result)) == ["a page load leads to the provider"]
+    assert bad(result).popitem()[1].startswith("502; ")
+
+
+# ---- check-vhost and the addresses of a name -------------------------------------------------
+
+ELSEWHERE = ["127.0.0.2"] + (["::1"] if HAS_IPV6 else [])
+
+
+def former(address, lab, port, plain_port, backend, certificate=None):
+    """The vhost that was there before: the same name, at an address of its own, open."""
+    host = f"[{address}]" if ":" in address else address
+    leaf = certificate or lab.pki.site
+    way = f"location / {{ proxy_pass http://127.0.0.1:{backend}; }}"
+    return f"""
+server {{ listen {host}:{port} ssl; server_name app.test;
+    ssl_certificate {leaf.cert_file}; ssl_certificate_key {leaf.key_file}; {way} }}
+server {{ listen {host}:{plain_port}; server_name app.test; {way} }}
+"""
+
+
+class TwoVhosts(VhostSite):
+    """The site, and another one of its name at `other`: with TLS, without, or both."""
+
+    def __init__(self, lab, other, parts=(True, True), certificate=None):
+        self.other, self.parts_of_other, self.certificate = other, parts, certificate
+        super().__init__(lab, "fpm", edit=self.beside)
+        self.state.check_hits = False
+
+    def beside(self, text):
+        text = re.sub(r"^ *listen +\[::1\].*\n", "", text, flags=re.M)
+        servers = former(self.other, self.lab, self.port, self.port2, self.backend.port,
+                         self.certificate).strip().split("\nserver")
+        chosen = [s for s, wanted in zip((servers[0], "server" + servers[1]),
+                                         self.parts_of_other) if wanted]
+        return text + "\n" + "\n".join(chosen)
+
+
+def check_addresses(site, *addresses, arguments=()):
+    command = [OPS / "check-vhost", site.origin_text, "--json", "--break-glass-port", "0",
+               "--cacert", site.lab.pki.ca.file, "--http-port", site.port2, *arguments]
+    for address in addresses:
+        command += ["--address", address]
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=120,
+                          check=False)
+    return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
+
+
+def bad(result):
+    return {o["what"]: o["is"] for o in result["other"] if not o["good"]}
+
+
+@pytest.mark.parametrize("other", ELSEWHERE)
+def test_check_vhost_sees_a_former_vhost_at_another_address(lab, other):
+    place = f"[{other}]" if ":" in other else other
+    with TwoVhosts(lab, other) as site:
+        code, result, _ = check_addresses(site, "127.0.0.1", other)
+        assert code == 1 and not result["good"] and not result["unasked"]
+        assert result["addresses"] == [f"127.0.0.1:{site.port}", f"{place}:{site.port}"]
+        assert all(r["good"] for r in result["urls"] if r["address"] == "127.0.0.1")
+        there = {r["url"]: r["verdict"] for r in result["urls"] if r["address"] == other}
+        assert there["/api/v1/App/user"] == there["/"] == OPEN
+        found = bad(result)
+        told = found.pop(f"{place}:{site.port} is the same server")
+        assert "another server answers there" in told and "is open" in told
+        assert "/index.php: 200" in found[f"http:// leads to https:// at {place}:{site.port2}"] \
+            or found[f"http:// leads to https:// at {place}:{site.port2}"].startswith("200")
+        assert f"http:// leads to https:// at 127.0.0.1:{site.port2}" not in found
+        # By the addresses of the name, as --resolve gives them.
+        both = [f"{site.host}:{site.port}:127.0.0.1,{place}"]
+        code, again, _ = check_addresses(site, arguments=("--resolve", *both))
+        assert code == 1 and again["addresses"] == result["addresses"]
+        code, alone, _ = check_addresses(site, "127.0.0.1")
+        assert code == 0 and alone["addresses"] == [f"127.0.0.1:{site.port}"]
+
+
+def test_check_vhost_sees_a_former_vhost_without_tls(lab):
+    """It redirects the front page and lets the rest through, as old ones do."""
+    with TwoVhosts(lab, "127.0.0.2", (False, True)) as site:
+        code, result, _ = check_addresses(site, "127.0.0.1", "127.0.0.2")
+    assert code == 1
+    assert f"http:// leads to https:// at 127.0.0.2:{site.port2}" in bad(result)
+    assert [u["address"] for u in result["unasked"]] == [f"127.0.0.2:{site.port}"]
+
+
+def test_check_vhost_says_which_address_was_not_asked(closed):
+    code, result, _ = check_addresses(closed, "127.0.0.1", "127.0.0.3")
+    assert code == 2 and not result["good"] and not wrong(result) and not bad(result)
+    assert [u["address"] for u in result["unasked"]] == [f"127.0.0.3:{closed.port}"]
+    assert "refused" in result["unasked"][0]["why"]
+    if HAS_IPV6:
+        code, result, _ = check_addresses(closed, "127.0.0.1", "[::1]")
+        assert code == 0 and len(result["addresses"]) == 2, (wrong(result), bad(result))
+
+
+def test_check_vhost_at_a_server_that_cannot_prove_its_name(lab, tmp_path):
+    """The former vhost's certificate has run out or was its own: it is asked all the same, and is
+    given no key."""
+    (tmp_path / "key").write_text(KEY[::-1])
+    with TwoVhosts(lab, "127.0.0.2", (True, False), self_signed(tmp_path)) as site:
+        before = len(site.hits())
+        code, result, _ = check_addresses(site, "127.0.0.1", "127.0.0.2", arguments=(
+            "--api-key-file", tmp_path / "key"))
+        assert code == 1 and "CERTIFICATE_VERIFY_FAILED" in bad(result)[
+            f"127.0.0.2:{site.port} proves its name"]
+        assert f"127.0.0.2:{site.port} is the same server" in bad(result)
+        hits = site.hits()[before:]
+        assert hits and not any(KEY[::-1].encode() in hit.raw for hit in hits)
+
+
+def self_signed(folder):
+    class Leaf:
+        cert_file, key_file = folder / "own.crt", folder / "own.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=app.test", "-keyout",
+                    Leaf.key_file, "-out", Leaf.cert_file], capture_output=True, check=True,
+                   timeout=60)
+    return Leaf
+
+
+def test_check_vhost_with_an_api_key(opened, tmp_path):
+    site, secret = opened, KEY[::-1]
+    (tmp_path / "key").write_text(secret + "\n")
+    key = ("--api-key-file", tmp_path / "key")
+    code, result, _ = check_vhost(site)
+    assert code == 0 and any("--api-key-file" in text for text in result["untested"])
+    code, result, _ = check_vhost(site, *key)
+    assert code == 0 and not any("--api-key-file" in text for text in result["untested"])
+    assert secret not in json.dumps(result)
+    with_key = [r for r in result["urls"] if r["group"] == "API key that was given"]
+    assert len(with_key) > 20 and with_key[-1]["url"] == "/api/v1/App/user"
+    assert {h.target for h in site.hits() if secret.encode() in h.raw} >= {"/api/v1/App/user"}
+    # EspoCRM does not know the key, or its API is gone.
+    site.backend.answers["/api/v1/App/user"] = Reply({}, status=404)
+    code, result, _ = check_vhost(site, *key)
+    assert code == 1 and wrong(result) == {("GET", "/api/v1/App/user"): OPEN}
+    site.backend.reset()
+    for content in ("", "a b", "\u00e4"):
+        (tmp_path / "key").write_text(content)
+        code, result, problem = check_vhost(site, *key)
+        assert code == 2 and result is None and "--api-key-file" in problem
+
+
+def test_check_vhost_and_break_glass(emergency):
+    """It is closed from elsewhere; from an address that it lets in, it is open."""
+    port = ("--break-glass-port", emergency.emergency_port)
+    code, result, _ = check_vhost(emergency, *port)
+    assert code == 0, bad(result)
+    said, = (o for o in result["other"] if "break-glass" in o["what"])
+    assert said["good"] and "403 by nginx" in said["is"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_check_vhost_sees_an_open_break_glass(lab, variant):
+    class Open(BreakGlass):
+        def open_door(self, text):
+            return super().open_door(text).replace(f"{ADMIN};", "all;")
+    with Open(lab, variant) as site:
+        site.state.check_hits = False
+        code, result, _ = check_vhost(site, "--break-glass-port", site.emergency_port)
+        assert code == 1 and not wrong(result)
+        (what, told), = bad(result).items()
+        assert "break-glass" in what and "GET /" in told and "allow" in told
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -1255,7 +1467,7 @@ def test_check_vhost_sees_wrong_switches(lab):
         code, result, _ = check_vhost(site, switches=())
         assert code == 1 and set(wrong(result).values()) == {OPEN}
         assert all("campaign" in url or "unsubscribe" in url or "ogoImage" in url
-                   or url.endswith(("/Settings", "default=true")) for _, url in wrong(result))
+                   or url.endswith(("ettings", "/I18n", "default=true")) for _, url in wrong(result))
         code, result, _ = check_vhost(site, switches=("campaigns", "portal"))
         assert code == 1 and set(wrong(result).values()) == {PROTECTED}
         assert all("portal" in url for _, url in wrong(result))
@@ -1269,7 +1481,7 @@ def test_check_vhost_sees_missing_headers_and_redirects(lab):
             "")) as site:
         code, result, _ = check_vhost(site)
         assert code == 1 and not wrong(result)
-        assert {o["what"] for o in result["other"] if not o["good"]} == {
+        assert set(bad(result)) == {
             "Strict-Transport-Security", "http:// leads to https://"}
 
 
@@ -1285,6 +1497,8 @@ def test_check_vhost_output(closed):
     assert done.returncode == 0 and "WRONG" not in done.stdout
     assert "ok    protected GET     /api/v1/App/user  (401 login_required)" in done.stdout
     assert "as they should be" in done.stdout.splitlines()[-1]
+    assert "not tested" in done.stdout and "ipAddressServerParam" in done.stdout
+    assert "--api-key-file" in done.stdout
     done = run("--open", "portal", "--quiet")
     assert done.returncode == 1 and " ok " not in done.stdout
     assert "WRONG protected GET     /portal/  (401 login_required, should be open)" in done.stdout
@@ -1295,6 +1509,10 @@ def test_check_vhost_output(closed):
     (["https://127.0.0.1:1", "--open", "everything"], "no such switch: everything"),
     (["127.0.0.1"], "not an address of a site"), (["https://a.example/crm"], "not an address"),
     (["https://a.example", "--resolve", "a"], "not HOST:PORT:ADDRESS"),
+    (["https://a.example", "--address", "a.example"], "a.example"),
+    (["https://a.example", "--resolve", "a:1:b"], "'b'"),
+    (["https://a.example", "--api-key-file", "/nonexistent"], "--api-key-file"),
+    (["http://a.example", "--api-key-file", __file__], "--api-key-file"),
     (["https://a.example", "--cacert", "/nonexistent"], "--cacert"), ([], "URL")])
 def test_check_vhost_that_cannot_check(arguments, message):
     done = subprocess.run([str(OPS / "check-vhost"), *arguments], capture_output=True, text=True,
