@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the metadata of a provider say, read as src/metadata.cpp reads them."""
+
+import calendar
+import time
+
+from .configuration import seconds
+from .connection import MAX_DOCUMENT, Url
+from .keys import strings
+from .report import Trouble
+
+ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint",
+             "end_session_endpoint", "revocation_endpoint")
+
+
+def not_answered(what, url, answer, advertised=""):
+    """The trouble of a status that is none of an endpoint."""
+    if answer.status in (301, 302, 303, 307, 308):
+        target = answer.header("Location").partition("?")[0]
+        return Trouble(f"{url.short} answers {answer.status} to {target}, which is not followed",
+                       advertised or f"{what} {target}, if that is your provider's")
+    if answer.status == 429 or answer.status >= 500:
+        return Trouble(f"{url.short} answers {answer.status}", "try again later, or look at the "
+                       "provider's log", unknown=True)
+    return Trouble(f"{url.short} answers {answer.status}", advertised or f"correct {what}")
+
+
+def document(transport, what, url, advertised=""):
+    """A JSON object behind a 200, and the answer."""
+    answer = transport.ask("GET", url)
+    if answer.status != 200:
+        raise not_answered(what, url, answer, advertised)
+    if len(answer.body) > MAX_DOCUMENT:
+        raise Trouble(f"{url.short} is larger than 256 kB", f"correct {what}")
+    data = answer.json()
+    if data is None:
+        raise Trouble(f"{url.short} is no JSON object (content type "
+                      f"\"{answer.header('Content-Type')}\")", f"correct {what}")
+    return data, answer
+
+
+def usable_url(text, what, insecure):
+    url = Url(text)
+    if url.scheme != "https" and not (insecure and url.loopback):
+        raise Trouble(f'{what} "{text}" is not https', "the module takes https only")
+    return url
+
+
+def check_issuer(provider, data):
+    said = data.get("issuer")
+    if said == provider.issuer:
+        return
+    if not isinstance(said, str):
+        raise Trouble("the metadata have no issuer", "config_url is of something else")
+    text = f'the metadata are of issuer "{said}", configured is "{provider.issuer}"'
+    if "{tenantid}" in said:
+        raise Trouble(text, "take the issuer of your own tenant, with its id in the address")
+    if said.rstrip("/") == provider.issuer.rstrip("/"):
+        text += ", they differ in the final slash only"
+    raise Trouble(text, f"issuer {said}; if that is your provider's: every byte counts")
+
+
+def choose_method(provider, data, has_secret):
+    """As the module does."""
+    given = provider.one("token_endpoint_auth_method")
+    if given:
+        if given != "none" and not has_secret:
+            raise Trouble("token_endpoint_auth_method needs a client_secret", "client_secret_file")
+        return given
+    if not has_secret:
+        return "none"
+    offered = strings(data, "token_endpoint_auth_methods_supported") or []
+    for method in ("client_secret_basic", "client_secret_post"):
+        if method in offered:
+            return method
+    for method in ("private_key_jwt", "client_secret_jwt", "tls_client_auth",
+                   "self_signed_tls_client_auth"):
+        if method in offered:
+            raise Trouble(f"the metadata offer {method}, but neither client_secret_basic nor "
+                          "client_secret_post", "token_endpoint_auth_method, if one of them works")
+    return "client_secret_basic"
+
+
+def uses_pkce(provider, data):
+    word = provider.one("pkce", "auto")
+    if provider.one("code_challenge_method") or word == "on":
+        return True
+    offered = strings(data, "code_challenge_methods_supported")
+    return word != "off" and (not offered or "S256" in offered)
+
+
+def check_date(about, provider, answer):
+    text = answer.header("Date")
+    try:
+        when = time.strptime(text, "%a, %d %b %Y %H:%M:%S GMT")
+    except ValueError:
+        about.note("clock", "the provider sends no Date to compare with")
+        return
+    # Date has whole seconds: half of one is in the middle.
+    ahead = calendar.timegm(when) + 0.5 - (answer.sent + answer.received) / 2
+    skew = seconds(provider.one("clock_skew", "60s"))
+    side = "ahead of" if ahead > 0 else "behind"
+    text = f"the provider's is {abs(ahead):.0f} s {side} ours"
+    if abs(ahead) > skew:
+        about.wrong("clock", f"{text}, clock_skew is {skew:g} s", "run a time service on both")
+    else:
+        about.ok("clock", text)
