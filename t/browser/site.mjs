@@ -93,7 +93,7 @@ function providerBlock(provider, { timeout = '12h', idle = '2h' }) {
   return edited(`${persona}/nginx-provider.conf`, [
     ...edits[persona],
     ['/etc/nginx/secrets/espocrm-client', file('client.secret')],
-    ['# ssl_trusted_certificate  /etc/nginx/secrets/ca.crt;', `ssl_trusted_certificate ${caFile};`],
+    ['# ssl_trusted_certificate  /etc/nginx/espocrm/ca.crt;', `ssl_trusted_certificate ${caFile};`],
     ['session_timeout            12h;', `session_timeout ${timeout};`],
     ['session_idle_timeout       2h;', `session_idle_timeout ${idle};`],
   ]);

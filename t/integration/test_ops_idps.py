@@ -268,7 +268,7 @@ def test_nginx_with_a_certificate_of_its_own(lab, tmp_path, name):
     folder.mkdir(mode=0o700)
     (folder / "ca.crt").write_text(lab.pki.ca.file.read_text())
     (folder / "ca.crt").chmod(0o600)
-    site = site.replace("/etc/nginx/secrets/ca.crt", str(folder / "ca.crt"))
+    site = site.replace("/etc/nginx/espocrm/ca.crt", str(folder / "ca.crt"))
     status, output = nginx_test(tmp_path, site, {
         "/etc/nginx/secrets/espocrm-client": "x" * 40,
         "/etc/nginx/secrets/espocrm-assertion": "y" * 40,

@@ -1,0 +1,509 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ops/auth-oidc-check: what a provider gets wrong is said by one line, and no secret is."""
+
+import base64
+import email.utils
+import json
+import os
+import pwd
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+
+import pytest
+
+from harness.cases import case, rows
+from harness.forge import Key
+from harness.idp import Idp
+from harness.nginx import ROOT
+from harness.ports import free_port
+from harness.wire import Reply
+from test_transport_tls import Proxy
+
+PROGRAM = ROOT / "ops" / "auth-oidc-check"
+
+
+class Result:
+    def __init__(self, done):
+        self.code, self.output = done.returncode, done.stdout + done.stderr
+        try:
+            self.data = json.loads(done.stdout)
+        except ValueError:
+            raise AssertionError(self.output) from None
+        self.lines = self.data["checks"]
+        assert self.data["exit"] == self.code, self.output
+
+    def of(self, status):
+        return [line for line in self.lines if line["status"] == status]
+
+    def checks(self, status):
+        return {line["check"] for line in self.of(status)}
+
+    def text(self, check):
+        return "\n".join(f"{x['status']}: {x['text']}; {x['fix']}"
+                         for x in self.lines if x["check"] == check)
+
+
+def run(*arguments, stdin=None, env=None):
+    done = subprocess.run([sys.executable, str(PROGRAM), "--json", *map(str, arguments)], input=stdin,
+                          capture_output=True, text=True, timeout=60, env=env, check=False)
+    return Result(done)
+
+
+def block(idp, lab, **changes):
+    values = {"issuer": idp.issuer, "client_id": f'"{idp.client_id}"',
+              "client_secret": f'"{idp.client_secret}"', "scope": "openid profile",
+              "redirect_uri": "https://app.test/oidc_callback"}
+    if idp.leaf is None:
+        values["insecure_http"] = "on"
+    else:
+        values["ssl_trusted_certificate"] = lab.pki.ca.file
+    values.update(changes)
+    lines = "\n".join(f"        {k} {v};" for k, v in values.items() if v is not None)
+    return f"    oidc_provider main {{\n{lines}\n    }}\n"
+
+
+def whole(provider, http="", user="root"):
+    return f"user {user};\nhttp {{\n{provider}\n{http}\n}}\n"
+
+
+def check(idp, lab, *arguments, http="", user="root", **changes):
+    """The provider alone: no server uses it, so no redirect URI is asked."""
+    result = run("--dump", "-", *arguments, stdin=whole(block(idp, lab, **changes), http, user))
+    for canary in idp.canaries:
+        for shape in (canary, urllib.parse.quote_plus(canary), base64.b64encode(canary.encode()).decode()):
+            assert shape not in result.output, idp.canaries[canary]
+    return result
+
+
+@pytest.fixture
+def make_idp(lab):
+    made = []
+
+    def make(**arguments):
+        made.append(Idp(lab.keys, **arguments))
+        return made[-1]
+    yield make
+    for idp in made:
+        idp.stop()
+
+
+@case("F-40")
+def test_a_good_provider(lab, make_idp):
+    result = check(make_idp(leaf=lab.pki.idp), lab)
+    assert result.code == 0, result.output
+    assert result.checks("ok") >= {"names", "TLS", "certificate", "metadata", "keys",
+                                   "authorization_endpoint", "client authentication"}, result.output
+
+
+# What the provider does, what is wrong then, and words of the line.
+def metadata(**members):
+    return lambda idp: setattr(idp, "metadata", lambda d: {**d, **members})
+
+
+def answers(endpoint, *arguments, **named):
+    return lambda idp: idp.on.__setitem__(endpoint, lambda _: Reply(*arguments, **named))
+
+
+def token_error(error, status=400):
+    return answers("token", {"error": error}, status=status)
+
+
+def keys(*made):
+    return lambda idp: setattr(idp, "jwks_keys", list(made))
+
+
+SMALL = Key.rsa("small", bits=1024).jwk()
+OFF_CURVE = {**Key.ec("off").jwk(), "x": Key.ec("other").jwk()["x"]}
+RSA = Key.rsa("rsa").jwk()
+
+
+@pytest.mark.parametrize("fault, wrong, words", rows("F-40", {
+    "issuer-slash": (lambda i: setattr(i, "metadata", lambda d: {**d, "issuer": i.issuer + "/"}),
+                     "metadata", "final slash only"),
+    "issuer-other": (metadata(issuer="https://other.example"), "metadata", "https://other.example"),
+    "issuer-none": (metadata(issuer=None), "metadata", "no issuer"),
+    "issuer-template": (metadata(issuer="https://login.example/{tenantid}/v2.0"), "metadata",
+                        "your own tenant"),
+    "metadata-404": (answers("discovery", {}, status=404), "metadata", "answers 404"),
+    "metadata-redirect": (answers("discovery", b"", status=301, headers=[
+        ("Location", "https://www.example/x?secret=1")]), "metadata", "301 to https://www.example/x,"),
+    "metadata-html": (answers("discovery", "<html>", ctype="text/html"), "metadata", "no JSON object"),
+    "metadata-list": (answers("discovery", "[1]"), "metadata", "no JSON object"),
+    "metadata-deep": (answers("discovery", "[" * 100000), "metadata", "no JSON object"),
+    "par": (metadata(require_pushed_authorization_requests=True), "metadata", "pushed authorization"),
+    "no-token-endpoint": (metadata(token_endpoint=None), "token_endpoint", "give token_endpoint"),
+    "token-endpoint-number": (metadata(token_endpoint=7), "token_endpoint", "than a string"),
+    "http-endpoint": (metadata(jwks_uri="http://192.0.2.1/jwks"), "jwks_uri", "not https"),
+    "jwks-500": (answers("jwks", {}, status=404), "keys", "answers 404"),
+    "jwks-empty": (keys(), "keys", "no keys at all"),
+    "jwks-without-keys": (answers("jwks", {}), "keys", "no keys at all"),
+    "jwks-small": (keys(SMALL), "keys", "1024 bits"),
+    "jwks-encryption": (keys({**RSA, "use": "enc"}), "keys", "not meant for signatures"),
+    "jwks-off-curve": (keys(OFF_CURVE), "keys", "no point of P-256"),
+    "jwks-alg": (keys({**RSA, "alg": "ES256"}), "keys", "does not fit"),
+    "only-hs": (metadata(id_token_signing_alg_values_supported=["HS256"]), "keys", "name HS256"),
+    "keys-of-other-alg": (lambda i: (metadata(id_token_signing_alg_values_supported=["ES256"])(i),
+                                     keys(RSA)(i)), "keys", "accepted are ES256"),
+    "invalid-client": (token_error("invalid_client", 401), "client authentication", "invalid_client"),
+    "invalid-client-400": (token_error("invalid_client"), "client authentication", "invalid_client"),
+    "unauthorized-client": (token_error("unauthorized_client"), "client authentication",
+                            "authorization code grant"),
+    "any-code": (answers("token", {"access_token": "a"}), "client authentication", "any code"),
+    "token-redirect": (answers("token", b"", status=307, headers=[("Location", "/token/")]),
+                       "client authentication", "307 to /token/"),
+    "token-405": (answers("token", b"", status=405), "client authentication", "answers 405"),
+    "methods": (lambda i: setattr(i, "auth_methods", ("private_key_jwt",)), "client authentication",
+                "private_key_jwt"),
+}))
+def test_a_fault_of_the_provider(lab, make_idp, fault, wrong, words):
+    idp = make_idp()
+    fault(idp)
+    result = check(idp, lab)
+    assert result.code == 1 and result.checks("wrong") == {wrong}, result.output
+    assert words in result.text(wrong), result.output
+
+
+@pytest.mark.parametrize("words, changes, wrong", rows("F-40", {
+    "pinned-without-key": ("none for ES256", {"id_token_signed_response_alg": "RS256 ES256"}, "keys"),
+    "pinned-hs-public": ("there is no client_secret", {"id_token_signed_response_alg": "HS256",
+                                              "client_secret": None}, "keys"),
+    "secret": ("invalid_client", {"client_secret": '"not the one; {"'}, "client authentication"),
+    "public": ("invalid_client", {"client_secret": None}, "client authentication"),
+    "client-id": ("invalid_client", {"client_id": "somebody"}, "client authentication"),
+    "method": ("needs a client_secret", {"client_secret": None, "token_endpoint_auth_method":
+                                         "client_secret_post"}, "client authentication"),
+    "callback": ("knows the client", {}, None),
+    "userinfo": ("without a token", {"userinfo": "on"}, "userinfo_endpoint"),
+    "config-url": ("answers 404", {"config_url": "http://127.0.0.1:@PORT@/nowhere"}, "metadata"),
+    "port": ("refused", {"issuer": "http://127.0.0.1:@CLOSED@"}, "metadata"),
+    "name": ("does not resolve", {"issuer": "https://idp.invalid"}, "names"),
+    "plain": ("not https", {"insecure_http": None}, "issuer"),
+    "ca-file": ("No such file", {"ssl_trusted_certificate": "/no/such/file"}, "authorities"),
+    "ca-empty": ("no certificates", {"ssl_trusted_certificate": "/dev/null"}, "authorities"),
+    "proxy": ("http_proxy", {"http_proxy": "http://u:pr0xy-canary@127.0.0.1:@CLOSED@"}, "metadata"),
+    "jwks-file": ("no JSON object", {"jwks_file": "/etc/passwd"}, "keys"),
+}))
+def test_a_fault_of_the_configuration(lab, make_idp, words, changes, wrong):
+    idp = make_idp()
+    idp.jwks_keys = [lab.keys.rsa.jwk()]
+    idp.canaries["pr0xy-canary"] = "proxy password"
+    idp.on["userinfo"] = lambda _: Reply({"sub": "u-1"})
+    if words == "there is no client_secret":
+        idp.auth_methods = ("none",)
+    marks = {"@PORT@": str(idp.port), "@CLOSED@": str(free_port())}
+    for mark, text in marks.items():
+        changes = {k: v and v.replace(mark, text) for k, v in changes.items()}
+    result = check(idp, lab, **changes)
+    wrongs = result.checks("wrong")
+    if changes.get("issuer", "").startswith("https://idp.invalid"):
+        wrongs.discard("metadata")  # which cannot be fetched for the same reason
+    assert wrongs == ({wrong} if wrong else set()), result.output
+    assert words in result.text(wrong) if wrong else result.code == 0, result.output
+
+
+AUTHORIZATION = rows("F-40", {
+    "login-required": ([("error", "login_required")], None, "knows the client"),
+    "scope": ([("error", "invalid_scope")], "wrong", "not all registered"),
+    "flow": ([("error", "unauthorized_client")], "wrong", "authorization code flow"),
+    "busy": ([("error", "temporarily_unavailable")], "unknown", "try again later"),
+    "other-issuer": ([("error", "login_required"), ("iss", "https://other.example")], "wrong",
+                     "https://other.example"),
+})
+
+
+@pytest.mark.parametrize("answer, status, words", AUTHORIZATION)
+def test_the_answer_to_a_sign_in(lab, make_idp, answer, status, words):
+    idp = make_idp()
+    idp.authorize_response = lambda a: answer + [x for x in a if x[0] in ("state", "iss") and
+                                                 x[0] not in dict(answer)]
+    result = check(idp, lab)
+    assert words in result.text("authorization_endpoint"), result.output
+    assert result.checks(status or "wrong") == ({"authorization_endpoint"} if status else set())
+    asked = dict(urllib.parse.parse_qsl(idp.last("authorize").query))
+    assert asked["prompt"] == "none" and asked["redirect_uri"] == "https://app.test/oidc_callback"
+    assert not idp.last("authorize").headers.get("cookie")
+
+
+@pytest.mark.parametrize("reply, status, words", rows("F-40", {
+    "page-400": (Reply("<p>redirect_uri", status=400, ctype="text/html"), "wrong", "register both"),
+    "page-404": (Reply("", status=404), "wrong", "answers 404"),
+    "slash": (Reply("", status=301, headers=[("Location", "/authorize/")]), "wrong", "301 to /authorize/"),
+    "slash-302": (Reply("", status=302, headers=[("Location", "/authorize/?x=1")]), "wrong", "is not followed"),
+    "login-page": (Reply("<form>", ctype="text/html"), "note", "shows at a sign-in only"),
+    "to-a-login": (Reply("", status=302, headers=[("Location", "/flow")]), "note", "shows at a sign-in only"),
+    "broken": (Reply("", status=503), "unknown", "answers 503"),
+}))
+def test_the_authorization_endpoint(lab, make_idp, reply, status, words):
+    idp = make_idp()
+    idp.on["authorize"] = lambda _: reply
+    result = check(idp, lab)
+    assert words in result.text("authorization_endpoint"), result.output
+    for other in ("wrong", "unknown"):
+        assert result.checks(other) == ({"authorization_endpoint"} if other == status else set())
+
+
+@case("F-40")
+def test_an_endpoint_whose_slash_is_missing(lab, make_idp):
+    """The line has the address that the metadata have."""
+    idp = make_idp()
+    idp.on["token"] = lambda _: Reply("", status=405)
+    result = check(idp, lab, token_endpoint=idp.base + "/token/")
+    assert result.checks("wrong") == {"client authentication"}, result.output
+    assert f"the metadata have {idp.base}/token" in result.text("client authentication")
+
+
+@pytest.mark.parametrize("offset, status", rows("F-40", {
+    "clock-right": (0, "ok"), "clock-near": (-50, "ok"), "clock-ahead": (75, "wrong"),
+    "clock-behind": (-4000, "wrong"),
+}))
+def test_the_clock(lab, make_idp, offset, status):
+    idp = make_idp()
+
+    def dated(exchange):
+        reply = exchange.default()
+        reply.headers.append(("Date", email.utils.formatdate(time.time() + offset, usegmt=True)))
+        return reply
+    idp.on["discovery"] = dated
+    result = check(idp, lab)
+    assert "clock" in result.checks(status), result.output
+    assert result.checks("wrong") == ({"clock"} if status == "wrong" else set())
+
+
+@pytest.mark.parametrize("bad, words", rows("F-40", {
+    "tls-expired": ("expired", "renew it"), "tls-future": ("not-yet-valid", "clock of this machine"),
+    "tls-other-host": ("other-host", "another name"), "tls-self-signed": ("self-signed", "ssl_trusted"),
+    "tls-unknown": ("unknown-ca", "ssl_trusted_certificate"), "tls-cn": ("cn-only", "another name"),
+    "tls-gap": ("missing-intermediate", "whole chain"), "tls-usage": ("client-usage", "refused"),
+    "tls-wildcard": ("partial-wildcard", "another name"),
+}))
+def test_certificates(lab, make_idp, bad, words):
+    result = check(make_idp(leaf=lab.pki.bad[bad]), lab)
+    assert result.checks("wrong") == {"metadata"}, result.output
+    assert words in result.text("metadata"), result.output
+
+
+@case("F-40")
+def test_a_revoked_certificate(lab, make_idp):
+    result = check(make_idp(leaf=lab.pki.revoked), lab, ssl_crl=lab.pki.crl)
+    assert "revoked" in result.text("metadata") and result.checks("wrong") == {"metadata"}
+    assert check(make_idp(leaf=lab.pki.idp), lab, ssl_crl=lab.pki.crl).code == 0
+
+
+@case("F-40")
+def test_a_certificate_that_ends_soon(lab, make_idp):
+    idp = make_idp(leaf=lab.pki.idp)
+    result = check(idp, lab, "--days", 60)
+    assert result.checks("wrong") == {"certificate"} and "renew" in result.text("certificate")
+
+
+@case("F-40")
+def test_a_port_that_speaks_no_tls(lab, make_idp):
+    idp = make_idp()
+    result = check(idp, lab, issuer=idp.issuer.replace("http://127.0.0.1", "https://localhost"),
+                   ssl_trusted_certificate=lab.pki.ca.file)
+    assert "TLS" in result.text("metadata") and result.checks("wrong") == {"metadata"}
+
+
+@case("F-40")
+def test_a_provider_that_says_nothing(lab, make_idp):
+    idp = make_idp()
+    idp.on["discovery"] = lambda e: e.stall()
+    started = time.monotonic()
+    assert "no answer in 1" in check(idp, lab, read_timeout="1s").text("metadata")
+    idp.on["discovery"] = lambda e: e.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\n" + b"x" * 9000)
+    assert "no answer in 1" in check(idp, lab, read_timeout="1s").text("metadata")
+    assert time.monotonic() - started < 20
+    idp.on["discovery"] = lambda e: e.rst()
+    assert "no HTTP answer" in check(idp, lab).text("metadata")
+
+
+@case("F-40")
+def test_what_goes_to_the_token_endpoint(lab, make_idp):
+    for method in ("client_secret_basic", "client_secret_post"):
+        idp = make_idp(client_id="a b:c", client_secret="s: %+\u00fc secret")
+        idp.auth_methods = (method,)
+        result = check(idp, lab)
+        assert result.code == 0, result.output
+        assert idp.count("token") == 1 and "made-up code" in result.text("client authentication")
+        assert check(idp, lab, "--no-client-authentication").code == 0 and idp.count("token") == 1
+        assert set(idp.complaints) == {"token request: invalid_grant"}
+
+
+@case("F-40")
+def test_no_secret_is_printed(lab, make_idp):
+    """Not even when the provider sends it back in each place that is shown."""
+    idp = make_idp(client_secret="c4nary-" + "x" * 30)
+    secret = idp.client_secret
+    idp.on["token"] = lambda _: Reply({"error": secret, "error_description": secret}, status=400)
+    idp.on["jwks"] = lambda _: Reply("", status=301, headers=[("Location", "/" + secret)])
+    idp.metadata = lambda d: {**d, "issuer": secret + "\x1b[31m"}
+    assert "***" in check(idp, lab).text("metadata")
+    idp.metadata = None
+    result = check(idp, lab)
+    assert "***" in result.text("keys") and result.code == 1
+
+
+@pytest.mark.parametrize("content, mode, status, words", rows("F-40", {
+    "file": (lambda s: s, 0o600, "ok", "mode 0600"),
+    "file-newline": (lambda s: s + "\n", 0o400, "ok", "readable"),
+    "file-two-newlines": (lambda s: s + "\n\n", 0o600, "wrong", "more than one newline"),
+    "file-crlf": (lambda s: s + "\r\n", 0o600, "wrong", "carriage return"),
+    "file-blank": (lambda s: " " + s, 0o600, "wrong", "a blank"),
+    "file-lines": (lambda s: "x\n" + s, 0o600, "wrong", "more than one line"),
+    "file-bom": (lambda s: "\ufeff" + s, 0o600, "wrong", "byte order mark"),
+    "file-empty": (lambda s: "\n", 0o600, "wrong", "empty"),
+    "file-nul": (lambda s: s + "\0", 0o600, "wrong", "NUL"),
+    "file-others": (lambda s: s, 0o644, "wrong", "mode 0644"),
+    "file-group": (lambda s: s, 0o640, "wrong", "mode 0640"),
+}))
+def test_secret_files(lab, make_idp, tmp_path, content, mode, status, words):
+    idp = make_idp()
+    file = tmp_path / "secret"
+    file.write_bytes(content(idp.client_secret).encode())
+    file.chmod(mode)
+    result = check(idp, lab, client_secret=None, client_secret_file=file)
+    assert words in result.text("client_secret_file"), result.output
+    assert "client_secret_file" in result.checks(status)
+
+
+@case("F-40")
+def test_secret_files_that_are_none(lab, make_idp, tmp_path):
+    idp = make_idp()
+    for path, words in ((tmp_path / "absent", "No such file"), (tmp_path, "")):
+        result = check(idp, lab, client_secret=None, client_secret_file=path)
+        assert "client_secret_file" in result.checks("wrong") and words in result.text("client_secret_file")
+        assert "client authentication" in result.checks("unknown")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+@case("F-40")
+def test_the_network_is_the_workers(lab, make_idp, tmp_path):
+    """Secrets and authorities that root alone can read, asked for by another user."""
+    idp = make_idp(leaf=lab.pki.idp)
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o700)
+    for name, text in (("secret", idp.client_secret), ("ca", lab.pki.ca.file.read_text())):
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o600)
+    seen = []
+
+    def look(sock):
+        inode = peer_uid(sock)
+        seen.append(inode)
+    idp.on_connect = look
+    result = check(idp, lab, user="nobody", client_secret=None, client_secret_file=folder / "secret",
+                   ssl_trusted_certificate=folder / "ca")
+    assert result.code == 0, result.output
+    assert set(seen) == {pwd.getpwnam("nobody").pw_uid}
+    result = check(idp, lab, user="no-such-user")
+    assert result.code == 2 and "no-such-user" in result.output
+
+
+def peer_uid(sock):
+    """Whose the other end of a connection on this machine is."""
+    port = sock.getpeername()[1]
+    for line in open("/proc/net/tcp", encoding="ascii").read().splitlines()[1:]:
+        fields = line.split()
+        if int(fields[1].split(":")[1], 16) == port:
+            return int(fields[7])
+    return None
+
+
+@case("F-40")
+def test_what_cannot_be_checked(tmp_path):
+    for arguments, words in ((["--dump", tmp_path / "absent"], "No such file"),
+                             (["--nginx", tmp_path / "absent"], "No such file"),
+                             (["--nginx", "/bin/false"], "without a word")):
+        result = run(*arguments)
+        assert result.code == 2 and words in result.output
+    for text, words in (("http { }", "no oidc_provider"), ("http {", "no closing"), ("", "no oidc_provider")):
+        result = run("--dump", "-", stdin=text)
+        assert result.code == 2 and words in result.output
+
+
+@case("F-40")
+def test_proxies(lab, make_idp, tmp_path):
+    idp = make_idp(leaf=lab.pki.idp)
+    password = tmp_path / "password"
+    password.write_text("pr0xy-canary\n")
+    password.chmod(0o600)
+    for leaf in (None, lab.pki.idp):
+        with Proxy(leaf=leaf, users=("u@x:pr0xy-canary",)) as proxy:
+            where = f"{'https' if leaf else 'http'}://u%40x@localhost:{proxy.port}"
+            result = check(idp, lab, http_proxy=where, http_proxy_password_file=password)
+            assert result.code == 0, result.output
+            assert set(h.splitlines()[0] for h in proxy.heads) == {
+                f"CONNECT localhost:{idp.port} HTTP/1.1"}
+            result = check(idp, lab, http_proxy=where.replace("u%40x", "u%40x:wr0ng-canary"))
+            assert result.checks("wrong") == {"metadata"}, result.output
+            assert "refuses the credentials" in result.text("metadata")
+            assert "canary" not in result.output and "cHIweHk" not in result.output
+    with Proxy(leaf=lab.pki.bad["other-host"]) as proxy:
+        result = check(idp, lab, http_proxy=f"https://localhost:{proxy.port}")
+        assert "another name" in result.text("metadata") and not proxy.heads, result.output
+    with Proxy() as proxy:
+        bad = make_idp(leaf=lab.pki.bad["unknown-ca"])
+        result = check(bad, lab, http_proxy=f"http://localhost:{proxy.port}")
+        assert "the certificate is refused" in result.text("metadata"), result.output
+
+
+class NameServer:
+    """Answers for A with `address`, for all else with nothing."""
+
+    def __init__(self, address):
+        self.address = address
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind(("127.0.0.1", 0))
+        self.port = self.sock.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                data, peer = self.sock.recvfrom(4096)
+            except OSError:
+                return
+            kind = int.from_bytes(data[-4:-2], "big")
+            answer = b""
+            if self.address and kind == 1:
+                answer = b"\xc0\x0c\0\x01\0\x01\0\0\0\x0a\0\x04" + socket.inet_aton(self.address)
+            self.sock.sendto(data[:2] + b"\x81\x80\0\x01" + (b"\0\x01" if answer else b"\0\0")
+                             + b"\0\0\0\0" + data[12:] + answer, peer)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+
+@case("F-40")
+def test_the_resolver(lab, make_idp):
+    """nginx's resolver is asked as well; the module does without it, so it makes nothing wrong."""
+    idp = make_idp(leaf=lab.pki.idp)
+    for address, issuer, words in (("192.0.2.7", None, "localhost is 192.0.2.7"),
+                                   (None, None, "has no localhost"),
+                                   ("192.0.2.7", "https://idp.invalid", "the system has not")):
+        with NameServer(address) as server:
+            changes = {"issuer": issuer} if issuer else {}
+            result = check(idp, lab, http=f"resolver 127.0.0.1:{server.port} valid=10s ipv6=off;", **changes)
+        assert words in result.text("names"), result.output
+        assert bool(issuer) == (result.code == 1), result.output
+
+
+@case("F-40")
+def test_every_kind_of_key(lab, make_idp):
+    """One algorithm pinned after the other: each finds its own key, and no other one."""
+    own = {"RS256": lab.keys.rsa, "PS512": lab.keys.rsa, "ES256": lab.keys.p256, "ES384": lab.keys.p384,
+           "ES512": lab.keys.p521, "EdDSA": lab.keys.ed}
+    for alg, key in own.items():
+        idp = make_idp()
+        idp.jwks_keys = [key.jwk()]
+        assert check(idp, lab, id_token_signed_response_alg=alg).code == 0, alg
+        idp.jwks_keys = [k.jwk() for k in own.values() if k is not key]
+        result = check(idp, lab, id_token_signed_response_alg=alg)
+        assert result.checks("wrong") == {"keys"} and f"accepted are {alg}" in result.text("keys"), alg
