@@ -810,7 +810,8 @@ def test_the_start_of_the_api_is_spelled_in_one_way(opened):
     for target in PLAIN_API:
         found, _, hits = ask(site, "GET", target, browser=browser)
         assert found == OPEN and hits[0].target == target
-        assert ask(site, "GET", target, {"X-Api-Key": KEY})[0] == OPEN
+        # What EspoCRM answers to everybody is for a switch of its own, whatever comes with it.
+        assert (ask(site, "GET", target, {"X-Api-Key": KEY})[0] == OPEN) is ("/unsubscribe/" not in target), target
     portal = f"/api/v1/portal-access/{ID}/App/user?x=%2f"
     assert ask(site, "GET", portal)[0] == OPEN
 
