@@ -137,7 +137,7 @@ def test_while_the_store_is_waited_for_and_when_it_is_down(lab):
         key.write_text(secrets.token_hex(32) + "\n")
         key.chmod(0o600)
         store = (f"    oidc_session_store shared {{ type redis; server 127.0.0.1:{proxy.port}; key_file {key}; "
-                 "timeout 1s; local_copy 0; prefix codes:; }\n")
+                 "timeout 5s; local_copy 0; prefix codes:; }\n")
         with Site(lab, http=store, directives={"session_store": "shared"}, control=False,
                   workers=1) as site:
             browser = site.browser()
