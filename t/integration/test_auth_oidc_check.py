@@ -392,23 +392,27 @@ def test_the_network_is_the_workers(lab, make_idp, tmp_path):
     seen = []
 
     def look(sock):
-        inode = peer_uid(sock)
-        seen.append(inode)
+        seen.append(peer_uid(sock))
     idp.on_connect = look
     result = check(idp, lab, user="nobody", client_secret=None, client_secret_file=folder / "secret",
                    ssl_trusted_certificate=folder / "ca")
     assert result.code == 0, result.output
-    assert set(seen) == {pwd.getpwnam("nobody").pw_uid}
+    assert set(seen) - {None} == {pwd.getpwnam("nobody").pw_uid}
     result = check(idp, lab, user="no-such-user")
     assert result.code == 2 and "no-such-user" in result.output
 
 
+ESTABLISHED = "01"
+
+
 def peer_uid(sock):
-    """Whose the other end of a connection on this machine is."""
-    port = sock.getpeername()[1]
+    """Whose the other end of a connection on this machine is; None: it was closed meanwhile, and
+    what has been closed is nobody's, which the kernel writes as 0."""
+    mine, other = sock.getsockname()[1], sock.getpeername()[1]
     for line in open("/proc/net/tcp", encoding="ascii").read().splitlines()[1:]:
         fields = line.split()
-        if int(fields[1].split(":")[1], 16) == port:
+        ports = [int(fields[at].split(":")[1], 16) for at in (1, 2)]
+        if ports == [other, mine] and fields[3] == ESTABLISHED:
             return int(fields[7])
     return None
 
