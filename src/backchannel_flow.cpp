@@ -32,7 +32,7 @@ Step BackchannelFlow::resume(Event event) {
     if (!token) {
         if (stage == Stage::provider && worth_refetching(token.error(), token_, config_)) {
             stage_ = Stage::keys;
-            return NeedProvider{provider.generation, true};
+            return NeedProvider{provider.generation, NeedProvider::Cause::outsider};
         }
         return Refuse{logout_token_error(std::move(token).error())};
     }

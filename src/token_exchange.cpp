@@ -17,6 +17,7 @@ using Progress = TokenExchange::Progress;
 // RFC 6749 5.1 leaves out expires_in "if documented otherwise", which no program can read; whoever
 // has can say it with access_token_lifetime.
 constexpr Seconds kAssumedLifetime = 3600;
+constexpr std::uint32_t kMostRefetches = 3;
 
 // What error messages need of a request that has gone out, without its credentials.
 HttpRequest without_secrets(const HttpRequest& request) {
@@ -121,13 +122,23 @@ void TokenExchange::log_left_out(const std::vector<std::string>& lines) {
     }
 }
 
-// True: the caller goes for newer keys, once in the whole exchange.
-bool TokenExchange::refetch_keys(const Error& error, std::string_view compact) {
-    if (keys_refetched_ || !worth_refetching(error, compact, config_)) {
-        return false;
+// Again after newer ones that do not fit either: another sign-in may have had them fetched just
+// before the provider changed its keys.
+bool TokenExchange::may_refetch() const noexcept {
+    return refetches_ == 0 || (keys_renewed_ && refetches_ < kMostRefetches);
+}
+
+// Nothing: the error stands.
+std::optional<Progress> TokenExchange::newer_keys(const Error& error, std::string_view compact,
+                                                  Stage stage) {
+    if (!may_refetch() || !worth_refetching(error, compact, config_)) {
+        return std::nullopt;
     }
-    keys_refetched_ = true;
-    return true;
+    ++refetches_;
+    stage_ = stage;
+    return NeedProvider{provider_->generation, error.reason == Reason::jwt_key_unknown
+                                                   ? NeedProvider::Cause::key_unknown
+                                                   : NeedProvider::Cause::misfit};
 }
 
 Progress TokenExchange::check_id_token() {
@@ -146,9 +157,8 @@ Progress TokenExchange::check_id_token() {
     const std::string_view compact = tokens_.id_token.view();
     Result<IdToken> id_token = validate_id_token(compact, expected);
     if (!id_token) {
-        if (refetch_keys(id_token.error(), compact)) {
-            stage_ = Stage::keys;
-            return NeedProvider{provider_->generation};
+        if (auto newer = newer_keys(id_token.error(), compact, Stage::keys)) {
+            return *std::move(newer);
         }
         Error error = std::move(id_token).error();
         if (error.reason == Reason::id_token_iss && config_.needs_discovery()) {
@@ -177,17 +187,18 @@ Progress TokenExchange::ask_userinfo() {
 
 Progress TokenExchange::on_userinfo(HttpOutcome outcome) {
     const bool is_signed = outcome.ok() && outcome->content_type == "application/jwt";
-    if (is_signed && !keys_refetched_) {
+    if (is_signed && may_refetch()) {
         userinfo_response_ = copy_of(*outcome);
     }
     const std::string_view sub = id_token_ ? id_token_->sub : expectation_.sub;
     Result<UserInfo> info =
         parse_userinfo(request_, std::move(outcome), config_, *provider_, sub, ports_.clock.now());
     if (!info) {
-        if (is_signed && userinfo_response_ &&
-            refetch_keys(info.error(), userinfo_response_->body.view())) {
-            stage_ = Stage::userinfo_keys;
-            return NeedProvider{provider_->generation};
+        if (is_signed && userinfo_response_) {
+            if (auto newer = newer_keys(info.error(), userinfo_response_->body.view(),
+                                        Stage::userinfo_keys)) {
+                return *std::move(newer);
+            }
         }
         return std::move(info).error();
     }

@@ -24,10 +24,16 @@ namespace oidc {
 // The provider's metadata and keys; newer_than > 0 asks for what is fetched after that generation,
 // because something does not fit. The adapter throttles: it may answer with the same generation.
 struct NeedProvider {
+    // What made newer ones necessary; each has a throttle of its own, so that a provider whose
+    // signatures do not fit takes nothing from a change of keys.
+    enum class Cause : std::uint8_t {
+        first_use,
+        key_unknown,  // the sign of a change of keys
+        misfit,       // anything else in what the provider itself sent
+        outsider,     // in what anybody can send: it never waits for its throttle
+    };
     std::uint64_t newer_than = 0;
-    // What anybody can send made it necessary: it has a throttle of its own, and never waits for
-    // it.
-    bool for_anybody = false;
+    Cause cause = Cause::first_use;
 };
 struct Fetch {
     HttpRequest request;

@@ -72,7 +72,8 @@ class TokenExchange {
     Progress check_id_token();
     Progress ask_userinfo();
     Progress on_userinfo(HttpOutcome outcome);
-    bool refetch_keys(const Error& error, std::string_view compact);
+    [[nodiscard]] bool may_refetch() const noexcept;
+    std::optional<Progress> newer_keys(const Error& error, std::string_view compact, Stage stage);
     void log_left_out(const std::vector<std::string>& lines);
 
     const ProviderConfig& config_;
@@ -80,8 +81,8 @@ class TokenExchange {
     ExchangeExpectation expectation_;
     Stage stage_ = Stage::idle;
     ProviderReady provider_;
-    bool keys_refetched_ = false;
-    bool keys_renewed_ = false;
+    std::uint32_t refetches_ = 0;
+    bool keys_renewed_ = false;  // by the last one
     std::optional<Seconds> retry_after_;
     HttpRequest request_;  // the last one, without its credentials
     TokenResponse tokens_;

@@ -27,9 +27,11 @@ constexpr ngx_msec_t kFresh = 5 * 1000;
 
 struct Waiter {
     ProviderDocuments* documents = nullptr;
-    std::uint64_t newer_than = 0;
+    NeedProvider need;
     std::uint64_t serial = 0;  // of another worker's fetch; 0: our own
     ngx_msec_t deadline = 0;
+    // The fetch had begun before it was needed: what it brings may be from before a change of keys.
+    bool joined = false;
     // The throttle lets nobody fetch before; `serial` is then of the next fetch.
     std::optional<ngx_msec_t> not_before;
     MetadataCache::Done done;
@@ -50,6 +52,9 @@ class Cache final : public MetadataCache, public ProviderDocuments::Owner {
   private:
     ProviderDocuments* find(const Provider& provider) noexcept;
     void on_finished(const ProviderDocuments& documents) noexcept override;
+    static bool begin(Waiter& waiter);
+    static bool begin_again(Waiter& waiter);
+    void end_of_fetch(Ticket ticket) noexcept;
     void answer(Ticket ticket) noexcept;
     void look(Ticket ticket);
     void arm() noexcept;
@@ -129,27 +134,14 @@ MetadataCache::Ticket Cache::want(Provider& provider, const NeedProvider& need, 
     }
     Waiter waiter;
     waiter.documents = documents;
-    waiter.newer_than = need.newer_than;
-    waiter.deadline = ngx_current_msec + documents->patience();
-    if (!documents->is_fetching()) {
-        ngx_msec_t wait = 0;
-        const Claim claim = documents->fetch(need.for_anybody, true, waiter.serial, wait);
-        const bool waits = state && wait > 0 && wait <= kLongestThrottle && !need.for_anybody;
-        if (claim == Claim::refused && !waits) {
-            if (state) {
-                done(state);
-            } else {
-                done(documents->error());
-            }
-            return 0;
+    waiter.need = need;
+    if (!begin(waiter)) {
+        if (state) {
+            done(state);
+        } else {
+            done(documents->error());
         }
-        if (claim == Claim::owner) {
-            waiter.serial = 0;
-        } else if (claim == Claim::refused) {
-            waiter.serial = documents->slot().peek().started + 1;
-            waiter.not_before = ngx_current_msec + wait;
-            waiter.deadline += wait;
-        }
+        return 0;
     }
     const Ticket ticket = ++last_;
     waiter.done = std::move(done);
@@ -164,17 +156,70 @@ void Cache::cancel(Ticket ticket) noexcept {
     arm();
 }
 
+// A fetch to wait for: the one under way, one of its own, or the one after the throttle. False:
+// there will be none.
+bool Cache::begin(Waiter& waiter) {
+    ProviderDocuments& documents = *waiter.documents;
+    waiter.deadline = ngx_current_msec + documents.patience();
+    waiter.serial = 0;
+    waiter.joined = true;
+    if (documents.is_fetching()) {
+        return true;
+    }
+    ngx_msec_t wait = 0;
+    const Claim claim = documents.fetch(waiter.need.cause, true, waiter.serial, wait);
+    if (claim == Claim::joined) {
+        return true;
+    }
+    waiter.joined = false;
+    if (claim == Claim::owner) {
+        waiter.serial = 0;
+        return true;
+    }
+    if (!documents.state() || wait == 0 || wait > kLongestThrottle ||
+        waiter.need.cause == NeedProvider::Cause::outsider) {
+        return false;
+    }
+    waiter.serial = documents.slot().peek().started + 1;
+    waiter.not_before = ngx_current_msec + wait;
+    waiter.deadline += wait;
+    return true;
+}
+
+// Once more, when a fetch that had begun before it was needed went well and brought nothing newer.
+bool Cache::begin_again(Waiter& waiter) {
+    const ProviderDocuments& documents = *waiter.documents;
+    if (!waiter.joined || !documents.state() ||
+        documents.state()->generation > waiter.need.newer_than || documents.slot().last_reason()) {
+        return false;
+    }
+    const bool begun = begin(waiter);
+    waiter.joined = false;
+    return begun;
+}
+
 // Answers all who wait for this worker's fetch. Answers start and cancel waits themselves.
 void Cache::on_finished(const ProviderDocuments& documents) noexcept {
     const Ticket newest = last_;
     for (auto it = waiters_.begin(); it != waiters_.end() && it->first <= newest;) {
         const Ticket ticket = it->first;
-        if (it->second.documents == &documents) {
-            answer(ticket);
+        if (it->second.documents == &documents && !it->second.not_before) {
+            end_of_fetch(ticket);
         }
         it = waiters_.upper_bound(ticket);
     }
     arm();
+}
+
+void Cache::end_of_fetch(Ticket ticket) noexcept {
+    try {
+        auto it = waiters_.find(ticket);
+        if (it != waiters_.end() && begin_again(it->second)) {
+            return;
+        }
+    } catch (...) {  // no memory for another one: what there is, then
+    }
+    answer(ticket);
 }
 
 void Cache::answer(Ticket ticket) noexcept try {
@@ -217,9 +262,9 @@ void Cache::look(Ticket ticket) {
     documents.sync();
     const auto now = documents.slot().peek();
     const auto& state = documents.state();
-    if ((state && state->generation > waiter.newer_than) || now.finished >= waiter.serial ||
+    if ((state && state->generation > waiter.need.newer_than) || now.finished >= waiter.serial ||
         !now.attached) {
-        answer(ticket);
+        end_of_fetch(ticket);
         return;
     }
     if (now.fetching) {
@@ -231,7 +276,8 @@ void Cache::look(Ticket ticket) {
     }
     // Its owner died or gave up, or the throttle has come to an end.
     ngx_msec_t wait = 0;
-    const Claim claim = documents.fetch(false, waiter.not_before.has_value(), waiter.serial, wait);
+    const Claim claim =
+        documents.fetch(waiter.need.cause, waiter.not_before.has_value(), waiter.serial, wait);
     if (claim == Claim::refused) {
         answer(ticket);
         return;

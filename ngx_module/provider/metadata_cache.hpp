@@ -29,7 +29,7 @@ class MetadataCache {
     // Calls `done` with a usable state, at once when there is one (also a stale one: a refresh then
     // runs behind it). need.newer_than > 0: with a generation above it, or, when the refetch fails
     // or is throttled for too long, with what there is. `done` is called exactly once unless
-    // cancelled; every wait ends within kLongestThrottle and the provider's timeouts.
+    // cancelled; every wait ends within kLongestThrottle and twice the provider's timeouts.
     virtual Ticket want(Provider& provider, const NeedProvider& need, Done done) = 0;
     virtual void cancel(Ticket ticket) noexcept = 0;
     // Seals and opens pending logins; the key lives in shared memory and survives reloads.

@@ -8,6 +8,26 @@
 
 namespace oidc::ngx {
 
+namespace {
+
+using Purpose = ProviderSlot::Purpose;
+
+Purpose purpose_of(NeedProvider::Cause cause) noexcept {
+    switch (cause) {
+        case NeedProvider::Cause::key_unknown:
+            return Purpose::key_unknown;
+        case NeedProvider::Cause::misfit:
+            return Purpose::misfit;
+        case NeedProvider::Cause::outsider:
+            return Purpose::outsider;
+        case NeedProvider::Cause::first_use:
+            break;
+    }
+    return Purpose::documents;
+}
+
+}  // namespace
+
 ProviderDocuments::ProviderDocuments(Provider& provider, ProviderSlot slot, ngx_log_t* log,
                                      Owner& owner) noexcept
     : provider_(provider),
@@ -82,11 +102,9 @@ void ProviderDocuments::sync() {
     lifetime_ = lifetime - lifetime / 1000 * (static_cast<ngx_msec_t>(ngx_random()) % 100);
 }
 
-ProviderSlot::Claim ProviderDocuments::fetch(bool for_anybody, bool throttle, std::uint64_t& serial,
-                                             ngx_msec_t& wait) {
-    const Purpose purpose = !state_       ? Purpose::documents
-                            : for_anybody ? Purpose::newer_for_anybody
-                                          : Purpose::newer;
+ProviderSlot::Claim ProviderDocuments::fetch(NeedProvider::Cause cause, bool throttle,
+                                             std::uint64_t& serial, ngx_msec_t& wait) {
+    const Purpose purpose = state_ ? purpose_of(cause) : Purpose::documents;
     const auto interval = static_cast<ngx_msec_t>(provider_.config.jwks_refetch_interval) * 1000;
     const auto claim = slot_.claim(purpose, patience(), throttle ? interval : 0, serial, wait);
     if (claim == ProviderSlot::Claim::owner) {

@@ -9,6 +9,7 @@
 
 #include "http/curl_loop.hpp"
 #include "oidc/metadata.hpp"
+#include "oidc/step.hpp"
 #include "shm/metadata_slot.hpp"
 
 namespace oidc::ngx {
@@ -24,7 +25,6 @@ struct DocumentsFlight {
 
 class ProviderDocuments {
   public:
-    using Purpose = ProviderSlot::Purpose;
     using StatePtr = std::shared_ptr<const ProviderState>;
 
     class Owner {
@@ -62,7 +62,7 @@ class ProviderDocuments {
     void sync();
     // Claims a fetch of the documents and starts it; `wait` as ProviderSlot::claim gives it.
     // `throttle` false: for a fetch whose owner died. Throws std::bad_alloc with nothing claimed.
-    ProviderSlot::Claim fetch(bool for_anybody, bool throttle, std::uint64_t& serial,
+    ProviderSlot::Claim fetch(NeedProvider::Cause cause, bool throttle, std::uint64_t& serial,
                               ngx_msec_t& wait);
     // Starts a fetch without a waiter when there are documents that are too old.
     void refresh_when_stale() { refresh_older_than(lifetime_); }

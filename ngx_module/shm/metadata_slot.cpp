@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <iterator>
 
 #include "shm/shared_zone.hpp"
 
@@ -50,7 +51,7 @@ void note_fruit(SharedProvider& shared) noexcept {
         for (Refetches& bucket : shared.refetches) {
             bucket.fruitless = 0;
         }
-    } else if (shared.wanted_by == 1 || shared.wanted_by == 2) {
+    } else if (shared.wanted_by >= 1 && shared.wanted_by <= std::size(shared.refetches)) {
         Refetches& bucket = shared.refetches[shared.wanted_by - 1];
         bucket.fruitless = std::min<std::uint32_t>(bucket.fruitless + 1, 1000);
     }
@@ -165,7 +166,9 @@ ProviderSlot::Claim ProviderSlot::claim(Purpose purpose, ngx_msec_t lifetime, ng
     }
     shared_->wanted_by = 0;
     if (purpose != Purpose::documents) {
-        shared_->wanted_by = purpose == Purpose::newer ? 1 : 2;
+        static_assert(static_cast<std::size_t>(Purpose::outsider) ==
+                      std::size(decltype(shared_->refetches){}));
+        shared_->wanted_by = static_cast<std::uint32_t>(purpose);
         if (!take(shared_->refetches[shared_->wanted_by - 1], interval, wait)) {
             return Claim::refused;
         }

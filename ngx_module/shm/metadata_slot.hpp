@@ -48,7 +48,7 @@ struct SharedProvider {
     std::uint64_t generation;
     std::uint64_t failures;
     std::uint64_t before;  // generation when the fetch under way began
-    Refetches refetches[2];
+    Refetches refetches[3];
     std::uint32_t wanted_by;  // the fetch under way: 1 + index of its refetches; 0: of none
     std::uint32_t failed_in_row;
     std::uint32_t holding_off;  // 1: no fetch before retry_at
@@ -86,15 +86,15 @@ class ProviderSlot {
     // The documents and their generation; an absent one is left empty. False: not attached.
     bool read(std::string& metadata, std::string& keys, std::uint64_t& generation) const;
 
-    enum class Purpose : std::uint8_t { documents, newer, newer_for_anybody };
+    enum class Purpose : std::uint8_t { documents, key_unknown, misfit, outsider };
     enum class Claim : std::uint8_t {
         owner,    // the caller fetches, and calls finish() or abandon()
         joined,   // another process does; its serial is given
         refused,  // throttled
     };
-    // Single flight over all workers. newer and newer_for_anybody: each has a bucket of its own
-    // that fills by one in `interval` milliseconds; 0: without. When that refuses, `wait` is how
-    // long it will; 0 when waiting is not worth while, because the last ones brought nothing.
+    // Single flight over all workers. Each purpose but the first has a bucket of its own that
+    // fills by one in `interval` milliseconds; 0: without. When that refuses, `wait` is how long it
+    // will; 0 when waiting is not worth while, because the last ones brought nothing.
     Claim claim(Purpose purpose, ngx_msec_t lifetime, ngx_msec_t interval, std::uint64_t& serial,
                 ngx_msec_t& wait) noexcept;
     // Stores what a fetch brought; nullopt leaves the document as it is. The generation grows when

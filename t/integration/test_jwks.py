@@ -4,6 +4,7 @@
 import concurrent.futures
 import json
 import subprocess
+import threading
 import time
 
 import pytest
@@ -98,6 +99,99 @@ def test_rotations_in_a_row(make_site):
             assert time.monotonic() - start < 3 * SLOW
     assert time.monotonic() - start > 3
     assert site.refusals() == []
+
+
+@case("J-18")
+def test_a_change_of_keys_among_bad_signatures(make_site):
+    """Those have used up their own share of fetches, and waiting for it is not worth while."""
+    site = make_site(directives={"jwks_refetch_interval": "1m"})
+    stranger = Key.ec(None)
+    for i in range(3):
+        site.idp.make_token = None
+        new = Key.ec(f"new-{i}")
+        use(site.idp, new)
+        site.idp.jwks_keys = [new.jwk()]
+        accepted(site, *login(site))
+        site.idp.make_token = lambda h, c: forge.signed(h, c, stranger)
+        for _ in range(4):
+            browser, answer = login(site)
+            browser.close()
+            assert answer.status == 502 and site.refusals()[-1][1] == "jwt_signature"
+
+
+def rotate_while_asked(site, endpoint, name):
+    """The keys change while `endpoint` answers, with what was true when it was asked."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def answer(x):
+        site.idp.on.pop(endpoint)
+        reply = x.default()
+        asked.set()
+        assert go_on.wait(20 * SLOW)
+        return reply
+    site.idp.on[endpoint] = answer
+
+    def rotate():
+        assert asked.wait(20 * SLOW)
+        new = Key.ec(name)
+        site.idp.jwks_keys = [new.jwk()]
+        use(site.idp, new)
+    return rotate, go_on
+
+
+@case("J-18")
+def test_keys_that_were_asked_for_before_they_changed(make_site):
+    """A sign-in that joins the fetch which another one has begun needs one that begins later."""
+    site = make_site()
+    accepted(site, *login(site))
+    first, second = site.browser(), site.browser()
+    targets = [b.callback_url(b.start("/j")) for b in (first, second)]
+    old = site.idp.key
+    site.idp.make_token = lambda h, c: forge.signed({**h, "alg": "ES256", "kid": "x"}, c, Key.ec("x"))
+    rotate, go_on = rotate_while_asked(site, "jwks", "new")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        bad = pool.submit(first.callback, targets[0])
+        rotate()
+        assert site.idp.key is not old
+        site.idp.make_token = None
+        tokens = site.delta("token")
+        good = pool.submit(second.callback, targets[1])
+        site.wait(lambda: site.delta("token") == tokens + 1, "the second one's token")
+        time.sleep(0.1)
+        go_on.set()
+        assert bad.result().status == 502
+        assert good.result().status in (302, 303), site.log_since_mark()
+    first.close()
+    second.close()
+
+
+@case("J-18")
+def test_keys_that_change_twice_during_a_sign_in(make_site):
+    """Newer ones than it has begun with are there, and are too old all the same."""
+    site = make_site()
+    accepted(site, *login(site))
+    browser = site.browser()
+    target = browser.callback_url(browser.start("/j"))
+    asked, go_on = threading.Event(), threading.Event()
+
+    def late(x):
+        site.idp.on.pop("token")
+        asked.set()
+        assert go_on.wait(20 * SLOW)
+        return x.default()
+    site.idp.on["token"] = late
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(browser.callback, target)
+        assert asked.wait(20 * SLOW)
+        for name in ("one", "two"):
+            new = Key.ec(name)
+            use(site.idp, new)
+            site.idp.jwks_keys = [new.jwk()]
+            if name == "one":
+                accepted(site, *login(site))
+        go_on.set()
+        assert answer.result().status in (302, 303), site.log_since_mark()
+    browser.close()
 
 
 @case("J-03")

@@ -412,6 +412,34 @@ START_TEST(j_02_unknown_kid_refetches_the_keys_once) {
 }
 END_TEST
 
+START_TEST(j_02_newer_keys_may_be_older_than_the_token) {
+    // What another sign-in had fetched just before the provider changed its keys.
+    World w;
+    Callback c(w);
+    (void)c.to_token();
+    Step first = c.flow.resume(w.token_response(w.id_token("k2")));
+    ck_assert(expect<NeedProvider>(first).cause == NeedProvider::Cause::key_unknown);
+    w.generation = 4;
+    Step second = c.flow.resume(ProviderReady(w.provider()));
+    ck_assert_uint_eq(expect<NeedProvider>(second).newer_than, 4);
+    w.kid = "k2";
+    w.generation = 5;
+    Step store = c.flow.resume(ProviderReady(w.provider()));
+    (void)expect<StoreSession>(store);
+
+    World other;  // and so on, but not for ever
+    Callback lost(other);
+    (void)lost.to_token();
+    Step step = lost.flow.resume(other.token_response(other.id_token("k2")));
+    for (std::uint64_t asked = 0; asked < 3; ++asked) {
+        ck_assert_uint_eq(expect<NeedProvider>(step).newer_than, 3 + asked);
+        ++other.generation;
+        step = lost.flow.resume(ProviderReady(other.provider()));
+    }
+    ck_assert(expect<Refuse>(step).error.reason == Reason::jwt_key_unknown);
+}
+END_TEST
+
 START_TEST(j_02_whatever_does_not_fit_is_fetched_again_once) {
     for (const char* kid : {"", "-"}) {
         World w;
@@ -421,7 +449,7 @@ START_TEST(j_02_whatever_does_not_fit_is_fetched_again_once) {
         forged[forged.size() - 10] = forged[forged.size() - 10] == 'A' ? 'B' : 'A';
         Step need = c.flow.resume(w.token_response(forged));
         ck_assert_uint_eq(expect<NeedProvider>(need).newer_than, 3);
-        ck_assert(!std::get<NeedProvider>(need).for_anybody);
+        ck_assert(std::get<NeedProvider>(need).cause == NeedProvider::Cause::misfit);
         Step refused = c.flow.resume(ProviderReady(w.provider()));
         ck_assert(expect<Refuse>(refused).error.reason == Reason::jwt_signature);
     }
@@ -628,6 +656,7 @@ static Suite* flow_suite() {
     tcase_add_test(tcase, a_bad_id_token_ends_everything);
     tcase_add_test(tcase, at_hash_and_c_hash_that_fit);
     tcase_add_test(tcase, j_02_unknown_kid_refetches_the_keys_once);
+    tcase_add_test(tcase, j_02_newer_keys_may_be_older_than_the_token);
     tcase_add_test(tcase, j_02_whatever_does_not_fit_is_fetched_again_once);
     tcase_add_test(tcase, metadata_that_loses_userinfo_meanwhile);
     tcase_add_test(tcase, u_02_u_03_userinfo_that_fails_fails_the_login);

@@ -365,7 +365,7 @@ START_TEST(j_02_the_flow_asks_for_newer_keys_once) {
     (void)flow.start();
     Step need = flow.resume(ProviderReady(w.provider()));
     ck_assert_uint_eq(expect<NeedProvider>(need).newer_than, 3);
-    ck_assert(std::get<NeedProvider>(need).for_anybody);
+    ck_assert(std::get<NeedProvider>(need).cause == NeedProvider::Cause::outsider);
     World newer;
     newer.kid = "k2";
     Step end = flow.resume(ProviderReady(newer.provider()));
