@@ -99,7 +99,8 @@ Progress TokenExchange::on_provider(Stage stage, ProviderReady provider) {
     if (stage != Stage::keys && stage != Stage::userinfo_keys) {
         return unexpected_event();
     }
-    keys_renewed_ = provider->generation != provider_->generation;
+    last_renewed_ = provider->generation != provider_->generation;
+    keys_renewed_ = keys_renewed_ || last_renewed_;
     provider_ = std::move(provider);
     return stage == Stage::keys ? check_id_token() : on_userinfo(*std::move(userinfo_response_));
 }
@@ -125,7 +126,7 @@ void TokenExchange::log_left_out(const std::vector<std::string>& lines) {
 // Again after newer ones that do not fit either: another sign-in may have had them fetched just
 // before the provider changed its keys.
 bool TokenExchange::may_refetch() const noexcept {
-    return refetches_ == 0 || (keys_renewed_ && refetches_ < kMostRefetches);
+    return refetches_ == 0 || (last_renewed_ && refetches_ < kMostRefetches);
 }
 
 // Nothing: the error stands.

@@ -82,7 +82,8 @@ class TokenExchange {
     Stage stage_ = Stage::idle;
     ProviderReady provider_;
     std::uint32_t refetches_ = 0;
-    bool keys_renewed_ = false;  // by the last one
+    bool last_renewed_ = false;
+    bool keys_renewed_ = false;  // by any of them
     std::optional<Seconds> retry_after_;
     HttpRequest request_;  // the last one, without its credentials
     TokenResponse tokens_;

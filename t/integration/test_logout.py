@@ -9,7 +9,7 @@ import pytest
 
 from harness.cases import case, rows
 from harness.idp import Idp
-from harness.outcome import challenge, page, passes
+from harness.outcome import button_of, challenge, page, passes
 from harness.site import Site, query_of
 from harness.stores import server_side
 from harness.whatwg import hostile_targets, origin_of
@@ -134,16 +134,6 @@ def test_landing_after_logout(site):
         for query in ("", "?state=x", "?state=a&state=b", "?x=1&error=y"):
             assert browser.get("/public/bye" + query).from_backend
         passes(site, browser.get("/x"), remote_user="jdoe")
-
-
-def button_of(site, answer):
-    """Where the page of a logout without a hint leads to."""
-    assert answer.status == 200 and "signed out here" in answer.text, answer
-    assert "no-store" in answer.headers.get("cache-control") and "<script" not in answer.text
-    (target,) = re.findall(r'href="([^"]+)"', answer.text)
-    target = html.unescape(target)
-    assert target.startswith(site.idp.url("logout") + "?"), target
-    return target
 
 
 @pytest.mark.parametrize("cookie", rows("L-04", {"none": (None,), "expired": "A" * 43, "junk": "x"}))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The catalogue's outcome words as assertions."""
 
+import html
 import re
 
 from .site import query_of
@@ -119,3 +120,13 @@ def sane(site):
     assert site.nginx.worker_pids() == site.state.pids
     if site.control is not None:
         assert site.control.get("/control").from_backend
+
+
+def button_of(site, answer):
+    """Where the page of a logout without a hint leads to."""
+    assert answer.status == 200 and "signed out here" in answer.text, answer
+    assert "no-store" in answer.headers.get("cache-control") and "<script" not in answer.text
+    (target,) = re.findall(r'href="([^"]+)"', answer.text)
+    target = html.unescape(target)
+    assert target.startswith(site.idp.url("logout") + "?"), target
+    return target
