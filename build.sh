@@ -17,6 +17,8 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
                     into build/providers first; ARGS are pytest's
   browser [NAME]    with ESPOCRM_DIR: the tests in a real EspoCRM and Chromium, or one of them
   extension         the EspoCRM extension as a zip in build/
+  package           Debian packages for the nginx of this Debian, their source, the extension, an SBOM and
+                    checksums in build/package
   lint              clang-format, clang-tidy with its analyzer, layers and callbacks of the adapter
   editor            compile_commands.json, by which clangd understands every file
   coverage          unit tests with line and branch coverage of src/
@@ -52,6 +54,7 @@ CHAOS_PACKAGES="libfaketime python3-cryptography redis-server"
 ESPOCRM_PACKAGES="openssl php-cli php-fpm php-bcmath php-curl php-gd php-mbstring php-mysql php-xml
     php-zip mariadb-server mariadb-client chromium fonts-dejavu-core python3-cryptography
     python3-pytest"
+PACKAGE_PACKAGES="debhelper dh-python dpkg-dev lintian xz-utils"
 MODULE=ngx_http_auth_oidc_module.so
 OP=t/integration/op
 BROWSER=t/browser
@@ -321,6 +324,14 @@ run_install() {
     tools/install-module "$nginx" "$out/$MODULE"
 }
 
+# shellcheck disable=SC2046,SC2086
+run_package() {
+    [ "$(tools/packages family)" = debian ] || die "these packages are built on Debian and what derives from it"
+    [ -z "$NGINX_SRC" ] || die "these packages are for the nginx of this Debian: without NGINX_SRC"
+    need $BUILD_PACKAGES nginx nginx-dev $PACKAGE_PACKAGES
+    tools/package build/package
+}
+
 no_install='' command='' args=()
 for argument; do
     case $argument in
@@ -354,6 +365,7 @@ case ${command:-build} in
         "run_$command" "${args[@]}"
         ;;
     extension) need python3 && mkdir -p build && /usr/bin/python3 espocrm/pack.py build ;;
+    package) run_package ;;
     install) run_install ;;
     clean) rm -rf build compile_commands.json $OP/node_modules $BROWSER/node_modules ;;
     help | -h | --help) usage ;;
