@@ -10,6 +10,7 @@
 #include "oidc/config.hpp"
 #include "oidc/ports.hpp"
 #include "oidc/session.hpp"
+#include "oidc/signer.hpp"
 
 namespace oidc {
 
@@ -40,16 +41,12 @@ class AssertionSigner {
                              Random& random) const;
 
     // The JWKS with the public key; `{"keys":[]}` for HS256.
-    [[nodiscard]] const std::string& jwks() const noexcept { return jwks_; }
-    [[nodiscard]] Alg alg() const noexcept { return alg_; }
+    [[nodiscard]] const std::string& jwks() const noexcept { return signer_.jwks(); }
+    [[nodiscard]] Alg alg() const noexcept { return signer_.alg(); }
 
   private:
-    AssertionSigner() = default;
-    Alg alg_{};
-    Secret secret_;
-    PkeyPtr key_;
-    std::string header_;  // encoded JOSE header, constant
-    std::string jwks_;
+    explicit AssertionSigner(JwsSigner signer) : signer_(std::move(signer)) {}
+    JwsSigner signer_;
 };
 
 }  // namespace oidc

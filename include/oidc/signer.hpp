@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// JwsSigner: compact JWS (RFC 7515) with a key of our own, for assertions of every kind.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "oidc/bytes.hpp"
+#include "oidc/config.hpp"
+#include "oidc/ptr.hpp"
+#include "oidc/result.hpp"
+
+namespace oidc {
+
+class JwsSigner {
+  public:
+    // An HMAC (RFC 7518 3.2) with `secret`, which is copied. Precondition: `alg` is symmetric.
+    static JwsSigner hmac(Alg alg, std::string_view secret);
+
+    // A PEM private key without passphrase. Without `alg` the key decides: RS256, the ES algorithm
+    // of its curve, EdDSA for Ed25519. `kid` empty: the key's thumbprint (RFC 7638), which is the
+    // same on every node and after every restart. Errors: malformed; detail says what is wrong and
+    // never what was in the file.
+    static Result<JwsSigner> from_pem(std::string_view pem, std::optional<Alg> alg,
+                                      std::string_view kid = {});
+
+    JwsSigner(JwsSigner&&) noexcept = default;
+    JwsSigner& operator=(JwsSigner&&) noexcept = default;
+
+    // The claims are JSON text. Errors: internal_error.
+    [[nodiscard]] Result<std::string> sign(std::string_view claims) const;
+
+    [[nodiscard]] Alg alg() const noexcept { return alg_; }
+    // The JWKS with the public key; `{"keys":[]}` for an HMAC.
+    [[nodiscard]] const std::string& jwks() const noexcept { return jwks_; }
+
+  private:
+    explicit JwsSigner(Alg alg);
+    void set_header(std::string_view kid);
+
+    Alg alg_;
+    Secret secret_;
+    PkeyPtr key_;
+    std::string header_;  // encoded JOSE header, constant
+    std::string jwks_;
+};
+
+}  // namespace oidc

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "oidc/signer.hpp"
+
+#include <openssl/core_names.h>
+#include <openssl/ecdsa.h>
+#include <openssl/hmac.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "oidc/crypto.hpp"
+#include "oidc/encode.hpp"
+#include "oidc/json.hpp"
+
+namespace oidc {
+
+namespace {
+
+constexpr int kMinRsaBits = 2048;  // RFC 7518 3.3
+
+using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
+using BnPtr = std::unique_ptr<BIGNUM, Deleter<BN_free>>;
+using EcdsaSigPtr = std::unique_ptr<ECDSA_SIG, Deleter<ECDSA_SIG_free>>;
+
+enum class Family : std::uint8_t { rsa, ec, ed25519, hmac };
+
+Family family_of(Alg alg) noexcept {
+    switch (alg) {
+        case Alg::ES256:
+        case Alg::ES384:
+        case Alg::ES512:
+            return Family::ec;
+        case Alg::EdDSA:
+            return Family::ed25519;
+        case Alg::HS256:
+        case Alg::HS384:
+        case Alg::HS512:
+            return Family::hmac;
+        default:
+            return Family::rsa;
+    }
+}
+
+bool is_pss(Alg alg) noexcept {
+    return alg == Alg::PS256 || alg == Alg::PS384 || alg == Alg::PS512;
+}
+
+const EVP_MD* digest_of(Alg alg) noexcept {
+    switch (alg) {
+        case Alg::RS256:
+        case Alg::PS256:
+        case Alg::ES256:
+        case Alg::HS256:
+            return EVP_sha256();
+        case Alg::RS384:
+        case Alg::PS384:
+        case Alg::ES384:
+        case Alg::HS384:
+            return EVP_sha384();
+        case Alg::RS512:
+        case Alg::PS512:
+        case Alg::ES512:
+        case Alg::HS512:
+            return EVP_sha512();
+        case Alg::EdDSA:
+            break;
+    }
+    return nullptr;
+}
+
+// RFC 7518 3.4 and 6.2.1.1.
+struct Curve {
+    Alg alg;
+    std::string_view group;  // OpenSSL's name
+    std::string_view crv;
+    std::size_t bytes;  // of a coordinate
+};
+constexpr std::array<Curve, 3> kCurves{{{Alg::ES256, SN_X9_62_prime256v1, "P-256", 32},
+                                        {Alg::ES384, SN_secp384r1, "P-384", 48},
+                                        {Alg::ES512, SN_secp521r1, "P-521", 66}}};
+
+const Curve* curve_of(const EVP_PKEY* key) {
+    std::array<char, 64> group{};
+    std::size_t size = 0;
+    if (EVP_PKEY_is_a(key, "EC") != 1 ||
+        EVP_PKEY_get_group_name(key, group.data(), group.size(), &size) != 1) {
+        return nullptr;
+    }
+    const std::string_view name(group.data(), size);
+    const auto* found = std::find_if(kCurves.begin(), kCurves.end(),
+                                     [name](const Curve& c) { return c.group == name; });
+    return found == kCurves.end() ? nullptr : found;
+}
+
+const Curve& curve_of(Alg alg) {
+    return *std::find_if(kCurves.begin(), kCurves.end(),
+                         [alg](const Curve& c) { return c.alg == alg; });
+}
+
+Error bad_key(std::string detail) {
+    return fail(Reason::malformed, std::move(detail));
+}
+
+// Instead of OpenSSL's default, which asks on the terminal.
+int no_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*data*/) {
+    return -1;
+}
+
+Result<PkeyPtr> read_pem(std::string_view text) {
+    const BioPtr bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+    PkeyPtr key(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr)
+                    : nullptr);
+    if (!key) {
+        return bad_key("the key file is not a PEM private key without passphrase");
+    }
+    return key;
+}
+
+std::optional<Alg> natural_alg(const EVP_PKEY* key) {
+    if (EVP_PKEY_is_a(key, "RSA") == 1) {
+        return Alg::RS256;
+    }
+    if (EVP_PKEY_is_a(key, "ED25519") == 1) {
+        return Alg::EdDSA;
+    }
+    const Curve* curve = curve_of(key);
+    return curve == nullptr ? std::nullopt : std::optional(curve->alg);
+}
+
+std::optional<std::string> number(const EVP_PKEY* key, const char* name, std::size_t bytes) {
+    BIGNUM* raw = nullptr;
+    if (EVP_PKEY_get_bn_param(key, name, &raw) != 1) {
+        return std::nullopt;
+    }
+    const BnPtr value(raw);
+    std::vector<unsigned char> out(
+        std::max(bytes, static_cast<std::size_t>(BN_num_bytes(value.get()))));
+    if (BN_bn2binpad(value.get(), out.data(), static_cast<int>(out.size())) < 0) {
+        return std::nullopt;
+    }
+    return base64url_encode(out);
+}
+
+// The members of the public JWK that RFC 7638 hashes, in its order and form, without braces.
+Result<std::string> rsa_members(Alg alg, const EVP_PKEY* key) {
+    if (EVP_PKEY_is_a(key, "RSA") != 1) {
+        return bad_key("the key file holds no RSA key, which " + std::string(alg_name(alg)) +
+                       " needs");
+    }
+    if (EVP_PKEY_get_bits(key) < kMinRsaBits) {
+        return bad_key("the RSA key of the key file has " + std::to_string(EVP_PKEY_get_bits(key)) +
+                       " bits, at least " + std::to_string(kMinRsaBits) + " are needed");
+    }
+    const auto e = number(key, OSSL_PKEY_PARAM_RSA_E, 1);
+    const auto n = number(key, OSSL_PKEY_PARAM_RSA_N, 1);
+    if (!e || !n) {
+        return bad_key("the public key of the key file cannot be computed");
+    }
+    return R"("e":")" + *e + R"(","kty":"RSA","n":")" + *n + "\"";
+}
+
+Result<std::string> ec_members(Alg alg, const EVP_PKEY* key) {
+    const Curve& wanted = curve_of(alg);
+    if (curve_of(key) != &wanted) {
+        return bad_key("the key file holds no " + std::string(wanted.crv) + " key, which " +
+                       std::string(alg_name(alg)) + " needs");
+    }
+    const auto x = number(key, OSSL_PKEY_PARAM_EC_PUB_X, wanted.bytes);
+    const auto y = number(key, OSSL_PKEY_PARAM_EC_PUB_Y, wanted.bytes);
+    if (!x || !y) {
+        return bad_key("the public key of the key file cannot be computed");
+    }
+    return R"("crv":")" + std::string(wanted.crv) + R"(","kty":"EC","x":")" + *x + R"(","y":")" +
+           *y + "\"";
+}
+
+Result<std::string> ed25519_members(const EVP_PKEY* key) {
+    std::array<unsigned char, 32> bytes{};
+    std::size_t size = bytes.size();
+    if (EVP_PKEY_is_a(key, "ED25519") != 1 ||
+        EVP_PKEY_get_raw_public_key(key, bytes.data(), &size) != 1) {
+        return bad_key("the key file holds no Ed25519 key, which EdDSA needs");
+    }
+    return R"("crv":"Ed25519","kty":"OKP","x":")" + base64url_encode(bytes) + "\"";
+}
+
+Result<std::string> public_members(Alg alg, const EVP_PKEY* key) {
+    switch (family_of(alg)) {
+        case Family::rsa:
+            return rsa_members(alg, key);
+        case Family::ec:
+            return ec_members(alg, key);
+        case Family::ed25519:
+            return ed25519_members(key);
+        case Family::hmac:
+            break;
+    }
+    return bad_key(std::string(alg_name(alg)) + " needs a secret, no private key");
+}
+
+// ECDSA as JOSE has it: r and s with fixed length, one after the other (RFC 7518 3.4).
+std::optional<std::string> raw_ecdsa(ByteView der, std::size_t bytes) {
+    const unsigned char* at = der.data();
+    const EcdsaSigPtr signature(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(der.size())));
+    std::vector<unsigned char> raw(2 * bytes);
+    const auto half = static_cast<int>(bytes);
+    if (!signature || BN_bn2binpad(ECDSA_SIG_get0_r(signature.get()), raw.data(), half) != half ||
+        BN_bn2binpad(ECDSA_SIG_get0_s(signature.get()), raw.data() + bytes, half) != half) {
+        return std::nullopt;
+    }
+    return std::string(as_text(raw));
+}
+
+std::optional<std::string> sign_public(Alg alg, EVP_PKEY* key, std::string_view input) {
+    const MdCtxPtr ctx(EVP_MD_CTX_new());
+    EVP_PKEY_CTX* method = nullptr;  // the context's own
+    std::vector<unsigned char> signature(static_cast<std::size_t>(EVP_PKEY_get_size(key)));
+    std::size_t size = signature.size();
+    if (!ctx || EVP_DigestSignInit(ctx.get(), &method, digest_of(alg), nullptr, key) != 1 ||
+        (is_pss(alg) && (EVP_PKEY_CTX_set_rsa_padding(method, RSA_PKCS1_PSS_PADDING) != 1 ||
+                         EVP_PKEY_CTX_set_rsa_pss_saltlen(method, RSA_PSS_SALTLEN_DIGEST) != 1)) ||
+        EVP_DigestSign(ctx.get(), signature.data(), &size, as_bytes(input).data(), input.size()) !=
+            1) {
+        return std::nullopt;
+    }
+    const ByteView bytes(signature.data(), size);
+    return family_of(alg) == Family::ec ? raw_ecdsa(bytes, curve_of(alg).bytes)
+                                        : std::string(as_text(bytes));
+}
+
+std::optional<std::string> sign_hmac(Alg alg, std::string_view secret, std::string_view input) {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
+    unsigned int size = 0;
+    if (HMAC(digest_of(alg), secret.data(), static_cast<int>(secret.size()), as_bytes(input).data(),
+             input.size(), mac.data(), &size) == nullptr) {
+        return std::nullopt;
+    }
+    return std::string(as_text(ByteView(mac.data(), size)));
+}
+
+}  // namespace
+
+JwsSigner::JwsSigner(Alg alg) : alg_(alg), jwks_(R"({"keys":[]})") {}
+
+void JwsSigner::set_header(std::string_view kid) {
+    std::string header = R"({"alg":")" + std::string(alg_name(alg_)) + R"(","typ":"JWT")";
+    if (!kid.empty()) {
+        header += R"(,"kid":)" + json_quote(kid);
+    }
+    header_ = base64url_encode(as_bytes(header + "}"));
+}
+
+JwsSigner JwsSigner::hmac(Alg alg, std::string_view secret) {
+    JwsSigner signer(alg);
+    signer.secret_ = Secret(secret);
+    signer.set_header({});
+    return signer;
+}
+
+Result<JwsSigner> JwsSigner::from_pem(std::string_view pem, std::optional<Alg> alg,
+                                      std::string_view kid) {
+    const OpensslErrorGuard guard;
+    auto key = read_pem(pem);
+    if (!key) {
+        return std::move(key).error();
+    }
+    if (!alg) {
+        alg = natural_alg(key->get());
+    }
+    if (!alg) {
+        return bad_key(
+            "the key file holds neither an RSA, a P-256, P-384, P-521 nor an Ed25519 key");
+    }
+    const auto members = public_members(*alg, key->get());
+    if (!members) {
+        return members.error();
+    }
+    const std::string name =
+        kid.empty() ? base64url_encode(sha256("{" + *members + "}")) : std::string(kid);
+    JwsSigner signer(*alg);
+    signer.key_ = *std::move(key);
+    signer.set_header(name);
+    signer.jwks_ = R"({"keys":[{)" + *members + R"(,"kid":)" + json_quote(name) +
+                   R"(,"use":"sig","alg":")" + std::string(alg_name(*alg)) + R"("}]})";
+    return signer;
+}
+
+Result<std::string> JwsSigner::sign(std::string_view claims) const {
+    const OpensslErrorGuard guard;
+    std::string token = header_ + "." + base64url_encode(as_bytes(claims));
+    const auto signature =
+        key_ ? sign_public(alg_, key_.get(), token) : sign_hmac(alg_, secret_.view(), token);
+    if (!signature) {
+        return fail(Reason::internal_error, "signing a JWT failed");
+    }
+    token += '.';
+    token += base64url_encode(as_bytes(*signature));
+    return token;
+}
+
+}  // namespace oidc
