@@ -7,6 +7,7 @@ OIDC_CORE += src/backchannel_flow.cpp
 OIDC_CORE += src/bytes.cpp
 OIDC_CORE += src/challenge.cpp
 OIDC_CORE += src/claims.cpp
+OIDC_CORE += src/client_assertion.cpp
 OIDC_CORE += src/config.cpp
 OIDC_CORE += src/cookie.cpp
 OIDC_CORE += src/crypto.cpp

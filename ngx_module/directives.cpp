@@ -315,9 +315,15 @@ char* set_handler(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* /*conf*/) noexce
     return conf_ok();
 }
 
-char* set_jwks(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept {
-    as_loc_conf(conf).jwks = true;
+char* set_jwks(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept try {
+    LocConf& loc = as_loc_conf(conf);
+    loc.jwks = true;
+    if (cf->args->nelts == 2) {
+        loc.jwks_provider = view(static_cast<ngx_str_t*>(cf->args->elts)[1]);
+    }
     return set_handler<jwks_handler>(cf, cmd, conf);
+} catch (...) {
+    return conf_exception(cf);
 }
 
 // Who may use them is judged when the location is complete.
@@ -468,7 +474,7 @@ ngx_command_t oidc_commands[] = {
     {ngx_string("oidc_session_info"), NGX_HTTP_LOC_CONF | NGX_CONF_ANY, set_session_info,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
 
-    {ngx_string("oidc_jwks"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_jwks,
+    {ngx_string("oidc_jwks"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS | NGX_CONF_TAKE1, set_jwks,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
 
     {ngx_null_string, 0, nullptr, 0, 0, nullptr},

@@ -191,11 +191,15 @@ Step CallbackFlow::on_provider(ProviderReady provider) {
     if (response_.code.empty()) {
         return refuse(fail(Reason::callback_malformed, "neither code nor error"));
     }
-    HttpRequest request = token_request(config_, *provider, response_.code.view(),
-                                        login_.redirect_uri, login_.verifier.view());
+    Result<HttpRequest> request =
+        token_request(config_, *provider, response_.code.view(), login_.redirect_uri,
+                      login_.verifier.view(), ports_);
     response_.code.clear();
     login_.verifier.clear();
-    return go_on(exchange_.start(std::move(provider), std::move(request)));
+    if (!request) {
+        return refuse(std::move(request).error());
+    }
+    return go_on(exchange_.start(std::move(provider), *std::move(request)));
 }
 
 Step CallbackFlow::go_on(TokenExchange::Progress progress) {

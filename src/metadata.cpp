@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "oidc/authz_request.hpp"
+#include "oidc/client_assertion.hpp"
 #include "oidc/id_token.hpp"
 #include "oidc/json.hpp"
 #include "oidc/uri.hpp"
@@ -287,11 +288,20 @@ bool use_pkce(const ProviderConfig& config, const Metadata& metadata) noexcept {
 
 Result<ClientAuth> choose_client_auth(const ProviderConfig& config, const Metadata& metadata) {
     const bool has_secret = !config.client_secret.empty();
+    const bool has_key = config.client_key != nullptr;
+    if (config.client_auth == ClientAuth::private_key_jwt && !has_key) {
+        return invalid("token_endpoint_auth_method private_key_jwt needs a client_key",
+                       "client_key");
+    }
     if (config.client_auth != ClientAuth::automatic) {
-        if (config.client_auth != ClientAuth::none && !has_secret) {
+        if (config.client_auth != ClientAuth::none &&
+            config.client_auth != ClientAuth::private_key_jwt && !has_secret) {
             return invalid("token_endpoint_auth_method needs a client_secret", "client_secret");
         }
         return config.client_auth;
+    }
+    if (has_key) {
+        return ClientAuth::private_key_jwt;
     }
     if (!has_secret) {
         return ClientAuth::none;
@@ -303,14 +313,26 @@ Result<ClientAuth> choose_client_auth(const ProviderConfig& config, const Metada
     if (contains(methods, "client_secret_post")) {
         return ClientAuth::post;
     }
-    for (const std::string_view with_key : {"private_key_jwt", "client_secret_jwt",
-                                            "tls_client_auth", "self_signed_tls_client_auth"}) {
-        if (contains(methods, with_key)) {
-            return invalid(
-                "the metadata offers neither client_secret_basic nor "
-                "client_secret_post but \"" +
-                    std::string(with_key) + "\"",
-                "token_endpoint_auth_method");
+    if (contains(methods, "client_secret_jwt") && config.client_secret.size() >= kMinHmacSecret) {
+        return ClientAuth::secret_jwt;
+    }
+    if (contains(methods, "client_secret_jwt")) {
+        return invalid(
+            "the metadata offers \"client_secret_jwt\" for clients with a secret, which "
+            "needs one of at least 32 characters",
+            "client_secret");
+    }
+    if (contains(methods, "private_key_jwt")) {
+        return invalid(
+            "the metadata offers no method with a secret but \"private_key_jwt\", which needs a "
+            "client_key",
+            "client_key");
+    }
+    for (const std::string_view by_tls : {"tls_client_auth", "self_signed_tls_client_auth"}) {
+        if (contains(methods, by_tls)) {
+            return invalid("the metadata offers no method with a secret but \"" +
+                               std::string(by_tls) + "\", which this version does not support",
+                           "token_endpoint_auth_method");
         }
     }
     return ClientAuth::basic;

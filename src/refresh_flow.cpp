@@ -130,8 +130,12 @@ Step RefreshFlow::resume(Event event) {
             if (ready == nullptr || *ready == nullptr || session_.refresh_token.empty()) {
                 return Refuse{unexpected_event()};
             }
-            HttpRequest request = refresh_request(config_, **ready, session_.refresh_token.view());
-            return go_on(exchange_.start(std::move(*ready), std::move(request)));
+            Result<HttpRequest> request =
+                refresh_request(config_, **ready, session_.refresh_token.view(), ports_);
+            if (!request) {
+                return postpone(std::move(request).error());
+            }
+            return go_on(exchange_.start(std::move(*ready), *std::move(request)));
         }
         case Stage::exchange:
             return go_on(exchange_.resume(std::move(event)));

@@ -9,18 +9,23 @@
 
 namespace oidc {
 
-std::optional<HttpRequest> revocation_request(const ProviderConfig& config,
-                                              const ProviderState& provider,
-                                              const SessionView& session) {
+Result<std::optional<HttpRequest>> revocation_request(const ProviderConfig& config,
+                                                      const ProviderState& provider,
+                                                      const SessionView& session, Ports ports) {
     const bool refresh = !session.refresh_token().empty();
     const std::string_view token = refresh ? session.refresh_token() : session.access_token();
     const std::string& endpoint = provider.metadata.revocation_endpoint;
     if (!config.revoke_on_logout || endpoint.empty() || token.empty()) {
-        return std::nullopt;
+        return std::optional<HttpRequest>();
     }
     const std::array<FormField, 2> fields = {
         {{"token", token}, {"token_type_hint", refresh ? "refresh_token" : "access_token"}}};
-    return client_request(config, provider, endpoint, "revocation_endpoint", fields);
+    Result<HttpRequest> request =
+        client_request(config, provider, endpoint, "revocation_endpoint", fields, ports);
+    if (!request) {
+        return std::move(request).error();
+    }
+    return std::optional<HttpRequest>(*std::move(request));
 }
 
 Status check_revocation(const HttpRequest& request, const HttpOutcome& outcome) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <utility>
 
+#include "oidc/client_assertion.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/json.hpp"
 #include "oidc/text.hpp"
@@ -43,6 +44,25 @@ void add(Secret& body, std::string_view name, std::string_view value) {
     body.append(name);
     body.append("=");
     append_form(body, value);
+}
+
+// RFC 7521 4.2. The client id is not needed with it, but some providers look the client up by it.
+Status add_assertion(Secret& body, const ProviderConfig& config, const ProviderState& provider,
+                     Ports ports) {
+    const auto& key = provider.client_auth == ClientAuth::private_key_jwt
+                          ? config.client_key
+                          : config.client_secret_key;
+    if (!key) {
+        return fail(Reason::internal_error, "there is no key to authenticate the client with");
+    }
+    const Result<std::string> assertion = client_assertion(config, provider, *key, ports);
+    if (!assertion) {
+        return assertion.error();
+    }
+    add(body, "client_id", config.client_id);
+    add(body, "client_assertion_type", kJwtBearer);
+    add(body, "client_assertion", *assertion);
+    return Unit{};
 }
 
 Secret basic_credentials(const ProviderConfig& config) {
@@ -287,9 +307,9 @@ TokenNeeds token_needs(const ProviderConfig& config) {
     return needs;
 }
 
-HttpRequest client_request(const ProviderConfig& config, const ProviderState& provider,
-                           std::string_view url, std::string_view endpoint,
-                           std::span<const FormField> fields) {
+Result<HttpRequest> client_request(const ProviderConfig& config, const ProviderState& provider,
+                                   std::string_view url, std::string_view endpoint,
+                                   std::span<const FormField> fields, Ports ports) {
     HttpRequest request;
     request.method = HttpRequest::Method::post;
     request.url = url;
@@ -314,6 +334,12 @@ HttpRequest client_request(const ProviderConfig& config, const ProviderState& pr
             add(request.body, "client_id", config.client_id);
             add(request.body, "client_secret", config.client_secret.view());
             break;
+        case ClientAuth::secret_jwt:
+        case ClientAuth::private_key_jwt:
+            if (Status status = add_assertion(request.body, config, provider, ports); !status) {
+                return std::move(status).error();
+            }
+            break;
         case ClientAuth::none:
             add(request.body, "client_id", config.client_id);
             break;
@@ -321,23 +347,23 @@ HttpRequest client_request(const ProviderConfig& config, const ProviderState& pr
     return request;
 }
 
-HttpRequest token_request(const ProviderConfig& config, const ProviderState& provider,
-                          std::string_view code, std::string_view redirect_uri,
-                          std::string_view verifier) {
+Result<HttpRequest> token_request(const ProviderConfig& config, const ProviderState& provider,
+                                  std::string_view code, std::string_view redirect_uri,
+                                  std::string_view verifier, Ports ports) {
     const std::array<FormField, 4> fields = {{{"grant_type", "authorization_code"},
                                               {"code", code},
                                               {"redirect_uri", redirect_uri},
                                               {"code_verifier", verifier}}};
     return client_request(config, provider, provider.metadata.token_endpoint, "token_endpoint",
-                          std::span(fields).first(verifier.empty() ? 3 : 4));
+                          std::span(fields).first(verifier.empty() ? 3 : 4), ports);
 }
 
-HttpRequest refresh_request(const ProviderConfig& config, const ProviderState& provider,
-                            std::string_view refresh_token) {
+Result<HttpRequest> refresh_request(const ProviderConfig& config, const ProviderState& provider,
+                                    std::string_view refresh_token, Ports ports) {
     const std::array<FormField, 2> fields = {
         {{"grant_type", "refresh_token"}, {"refresh_token", refresh_token}}};
     return client_request(config, provider, provider.metadata.token_endpoint, "token_endpoint",
-                          fields);
+                          fields, ports);
 }
 
 Result<TokenResponse> parse_token_response(const HttpRequest& request, HttpOutcome outcome,

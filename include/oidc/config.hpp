@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,7 +34,12 @@ std::optional<Alg> alg_from_name(std::string_view name) noexcept;  // exact case
 bool alg_is_symmetric(Alg alg) noexcept;
 
 // OIDC Core 9.
-enum class ClientAuth : std::uint8_t { automatic, basic, post, none };
+enum class ClientAuth : std::uint8_t { automatic, basic, post, secret_jwt, private_key_jwt, none };
+
+// Of ProviderConfig::client_assertion_audience.
+inline constexpr std::string_view kTokenEndpointAudience = "token_endpoint";
+
+class JwsSigner;
 
 enum class Toggle : std::uint8_t { automatic, on, off };
 
@@ -41,7 +47,12 @@ struct ProviderConfig {
     std::string name;    // of the oidc_provider block
     std::string issuer;  // byte for byte as configured
     std::string client_id;
-    Secret client_secret;  // empty: a public client
+    Secret client_secret;  // empty: a public client, or one with a key
+    // Of client_key; null: none. Of client_secret, for client_secret_jwt; null without one.
+    std::shared_ptr<const JwsSigner> client_key;
+    std::shared_ptr<const JwsSigner> client_secret_key;
+    // Empty: the issuer. "token_endpoint": its URL. Else a text as it is.
+    std::string client_assertion_audience;
 
     // Empty: from metadata. With the first two and jwks_uri (or jwks_file) given, no discovery.
     std::string config_url;  // never empty: derived from issuer when not configured

@@ -10,6 +10,7 @@
 
 #include "oidc/http_message.hpp"
 #include "oidc/metadata.hpp"
+#include "oidc/ports.hpp"
 #include "oidc/result.hpp"
 
 namespace oidc {
@@ -30,20 +31,21 @@ struct FormField {
 };
 
 // POST of a form to `url`, called `endpoint` in log lines, with the client authenticated by
-// client_secret_basic (id and secret form-encoded first, RFC 6749 2.3.1), client_secret_post, or
-// none (client_id in the body). Never two methods at once.
-HttpRequest client_request(const ProviderConfig& config, const ProviderState& provider,
-                           std::string_view url, std::string_view endpoint,
-                           std::span<const FormField> fields);
+// client_secret_basic (id and secret form-encoded first, RFC 6749 2.3.1), client_secret_post, an
+// assertion of its own (client_assertion.hpp), or none (client_id in the body). Never two methods
+// at once. Errors: internal_error (the assertion could not be signed).
+Result<HttpRequest> client_request(const ProviderConfig& config, const ProviderState& provider,
+                                   std::string_view url, std::string_view endpoint,
+                                   std::span<const FormField> fields, Ports ports);
 
 // grant_type, code, redirect_uri and, unless it is empty, code_verifier.
-HttpRequest token_request(const ProviderConfig& config, const ProviderState& provider,
-                          std::string_view code, std::string_view redirect_uri,
-                          std::string_view verifier);
+Result<HttpRequest> token_request(const ProviderConfig& config, const ProviderState& provider,
+                                  std::string_view code, std::string_view redirect_uri,
+                                  std::string_view verifier, Ports ports);
 
 // grant_type and refresh_token. No scope: the provider gives what it gave before (RFC 6749 6).
-HttpRequest refresh_request(const ProviderConfig& config, const ProviderState& provider,
-                            std::string_view refresh_token);
+Result<HttpRequest> refresh_request(const ProviderConfig& config, const ProviderState& provider,
+                                    std::string_view refresh_token, Ports ports);
 
 enum class Grant : std::uint8_t { code, refresh };
 

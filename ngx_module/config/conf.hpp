@@ -289,6 +289,7 @@ struct LocConf : LocConfPod {
 
     std::shared_ptr<const Assertion> assertion_block;  // oidc_assertion; null: none in reach
     bool jwks = false;                                 // oidc_jwks; not inherited
+    std::string jwks_provider;                         // whose client_key; empty: the assertion's
     // oidc_status and where it was given; not inherited.
     bool status = false;
     Place status_place;

@@ -9,6 +9,7 @@
 #include "config/nginx_private.hpp"
 #include "config/script_text.hpp"
 #include "config/variable_use.hpp"
+#include "oidc/client_assertion.hpp"
 #include "oidc/cookie.hpp"
 #include "oidc/server_name.hpp"
 #include "oidc/text.hpp"
@@ -73,11 +74,33 @@ char* check_client(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) 
                           "\"token_endpoint_auth_method none\" cannot be combined with a client "
                           "secret");
     }
-    if ((c.client_auth == ClientAuth::basic || c.client_auth == ClientAuth::post) &&
+    if (c.client_auth == ClientAuth::private_key_jwt && c.client_key == nullptr) {
+        return conf_error(cf, method,
+                          "\"token_endpoint_auth_method private_key_jwt\" needs \"client_key\"");
+    }
+    if (c.client_key != nullptr && c.client_auth != ClientAuth::automatic &&
+        c.client_auth != ClientAuth::private_key_jwt) {
+        return conf_error(cf, block.where("client_key"),
+                          "\"client_key\" is for \"token_endpoint_auth_method private_key_jwt\"");
+    }
+    const bool makes_assertions =
+        c.client_key != nullptr || c.client_auth == ClientAuth::secret_jwt;
+    if (block.given("client_assertion_audience") && !makes_assertions) {
+        return conf_error(cf, block.where("client_assertion_audience"),
+                          "\"client_assertion_audience\" needs \"client_key\" or "
+                          "\"token_endpoint_auth_method client_secret_jwt\"");
+    }
+    if ((c.client_auth == ClientAuth::basic || c.client_auth == ClientAuth::post ||
+         c.client_auth == ClientAuth::secret_jwt) &&
         c.client_secret.empty()) {
         return conf_error(cf, method,
                           "\"token_endpoint_auth_method\" needs \"client_secret\" or "
                           "\"client_secret_file\"");
+    }
+    if (c.client_auth == ClientAuth::secret_jwt && c.client_secret.size() < kMinHmacSecret) {
+        return conf_error(cf, method,
+                          "\"token_endpoint_auth_method client_secret_jwt\" needs a secret of at "
+                          "least 32 characters (RFC 7518 3.2)");
     }
     if (c.client_secret.empty() &&
         std::any_of(c.id_token_algs.begin(), c.id_token_algs.end(), alg_is_symmetric)) {
@@ -272,7 +295,16 @@ char* lint_directives(ngx_conf_t* cf, const LocConf& conf) {
         ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
     const Place place = or_server(conf.places.provider, server);
 
-    if (conf.jwks && conf.assertion_block == nullptr) {
+    if (!conf.jwks_provider.empty()) {
+        const Provider* provider = conf_main(cf).find_provider(conf.jwks_provider);
+        if (provider == nullptr || provider->config.client_key == nullptr) {
+            return conf_error(cf, place,
+                              "\"oidc_jwks " + conf.jwks_provider + "\" in " +
+                                  location_label(location) +
+                                  (provider == nullptr ? " names no oidc_provider"
+                                                       : ": that provider has no \"client_key\""));
+        }
+    } else if (conf.jwks && conf.assertion_block == nullptr) {
         return conf_error(cf, place,
                           "\"oidc_jwks\" in " + location_label(location) +
                               " needs an \"oidc_assertion\" block here or at an outer level");

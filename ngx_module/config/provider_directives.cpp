@@ -21,6 +21,7 @@
 #include "oidc/jwk.hpp"
 #include "oidc/ptr.hpp"
 #include "oidc/server_name.hpp"
+#include "oidc/signer.hpp"
 #include "oidc/state.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
@@ -30,6 +31,7 @@ namespace oidc::ngx {
 namespace {
 
 constexpr std::size_t kMaxSecret = 4 * 1024;
+constexpr std::size_t kMaxClientKey = 64 * 1024;
 constexpr std::size_t kMaxJwks = 256 * 1024;
 constexpr std::size_t kMaxPem = 4 * 1024 * 1024;
 constexpr Seconds kDay = 24 * 3600;
@@ -61,14 +63,60 @@ char* set_client_auth(Block& b) {
         out = ClientAuth::basic;
     } else if (b.arg() == "client_secret_post") {
         out = ClientAuth::post;
+    } else if (b.arg() == "client_secret_jwt") {
+        out = ClientAuth::secret_jwt;
+    } else if (b.arg() == "private_key_jwt") {
+        out = ClientAuth::private_key_jwt;
     } else if (b.arg() == "none") {
         out = ClientAuth::none;
     } else {
         return b.error(in_quotes(b.arg()) +
                        " is not supported by this version, only \"client_secret_basic\", "
-                       "\"client_secret_post\" and \"none\" are");
+                       "\"client_secret_post\", \"client_secret_jwt\", \"private_key_jwt\" and "
+                       "\"none\" are");
     }
     return conf_ok();
+}
+
+// client_key FILE [alg=ALG] [kid=ID]
+char* set_client_key(Block& b) {
+    std::optional<Alg> alg;
+    std::string_view kid;
+    for (std::size_t i = 1; i < b.size(); ++i) {
+        const std::string_view word = b.arg(i);
+        if (word.starts_with("kid=") && word.size() > 4 && kid.empty()) {
+            kid = word.substr(4);
+        } else if (word.starts_with("alg=") && !alg) {
+            alg = alg_from_name(word.substr(4));
+            if (!alg || alg_is_symmetric(*alg)) {
+                return b.invalid(word.substr(4),
+                                 "an algorithm that signs with a private key: RS256, PS256, "
+                                 "ES256, EdDSA or a longer one of these");
+            }
+        } else {
+            return b.invalid(word, "alg=ALGORITHM or kid=ID");
+        }
+    }
+    Secret pem;
+    if (char* rv = b.secret_file(pem, kMaxClientKey); rv != conf_ok()) {
+        return rv;
+    }
+    Result<JwsSigner> signer = JwsSigner::from_pem(pem.view(), alg, kid);
+    if (!signer) {
+        return b.error("is no key to authenticate with: " + signer.error().detail);
+    }
+    config(b).client_key = std::make_shared<const JwsSigner>(*std::move(signer));
+    return conf_ok();
+}
+
+// "issuer" (RFC 7523 leaves more open, and attacks have used that), or what a provider wants.
+char* set_assertion_audience(Block& b) {
+    std::string& out = config(b).client_assertion_audience;
+    if (b.arg() == "issuer") {
+        out.clear();
+        return conf_ok();
+    }
+    return b.text(out);
 }
 
 // ---- the authorization request ---------------------------------------------------------------
@@ -549,6 +597,8 @@ constexpr BlockDirective kDirectives[] = {
     {"pkce", {}, 1, 1, set_pkce},
     {"code_challenge_method", {}, 1, 1, set_code_challenge_method},
     {"token_endpoint_auth_method", {}, 1, 1, set_client_auth},
+    {"client_key", {}, 1, 3, set_client_key},
+    {"client_assertion_audience", {}, 1, 1, set_assertion_audience},
     {"id_token_signed_response_alg", {}, 1, kMany, set_algs},
     {"trusted_audience",
      {},
@@ -630,6 +680,12 @@ constexpr BlockDirective kDirectives[] = {
 char* derive(ngx_conf_t* cf, Provider& p, const Block& block) {
     if (p.config.config_url.empty()) {
         p.config.config_url = discovery_url(p.config.issuer);
+    }
+    const ClientAuth auth = p.config.client_auth;
+    if (!p.config.client_secret.empty() &&
+        (auth == ClientAuth::automatic || auth == ClientAuth::secret_jwt)) {
+        p.config.client_secret_key = std::make_shared<const JwsSigner>(
+            JwsSigner::hmac(Alg::HS256, p.config.client_secret.view()));
     }
     p.transport.insecure_http = p.config.insecure_http;
     if (block.given("http_proxy_password_file") && p.transport.proxy_user.empty()) {

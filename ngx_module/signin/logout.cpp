@@ -65,14 +65,28 @@ ngx_int_t leave(ngx_http_request_t* r, RequestContext& ctx, const Provider& prov
     return send_respond(r, signed_out_page("/"));
 }
 
+void log_not_revoked(const std::string& provider, const Error& error) {
+    NgxLog(ngx_cycle->log)
+        .write(LogLevel::warn,
+               "the tokens of a session that has ended at provider \"" + provider +
+                   "\" are not revoked: " + std::string(reason_info(error.reason).code) + ": " +
+                   error.detail);
+}
+
 // Takes back at the provider what the session held. Nobody waits for it.
 void revoke(const RequestContext& ctx, const Provider& provider, const ProviderState& state) {
     CurlLoop* loop = CurlLoop::worker();
     if (loop == nullptr || ctx.task->ended_session.provider().empty()) {
         return;
     }
-    std::optional<HttpRequest> request =
-        revocation_request(provider.config, state, ctx.task->ended_session);
+    FlowPorts ports(ngx_cycle->log);
+    Result<std::optional<HttpRequest>> made =
+        revocation_request(provider.config, state, ctx.task->ended_session, ports.ports());
+    if (!made) {
+        log_not_revoked(provider.config.name, made.error());
+        return;
+    }
+    std::optional<HttpRequest>& request = *made;
     if (!request) {
         return;
     }
@@ -83,11 +97,7 @@ void revoke(const RequestContext& ctx, const Provider& provider, const ProviderS
         shown.endpoint = endpoint;
         const Status status = check_revocation(shown, outcome);
         if (!status) {
-            NgxLog(ngx_cycle->log)
-                .write(LogLevel::warn, "the tokens of a session that has ended at provider \"" +
-                                           name + "\" are not revoked: " +
-                                           std::string(reason_info(status.error().reason).code) +
-                                           ": " + status.error().detail);
+            log_not_revoked(name, status.error());
         }
     };
     loop->start(*std::move(request), provider.transport, done);

@@ -223,7 +223,14 @@ ngx_int_t jwks_handler(ngx_http_request_t* r) noexcept try {
     if (!is_read(r)) {
         return NGX_HTTP_NOT_ALLOWED;
     }
-    const Assertion* assertion = loc_conf(r).assertion_block.get();
+    const LocConf& loc = loc_conf(r);
+    if (!loc.jwks_provider.empty()) {
+        const Provider* provider = main_conf(r).find_provider(loc.jwks_provider);
+        return provider == nullptr || provider->config.client_key == nullptr
+                   ? NGX_HTTP_NOT_FOUND
+                   : send_text(r, provider->config.client_key->jwks(), kJson, "max-age=300");
+    }
+    const Assertion* assertion = loc.assertion_block.get();
     if (assertion == nullptr) {
         return NGX_HTTP_NOT_FOUND;
     }

@@ -302,17 +302,19 @@ def test_metadata_changes(make_site):
 @pytest.mark.parametrize("methods, outcome", rows("D-10", {
     "absent": (None, "basic"), "empty": ([], "basic"), "unknown": (["x", "y"], "basic"),
     "unknown-and-post": (["x", "client_secret_post"], "post"),
+    "secret-jwt": (["private_key_jwt", "client_secret_jwt"], "jwt"),
     "private-key-jwt": (["private_key_jwt"], "error"), "wrong-type": ("client_secret_post", "any"),
 }))
 def test_token_endpoint_auth_methods(lab, make_site, methods, outcome):
     site = cold(lab, make_site, lambda d: {**d, "token_endpoint_auth_methods_supported": methods})
     if outcome == "error":
         refused(site, "metadata_invalid")
-        assert "token_endpoint_auth_method" in site.refusals()[-1][2]
+        assert "client_key" in site.refusals()[-1][2]
         return
     answer = site.browser().get("/d")
     if outcome == "any" and answer.status == 502:
         return
+    site.idp.auth_methods = (*site.idp.auth_methods, "client_secret_jwt")
     works(site)
     used = site.idp.last("token").headers.get("authorization")
     assert outcome == "any" or (used is not None) == (outcome == "basic")

@@ -277,14 +277,15 @@ def test_example_loads(lab, tmp_path, name, code):
     folder = lab.folder / "doc-files"
     folder.mkdir(exist_ok=True)
     for file, data in (("secret", "s" * 40), ("keys", json.dumps({"keys": [lab.keys.rsa.jwk()]})),
-                       ("ca", lab.pki.ca.file.read_text()), ("crl", lab.pki.crl.read_text())):
+                       ("ca", lab.pki.ca.file.read_text()), ("crl", lab.pki.crl.read_text()),
+                       ("key", lab.keys.rsa.private_pem())):
         (folder / file).write_text(data)
         (folder / file).chmod(0o600)
 
     def path(match):
         text = match[0]
         kind = "keys" if text.endswith(".json") else "crl" if text.endswith(".crl") \
-            else "ca" if text.endswith(".pem") else "secret"
+            else "ca" if text.endswith(".pem") else "key" if text.endswith(".key") else "secret"
         return str(folder / kind)
     code = re.sub(r"/etc/nginx/[\w./-]+", path, code).replace("...", "")
     tls = (f"ssl_certificate {lab.pki.site.cert_file}; ssl_certificate_key "
@@ -294,6 +295,8 @@ def test_example_loads(lab, tmp_path, name, code):
     store = "oidc_session_store big { type memory; size 1m; }\n"
     base = {"issuer": "issuer https://idp.example;", "client_id": "client_id x;",
             "client_secret": "client_secret s;"}
+    if name in ("client_assertion_audience", "oidc_jwks"):
+        base["client_key"] = f"client_key {folder / 'key'};"
     if name.startswith("client_secret"):
         base.pop("client_secret")
     site = f"server {{ listen 127.0.0.1:1 ssl; {tls} server_name crm.example; auth_oidc main; %s }}\n"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "forge.hpp"
 #include "oidc/metadata.hpp"
+#include "oidc/signer.hpp"
 #include "unit.hpp"
 
 using namespace oidc;
@@ -380,14 +381,28 @@ START_TEST(d_10_client_authentication) {
     ck_assert(chosen({"client_secret_post", "client_secret_basic"}) == ClientAuth::basic);
     ck_assert(chosen({"private_key_jwt", "client_secret_post"}) == ClientAuth::post);
     ck_assert(chosen({"something_new"}) == ClientAuth::basic);
-    for (const char* method : {"private_key_jwt", "client_secret_jwt", "tls_client_auth",
-                               "self_signed_tls_client_auth"}) {
+    m.token_endpoint_auth_methods = {"client_secret_jwt"};  // which needs a longer secret
+    ck_assert_result_is(choose_client_auth(config, m), Reason::metadata_invalid);
+    config.client_secret = Secret(std::string(32, 's'));
+    ck_assert(chosen({"private_key_jwt", "client_secret_jwt"}) == ClientAuth::secret_jwt);
+    for (const char* method :
+         {"private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"}) {
         m.token_endpoint_auth_methods = {"unknown", method};
         const Result<ClientAuth> none = choose_client_auth(config, m);
         ck_assert_result_is(none, Reason::metadata_invalid);
-        ck_assert_sv_eq(none.error().fix, "token_endpoint_auth_method");
+        ck_assert_sv_eq(none.error().fix, method == std::string_view("private_key_jwt")
+                                              ? "client_key"
+                                              : "token_endpoint_auth_method");
         ck_assert_sv_contains(none.error().detail, method);
     }
+    config.client_auth = ClientAuth::private_key_jwt;
+    ck_assert_result_is(choose_client_auth(config, m), Reason::metadata_invalid);
+    config.client_key =
+        std::make_shared<const JwsSigner>(JwsSigner::hmac(Alg::HS256, "stands for a key"));
+    ck_assert(chosen({}) == ClientAuth::private_key_jwt);
+    config.client_auth = ClientAuth::automatic;
+    ck_assert(chosen({"client_secret_basic"}) == ClientAuth::private_key_jwt);
+    config.client_key.reset();
     config.client_auth = ClientAuth::post;  // configured: the metadata has no say
     ck_assert(chosen({"private_key_jwt"}) == ClientAuth::post);
     config.client_auth = ClientAuth::none;

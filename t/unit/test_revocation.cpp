@@ -21,7 +21,11 @@ struct Revoking : World {
         const auto record = encode_session(session);
         ck_assert_result_ok(record);
         const auto state = provider();
-        return revocation_request(config, *state, *SessionView::open(record->view()));
+        FakePorts fake;
+        auto made =
+            revocation_request(config, *state, *SessionView::open(record->view()), fake.ports());
+        ck_assert_result_ok(made);
+        return std::move(*made);
     }
 };
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "forge.hpp"
 #include "oidc/encode.hpp"
+#include "oidc/signer.hpp"
 #include "oidc/token.hpp"
 #include "oidc/uri.hpp"
 #include "unit.hpp"
@@ -79,11 +81,18 @@ std::string argument(const HttpRequest& request, std::string_view name) {
     return value ? percent_decode(*value, true).value_or("?") : "-";
 }
 
+FakePorts fake;
+
+HttpRequest made(Result<HttpRequest> request) {
+    ck_assert_result_ok(request);
+    return *std::move(request);
+}
+
 }  // namespace
 
 START_TEST(t_18_shape_of_the_request) {
-    const HttpRequest r =
-        token_request(client(), provider(ClientAuth::basic), "co/de=", "https://a/cb?x=1", "ver");
+    const HttpRequest r = made(token_request(client(), provider(ClientAuth::basic),
+                                             "co/de=", "https://a/cb?x=1", "ver", fake.ports()));
     ck_assert(r.method == HttpRequest::Method::post);
     ck_assert_sv_eq(r.url, "https://op.example/token");
     ck_assert_sv_eq(r.endpoint, "token_endpoint");
@@ -98,23 +107,26 @@ START_TEST(t_18_shape_of_the_request) {
 END_TEST
 
 START_TEST(r_67_01_basic_encodes_before_base64) {
-    const HttpRequest r = token_request(client(), provider(ClientAuth::basic), "c", "u", "v");
+    const HttpRequest r =
+        made(token_request(client(), provider(ClientAuth::basic), "c", "u", "v", fake.ports()));
     const Secret pair = base64_encode("espo+crm:p%3Aw%26%2B%2F%3D%C3%A9");
     ck_assert_sv_eq(r.authorization.view(), "Basic " + std::string(pair.view()));
     ck_assert_sv_eq(argument(r, "client_id"), "-");
     ck_assert_sv_eq(argument(r, "client_secret"), "-");
     const HttpRequest same =
-        token_request(client(), provider(ClientAuth::automatic), "c", "u", "v");
+        made(token_request(client(), provider(ClientAuth::automatic), "c", "u", "v", fake.ports()));
     ck_assert_sv_eq(same.authorization.view(), r.authorization.view());
 }
 END_TEST
 
 START_TEST(post_and_none) {
-    const HttpRequest post = token_request(client(), provider(ClientAuth::post), "c", "u", "v");
+    const HttpRequest post =
+        made(token_request(client(), provider(ClientAuth::post), "c", "u", "v", fake.ports()));
     ck_assert(post.authorization.empty());
     ck_assert_sv_eq(argument(post, "client_id"), "espo crm");
     ck_assert_sv_eq(argument(post, "client_secret"), "p:w&+/=\xc3\xa9");
-    const HttpRequest none = token_request(client(), provider(ClientAuth::none), "c", "u", "");
+    const HttpRequest none =
+        made(token_request(client(), provider(ClientAuth::none), "c", "u", "", fake.ports()));
     ck_assert(none.authorization.empty());
     ck_assert_sv_eq(argument(none, "client_id"), "espo crm");
     ck_assert_sv_eq(argument(none, "client_secret"), "-");
@@ -122,12 +134,45 @@ START_TEST(post_and_none) {
 }
 END_TEST
 
+START_TEST(p_03_an_assertion_in_the_body) {
+    ProviderConfig config = client();
+    config.client_key = std::make_shared<const JwsSigner>(
+        *JwsSigner::from_pem(ForgeKey::for_alg(Alg::ES256).private_pem(), {}));
+    config.client_secret_key =
+        std::make_shared<const JwsSigner>(JwsSigner::hmac(Alg::HS256, config.client_secret.view()));
+    const auto alg_of = [](const HttpRequest& request) {
+        const std::string assertion = argument(request, "client_assertion");
+        const auto header = base64url_decode(assertion.substr(0, assertion.find('.')));
+        return std::string(header.value_or("?").substr(0, 14));
+    };
+    for (const ClientAuth auth : {ClientAuth::private_key_jwt, ClientAuth::secret_jwt}) {
+        for (const HttpRequest& r :
+             {made(token_request(config, provider(auth), "c", "u", "v", fake.ports())),
+              made(refresh_request(config, provider(auth), "rt", fake.ports()))}) {
+            ck_assert(r.authorization.empty());
+            ck_assert_sv_eq(argument(r, "client_secret"), "-");
+            ck_assert_sv_eq(argument(r, "client_id"), "espo crm");
+            ck_assert_sv_eq(argument(r, "client_assertion_type"),
+                            "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+            ck_assert_sv_eq(alg_of(r), auth == ClientAuth::secret_jwt ? R"({"alg":"HS256")"
+                                                                      : R"({"alg":"ES256")");
+        }
+    }
+    config.client_key.reset();
+    ck_assert_result_is(
+        token_request(config, provider(ClientAuth::private_key_jwt), "c", "u", "v", fake.ports()),
+        Reason::internal_error);
+}
+END_TEST
+
 START_TEST(the_refresh_request) {
-    const HttpRequest basic = refresh_request(client(), provider(ClientAuth::basic), "r+t");
+    const HttpRequest basic =
+        made(refresh_request(client(), provider(ClientAuth::basic), "r+t", fake.ports()));
     ck_assert_sv_eq(basic.url, "https://op.example/token");
     ck_assert_sv_eq(basic.body.view(), "grant_type=refresh_token&refresh_token=r%2Bt");
     ck_assert(!basic.authorization.empty());
-    const HttpRequest post = refresh_request(client(), provider(ClientAuth::post), "rt");
+    const HttpRequest post =
+        made(refresh_request(client(), provider(ClientAuth::post), "rt", fake.ports()));
     ck_assert(post.authorization.empty());
     ck_assert_sv_eq(argument(post, "client_secret"), "p:w&+/=\xc3\xa9");
 }
@@ -448,6 +493,7 @@ static Suite* token_suite() {
     tcase_add_test(tcase, t_18_shape_of_the_request);
     tcase_add_test(tcase, r_67_01_basic_encodes_before_base64);
     tcase_add_test(tcase, post_and_none);
+    tcase_add_test(tcase, p_03_an_assertion_in_the_body);
     tcase_add_test(tcase, the_refresh_request);
     tcase_add_test(tcase, t_23_t_24_answers_to_a_refresh);
     tcase_add_test(tcase, t_01_legal_answers);

@@ -7,6 +7,7 @@ import hmac
 import json
 import secrets
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
@@ -96,6 +97,31 @@ class Key:
         from cryptography.hazmat.primitives import serialization as s
         return self.private.public_key().public_bytes(
             s.Encoding.DER, s.PublicFormat.SubjectPublicKeyInfo)
+
+    def verifies(self, alg, data, signature):
+        public = self.private.public_key()
+        try:
+            if alg == "EdDSA":
+                public.verify(signature, data)
+            elif alg[0] == "E":
+                size = (self.private.curve.key_size + 7) // 8
+                if len(signature) != 2 * size:
+                    return False
+                r, s = (int.from_bytes(part, "big") for part in (signature[:size], signature[size:]))
+                public.verify(utils.encode_dss_signature(r, s), data, ec.ECDSA(HASHES[alg[2:]]()))
+            else:
+                digest = HASHES[alg[2:]]()
+                way = padding.PKCS1v15() if alg[0] == "R" else padding.PSS(
+                    mgf=padding.MGF1(digest), salt_length=digest.digest_size)
+                public.verify(signature, data, way, digest)
+        except InvalidSignature:
+            return False
+        return True
+
+    def private_pem(self):
+        from cryptography.hazmat.primitives import serialization as s
+        return self.private.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8,
+                                          s.NoEncryption()).decode()
 
     def sign(self, alg, data, salt=None):
         if alg == "EdDSA":

@@ -4,6 +4,7 @@ delayed, cut or replaced by raw bytes, per endpoint."""
 
 import base64
 import hashlib
+import json
 import secrets
 import socket
 import ssl
@@ -111,6 +112,10 @@ class Idp:
             self.access_token = None
             self.endpoints = {}  # overrides of paths in the metadata
             self.auth_methods = ("client_secret_basic", "client_secret_post")
+            # Of a client that authenticates with an assertion: its keys as (kid, alg, Key), whom
+            # the assertion must be for (None: the issuer), and what has come.
+            self.client_keys, self.assertion_audience = [], None
+            self.assertions, self.last_assertion = set(), None
             self.offset = 0  # of the provider's clock, in seconds
             self.codes = {}
             self.access = {}
@@ -321,9 +326,38 @@ class Idp:
             self._check("client_secret" not in form, "two client authentications")
             pair = base64.b64decode(header[6:]).decode().split(":", 1)
             return (*[urllib.parse.unquote_plus(p) for p in pair], "client_secret_basic")
+        if "client_assertion" in form:
+            self._check("client_secret" not in form, "two client authentications")
+            return self.client_of_assertion(form)
         if "client_secret" in form:
             return form.get("client_id"), form["client_secret"], "client_secret_post"
         return form.get("client_id"), None, "none"
+
+    def client_of_assertion(self, form):
+        """As RFC 7523 3 asks for, with what `client_keys` and `assertion_audience` say; used once."""
+        assertion = form["client_assertion"]
+        self.canary(assertion, "client assertion")
+        data, _, signature = assertion.rpartition(".")
+        head, claims = (json.loads(forge.b64u_decode(part)) for part in data.split("."))
+        data, signature = data.encode(), forge.b64u_decode(signature)
+        good = form.get("client_assertion_type") == \
+            "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        now = time.time() + self.offset
+        good &= claims["iss"] == claims["sub"] == form.get("client_id") == self.client_id
+        good &= claims["aud"] == (self.assertion_audience or self.issuer)
+        good &= now - 5 < claims["iat"] + 1 and claims["iat"] < claims["exp"] <= claims["iat"] + 60
+        with self.lock:
+            good &= len(claims["jti"]) >= 22 and claims["jti"] not in self.assertions
+            self.assertions.add(claims["jti"])
+        self.last_assertion = head, claims
+        if head["alg"].startswith("HS"):
+            good &= signature == forge.hs_sign(head["alg"], self.client_secret, data)
+            method = "client_secret_jwt"
+        else:
+            good &= any(key.verifies(alg, data, signature) for kid, alg, key in self.client_keys
+                        if kid == head["kid"] and alg == head["alg"])
+            method = "private_key_jwt"
+        return form.get("client_id") if good else None, self.client_secret, method
 
     def default_token(self, request):
         def error(code, status=400):

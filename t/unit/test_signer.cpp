@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "oidc/signer.hpp"
+
+#include <openssl/err.h>
+
+#include "forge.hpp"
+#include "oidc/client_assertion.hpp"
+#include "oidc/jws.hpp"
+#include "unit.hpp"
+
+using namespace oidc;
+using namespace oidc::unit;
+
+namespace {
+
+const std::string kSecret(64, 's');
+constexpr std::string_view kTyps[] = {"jwt"};
+constexpr Alg kPublic[] = {Alg::RS256, Alg::RS384, Alg::RS512, Alg::PS256, Alg::PS384,
+                           Alg::PS512, Alg::ES256, Alg::ES384, Alg::ES512, Alg::EdDSA};
+
+JsonPtr verified(const JwsSigner& signer, std::string_view token, std::string* kid = nullptr) {
+    const auto keys = KeySet::parse(signer.jwks());
+    must(keys.ok(), "jwks");
+    const Secret secret(kSecret);
+    const Alg allowed[] = {signer.alg()};
+    VerifyOptions options;
+    options.allowed = allowed;
+    options.keys = &*keys;
+    options.shared_secret = &secret;
+    options.accepted_typ = kTyps;
+    auto jwt = verify_jws(token, options);
+    ck_assert_result_ok(jwt);
+    if (kid != nullptr) {
+        *kid = jwt->kid;
+    }
+    return std::move(jwt->payload);
+}
+
+std::string text(const JsonPtr& object, const char* name) {
+    const json_t* value = json_object_get(object.get(), name);
+    return value == nullptr ? "(absent)" : json_text(value);
+}
+
+JwsSigner signer_of(std::optional<Alg> alg, const ForgeKey& key, std::string_view kid = {}) {
+    auto signer = JwsSigner::from_pem(key.private_pem(), alg, kid);
+    ck_assert_result_ok(signer);
+    return *std::move(signer);
+}
+
+}  // namespace
+
+START_TEST(every_algorithm_signs_what_its_key_verifies) {
+    for (const Alg alg : kPublic) {
+        const JwsSigner signer = signer_of(alg, ForgeKey::for_alg(alg));
+        for (int i = 0; i < (alg == Alg::ES512 ? 300 : 3); ++i) {  // short r and s are padded
+            const auto token = signer.sign(R"({"n":)" + std::to_string(i) + "}");
+            ck_assert_result_ok(token);
+            ck_assert_sv_eq(text(verified(signer, *token), "n"), std::to_string(i));
+        }
+        ck_assert_uint_eq(ERR_peek_error(), 0);
+    }
+    for (const Alg alg : {Alg::HS256, Alg::HS384, Alg::HS512}) {
+        const JwsSigner signer = JwsSigner::hmac(alg, kSecret);
+        const auto token = signer.sign("{}");
+        ck_assert_result_ok(token);
+        (void)verified(signer, *token);
+        ck_assert_sv_eq(signer.jwks(), R"({"keys":[]})");
+    }
+}
+END_TEST
+
+START_TEST(the_key_decides_and_names_itself) {
+    const struct {
+        Alg like;
+        Alg natural;
+    } rows[] = {{Alg::PS512, Alg::RS256},
+                {Alg::ES256, Alg::ES256},
+                {Alg::ES384, Alg::ES384},
+                {Alg::ES512, Alg::ES512},
+                {Alg::EdDSA, Alg::EdDSA}};
+    for (const auto& row : rows) {
+        const ForgeKey& key = ForgeKey::for_alg(row.like);
+        const JwsSigner signer = signer_of(std::nullopt, key);
+        ck_assert(signer.alg() == row.natural);
+        std::string kid;
+        (void)verified(signer, *signer.sign("{}"), &kid);
+        ck_assert_uint_eq(kid.size(), 43);
+        ck_assert_sv_contains(signer.jwks(), "\"kid\":\"" + kid + "\"");
+        ck_assert_sv_eq(signer_of(std::nullopt, key).jwks(), signer.jwks());
+    }
+    std::string kid;
+    const JwsSigner named = signer_of(std::nullopt, ForgeKey::for_alg(Alg::ES256), "a \"b\"");
+    (void)verified(named, *named.sign("{}"), &kid);
+    ck_assert_sv_eq(kid, "a \"b\"");
+}
+END_TEST
+
+START_TEST(keys_that_are_refused) {
+    const std::string p256 = ForgeKey::for_alg(Alg::ES256).private_pem();
+    const std::string rsa = ForgeKey::for_alg(Alg::RS256).private_pem();
+    const struct {
+        std::string pem;
+        std::optional<Alg> alg;
+        const char* words;
+    } rows[] = {
+        {"", std::nullopt, "PEM"},
+        {"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", std::nullopt, "PEM"},
+        {ForgeKey::for_alg(Alg::ES256).public_pem(), std::nullopt, "PEM"},
+        {ForgeKey::for_alg(Alg::ES256).encrypted_pem("x"), std::nullopt, "passphrase"},
+        {p256, Alg::ES384, "P-384"},
+        {p256, Alg::RS256, "RSA"},
+        {p256, Alg::EdDSA, "Ed25519"},
+        {rsa, Alg::ES512, "P-521"},
+        {p256, Alg::HS256, "secret"},
+        {ForgeKey::rsa(1024).private_pem(), std::nullopt, "1024 bits"},
+        {ForgeKey::ec("secp256k1").private_pem(), std::nullopt, "neither"},
+    };
+    for (const auto& row : rows) {
+        const auto signer = JwsSigner::from_pem(row.pem, row.alg);
+        ck_assert_result_is(signer, Reason::malformed);
+        ck_assert_sv_contains(signer.error().detail, row.words);
+        ck_assert_uint_eq(ERR_peek_error(), 0);
+    }
+}
+END_TEST
+
+START_TEST(p_03_the_assertion_of_the_client) {
+    FakePorts fake;
+    ProviderConfig config;
+    config.client_id = "espo \"crm\"";
+    config.issuer = "https://op.example";
+    ProviderState provider;
+    provider.metadata.token_endpoint = "https://op.example/token";
+    const JwsSigner signer = signer_of(std::nullopt, ForgeKey::for_alg(Alg::ES256));
+    const auto made = [&] {
+        const auto token = client_assertion(config, provider, signer, fake.ports());
+        ck_assert_result_ok(token);
+        return verified(signer, *token);
+    };
+    const JsonPtr first = made();
+    ck_assert_uint_eq(json_object_size(first.get()), 6);
+    ck_assert_sv_eq(text(first, "iss"), R"("espo \"crm\"")");
+    ck_assert_sv_eq(text(first, "sub"), R"("espo \"crm\"")");
+    ck_assert_sv_eq(text(first, "aud"), R"("https://op.example")");
+    const Seconds now = fake.clock.now();
+    ck_assert_sv_eq(text(first, "iat"), std::to_string(now));
+    ck_assert_sv_eq(text(first, "exp"), std::to_string(now + 60));
+    ck_assert_uint_eq(text(first, "jti").size(), 22 + 2);
+    ck_assert_sv_lacks(text(made(), "jti"), text(first, "jti"));
+    // Another server's token endpoint in the metadata never gets into it unless that is asked for.
+    provider.metadata.token_endpoint = "https://evil.example/token";
+    ck_assert_sv_eq(text(made(), "aud"), R"("https://op.example")");
+    config.client_assertion_audience = kTokenEndpointAudience;
+    ck_assert_sv_eq(text(made(), "aud"), R"("https://evil.example/token")");
+    config.client_assertion_audience = "urn:of:the:provider";
+    ck_assert_sv_eq(text(made(), "aud"), R"("urn:of:the:provider")");
+    FailingRandom broken;
+    const Ports none{fake.clock, broken, fake.log};
+    ck_assert_result_is(client_assertion(config, provider, signer, none), Reason::internal_error);
+}
+END_TEST
+
+static Suite* signer_suite() {
+    Suite* suite = suite_create("signer");
+    TCase* tcase = tcase_create("all");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, every_algorithm_signs_what_its_key_verifies);
+    tcase_add_test(tcase, the_key_decides_and_names_itself);
+    tcase_add_test(tcase, keys_that_are_refused);
+    tcase_add_test(tcase, p_03_the_assertion_of_the_client);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+static const Registration registered("signer", signer_suite);
