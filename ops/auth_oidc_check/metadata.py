@@ -63,21 +63,27 @@ def check_issuer(provider, data):
 def choose_method(provider, data, has_secret):
     """As the module does."""
     given = provider.one("token_endpoint_auth_method")
+    has_key = provider.one("client_key") is not None
     if given:
-        if given != "none" and not has_secret:
+        if given == "private_key_jwt" and not has_key:
+            raise Trouble("token_endpoint_auth_method private_key_jwt needs a client_key", "client_key")
+        if given not in ("none", "private_key_jwt") and not has_secret:
             raise Trouble("token_endpoint_auth_method needs a client_secret", "client_secret_file")
         return given
+    if has_key:
+        return "private_key_jwt"
     if not has_secret:
         return "none"
     offered = strings(data, "token_endpoint_auth_methods_supported") or []
-    for method in ("client_secret_basic", "client_secret_post"):
+    for method in ("client_secret_basic", "client_secret_post", "client_secret_jwt"):
         if method in offered:
             return method
-    for method in ("private_key_jwt", "client_secret_jwt", "tls_client_auth",
-                   "self_signed_tls_client_auth"):
+    if "private_key_jwt" in offered:
+        raise Trouble("the metadata offer no method with a secret but private_key_jwt", "client_key")
+    for method in ("tls_client_auth", "self_signed_tls_client_auth"):
         if method in offered:
-            raise Trouble(f"the metadata offer {method}, but neither client_secret_basic nor "
-                          "client_secret_post", "token_endpoint_auth_method, if one of them works")
+            raise Trouble(f"the metadata offer no method with a secret but {method}",
+                          "token_endpoint_auth_method, if one of them works")
     return "client_secret_basic"
 
 

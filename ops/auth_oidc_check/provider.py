@@ -3,9 +3,11 @@
 
 import base64
 import hashlib
+import hmac
 import ipaddress
 import json
 import secrets
+import time
 import urllib.parse
 
 from .connection import Url, check_life, look_up, shown_host
@@ -293,6 +295,19 @@ class ProviderCheck:
                     "unsupported_grant_type", "invalid_scope", "server_error",
                     "temporarily_unavailable", "slow_down")
 
+    def client_assertion(self):
+        """Of client_secret_jwt, as the module makes it."""
+        audience = self.provider.one("client_assertion_audience", "issuer")
+        audience = {"issuer": self.provider.issuer, "token_endpoint": self.urls["token_endpoint"].text
+                    }.get(audience, audience)
+        now, client = int(time.time()), self.provider.client_id
+        claims = {"iss": client, "sub": client, "aud": audience, "iat": now, "exp": now + 60,
+                  "jti": secrets.token_urlsafe(16)}
+        parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=")
+                 for part in ({"alg": "HS256", "typ": "JWT"}, claims)]
+        mac = hmac.digest(self.secret.encode(), b".".join(parts), "sha256")
+        return b".".join([*parts, base64.urlsafe_b64encode(mac).rstrip(b"=")]).decode()
+
     def client_authentication(self):
         url = self.urls.get("token_endpoint")
         if url is None or not self.provider.client_id:
@@ -303,6 +318,9 @@ class ProviderCheck:
         if self.secret is None:
             raise Trouble("the client secret could not be read, see above", unknown=True)
         method = choose_method(self.provider, self.data, bool(self.secret))
+        if method == "private_key_jwt":
+            self.about.note("client authentication", "is by a private key, which only a sign-in tries")
+            return
         form = {"grant_type": "authorization_code", "code": "auth-oidc-check-" + secrets.token_hex(16),
                 "redirect_uri": self.redirect_uri or "https://localhost/oidc_callback"}
         if uses_pkce(self.provider, self.data):
@@ -318,6 +336,11 @@ class ProviderCheck:
             form["client_id"] = client_id
             if method == "client_secret_post":
                 form["client_secret"] = self.secret
+            elif method == "client_secret_jwt":
+                form["client_assertion_type"] = \
+                    "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+                form["client_assertion"] = self.client_assertion()
+                self.about.report.hide(form["client_assertion"])
         self.about.note("client authentication", f"a made-up code goes to {url.short} ({method})")
         answer = self.transport.ask("POST", url, headers, urllib.parse.urlencode(form).encode())
         data = answer.json() or {}

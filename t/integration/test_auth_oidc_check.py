@@ -511,3 +511,22 @@ def test_every_kind_of_key(lab, make_idp):
         idp.jwks_keys = [k.jwk() for k in own.values() if k is not key]
         result = check(idp, lab, id_token_signed_response_alg=alg)
         assert result.checks("wrong") == {"keys"} and f"accepted are {alg}" in result.text("keys"), alg
+
+
+@case("F-40", "P-03")
+def test_a_client_that_signs(lab, make_idp, tmp_path):
+    idp = make_idp()
+    idp.auth_methods = ("client_secret_jwt",)
+    for directives in ({}, {"token_endpoint_auth_method": "client_secret_jwt"}):
+        result = check(idp, lab, **directives)
+        assert result.code == 0 and "the client is known" in result.text("client authentication"), result.output
+    idp.assertion_audience = "urn:other"
+    assert check(idp, lab).code == 1
+    assert check(idp, lab, client_assertion_audience="urn:other",
+                 token_endpoint_auth_method="client_secret_jwt").code == 0
+    key = tmp_path / "client.key"
+    key.write_text(lab.keys.p256.private_pem())
+    key.chmod(0o600)
+    idp.auth_methods = ("private_key_jwt",)
+    result = check(idp, lab, client_secret=None, client_key=key)
+    assert result.code == 0 and "private key" in result.text("client authentication"), result.output
