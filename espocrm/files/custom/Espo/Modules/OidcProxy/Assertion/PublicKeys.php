@@ -89,8 +89,9 @@ final class PublicKeys implements Key
         $keys = is_array($data) ? $data['keys'] ?? [$data] : null;
 
         foreach (is_array($keys) ? $keys : [null] as $jwk) {
-            // What a private key has beside.
-            $isPublic = is_array($jwk) && !array_key_exists('d', $jwk);
+            // `d` is what a private key has beside; the coordinates phpseclib reads unseen.
+            $isPublic = is_array($jwk) && !array_key_exists('d', $jwk) && is_string($jwk['x'] ?? null) &&
+                (($jwk['kty'] ?? null) === 'OKP' || is_string($jwk['y'] ?? null));
             $id = $isPublic ? $jwk['kid'] ?? null : null;
 
             $list[] = [$isPublic ? (string) json_encode($jwk) : '', is_string($id) ? $id : null];
