@@ -38,7 +38,7 @@ def without_escapes(page):
     return page.replace("\\-", "-").replace("\\(aq", "'").replace("\\(ga", "`").replace("\\&", "")
 
 
-@case("F-41")
+@case("F-46")
 def test_the_modules_manual_page_names_every_directive(pages):
     page = without_escapes(pages["ngx_http_auth_oidc_module.7"])
     headings = re.findall(r"^### ([a-z_]+)$", (ROOT / "docs/directives.md").read_text(), re.M)
@@ -51,8 +51,8 @@ def test_the_modules_manual_page_names_every_directive(pages):
 
 
 @pytest.mark.parametrize("command, program", [
-    pytest.param("auth-oidc-check", "ops/auth-oidc-check", marks=case("F-41")),
-    pytest.param("auth-oidc-check-vhost", "ops/check-vhost", marks=case("F-41"))])
+    pytest.param("auth-oidc-check", "ops/auth-oidc-check", marks=case("F-46")),
+    pytest.param("auth-oidc-check-vhost", "ops/check-vhost", marks=case("F-46"))])
 def test_a_programs_manual_page_names_every_option(pages, command, program):
     page = without_escapes(pages[command + ".8"])
     options = set(re.findall(r"^  (?:-\w,? ?\S*, )?(--[a-z-]+)", run(sys.executable, ROOT / program, "--help"), re.M))
@@ -62,7 +62,7 @@ def test_a_programs_manual_page_names_every_option(pages, command, program):
     assert f".TH {command.upper()} 8" in page and "Exit status:" in page
 
 
-@case("F-41")
+@case("F-46")
 @pytest.mark.skipif(shutil.which("man") is None, reason="no man-db")
 def test_manual_pages_are_well_formed(pages, tmp_path):
     for name, text in pages.items():
@@ -72,7 +72,7 @@ def test_manual_pages_are_well_formed(pages, tmp_path):
         assert shown.stderr == "" and "SYNOPSIS" in shown.stdout
 
 
-@case("F-41")
+@case("F-46")
 @pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="no dpkg")
 def test_the_bill_of_materials(tmp_path):
     tree = tmp_path / "tree"
@@ -100,7 +100,7 @@ def test_the_bill_of_materials(tmp_path):
     assert len(document["relationships"]) == 4
 
 
-@case("F-41")
+@case("F-46")
 def test_what_the_package_asks_for():
     control = (DEBIAN / "control").read_text()
     # Below it libcurl has no CURLOPT_PROTOCOLS_STR.
