@@ -59,6 +59,28 @@ def test_plain_public_client(lab):
 
 
 @needs_npm
+@pytest.mark.parametrize("alg", rows("P-03", {"ps256": "PS256", "es256": "ES256", "eddsa": "EdDSA"}))
+def test_plain_client_with_a_key(lab, tmp_path, alg):
+    key = lab.keys.for_alg(alg)
+    file = tmp_path / "client.key"
+    file.write_text(key.private_pem())
+    file.chmod(0o600)
+    client = {"token_endpoint_auth_method": "private_key_jwt", "client_secret": None,
+              "token_endpoint_auth_signing_alg": alg, "jwks": {"keys": [key.jwk()]}}
+    directives = {"userinfo": "on", "client_secret": None, "client_key": f"{file} alg={alg} kid={key.kid}"}
+    with NpmProvider(lab, "plain").site(client, directives=directives) as site:
+        check_login(site)
+
+
+@needs_npm
+def test_plain_client_secret_jwt(lab):
+    client = {"token_endpoint_auth_method": "client_secret_jwt"}
+    directives = {"userinfo": "on", "token_endpoint_auth_method": "client_secret_jwt"}
+    with NpmProvider(lab, "plain").site(client, directives=directives) as site:
+        check_login(site)
+
+
+@needs_npm
 def test_authelia_guide(lab):
     """As the guide registers it: Basic, three scopes, EspoCRM's callback."""
     directives = {**AUTHELIA, "callback": "forward"}

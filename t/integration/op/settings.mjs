@@ -65,7 +65,7 @@ function readClient(client, options) {
   if (!Array.isArray(client.redirect_uris) || client.redirect_uris.length === 0) {
     throw new Error(`client "${client.client_id}" needs redirect_uris`);
   }
-  const isPublic = client.token_endpoint_auth_method === 'none';
+  const isPublic = ['none', 'private_key_jwt'].includes(client.token_endpoint_auth_method);
   if (!isPublic && !client.client_secret) {
     throw new Error(`client "${client.client_id}" needs a client_secret`);
   }
