@@ -15,12 +15,17 @@
 namespace oidc::ngx {
 namespace {
 
-// A refusal, of ours or of nginx's access modules, is being answered by an error_page that is
-// protected itself: neither a login nor a second error page.
+// The request has been refused, and an error_page without `=` keeps the status: it answers the
+// refusal and is no page that was asked for. `error_page 403 = @sign_in` leaves it to the location.
+bool is_refused(ngx_http_request_t* r) noexcept {
+    return r->internal && r->err_status >= NGX_HTTP_BAD_REQUEST;
+}
+
+// A refusal is being answered by an error_page that is protected itself: neither a login nor a
+// second error page.
 ngx_int_t plain_refusal(ngx_http_request_t* r) noexcept {
     r->error_page = 1;
-    return r->err_status >= NGX_HTTP_BAD_REQUEST ? static_cast<ngx_int_t>(r->err_status)
-                                                 : NGX_HTTP_UNAUTHORIZED;
+    return is_refused(r) ? static_cast<ngx_int_t>(r->err_status) : NGX_HTTP_UNAUTHORIZED;
 }
 
 // A cookie of a session, be it alive or not.
@@ -41,7 +46,7 @@ std::string same_page(ngx_http_request_t* r, const RequestContext& ctx, const Pr
 }  // namespace
 
 ngx_int_t challenge(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
-    if (r->internal && (ctx.answer.error_code != nullptr || r->err_status == NGX_HTTP_FORBIDDEN)) {
+    if (is_refused(r) || (r->internal && ctx.answer.error_code != nullptr)) {
         return plain_refusal(r);
     }
     if (satisfy_any(r)) {

@@ -208,6 +208,57 @@ def test_step_up_and_plain_pages_after_the_rules(make):
     assert answer.set_cookies() == []
 
 
+# A refusal of nginx's, and the page that answers it, which is protected itself. A status of None: by
+# `=` the page is asked for in place of the refusal.
+PAGES = {
+    "deny": ("error_page 403 @page;", DENY, "allow all;", 403),
+    "deny-path": ("error_page 403 /page;", DENY, "allow all;", 403),
+    "deny-other-status": ("error_page 403 =404 @page;", DENY, "allow all;", 404),
+    "password": ("error_page 401 @page;", BASIC, "auth_basic off;", 401),
+    "limit": ("error_page 429 @page;", "limit_req zone=none; limit_req_status 429;", "", 429),
+    "missing": ("error_page 404 @page;", "auth_oidc off; root @FOLDER@;", "auth_oidc idp;", 404),
+    "backend-down": ("error_page 502 @page;", "auth_oidc off; proxy_pass http://unix:@FOLDER@/none;",
+                     "auth_oidc idp;", 502),
+    "deny-asked": ("error_page 403 = @page;", DENY, "allow all;", None),
+    "deny-asked-200": ("error_page 403 =200 @page;", DENY, "allow all;", None),
+    "password-asked": ("error_page 401 = @page;", BASIC, "auth_basic off;", None),
+    "deny-asked-denied-there": ("error_page 403 = @page;", DENY, DENY, 403),
+}
+
+
+@pytest.mark.parametrize("pages", rows("N-50", {k: k for k in PAGES}))
+def test_a_refusal_is_no_way_to_sign_in(make, pages):
+    """Unless `=` puts the page in its place: then the rules of the page count, and nothing else."""
+    error_page, refused, there, status = PAGES[pages]
+    site = make("", OPEN_START + f"""
+        location /refused/ {{ {error_page} {refused} }}
+        location {"=" if "/page" in error_page else ""} {"/page" if "/page" in error_page else "@page"}
+            {{ {there} proxy_pass http://@BACKEND@; }}""",
+                http="limit_req_zone all zone=none:64k rate=1r/m;\n")
+    if pages == "missing":
+        site.allow_log("No such file")
+    if pages == "backend-down":
+        site.allow_log("unix:.*none failed")
+    browser = site.browser()
+    if pages == "limit":
+        challenge(site, browser.get("/refused/x"))  # within the rate
+    site.again()
+    answer = browser.get("/refused/x")
+    if status is None:
+        challenge(site, answer)
+        # Whoever has signed in sees the page, and not what was refused.
+        browser.callback(browser.callback_url(answer))
+        page = browser.get("/refused/x")
+        assert page.status == 200 and page.from_backend and site.hits()[-1].path == "/refused/x", page
+        return
+    for kind in ("navigate", "xhr", "old"):
+        answer = browser.get("/refused/x", kind=kind)
+        assert answer.status == status and answer.by_nginx, f"{answer}\n{site.log_since_mark()}"
+        assert answer.set_cookies() == [] and answer.location is None, answer
+    assert (answer.headers.get("www-authenticate") is not None) == (status == 401), answer
+    assert site.delta("authorize") == 0 and site.hits() == [] and site.refusals() == []
+
+
 @case("N-49")
 def test_auth_request_asks_about_who_is_signed_in(make):
     """It comes after the way to the provider and after the callback, with the identity, and never for
