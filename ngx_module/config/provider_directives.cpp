@@ -505,6 +505,13 @@ char* set_http_proxy(Block& b) {
     std::string plain(text);
     if (scheme != std::string_view::npos && at != std::string_view::npos && at > scheme) {
         const std::string_view userinfo = text.substr(scheme + 3, at - scheme - 3);
+        // They end the host: other readers of this URL, and people, would take another one for it.
+        if (userinfo.find_first_of("/?#\\") != std::string_view::npos) {
+            return b.error(
+                "has one of \"/\", \"?\", \"#\" and \"\\\" before the \"@\", which end the host of "
+                "a "
+                "URL: write %2F, %3F, %23 and %5C in the user and the password");
+        }
         const std::size_t colon = userinfo.find(':');
         const auto user = percent_decode(userinfo.substr(0, colon), false);
         auto password = colon == std::string_view::npos

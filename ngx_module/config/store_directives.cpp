@@ -65,6 +65,13 @@ char* set_state_file(Block& b) {
 char* set_server(Block& b) {
     auto& redis = b.target<Store>().redis;
     for (std::size_t i = 0; i < b.size(); ++i) {
+        // Not shown: there may be a password in it.
+        if (!b.arg(i).starts_with("unix:") && (b.arg(i).find('@') != std::string_view::npos ||
+                                               b.arg(i).find("://") != std::string_view::npos)) {
+            return b.error(
+                "takes \"host:port\" or \"unix:path\", no URL: a user and a password go into "
+                "\"username\" and \"password_file\", TLS is \"ssl on\"");
+        }
         ngx_url_t url;
         ngx_memzero(&url, sizeof(url));
         url.url = copy_to_pool(b.cf()->pool, b.arg(i));
