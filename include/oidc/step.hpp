@@ -34,6 +34,9 @@ struct NeedProvider {
     };
     std::uint64_t newer_than = 0;
     Cause cause = Cause::first_use;
+    // Documents that are older are fetched first, for a short time only: what there is then serves
+    // as well. 0: of any age.
+    Seconds max_age = 0;
 };
 struct Fetch {
     HttpRequest request;

@@ -22,6 +22,8 @@ using Claim = ProviderSlot::Claim;
 constexpr ngx_msec_t kPoll = 20;
 // As long as this a login waits for the throttle.
 constexpr ngx_msec_t kLongestThrottle = 15 * 1000;
+// As long as this somebody waits for documents that are only to be fresher.
+constexpr ngx_msec_t kShortWait = 2 * 1000;
 // A reload looks at the provider's documents again, unless that was done just now.
 constexpr ngx_msec_t kFresh = 5 * 1000;
 
@@ -51,6 +53,7 @@ class Cache final : public MetadataCache, public ProviderDocuments::Owner {
 
   private:
     ProviderDocuments* find(const Provider& provider) noexcept;
+    Ticket enlist(Waiter waiter, Done done);
     void on_finished(const ProviderDocuments& documents) noexcept override;
     static bool begin(Waiter& waiter);
     static bool begin_again(Waiter& waiter);
@@ -125,8 +128,17 @@ MetadataCache::Ticket Cache::want(Provider& provider, const NeedProvider& need, 
     const auto& state = documents->state();
     if (state && (state->generation > need.newer_than || !documents->uses_network())) {
         documents->refresh_when_stale();
-        done(state);
-        return 0;
+        if (need.max_age == 0 ||
+            !documents->refresh_older_than(static_cast<ngx_msec_t>(need.max_age) * 1000)) {
+            done(documents->state());
+            return 0;
+        }
+        Waiter waiter;
+        waiter.documents = documents;
+        waiter.need.newer_than = state->generation;
+        waiter.serial = documents->is_fetching() ? 0 : documents->slot().peek().started;
+        waiter.deadline = ngx_current_msec + std::min(kShortWait, documents->patience());
+        return enlist(std::move(waiter), std::move(done));
     }
     if (!documents->uses_network()) {
         done(documents->error());
@@ -143,6 +155,10 @@ MetadataCache::Ticket Cache::want(Provider& provider, const NeedProvider& need, 
         }
         return 0;
     }
+    return enlist(std::move(waiter), std::move(done));
+}
+
+MetadataCache::Ticket Cache::enlist(Waiter waiter, Done done) {
     const Ticket ticket = ++last_;
     waiter.done = std::move(done);
     waiters_.emplace(ticket, std::move(waiter));

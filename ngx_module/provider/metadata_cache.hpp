@@ -28,7 +28,8 @@ class MetadataCache {
     virtual ~MetadataCache() = default;
     // Calls `done` with a usable state, at once when there is one (also a stale one: a refresh then
     // runs behind it). need.newer_than > 0: with a generation above it, or, when the refetch fails
-    // or is throttled for too long, with what there is. `done` is called exactly once unless
+    // or is throttled for too long, with what there is. need.max_age > 0: documents that are older
+    // are fetched and waited for, two seconds at most. `done` is called exactly once unless
     // cancelled; every wait ends within kLongestThrottle and twice the provider's timeouts.
     virtual Ticket want(Provider& provider, const NeedProvider& need, Done done) = 0;
     virtual void cancel(Ticket ticket) noexcept = 0;

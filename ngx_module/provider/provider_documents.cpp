@@ -113,25 +113,31 @@ ProviderSlot::Claim ProviderDocuments::fetch(NeedProvider::Cause cause, bool thr
     return claim;
 }
 
-void ProviderDocuments::refresh_older_than(ngx_msec_t oldest) {
-    if (flight_ || !uses_network() || ngx_exiting || ngx_quit || ngx_terminate) {
-        return;
+bool ProviderDocuments::refresh_older_than(ngx_msec_t oldest) {
+    if (!uses_network()) {
+        return false;
     }
     const auto now = slot_.peek();
     const auto is_stale = [oldest](const std::optional<ngx_msec_t>& age) {
         return !age || *age > oldest;
     };
-    if (!now.attached || now.fetching ||
-        !((needs_metadata_ && is_stale(now.metadata_age)) ||
-          (needs_keys_ && is_stale(now.keys_age)))) {
-        return;
+    if (!now.attached || !((needs_metadata_ && is_stale(now.metadata_age)) ||
+                           (needs_keys_ && is_stale(now.keys_age)))) {
+        return false;
+    }
+    if (flight_ || now.fetching) {
+        return true;
+    }
+    if (ngx_exiting || ngx_quit || ngx_terminate) {
+        return false;
     }
     std::uint64_t serial = 0;
     ngx_msec_t wait = 0;
-    if (slot_.claim(Purpose::documents, patience(), 0, serial, wait) ==
-        ProviderSlot::Claim::owner) {
+    const auto claim = slot_.claim(Purpose::documents, patience(), 0, serial, wait);
+    if (claim == ProviderSlot::Claim::owner) {
         start();
     }
+    return claim != ProviderSlot::Claim::refused;
 }
 
 // Precondition: the slot is claimed.

@@ -66,7 +66,8 @@ class ProviderDocuments {
                               ngx_msec_t& wait);
     // Starts a fetch without a waiter when there are documents that are too old.
     void refresh_when_stale() { refresh_older_than(lifetime_); }
-    void refresh_older_than(ngx_msec_t oldest);
+    // True: documents that are older are being fetched, by whomever.
+    bool refresh_older_than(ngx_msec_t oldest);
 
   private:
     Result<StatePtr> make_state(const std::string& metadata, const std::string& keys,

@@ -65,7 +65,7 @@ void deliver(RequestTask& task, Event event) noexcept {
     }
 }
 
-bool ask_provider(RequestTask& task) {
+bool ask_provider(RequestTask& task, const NeedProvider& need) {
     task.outcome.reset();
     MetadataCache* cache = MetadataCache::worker();
     if (cache == nullptr) {
@@ -74,7 +74,7 @@ bool ask_provider(RequestTask& task) {
     }
     const Asking asking(task.asking);
     const MetadataCache::Ticket ticket = cache->want(
-        *task.provider, {}, [&task](Result<std::shared_ptr<const ProviderState>> result) {
+        *task.provider, need, [&task](Result<std::shared_ptr<const ProviderState>> result) {
             if (result) {
                 deliver(task, ProviderReady(*std::move(result)));
             } else {

@@ -86,7 +86,7 @@ RequestTask::Kind task_kind(const RequestContext& ctx) noexcept;
 // ---- waiting -----------------------------------------------------------------------------------
 
 // Asks for the provider's documents: true when the outcome, ProviderReady or an Error, is there.
-bool ask_provider(RequestTask& task);
+bool ask_provider(RequestTask& task, const NeedProvider& need);
 
 // Asks the store of `provider`: `call(done)` makes the call with its `done`, which takes Result<T>.
 // What it answers is written to `out`, a member of the task; the outcome is StoreDone or an Error.

@@ -17,6 +17,9 @@
 namespace oidc::ngx {
 namespace {
 
+// A key that the provider has withdrawn for longer is no longer taken for one of its keys.
+constexpr Seconds kHintKeysAge = 60;
+
 // Empty: the request may end the session.
 std::string why_not_logout(ngx_http_request_t* r, const Provider& provider) {
     const bool named =
@@ -149,7 +152,9 @@ ngx_int_t end_and_leave(ngx_http_request_t* r, RequestContext& ctx, Provider& pr
         if (endpoint_known && !revokes && !hinted) {
             return leave(r, ctx, provider, provider.config.end_session_endpoint);
         }
-        return when_ready(r, ctx, ask_provider(*ctx.task), [r, &ctx](const Event& outcome) {
+        NeedProvider need;
+        need.max_age = hinted ? kHintKeysAge : 0;
+        return when_ready(r, ctx, ask_provider(*ctx.task, need), [r, &ctx](const Event& outcome) {
             return finish_logout(r, ctx, outcome);
         });
     });

@@ -384,3 +384,53 @@ def test_a_hint_whose_key_has_gone(lab, make_site, typed):
     assert "goes without id_token_hint, its key is no longer published" in site.log_since_mark()
     query = query_of(third.get("/logout").location)
     site.idp.forget(query["id_token_hint"])
+
+
+def old_documents(site):
+    """A site whose documents are older than those of a logout may be, and a browser with a session."""
+    browser = site.browser()
+    browser.login("/x")
+    site.set_clock(90)
+    return browser
+
+
+@pytest.mark.parametrize("change", rows("L-41", {"another-key": "rsa2", "another-type": "p256", "same": None}))
+def test_a_hint_whose_key_has_gone_unseen(lab, make_site, change):
+    """Nobody has signed in since the provider has changed its keys: the logout looks itself."""
+    site = make_site(directives={"logout_uri": "/logout", "logout_token_hint": "on"}, clock="all",
+                     own_paths=("/oidc_callback", "/logout"), control=False)
+    browser, other = old_documents(site), site.browser()
+    if change:
+        site.idp.key, site.idp.alg = getattr(lab.keys, change), "ES256" if change == "p256" else "RS256"
+        site.idp.jwks_keys = [site.idp.key.jwk()]
+    before = site.delta("jwks")
+    answer = browser.get("/logout")
+    assert site.delta("jwks") == before + 1
+    if change:
+        assert answer.status == 200 and "signed out here" in answer.text, answer
+        assert "goes without id_token_hint, its key is no longer published" in site.log_since_mark()
+    else:
+        site.idp.forget(query_of(answer.location)["id_token_hint"])
+    # Fresh ones are not fetched once more.
+    other.login("/x")
+    site.idp.forget(query_of(other.get("/logout").location)["id_token_hint"])
+    assert site.delta("jwks") == before + 1
+
+
+@pytest.mark.parametrize("failure", rows("L-41", {"stalls": lambda x: x.stall(20), "down": lambda x: x.rst(),
+                                                  "503": lambda x: Reply(b"", status=503, ctype=None)}))
+def test_a_logout_does_not_wait_long_for_keys(make_site, failure):
+    """What is known serves: the session has ended here, and the provider is asked as before."""
+    site = make_site(directives={"logout_uri": "/logout", "logout_token_hint": "on", "read_timeout": "15s"},
+                     clock="all", own_paths=("/oidc_callback", "/logout"), control=False)
+    second = site.browser()
+    second.login("/x")
+    first = old_documents(site)
+    site.idp.on["jwks"] = failure
+    for browser in (first, second):
+        begin = time.monotonic()
+        query = query_of(browser.get("/logout").location)
+        assert time.monotonic() - begin < 5 * SLOW
+        site.idp.forget(query["id_token_hint"])
+        assert browser.get("/x").status == 302
+    site.idp.on.clear()
