@@ -167,10 +167,9 @@ const char* why_unsafe(std::string_view text) {
     return outer ? "outer blanks" : nullptr;
 }
 
-// A text whose blanks have kept it out of headers.
-bool lost_to_blanks(const Claim& claim) {
-    return claim.text.empty() && (claim.json.starts_with("\" ") ||
-                                  (claim.json.starts_with('"') && claim.json.ends_with(" \"")));
+// A string that says something, and cannot stand in a header.
+bool is_unsafe_string(const Claim& claim) {
+    return claim.text.empty() && claim.json.starts_with('"');
 }
 
 Claim make_claim(std::string name, const Member& member, Log& log) {
@@ -300,7 +299,7 @@ std::string_view username_source(const std::vector<Claim>& claims,
         const Claim* claim = find_claim(claims, name);
         // One that is refused must not make the user somebody else.
         if (claim != nullptr &&
-            ((!claim->text.empty() && !is_compound(*claim)) || lost_to_blanks(*claim))) {
+            ((!claim->text.empty() && !is_compound(*claim)) || is_unsafe_string(*claim))) {
             return name;
         }
     }
@@ -314,10 +313,9 @@ void note_username(const std::vector<Claim>& claims, const std::vector<std::stri
         return;
     }
     const Claim* first = find_claim(claims, names.front());
-    const std::string_view why = first == nullptr               ? "is missing"
-                                 : is_compound(*first)          ? "is no text"
-                                 : first->json.starts_with('"') ? "has control bytes"
-                                                                : "is empty";
+    const std::string_view why = first == nullptr      ? "is missing"
+                                 : is_compound(*first) ? "is no text"
+                                                       : "is empty";
     log.note(Notice::username_fell, LogLevel::notice,
              "the user name of " + in_quotes(find_claim(claims, taken)->text) + " at provider " +
                  in_quotes(provider) + " is taken from claim " + in_quotes(taken) + ", " +
@@ -339,10 +337,12 @@ Result<std::string> username(const std::vector<Claim>& claims,
     }
     const Claim& claim = *find_claim(claims, name);
     // A header loses its surrounding blanks on the way, and "admin " would become "admin".
-    if (lost_to_blanks(claim)) {
+    if (is_unsafe_string(claim)) {
+        const bool blanks = claim.json.starts_with("\" ") || claim.json.ends_with(" \"");
         return fail(Reason::username_missing,
                     "claim " + in_quotes(name) + " is " + claim.json +
-                        ", a user name must not have surrounding blanks",
+                        ", a user name must not have " +
+                        (blanks ? "surrounding blanks" : "control bytes"),
                     "username_claim");
     }
     return claim.text;

@@ -49,7 +49,8 @@ std::vector<Claim> replace_userinfo(const std::vector<Claim>& old, const json_t*
 // the session is found by it.
 void keep_login_claims(std::vector<Claim>& claims, const std::vector<Claim>& old);
 
-// The name of the claim that username() takes, or empty. Lists and objects are no user names.
+// The name of the claim that username() takes or refuses, or empty. What says nothing is passed
+// over: absent, null, an empty text, a list, an object.
 std::string_view username_source(const std::vector<Claim>& claims,
                                  const std::vector<std::string>& names);
 
@@ -59,7 +60,8 @@ void note_username(const std::vector<Claim>& claims, const std::vector<std::stri
                    std::string_view provider, Log& log);
 
 // The first claim of `names` that has text. Errors: username_missing (detail lists the names), also
-// when that text has surrounding blanks, which a header would lose.
+// when that text has control bytes or surrounding blanks, which no header carries: it names
+// somebody, and the next claim would make that somebody else.
 Result<std::string> username(const std::vector<Claim>& claims,
                              const std::vector<std::string>& names);
 

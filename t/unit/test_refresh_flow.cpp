@@ -433,9 +433,12 @@ START_TEST(the_user_name_follows_its_claim) {
         (void)expect<Refreshed>(thin.done(without));
         ck_assert_sv_eq(w.view().username(), "jane");
     }
-    Refreshing blank;
-    blank.login();
-    assert_ends(blank, R"("preferred_username":"jane ")", Reason::username_missing);
+    for (const char* unsafe :
+         {R"("preferred_username":"jane ")", R"("preferred_username":"jane\n")"}) {
+        Refreshing other;
+        other.login();
+        assert_ends(other, unsafe, Reason::username_missing);
+    }
 }
 END_TEST
 
