@@ -59,6 +59,7 @@ OIDC_CORE += src/userinfo.cpp
 OIDC_ADAPTER += ngx_module/base/ports_ngx.cpp
 OIDC_ADAPTER += ngx_module/base/random_reserve.cpp
 OIDC_ADAPTER += ngx_module/config/assertion_directives.cpp
+OIDC_ADAPTER += ngx_module/config/backends.cpp
 OIDC_ADAPTER += ngx_module/config/block.cpp
 OIDC_ADAPTER += ngx_module/config/conf.cpp
 OIDC_ADAPTER += ngx_module/config/header_rules.cpp

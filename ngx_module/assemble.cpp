@@ -319,6 +319,7 @@ char* finish_configuration(ngx_conf_t* cf) {
     }
     lint_providers(cf, main);
     lint_caches(cf, main);
+    lint_backends(cf, main);
 
     if (main.in_use()) {
         main.metadata_zone = MetadataZone::add(cf, main);

@@ -189,13 +189,13 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept try {
                           "\"oidc_session_info\" needs \"auth_oidc\" here or at an outer level");
     }
     note_use(cf, main, conf);
-    main.levels.push_back({&conf, confs_of(cf)});
     auto& server =
         *static_cast<SrvConf*>(ngx_http_conf_get_module_srv_conf(cf, ngx_http_auth_oidc_module));
     const auto& core = *static_cast<const ngx_http_core_srv_conf_t*>(
         ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
     const auto& location = *static_cast<const ngx_http_core_loc_conf_t*>(
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    main.levels.push_back({&conf, confs_of(cf), &core});
     note_auth_request(cf, server, prev, conf, location);
     if (char* rv = lint_directives(cf, conf); rv != conf_ok()) {
         return rv;

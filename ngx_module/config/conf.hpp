@@ -196,6 +196,7 @@ struct MainConf {
     struct Level {
         LocConf* conf;
         void* const* all;
+        const ngx_http_core_srv_conf_t* server;
     };
     std::vector<Level> levels;
     // What nginx itself answers with for $remote_user.

@@ -24,6 +24,9 @@ char* lint_server(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, const 
 void lint_providers(ngx_conf_t* cf, const MainConf& main);
 // What is kept for everybody and was for one, once all levels are merged: warnings only.
 void lint_caches(ngx_conf_t* cf, const MainConf& main);
+// Ways around the sign-in to a backend that goes by our headers, once all levels are merged:
+// warnings only.
+void lint_backends(ngx_conf_t* cf, const MainConf& main);
 // NGX_ERROR after a message: another module with the same directives is loaded.
 ngx_int_t lint_foreign_module(ngx_conf_t* cf) noexcept;
 

@@ -703,3 +703,80 @@ def test_the_owner_of_a_state_files_folder(files):
         assert f'the folder "{folder}" of state_file "{inner}/file" belongs to another user' in line
         os.chown(folder, 0, -1)
     assert warned() == []
+
+
+# A server that asks nobody to sign in, beside one whose location "/" passes to the same backend.
+INSIDE = "proxy_pass http://127.0.0.1:8080;"
+BLANKED = "".join(f'proxy_set_header Remote-{name} "";' for name in ("User", "Email", "Name", "Groups"))
+CGI = "root /srv/crm; fastcgi_pass unix:/run/php.sock;"
+# name: (of the location inside, of the server outside, the directive that is told or None)
+AROUND = {
+    "same-address": (INSIDE, "location / { proxy_pass http://127.0.0.1:8080; }", "proxy_pass"),
+    "another-path": (INSIDE, "location /x { proxy_pass http://127.0.0.1:8080/y; }", "proxy_pass"),
+    "explicit-off": (INSIDE, "auth_oidc off; location / { proxy_pass http://127.0.0.1:8080; }", "proxy_pass"),
+    "in-if": (INSIDE, "location / { if ($arg_x) { proxy_pass http://127.0.0.1:8080; } }", "proxy_pass"),
+    "group": ("proxy_pass http://group;", "location / { proxy_pass http://group; }", "proxy_pass"),
+    "group-of-address": ("proxy_pass http://group;", "location / { proxy_pass http://127.0.0.1:8080; }", "proxy_pass"),
+    "name": ("proxy_pass http://localhost:8080;", "location / { proxy_pass http://localhost:8080; }", "proxy_pass"),
+    "some-blanked": (INSIDE, 'location / { proxy_pass http://127.0.0.1:8080; proxy_set_header Remote-User ""; }', "proxy_pass"),
+    "own-header": ("auth_oidc_header X-User $oidc_user; " + INSIDE, "location / { " + BLANKED + INSIDE + " }", "proxy_pass"),
+    "verify-inside": ("auth_oidc_mode verify; " + INSIDE, "location / { " + INSIDE + " }", "proxy_pass"),
+    "grpc": ("grpc_pass grpc://127.0.0.1:8080;", "location / { grpc_pass grpc://127.0.0.1:8080; }", "grpc_pass"),
+    "grpc-and-http": ("grpc_pass grpc://127.0.0.1:8080;", "location / { proxy_pass http://127.0.0.1:8080; }", "proxy_pass"),
+    "php-of-one-folder": (CGI, "location / { " + CGI + " }", "fastcgi_pass"),
+    "uwsgi": ("uwsgi_pass 127.0.0.1:9;", "location / { uwsgi_pass 127.0.0.1:9; }", "uwsgi_pass"),
+    "scgi": ("scgi_pass 127.0.0.1:9;", "location / { scgi_pass 127.0.0.1:9; }", "scgi_pass"),
+    # Nothing that leads to that backend, or that a client's header comes through.
+    "another-address": (INSIDE, "location / { proxy_pass http://127.0.0.1:8081; }", None),
+    "another-group": ("proxy_pass http://group;", "location / { proxy_pass http://other; }", None),
+    "variable": (INSIDE, "location / { set $b 127.0.0.1:8080; proxy_pass http://$b; }", None),
+    "to-https": (INSIDE, "return 301 https://crm.example$request_uri;", None),
+    "files": (INSIDE, "root /srv/www; location /.well-known/ { try_files $uri =404; }", None),
+    "status-page": (INSIDE, "location / { stub_status; }", None),
+    "of-this-module": (INSIDE, "location / { " + INSIDE + " } location = /s { allow 127.0.0.1; deny all; oidc_status; }", None),
+    "verify": (INSIDE, "auth_oidc idp; auth_oidc_mode verify; oidc_base_url https://b.example; location / { " + INSIDE + " }", None),
+    "blanked": (INSIDE, "location / { " + BLANKED + INSIDE + " }", None),
+    "blanked-in-another-spelling": (INSIDE, "location / { " + BLANKED.replace("Remote-", "REMOTE_") + INSIDE + " }", None),
+    "no-headers": (INSIDE, "location / { proxy_pass_request_headers off; " + INSIDE + " }", None),
+    "php-of-another-folder": (CGI, "location / { " + CGI.replace("crm", "blog") + " }", None),
+    "php-blanked": (CGI, "location / { " + "".join(f'fastcgi_param HTTP_REMOTE_{n} "";' for n in (
+        "USER", "EMAIL", "NAME", "GROUPS")) + CGI + " }", None),
+    "restricted": (INSIDE, "location / { allow 10.0.0.0/8; deny all; " + INSIDE + " }", None),
+    "password": (INSIDE, 'location / { auth_basic x; auth_basic_user_file x; ' + INSIDE + " }", None),
+    "identity-by-assertion": ("auth_oidc_headers off; " + INSIDE, "location / { " + INSIDE + " }", None),
+    "no-header-inside": ("".join(f'auth_oidc_header Remote-{n} ""; ' for n in ("User", "Email", "Name", "Groups")) + INSIDE,
+                         "location / { " + INSIDE + " }", None),
+}
+GROUPS = "upstream group { server 127.0.0.1:8079; server 127.0.0.1:8080; } upstream other { server 127.0.0.1:8078; }\n"
+
+
+def told_of_a_way_around(files, inside, *outside, listen="*:8081"):
+    http = GROUPS + provider() + server("location / { auth_oidc idp; " + inside + " }", lab=files.lab)
+    for n, text in enumerate(outside):
+        http += f"server {{ listen {listen}; server_name b{n}.example; {text} }}\n"
+    good, out = files(http)
+    assert good, out
+    return [line for line in out.splitlines() if "leads to the backend of" in line]
+
+
+@pytest.mark.parametrize("inside, outside, told", rows("N-51", AROUND))
+def test_a_way_around_the_sign_in(files, inside, outside, told):
+    lines = told_of_a_way_around(files, inside, outside)
+    if told is None:
+        assert lines == []
+        return
+    (line,) = lines
+    assert "other servers" not in line
+    assert f'"{told}" in location' in line and 'the backend of server "crm.example"' in line, line
+    assert '"auth_oidc idp" and "auth_oidc_mode verify"' in line, line
+    assert re.search(r" in \S+nginx\.conf:\d+", line), line
+
+
+@case("N-51")
+def test_a_way_around_is_told_once(files):
+    open_server = "location / { " + INSIDE + " } location /x { " + INSIDE + " }"
+    (line,) = told_of_a_way_around(files, INSIDE, open_server, open_server, open_server)
+    assert "or blank each; so do other servers" in line
+    # Whoever reaches those reaches the backend as well.
+    assert told_of_a_way_around(files, INSIDE, open_server, listen="127.0.0.1:8081") == []
+    assert told_of_a_way_around(files, INSIDE, open_server, listen="unix:@F@/sock") == []
