@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <span>
 
+#include "config/nginx_private.hpp"
 #include "config/script_text.hpp"
 #include "config/variable_use.hpp"
 #include "oidc/text.hpp"
@@ -102,6 +103,26 @@ TokenUse of_this_module(ngx_conf_t* cf, const LocConf& conf, TokenUse anything) 
     return out;
 }
 
+// Files have no backend; what `try_files` and `index` lead to is judged at its own place.
+bool has_backend(void* const* level) noexcept {
+    return static_cast<const ngx_http_core_loc_conf_t*>(level[ngx_http_core_module.ctx_index])
+               ->handler != nullptr;
+}
+
+// A subrequest waits for nothing, so its main request does. The headers of this module are those of
+// the main request's location.
+TokenUse of_auth_request(ngx_conf_t* cf, const MainConf::Level& level, TokenUse anything) {
+    const std::string_view uri = auth_request_uri(cf, level.all).value_or("");
+    if (uri.empty()) {
+        return {};
+    }
+    const auto found = find_location(*level.server, uri.substr(0, uri.find('?')));
+    if (!found.has_value() || *found == nullptr || !has_backend((*found)->loc_conf)) {
+        return {};
+    }
+    return of_other_modules(cf, (*found)->loc_conf, anything);
+}
+
 }  // namespace
 
 TokenUse tokens_in(std::string_view text) {
@@ -129,13 +150,14 @@ void note_token_use(ngx_conf_t* cf, MainConf& main) {
         return;
     }
     for (const MainConf::Level& level : main.levels) {
-        const auto& core = *static_cast<const ngx_http_core_loc_conf_t*>(
-            level.all[ngx_http_core_module.ctx_index]);
-        // Files have no backend; what `try_files` and `index` lead to is judged at its own place.
-        if (level.conf->effective_mode() != Mode::off && core.handler != nullptr) {
+        if (level.conf->effective_mode() == Mode::off) {
+            continue;
+        }
+        if (has_backend(level.all)) {
             level.conf->tokens = of_this_module(cf, *level.conf, anything);
             level.conf->tokens |= of_other_modules(cf, level.all, anything);
         }
+        level.conf->tokens |= of_auth_request(cf, level, anything);
     }
 }
 

@@ -434,3 +434,147 @@ def test_a_logout_does_not_wait_long_for_keys(make_site, failure):
         site.idp.forget(query["id_token_hint"])
         assert browser.get("/x").status == 302
     site.idp.on.clear()
+
+
+# ---- subrequests ---------------------------------------------------------------------------------
+
+ASKING = """\
+        location = /ask { internal; auth_oidc off; proxy_set_header X-Token $bearer; proxy_pass http://@BACKEND@; }
+        location = /ask-protected { internal; auth_oidc idp; proxy_set_header X-Token "Bearer $oidc_access_token";
+            proxy_pass http://@BACKEND@; }
+        location /asks/ { auth_request /ask; proxy_pass http://@BACKEND@; }
+        location /asks-protected/ { auth_request /ask-protected; proxy_pass http://@BACKEND@; }
+        location /asks-files/ { auth_request /ask; root @FOLDER@; }
+        location /asks-not/ { auth_request /none; proxy_pass http://@BACKEND@; }
+        location = /none { internal; auth_oidc off; proxy_pass http://@BACKEND@; }
+        location /pages/ { ssi on; ssi_types text/plain; root @FOLDER@; }
+        location /mirrored/ { mirror /copy; proxy_pass http://@BACKEND@; }
+        location = /copy { internal; proxy_set_header X-Token $bearer; proxy_pass http://@BACKEND@; }
+"""
+
+
+@pytest.fixture
+def asking(make_site):
+    site = make_site(directives=DIRECTIVES, locations=LOCATIONS + ASKING, http=HTTP, identity=no_identity, control=False,
+                     own_paths=("/oidc_callback", "/logout"), verify=("/verify/", "/verified/"))
+    for folder in ("pages", "asks-files"):
+        (site.folder / folder).mkdir()
+        (site.folder / folder).chmod(0o755)
+        (site.folder / folder / "x").write_text('a <!--# include virtual="/mapped/part" --> b')
+        (site.folder / folder / "x").chmod(0o644)
+    return site
+
+
+def given(site, path):
+    hits = [hit for hit in site.hits() if hit.path == path]
+    assert len(hits) == 1, [hit.path for hit in site.hits()]
+    return token(hits[0])
+
+
+@pytest.mark.parametrize("place, asked", rows("T-46", {
+    "off": ("asks", "/ask"), "protected": ("asks-protected", "/ask-protected"), "files": ("asks-files", "/ask")}))
+def test_what_auth_request_asks_is_given_a_token_that_lives(asking, place, asked):
+    asking.state.check_hits = False
+    browser, first = ended(asking)
+    answer = browser.get(f"/{place}/x")
+    assert answer.status == 200, answer
+    assert given(asking, asked) in asking.idp.access and given(asking, asked) != first
+    assert len(asking.idp.refreshes) == 1
+
+
+@case("T-46")
+def test_a_refresh_that_ends_the_session_refuses_before_auth_request(asking):
+    browser, _ = ended(asking)
+    asking.idp.refresh_body = lambda _: Reply({"error": "invalid_grant"}, status=400)
+    asking.again()
+    challenge(asking, browser.get("/asks/x"))
+    assert asking.hits() == []
+
+
+@case("T-46")
+def test_an_auth_request_without_a_token_waits_for_nothing(asking):
+    asking.state.check_hits = False
+    browser, _ = ended(asking, life=6)
+    gate = threading.Event()
+    asking.idp.on["token"] = lambda x: (gate.wait(10), x.default())[1]
+    begin = time.monotonic()
+    assert browser.get("/asks-not/x").from_backend
+    assert time.monotonic() - begin < 1.5 * SLOW
+    gate.set()
+
+
+@pytest.mark.parametrize("place, part", rows("T-46", {"ssi": ("pages", "/mapped/part"), "mirror": ("mirrored", "/copy")}))
+def test_other_subrequests_do_not_wait_and_are_given_nothing(asking, place, part):
+    asking.state.check_hits = False
+    browser, first = ended(asking, life=6)
+    gate = threading.Event()
+    asking.idp.on["token"] = lambda x: (gate.wait(10), x.default())[1]
+    assert browser.get(f"/{place}/x").status == 200
+    asking.wait(lambda: [hit for hit in asking.hits() if hit.path == part], "the subrequest")
+    assert given(asking, part) == ""
+    assert "the access token of \"jdoe\" is left out, it has ended" in asking.log_since_mark()
+    gate.set()
+    # The refresh has begun behind it, for the next one.
+    asking.wait(lambda: len(asking.idp.refreshes) == 1, "refresh")
+    assert token(passes(asking, browser.get("/header/a"))) not in ("", first)
+
+
+# ---- nothing behind the word ---------------------------------------------------------------------
+
+AUTHORIZATION = """\
+        location /ours/ { proxy_pass http://@BACKEND@; auth_oidc_header Authorization "Bearer $oidc_access_token"; }
+        location /ours-id/ { proxy_pass http://@BACKEND@; auth_oidc_header Authorization "Bearer $oidc_id_token"; }
+        location /ours-open/ { auth_oidc_mode verify; proxy_pass http://@BACKEND@;
+            auth_oidc_header Authorization "Bearer $oidc_access_token"; }
+        location /ours-cgi/ { auth_oidc_header Authorization "Bearer $oidc_access_token"; fastcgi_pass @FCGI@;
+@FCGI_PARAMS@        }
+"""
+MAPPED = """\
+        location /map/ { proxy_set_header Authorization $bearer; proxy_pass http://@BACKEND@; }
+        location /map-open/ { auth_oidc_mode verify; proxy_set_header Authorization $bearer; proxy_pass http://@BACKEND@; }
+"""
+
+
+def authorization(hit):
+    return hit.headers.all("HTTP_AUTHORIZATION" if hit.kind == "fastcgi" else "Authorization")
+
+
+WAYS = {"header": (AUTHORIZATION, ("/ours/a", "/ours-cgi/a"), ("/ours-open/a",)),
+        "map": (MAPPED, ("/map/a",), ("/map-open/a",))}
+
+
+@pytest.mark.parametrize("locations, closed, open_", rows("T-47", WAYS))
+def test_no_word_without_a_token(make_site, locations, closed, open_):
+    site = make_site(directives={**DIRECTIVES, "session_refresh": "off"}, locations=locations, http=HTTP,
+                     identity=no_identity, control=False, verify=("/verify/", *open_))
+    own = [("Authorization", "Bearer of-the-client")]
+    site.state.check_hits = False
+    for path in open_:  # nobody is signed in
+        assert authorization(passes(site, site.browser().get(path, extra=own))) == []
+    browser, first = ended(site, refresh=False, life=1)
+    for path in closed + open_:
+        assert authorization(passes(site, browser.get(path, extra=own))) == [], path
+    if "ours-id" in locations:
+        site.idp.claims = lambda claims: {**claims, "exp": int(time.time()) + 1}
+        other = site.browser()
+        other.login("/x")
+        time.sleep(2.1)
+        assert authorization(passes(site, other.get("/ours-id/a", extra=own))) == []
+        site.idp.claims = None
+    site.idp.token_body = lambda body: {**body, "expires_in": 300}
+    fresh = site.browser()
+    fresh.login("/x")
+    for path in closed + open_:
+        assert authorization(passes(site, fresh.get(path, extra=own))) == ["Bearer " + list(site.idp.access)[-1]]
+
+
+@case("T-47")
+def test_a_session_from_before_the_token_was_asked_for(make_site):
+    """It holds none: the header is absent, as for nobody."""
+    site = make_site(directives={"session_refresh": "off"}, identity=no_identity, control=False)
+    browser = site.browser()
+    browser.login("/x")
+    assert site.reload(locations=AUTHORIZATION + MAPPED, http=HTTP)
+    site.state.check_hits = False
+    for path in ("/ours/a", "/ours-id/a", "/ours-cgi/a", "/map/a"):
+        assert authorization(passes(site, browser.get(path))) == [], path
