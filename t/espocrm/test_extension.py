@@ -8,6 +8,7 @@ The tests run in the order of the file: installation first, removal last.
 import base64
 import hashlib
 import hmac
+import html
 import http.client
 import json
 import os
@@ -681,6 +682,48 @@ def test_refused_with_a_page_and_a_log_line(reason, make):
     assert "espo-user-auth" not in answer.text and answer.secret_cookie() is None
     assert f"OidcProxy: Sign-in refused ({reason}):" in log.text
     assert SECRET not in log.text and SECRET not in answer.text
+
+
+def who(answer):
+    match = re.search(r'<p id="who">(.*?)</p>', answer.text)
+    return html.unescape(match.group(1)) if match else None
+
+
+@pytest.mark.parametrize("reason,make,name", [
+    ("signature", lambda: assertion("eve", secret="w" * 40), None),
+    ("expired", lambda: assertion("eve", iat=int(time.time()) - 100, exp=int(time.time()) - 40), "eve"),
+    ("username-claim", lambda: assertion("eve", preferred_username=None), "eve@example.com"),
+    ("no-user", lambda: assertion('<b>"eve"</b> {issuer}'), '<b>"eve"</b> {issuer}'),
+])
+def test_a_refusal_says_who_has_come(reason, make, name):
+    settings(oidcCreateUser=False)
+    try:
+        answer = callback(make())
+    finally:
+        settings(oidcCreateUser=True)
+    assert (answer.status, answer.reason()) == (403, reason)
+    assert who(answer) == (name and f"You have signed in at {IDP} as {name}.")
+    assert "<b>" not in answer.text
+
+
+@pytest.mark.parametrize("header,language,title", [
+    (None, "en-US", "Sign-in failed"),
+    ("ja", "en-US", "Sign-in failed"),
+    ("de-AT,de;q=0.9,en;q=0.8", "de-DE", "Anmeldung fehlgeschlagen"),
+    ("fr", "fr-FR", "Échec de la connexion"),
+    ("es-ES", "es-ES", "No se pudo iniciar sesión"),
+    ("pl", "pl-PL", "Logowanie nie powiodło się"),
+    ("it", "it-IT", "Accesso non riuscito"),
+    ("nl", "nl-NL", "Aanmelden mislukt"),
+    ("pt", "pt-PT", "Não foi possível iniciar sessão"),
+    ("pt-BR", "pt-BR", "Não foi possível entrar"),
+])
+def test_a_refusal_speaks_the_language_of_the_browser(header, language, title):
+    headers = {"Accept-Language": header} if header else {}
+    answer = callback(assertion("eve", iss="https://evil.example"), **headers)
+    assert f'<html lang="{language}">' in answer.text
+    assert f"<title>{title}</title>" in answer.text
+    assert "eve" in who(answer)
 
 
 def test_assertion_is_usable_once():

@@ -5,16 +5,20 @@ declare(strict_types=1);
 
 namespace tests\OidcProxy;
 
+use Espo\Modules\OidcProxy\Assertion\Reason as AssertionReason;
+use Espo\Modules\OidcProxy\SignIn\Reason as SignInReason;
 use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 
 /**
- * What users are told about the end of a session, in each language.
+ * What people read, in each language.
  */
 class TextsTest extends TestCase
 {
     private const DIRECTORY = __DIR__ .
         '/../../../espocrm/files/custom/Espo/Modules/OidcProxy/Resources/i18n';
+
+    private const FILES = ['OidcProxy'];
 
     public static function provideLanguages(): array
     {
@@ -34,30 +38,114 @@ class TextsTest extends TestCase
         $this->assertCount(8, array_unique(array_map(fn ($it) => substr($it, 0, 2), array_keys(self::provideLanguages()))));
     }
 
-    /**
-     * @dataProvider provideLanguages
-     */
-    #[DataProvider('provideLanguages')]
-    public function testComplete(string $language): void
+    public static function provideFiles(): array
     {
-        $data = self::read($language);
+        $list = [];
 
-        $this->assertSame(array_keys(self::read('en_US')['session']), array_keys($data['session']));
-        $this->assertNotSame('', $data['messages']['closing']);
+        foreach (self::provideLanguages() as [$language]) {
+            foreach (self::FILES as $file) {
+                $list["$language/$file"] = [$language, $file];
+            }
+        }
 
-        foreach ($data['session'] as $name => $text) {
-            $this->assertSame($name === 'signedOutAfter' ? 1 : 0, substr_count($text, '{time}'), $name);
-            $this->assertDoesNotMatchRegularExpression('/[<>&]/', $text);
+        return $list;
+    }
 
-            if ($language !== 'en_US') {
-                $this->assertNotSame(self::read('en_US')['session'][$name], $text, $name);
+    /**
+     * @dataProvider provideFiles
+     */
+    #[DataProvider('provideFiles')]
+    public function testEachTextIsThere(string $language, string $file): void
+    {
+        $english = self::texts('en_US', $file);
+        $texts = self::texts($language, $file);
+
+        $this->assertSame(array_keys($english), array_keys($texts));
+
+        foreach ($texts as $name => $text) {
+            $this->assertNotSame('', trim($text), $name);
+            $this->assertSame(trim($text), $text, $name);
+            $this->assertSame(self::fixed($english[$name]), self::fixed($text), $name);
+
+            // Short ones may be the same by chance.
+            if (!str_starts_with($language, 'en_') && mb_strlen($text) > 24) {
+                $this->assertNotSame($english[$name], $text, $name);
             }
         }
     }
 
-    private static function read(string $language): array
+    /**
+     * Of the scripts of the page, which put them into attributes as well.
+     *
+     * @dataProvider provideLanguages
+     */
+    #[DataProvider('provideLanguages')]
+    public function testTextsOfTheScripts(string $language): void
     {
-        return json_decode((string) file_get_contents(self::DIRECTORY . "/$language/OidcProxy.json"), true,
+        foreach (self::read($language, 'OidcProxy')['session'] as $name => $text) {
+            $this->assertSame($name === 'signedOutAfter' ? 1 : 0, substr_count($text, '{time}'), $name);
+            $this->assertDoesNotMatchRegularExpression('/[<>&]/', $text);
+        }
+    }
+
+    public function testEachReasonOfARefusalHasAText(): void
+    {
+        $messages = self::read('en_US', 'OidcProxy')['messages'];
+        $cases = [...SignInReason::cases(), ...AssertionReason::cases()];
+
+        foreach ($cases as $reason) {
+            if (!in_array($reason, [SignInReason::Denied, SignInReason::Failure], true)) {
+                $this->assertArrayHasKey("$reason->value-admin", $messages);
+            }
+        }
+    }
+
+    /**
+     * What must be the same in each language: placeholders, and names of the proxy's configuration.
+     *
+     * @return list<string>
+     */
+    private static function fixed(string $text): array
+    {
+        preg_match_all('/\{\w+\}|`[^`]+`|\b[a-z]+_[a-z_]+\b|\bX-[A-Za-z-]+|\bdata\/[a-z-]+/', $text, $matches);
+
+        $list = $matches[0];
+
+        sort($list);
+
+        return $list;
+    }
+
+    /**
+     * @return array<string, string> By their paths.
+     */
+    private static function texts(string $language, string $file): array
+    {
+        $list = [];
+        $data = self::read($language, $file);
+
+        array_walk_recursive($data, function (string $text) use (&$list) { $list[] = $text; });
+
+        return array_combine(self::paths($data), $list);
+    }
+
+    /**
+     * @return list<string>
+     */
+    private static function paths(array $data, string $prefix = ''): array
+    {
+        $list = [];
+
+        foreach ($data as $name => $value) {
+            array_push($list, ...(is_array($value) ? self::paths($value, "$prefix$name.") : ["$prefix$name"]));
+        }
+
+        return $list;
+    }
+
+    private static function read(string $language, string $file): array
+    {
+        return json_decode((string) file_get_contents(self::DIRECTORY . "/$language/$file.json"), true,
             flags: JSON_THROW_ON_ERROR);
     }
 }

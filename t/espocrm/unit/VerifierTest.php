@@ -50,6 +50,19 @@ class VerifierTest extends TestCase
         $this->fail("Not refused, expected: $reason->value");
     }
 
+    public function testARefusalKnowsWhoAsSoonAsTheProxySaysIt(): void
+    {
+        $refused = $this->assertRefused(Reason::Expired,
+            fn () => $this->verify(AssertionFactory::create(), self::NOW + 1000));
+
+        $this->assertSame('alice', $refused->getClaims()?->getText('preferred_username'));
+
+        $refused = $this->assertRefused(Reason::Signature,
+            fn () => $this->verify(AssertionFactory::create(secret: str_repeat('w', 32))));
+
+        $this->assertNull($refused->getClaims());
+    }
+
     public function testAccepted(): void
     {
         $claims = $this->verify(AssertionFactory::create());

@@ -10,9 +10,17 @@ use RuntimeException;
  */
 class Refused extends RuntimeException
 {
-    public function __construct(private Reason $reason, string $message)
+    /**
+     * @param ?Claims $claims What the assertion says, once it is known that the proxy says so.
+     */
+    public function __construct(private Reason $reason, string $message, private ?Claims $claims = null)
     {
         parent::__construct($message);
+    }
+
+    public function getClaims(): ?Claims
+    {
+        return $this->claims;
     }
 
     public function getReason(): Reason

@@ -40,12 +40,17 @@ class Verifier
         }
 
         $payload = $this->open($assertion);
+        $claims = new Claims(get_object_vars($payload));
 
-        $this->checkParties($payload, $site);
-        $this->checkTimes($payload, $now);
-        $this->checkId($payload, $now);
+        try {
+            $this->checkParties($payload, $site);
+            $this->checkTimes($payload, $now);
+            $this->checkId($payload, $now);
+        } catch (Refused $e) {
+            throw new Refused($e->getReason(), $e->getMessage(), $claims);
+        }
 
-        return new Claims(get_object_vars($payload));
+        return $claims;
     }
 
     /**

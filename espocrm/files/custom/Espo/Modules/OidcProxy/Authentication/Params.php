@@ -27,6 +27,7 @@ final class Params
     public const PROVIDER_ISSUER = 'oidcProxyProviderIssuer';
     public const TAKE_OVER = 'oidcProxyTakeOver';
     public const UNVERIFIED_EMAIL = 'oidcProxyUnverifiedEmail';
+    public const USERNAME_CLAIM = 'oidcUsernameClaim';
     private const REGULAR_USER_FALLBACK = 'oidcAllowRegularUserFallback';
 
     public function __construct(
@@ -84,6 +85,11 @@ final class Params
     public function getLogoutUrl(): ?string
     {
         return $this->config->get('oidcLogoutUrl') ?: null;
+    }
+
+    public function getUsernameClaim(): ?string
+    {
+        return $this->config->get(self::USERNAME_CLAIM) ?: null;
     }
 
     /**

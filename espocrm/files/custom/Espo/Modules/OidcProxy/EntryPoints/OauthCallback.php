@@ -11,6 +11,7 @@ use Espo\Core\EntryPoint\EntryPoint;
 use Espo\Core\EntryPoint\Traits\NoAuth;
 use Espo\Core\Utils\Log;
 use Espo\EntryPoints\OauthCallback as StockOauthCallback;
+use Espo\Modules\OidcProxy\Assertion\Claims;
 use Espo\Modules\OidcProxy\Assertion\FileJtiStore;
 use Espo\Modules\OidcProxy\Assertion\Refused as AssertionRefused;
 use Espo\Modules\OidcProxy\Assertion\SiteUrl;
@@ -19,11 +20,12 @@ use Espo\Modules\OidcProxy\Authentication\Params;
 use Espo\Modules\OidcProxy\Session\SessionHeader;
 use Espo\Modules\OidcProxy\Session\TokenSessions;
 use Espo\Modules\OidcProxy\Session\TokenStore;
-use Espo\Modules\OidcProxy\SignIn\Page;
+use Espo\Modules\OidcProxy\SignIn\PageFactory;
 use Espo\Modules\OidcProxy\SignIn\Reason;
 use Espo\Modules\OidcProxy\SignIn\Refused;
 use Espo\Modules\OidcProxy\SignIn\ReturnTarget;
 use Espo\Modules\OidcProxy\SignIn\Service;
+use Espo\Modules\OidcProxy\SignIn\Visitor;
 use Throwable;
 
 /**
@@ -45,7 +47,7 @@ class OauthCallback implements EntryPoint
         private StockOauthCallback $stockOauthCallback,
         private Params $params,
         private Service $service,
-        private Page $page,
+        private PageFactory $pageFactory,
         private TokenStore $tokenStore,
         private TokenSessions $tokenSessions,
         private Log $log,
@@ -73,26 +75,30 @@ class OauthCallback implements EntryPoint
             return;
         }
 
+        $claims = null;
+
         try {
             $claims = (new Verifier($this->params->getKey(), $this->params->getSiteUrl(), $this->getJtiStore()))
                 ->verify($request->getHeader(self::HEADER_ASSERTION), time());
 
             $session = $this->service->signIn($claims, $request, $response);
         } catch (AssertionRefused $e) {
-            $this->refuse($request, $response, $e->getReason()->value, $e->getMessage(), $target);
+            $this->refuse($request, $response, $e->getReason()->value, $e->getMessage(), $target, $e->getClaims());
 
             return;
         } catch (Refused $e) {
-            $this->refuse($request, $response, $e->getReason()->value, $e->getMessage(), $target, $e);
+            $this->refuse($request, $response, $e->getReason()->value, $e->getMessage(), $target, $claims, $e);
 
             return;
         } catch (Throwable $e) {
-            $this->refuse($request, $response, Reason::Failure->value, self::describe($e), $target);
+            $this->refuse($request, $response, Reason::Failure->value, self::describe($e), $target, $claims);
 
             return;
         }
 
-        $this->page->writeSignedIn($response, $session, $target, ReturnTarget::closesWindow($target));
+        $this->pageFactory
+            ->create($request)
+            ->writeSignedIn($response, $session, $target, ReturnTarget::closesWindow($target));
     }
 
     /**
@@ -124,6 +130,7 @@ class OauthCallback implements EntryPoint
         string $reason,
         string $message,
         string $target,
+        ?Claims $claims,
         ?Refused $refused = null
     ): void {
 
@@ -136,7 +143,11 @@ class OauthCallback implements EntryPoint
 
         $ended = $this->endTokenOfAnotherSession($request, $response);
 
-        $this->page->writeRefused($response, $reason, $target, $ended, $refused, SessionHeader::read($request));
+        $visitor = $claims ? Visitor::fromClaims($claims, $this->params->getUsernameClaim()) : null;
+
+        $this->pageFactory
+            ->create($request)
+            ->writeRefused($response, $reason, $target, $ended, $visitor, $refused, SessionHeader::read($request));
     }
 
     /**

@@ -149,6 +149,7 @@ final class Page
         main { max-width: 38em; margin: 8vh auto; padding: 1.5em 2em; background: #fff; border-radius: 6px;
             border: 1px solid #d9dee3; }
         h1 { margin: 0 0 .6em; font-size: 1.35em; }
+        #who { overflow-wrap: anywhere; }
         .hint { margin: 1.4em 0; padding: .8em 1em; background: #f6f8fa; border-left: 3px solid #8a97a6; }
         .hint h2 { margin: 0 0 .3em; font-size: 1em; }
         .hint p { margin: 0; }
@@ -169,7 +170,7 @@ final class Page
 
     public function __construct(
         private Params $params,
-        private Language $defaultLanguage,
+        private Language $language,
     ) {}
 
     /**
@@ -194,6 +195,7 @@ final class Page
 
     /**
      * @param bool $ended Whether the browser's token of another session has been ended.
+     * @param ?Visitor $visitor Who has been refused, as far as the proxy has said it.
      * @param ?Refused $refused Null if the assertion itself is refused: then nobody knows who it is about.
      * @param ?string $session The session of the proxy that is refused.
      */
@@ -202,6 +204,7 @@ final class Page
         string $reason,
         string $target,
         bool $ended,
+        ?Visitor $visitor = null,
         ?Refused $refused = null,
         ?string $session = null
     ): void {
@@ -215,6 +218,7 @@ final class Page
         $body =
             "<h1>$title</h1>" .
             "<p>{$this->text("$reason-user", 'user', $values)}</p>" .
+            $this->composeVisitor($visitor) .
             ($data ? $this->composeForm($data) : '') .
             "<div class=\"hint\"><h2>{$this->text('forAdmin')}</h2>" .
             "<p>{$this->text("$reason-admin", 'admin', $values)}</p>" .
@@ -225,6 +229,20 @@ final class Page
         $script = ($ended ? self::ENDED_SCRIPT : '') . self::REFUSED_SCRIPT . ($data ? "\n" . self::BIND_SCRIPT : '');
 
         $this->write($response, $title, $body, $script, $data);
+    }
+
+    /**
+     * People have several accounts, and share computers.
+     */
+    private function composeVisitor(?Visitor $visitor): string
+    {
+        if (!$visitor) {
+            return '';
+        }
+
+        $text = $this->text('who', '', ['userName' => $visitor->getName(), 'issuer' => $visitor->getIssuer()]);
+
+        return "<p id=\"who\">$text</p>";
     }
 
     /**
@@ -324,7 +342,7 @@ final class Page
     {
         $nonce = base64_encode(random_bytes(16));
         $json = json_encode((object) $data, self::JSON_FLAGS);
-        $language = self::escape(strtok($this->defaultLanguage->getLanguage(), '_') ?: 'en');
+        $language = self::escape(str_replace('_', '-', $this->language->getLanguage()));
         $style = self::STYLE;
 
         $response
@@ -373,16 +391,15 @@ final class Page
             $text = $this->translate("default-$category");
         }
 
-        foreach ($values as $key => $value) {
-            $text = str_replace('{' . $key . '}', $value, $text);
-        }
+        // All at once: a value may look like the name of another one.
+        $names = array_map(fn ($name) => '{' . $name . '}', array_keys($values));
 
-        return self::escape($text);
+        return self::escape(strtr($text, array_combine($names, $values)));
     }
 
     private function translate(string $name): string
     {
-        return $this->defaultLanguage->translateLabel($name, 'messages', self::SCOPE);
+        return $this->language->translateLabel($name, 'messages', self::SCOPE);
     }
 
     private static function escape(string $text): string
