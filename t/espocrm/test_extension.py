@@ -204,19 +204,67 @@ def test_installs_and_changes_nothing_before_it_is_switched_on(tmp_path):
 
 
 def put_settings(**values):
-    return request("/api/v1/Settings/1", {"Authorization": "Basic " + basic("admin", "admin"),
-                                          "Content-Type": "application/json"},
-                   "PUT", json.dumps(values)).status
+    """The status, and the text that the page shows for a refusal."""
+    answer = request("/api/v1/Settings/1", {"Authorization": "Basic " + basic("admin", "admin"),
+                                            "Content-Type": "application/json"},
+                     "PUT", json.dumps(values))
+    if answer.status == 200:
+        return 200, None
+    told = answer.json()["messageTranslation"]
+    return answer.status, (told["scope"], told["label"])
+
+
+def secret_state(user="admin", password="admin"):
+    return request("/api/v1/OidcProxy/state", {"Authorization": "Basic " + basic(user, password)})
 
 
 def test_cannot_be_switched_on_without_a_secret_or_a_way_back():
-    assert put_settings(oidcProxy=True) == 400
-    assert put_settings(oidcProxy=True, oidcProxySecret="x" * 31) == 400
-    assert put_settings(oidcProxy=True, oidcProxySecret=SECRET, oidcFallback=False) == 400
-    assert put_settings(oidcProxy=True, oidcProxySecret=SECRET) == 200
-    assert put_settings(oidcFallback=False) == 400
-    assert put_settings(oidcProxySecret="short") == 400
-    assert put_settings(oidcProxySecret=None) == 400
+    def refused(label):
+        return 400, ("Settings", label)
+
+    assert secret_state().json() == {"secret": "none"}
+    assert put_settings(oidcProxy=True) == refused("oidcProxyNeedsSecret")
+    assert put_settings(oidcProxy=True, oidcProxySecret="x" * 31) == refused("oidcProxySecretTooShort")
+    assert put_settings(oidcProxy=True, oidcProxySecret=SECRET, oidcFallback=False) == refused("oidcProxyNeedsFallback")
+    assert put_settings(oidcProxy=True, oidcProxyPublicKeys="no key") == refused("oidcProxyKeysUnreadable")
+    assert put_settings(oidcProxySecret="x" * 31) == (200, None)  # while it is off
+    assert secret_state().json() == {"secret": "short"}
+    assert put_settings(oidcProxy=True) == refused("oidcProxySecretTooShort")
+    assert put_settings(oidcProxy=True, oidcProxySecret=SECRET) == (200, None)
+    assert put_settings(oidcFallback=False) == refused("oidcProxyNeedsFallback")
+    assert put_settings(oidcProxySecret="short") == refused("oidcProxySecretTooShort")
+    assert put_settings(oidcProxySecret=None) == refused("oidcProxyNeedsSecret")
+    answer = secret_state()
+    assert answer.json() == {"secret": "stored"} and SECRET not in answer.text
+
+
+def test_each_text_of_an_error_of_the_settings_is_there():
+    texts = api("GET", "I18n")["Settings"]["messages"]
+    for name in ("oidcProxyNeedsSecret", "oidcProxySecretTooShort", "oidcProxyNeedsFallback", "oidcProxyKeysUnreadable",
+                 "oidcProxySecretStored", "oidcProxySecretNone"):
+        assert texts[name]
+
+
+def test_the_switch_is_the_first_of_the_settings():
+    settings_of = api("GET", "Metadata")["authenticationMethods"]["Oidc"]["settings"]
+    rows = [[cell and cell["name"] for cell in row] for row in settings_of["layout"]["rows"]]
+    if not Path(f"{LAB}/espo/application/Espo/Core/Utils/Metadata/AdditionalBuilder.php").exists():
+        pytest.skip("EspoCRM before 8.4 keeps its own rows first")
+    assert rows[0] == ["oidcProxy", "oidcProxyAutoSignIn"]
+    names = [name for row in rows for name in row if name]
+    assert len(names) == len(set(names)) and "oidcClientId" in names
+    assert names.index("oidcProxySecret") < names.index("oidcClientId") < names.index("oidcUsernameClaim")
+
+
+def test_only_administrators_see_the_state_of_the_secret():
+    if not find_user("plain"):
+        api("POST", "User", {"userName": "plain", "lastName": "Plain", "password": "Plain-Password-1"})
+    settings(oidcAllowRegularUserFallback=True)
+    try:
+        assert secret_state("plain", "Plain-Password-1").status == 403
+    finally:
+        settings(oidcAllowRegularUserFallback=False)
+    assert secret_state("admin", "wrong").status == 401
 
 
 def test_the_secret_never_reaches_a_browser():
@@ -247,18 +295,18 @@ def test_public_keys_in_place_of_the_secret():
         return text + "." + encode(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
 
     for wrong in (private, "no key", pem + private, '{"keys":[]}'):
-        assert put_settings(oidcProxyPublicKeys=wrong) == 400
+        assert put_settings(oidcProxyPublicKeys=wrong) == (400, ("Settings", "oidcProxyKeysUnreadable"))
     assert callback(signed("carol")).reason() == "algorithm"
     for text in (pem, jwks):
-        assert put_settings(oidcProxyPublicKeys=text, oidcProxySecret=None) == 200
+        assert put_settings(oidcProxyPublicKeys=text, oidcProxySecret=None) == (200, None)
         assert callback(signed("carol")).status == 200
         # whoever knew the secret, or the public keys, makes no assertion any more
         assert callback(assertion("carol")).reason() == "algorithm"
         assert callback(assertion("carol", secret=text)).reason() == "algorithm"
         header = {"alg": "ES256", "typ": "JWT", "kid": "k1"}
         assert callback(assertion("carol", header=header)).reason() == "signature"
-    assert put_settings(oidcProxyPublicKeys=None) == 400
-    assert put_settings(oidcProxyPublicKeys=None, oidcProxySecret=SECRET) == 200
+    assert put_settings(oidcProxyPublicKeys=None) == (400, ("Settings", "oidcProxyNeedsSecret"))
+    assert put_settings(oidcProxyPublicKeys=None, oidcProxySecret=SECRET) == (200, None)
     assert callback(assertion("carol")).status == 200
 
 

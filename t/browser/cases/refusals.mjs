@@ -1,23 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who may not sign in gets a page that says why, and what to do.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 
 import {
   fillProvider, picture, refusal, scenario, signedIn, signIn,
 } from '../browser.mjs';
-import { secrets } from '../environment.mjs';
+import { lab, secrets } from '../environment.mjs';
 import { api, findUser, settings, withSettings } from '../espocrm.mjs';
 import { useProvider } from '../stage.mjs';
+
+// As of EspoCRM 8.4.
+const hasOwnOrder = () => fs.existsSync(path.join(lab,
+  'espo/application/Espo/Core/Utils/Metadata/AdditionalBuilder.php'));
+
+const settingsField = (page, name) => page.locator(`.cell[data-name="${name}"] .field`);
+
+// Afresh: what is entered and not saved is left.
+async function openSettings(page) {
+  const leave = (dialog) => dialog.accept();
+  page.on('dialog', leave);
+  await page.goto(`${new URL(page.url()).origin}/#Admin/authentication`);
+  await page.reload();
+  page.off('dialog', leave);
+  await settingsField(page, 'authenticationMethod').waitFor({ state: 'attached' });
+  if (!await settingsField(page, 'oidcProxy').isVisible()) await page.locator('button:has-text("OIDC")').first().click();
+  await settingsField(page, 'oidcProxy').waitFor();
+}
+
+// No visible field of the method has an empty place at its left.
+async function assertNoHoles(page) {
+  const holes = await page.evaluate(() => [...document.querySelectorAll('.panel[data-name="Oidc"] .row')]
+    .map((row) => [...row.querySelectorAll(':scope > .cell')].map((cell) => [cell.dataset.name, cell.offsetHeight > 0
+      && !cell.classList.contains('hidden-cell')]))
+    .filter((row) => row.length > 1 && !row[0][1] && row[1][1]));
+  assert.deepEqual(holes, []);
+}
+
+async function save(page) {
+  const [answer] = await Promise.all([
+    page.waitForResponse((r) => r.request().method() === 'PUT'),
+    page.click('[data-action="save"]'),
+  ]);
+  return answer;
+}
 
 // What the administrator sees of the extension; saving it keeps the secret where it is.
 async function settingsPanel(page) {
   await page.setViewportSize({ width: 1100, height: 1100 });
-  await page.goto(`${new URL(page.url()).origin}/#Admin/authentication`);
-  const field = (name) => page.locator(`.cell[data-name="${name}"] .field`);
-  const tab = page.locator('button:has-text("OIDC")');
-  await field('authenticationMethod').waitFor();
-  if (!await field('oidcProxy').isVisible()) await tab.first().click();
-  await field('oidcProxy').waitFor();
+  await openSettings(page);
+  const field = (name) => settingsField(page, name);
   for (const [name, visible] of Object.entries({
     oidcProxyAutoSignIn: true, oidcProxySecret: true, oidcFallback: true, oidcUsernameClaim: true,
     oidcProxyProviderIssuer: true, oidcProxyTakeOver: true, oidcProxyUnverifiedEmail: true,
@@ -26,16 +59,53 @@ async function settingsPanel(page) {
     assert.equal(await field(name).isVisible(), visible,
       `${name}: wrongly ${visible ? 'hidden' : 'shown'}`);
   }
+  await page.locator('.oidc-proxy-secret').waitFor();
+  assert.equal(await page.innerText('.oidc-proxy-secret'), 'A secret is stored.');
+  if (hasOwnOrder()) {
+    await assertNoHoles(page);
+    const first = page.locator('.panel[data-name="Oidc"] .cell:visible').first();
+    assert.equal(await first.getAttribute('data-name'), 'oidcProxy', 'the switch is not the first');
+  }
   await picture(page, 'settings-panel', { x: 0, y: 0, width: 770, height: 960 });
+
+  await page.fill('.field[data-name="oidcProxyPublicKeys"] textarea', 'no key');
+  assert.equal((await save(page)).status(), 400);
+  await page.waitForSelector('text=Proxy Public Keys cannot be read');
+  await page.fill('.field[data-name="oidcProxyPublicKeys"] textarea', '');
+  await page.click('.field[data-name="oidcProxySecret"] [data-action="change"]');
+  await page.fill('.field[data-name="oidcProxySecret"] input', 'too short');
+  await page.click('[data-action="save"]');
+  await page.waitForSelector('text=Proxy Secret has fewer than 32 characters');
+
+  await openSettings(page);
   await page.fill('.field[data-name="oidcLogoutUrl"] input', '/oidc/logout/');
-  const [answer] = await Promise.all([
-    page.waitForResponse((r) => r.request().method() === 'PUT'),
-    page.click('[data-action="save"]'),
-  ]);
+  const answer = await save(page);
   assert.equal(answer.status(), 200, 'the settings cannot be saved');
   assert.ok(!(await answer.text()).includes(secrets.assertion), 'the answer has the secret');
   await settings({ oidcLogoutUrl: '/oidc/logout' });
 }
+
+// Switched on where EspoCRM is as it was delivered.
+const prefilledSettings = (page) => withSettings(
+  { oidcProxy: false, oidcUsernameClaim: 'sub', oidcLogoutUrl: null },
+  { oidcProxy: true, oidcUsernameClaim: 'preferred_username', oidcLogoutUrl: '/oidc/logout' },
+  async () => {
+    await openSettings(page);
+    const value = (name) => page.inputValue(`.field[data-name="${name}"] input`);
+    const toggle = () => page.click('.field[data-name="oidcProxy"] input');
+    assert.equal(await settingsField(page, 'oidcClientId').isVisible(), true);
+    if (hasOwnOrder()) await assertNoHoles(page);
+    await toggle();
+    await settingsField(page, 'oidcClientId').waitFor({ state: 'hidden' });
+    assert.deepEqual([await value('oidcUsernameClaim'), await value('oidcLogoutUrl')],
+      ['preferred_username', '/oidc/logout']);
+    await toggle();
+    await settingsField(page, 'oidcClientId').waitFor();
+    assert.deepEqual([await value('oidcUsernameClaim'), await value('oidcLogoutUrl')], ['sub', '']);
+    await page.fill('.field[data-name="oidcUsernameClaim"] input', 'email');
+    await toggle();
+    assert.deepEqual([await value('oidcUsernameClaim'), await value('oidcLogoutUrl')], ['email', '/oidc/logout']);
+  });
 
 export function refusalCases() {
   async function refused(page, user, status, reason, words) {
@@ -176,6 +246,7 @@ export function refusalCases() {
     await page.click('#btn-login');
     await signedIn(page);
     await settingsPanel(page);
+    await prefilledSettings(page);
   });
 
   scenario('the address of the password form, from a browser that nobody has signed in', async ({ page }) => {

@@ -65,6 +65,20 @@ final class Params
     }
 
     /**
+     * @return 'none'|'short'|'stored'
+     */
+    public function getSecretState(): string
+    {
+        $secret = (string) $this->config->get(self::SECRET);
+
+        return match (true) {
+            $secret === '' => 'none',
+            SharedSecret::isUsable($secret) => 'stored',
+            default => 'short',
+        };
+    }
+
+    /**
      * What EspoCRM signs with for itself, made at its installation. Null: it has none.
      */
     public function getOwnSecret(): ?string

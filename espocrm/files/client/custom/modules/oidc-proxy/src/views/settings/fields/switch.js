@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The switch of the sign-in by the proxy. Where it is switched on, fields that are as EspoCRM delivers them get what the
+ * templates of the proxy go with; what somebody has entered stays.
+ */
+define('modules/oidc-proxy/views/settings/fields/switch', ['views/fields/bool'], function (Dep) {
+
+    const BoolFieldView = Dep.default || Dep;
+
+    /** Which values of EspoCRM give way, and to what. */
+    const PREFILLED = {
+        oidcUsernameClaim: {from: ['', 'sub'], to: 'preferred_username'},
+        oidcLogoutUrl: {from: [''], to: '/oidc/logout'},
+        oidcFallback: {from: ['', false], to: true},
+    };
+
+    return class extends BoolFieldView {
+
+        setup() {
+            super.setup();
+
+            this.validations = [...this.validations, 'fallback'];
+
+            this.listenTo(this.model, 'change:oidcProxy', (model, value, options) => {
+                if (options && options.ui) {
+                    value ? this.prefill() : this.takeBack();
+                }
+            });
+        }
+
+        // noinspection JSUnusedGlobalSymbols
+        validateFallback() {
+            if (!this.model.get('oidcProxy') || this.model.get('oidcFallback')) {
+                return false;
+            }
+
+            this.showValidationMessage(this.translate('oidcProxyNeedsFallback', 'messages', 'Settings'));
+
+            return true;
+        }
+
+        /** @private */
+        prefill() {
+            this.before = {};
+
+            for (const name in PREFILLED) {
+                const value = this.model.get(name);
+
+                if (PREFILLED[name].from.includes(value === null || value === undefined ? '' : value)) {
+                    this.before[name] = value;
+                }
+            }
+
+            this.model.set(Object.fromEntries(Object.keys(this.before).map(name => [name, PREFILLED[name].to])));
+        }
+
+        /**
+         * Nothing remains of a switch that was only tried.
+         *
+         * @private
+         */
+        takeBack() {
+            const names = Object.keys(this.before || {}).filter(name => this.model.get(name) === PREFILLED[name].to);
+
+            this.model.set(Object.fromEntries(names.map(name => [name, this.before[name]])));
+            this.before = {};
+        }
+    };
+});

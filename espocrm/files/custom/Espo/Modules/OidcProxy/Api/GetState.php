@@ -1,0 +1,36 @@
+<?php
+// SPDX-License-Identifier: Apache-2.0
+
+declare(strict_types=1);
+
+namespace Espo\Modules\OidcProxy\Api;
+
+use Espo\Core\Api\Action;
+use Espo\Core\Api\Request;
+use Espo\Core\Api\Response;
+use Espo\Core\Api\ResponseComposer;
+use Espo\Core\Exceptions\Forbidden;
+use Espo\Entities\User;
+use Espo\Modules\OidcProxy\Authentication\Params;
+
+/**
+ * What the form of the settings cannot know: whether there is a secret. Never the secret.
+ *
+ * @noinspection PhpUnused
+ */
+final class GetState implements Action
+{
+    public function __construct(
+        private User $user,
+        private Params $params,
+    ) {}
+
+    public function process(Request $request): Response
+    {
+        if (!$this->user->isAdmin()) {
+            throw new Forbidden();
+        }
+
+        return ResponseComposer::json(['secret' => $this->params->getSecretState()]);
+    }
+}
