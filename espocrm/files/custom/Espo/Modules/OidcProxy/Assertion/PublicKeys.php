@@ -52,9 +52,17 @@ final class PublicKeys implements Key
         return $list && count($list) <= self::MAX_KEYS ? new self($list) : null;
     }
 
+    /**
+     * @return non-empty-list<string> One for each key.
+     */
+    public function getAlgorithms(): array
+    {
+        return array_column($this->list, 'algorithm');
+    }
+
     public function verify(mixed $algorithm, mixed $id, string $input, string $signature): void
     {
-        $known = array_column($this->list, 'algorithm');
+        $known = $this->getAlgorithms();
 
         if (!in_array($algorithm, $known, true)) {
             throw new Refused(Reason::Algorithm,
