@@ -37,6 +37,7 @@ IDP = "https://idp.example"
 STOCK_TEXT = "If this window is not closed automatically"
 DOORS = ("/oauth-callback.php", "/oauth/callback/", "/portal/oauth-callback.php",
          "/?entryPoint=oauthCallback", "/?entryPoint=OauthCallback")
+LANGUAGES = ("en_US", "de_DE", "fr_FR", "es_ES", "es_MX", "pl_PL", "it_IT", "nl_NL", "pt_BR", "pt_PT")
 if LAB and not Path(f"{LAB}/espo/public/oauth/callback/index.php").exists():
     DOORS = tuple(door for door in DOORS if door != "/oauth/callback/")  # as of EspoCRM 9.1
 
@@ -222,20 +223,20 @@ def test_cannot_be_switched_on_without_a_secret_or_a_way_back():
     def refused(label):
         return 400, ("Settings", label)
 
-    assert secret_state().json() == {"secret": "none"}
+    assert secret_state().json()["secret"] == "none"
     assert put_settings(oidcProxy=True) == refused("oidcProxyNeedsSecret")
     assert put_settings(oidcProxy=True, oidcProxySecret="x" * 31) == refused("oidcProxySecretTooShort")
     assert put_settings(oidcProxy=True, oidcProxySecret=SECRET, oidcFallback=False) == refused("oidcProxyNeedsFallback")
     assert put_settings(oidcProxy=True, oidcProxyPublicKeys="no key") == refused("oidcProxyKeysUnreadable")
     assert put_settings(oidcProxySecret="x" * 31) == (200, None)  # while it is off
-    assert secret_state().json() == {"secret": "short"}
+    assert secret_state().json()["secret"] == "short"
     assert put_settings(oidcProxy=True) == refused("oidcProxySecretTooShort")
     assert put_settings(oidcProxy=True, oidcProxySecret=SECRET) == (200, None)
     assert put_settings(oidcFallback=False) == refused("oidcProxyNeedsFallback")
     assert put_settings(oidcProxySecret="short") == refused("oidcProxySecretTooShort")
     assert put_settings(oidcProxySecret=None) == refused("oidcProxyNeedsSecret")
     answer = secret_state()
-    assert answer.json() == {"secret": "stored"} and SECRET not in answer.text
+    assert answer.json()["secret"] == "stored" and SECRET not in answer.text
 
 
 def test_each_text_of_an_error_of_the_settings_is_there():
@@ -813,6 +814,86 @@ def test_popups_of_external_accounts_get_the_stock_page(arguments):
             assert answer.status == 200 and STOCK_TEXT in answer.text
 
 
+# ---- the test of the settings ----------------------------------------------------------------
+
+def probe(token, ticket=None, session=SESSION):
+    headers = {"X-Espo-Oidc-Proxy-Test": secret_state().json()["ticket"] if ticket is None else ticket}
+    return callback(token, session=session, **headers)
+
+
+def findings(data, session=SESSION, user=("admin", "admin"), language=None):
+    """What the button says, worst first: pairs of state and text."""
+    headers = {"Authorization": "Basic " + basic(*user), "Content-Type": "application/json"}
+    answer = request("/api/v1/OidcProxy/test", in_session(headers, session), "POST", json.dumps(data))
+    return answer.status, [(item["state"], item["text"]) for item in answer.json()["checks"]] if answer.status == 200 else []
+
+
+def test_a_probe_says_what_a_sign_in_would_make_of_the_assertion_and_makes_none():
+    answer = probe(assertion("prober"))
+    assert answer.status == 200 and answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers.get_all("Set-Cookie") is None and "espo-user-auth" not in answer.text
+    data = answer.json()
+    assert (data["reason"], data["name"], data["issuer"], data["hasUsername"]) == (None, "prober", IDP, True)
+    assert data["length"] == len(assertion("prober")) and 0 <= data["age"] < 60
+    assert find_user("prober") is None
+    for token, reason in ((None, "missing"), (assertion(secret="w" * 40), "signature"),
+                          (assertion(iss="https://evil.example"), "issuer")):
+        data = probe(token).json()
+        assert data["reason"] == reason and data["detail"] and SECRET not in json.dumps(data)
+
+
+def test_a_probe_needs_the_ticket_of_an_administrator():
+    ticket = secret_state().json()["ticket"]
+    expires, signature = ticket.split(".")
+    for wrong in ("", "x", expires, f"{int(expires) + 1}.{signature}", ticket[:-1]):
+        answer = probe(assertion("prober"), wrong)
+        assert (answer.status, answer.text) == (403, "{}"), wrong
+        assert answer.secret_cookie() is None
+    assert find_user("prober") is None
+
+
+def test_the_button_says_what_is_wrong():
+    good = {"url": SITE + "/#Admin/authentication", "clock": int(time.time()),
+            "probe": {"status": 200, "data": probe(assertion("prober")).json()}}
+    status, found = findings(good)
+    assert status == 200
+    texts = [text for _, text in found]
+    assert [state for state, _ in found if state == "error"] == [], found
+    assert f"The assertion of the proxy arrives and is genuine. It names prober of {IDP}." in texts
+    assert "A Proxy Secret is stored." in texts
+    status, found = findings({**good, "url": "https://elsewhere.example/", "clock": 5,
+                              "probe": {"status": 200, "data": probe(assertion(secret="w" * 40)).json()}}, None)
+    assert [state for state, _ in found][:3] == ["error"] * 3
+    text = " ".join(text for state, text in found if state != "ok")
+    for words in ("opened at https://elsewhere.example", "without “X-Oidc-Session”", "differ by", "Proxy Secret at"):
+        assert words in text
+    assert "{" not in text and SECRET not in text
+    for odd in ({}, {"url": [], "clock": "x", "probe": "x"}, {"probe": {"status": "x", "data": []}}, []):
+        assert findings(odd)[0] == 200
+
+
+def test_the_button_speaks_the_language_of_the_administrator():
+    admin = find_user("admin")
+    told = {}
+    try:
+        for language in LANGUAGES:
+            api("PUT", f"Preferences/{admin['id']}", {"language": language})
+            told[language] = findings({"url": SITE})[1]
+    finally:
+        api("PUT", f"Preferences/{admin['id']}", {"language": ""})
+    assert len({tuple(text for _, text in found) for found in told.values()}) >= len(LANGUAGES) - 1
+    assert not [text for found in told.values() for _, text in found if re.search(r"[{}]", text)]
+
+
+def test_only_administrators_can_test():
+    settings(oidcAllowRegularUserFallback=True)
+    try:
+        assert findings({}, None, ("plain", "Plain-Password-1"))[0] == 403
+    finally:
+        settings(oidcAllowRegularUserFallback=False)
+    assert findings({}, user=("admin", "wrong"))[0] == 401
+
+
 # ---- EspoCRM's own rules ---------------------------------------------------------------------
 
 def refused(user, reason, status=403):
@@ -912,9 +993,6 @@ def test_no_sign_in_where_ids_cannot_be_stored():
 
 
 # ---- the end of a session under an open page ---------------------------------------------------
-
-LANGUAGES = ("en_US", "de_DE", "fr_FR", "es_ES", "es_MX", "pl_PL", "it_IT", "nl_NL", "pt_BR", "pt_PT")
-
 
 def page_of(answer, session=SESSION):
     return whoami(answer.page_data(), answer.secret_cookie(), session).json()

@@ -85,6 +85,39 @@ async function settingsPanel(page) {
   await settings({ oidcLogoutUrl: '/oidc/logout' });
 }
 
+// What the button finds: pairs of state and text, the worst first.
+async function testSettings(page) {
+  await openSettings(page);
+  await page.click('[data-action="oidcProxyTest"]');
+  await page.waitForSelector('.oidc-proxy-finding');
+  return page.$$eval('.oidc-proxy-finding', (rows) => rows.map((row) => [row.dataset.state, row.innerText]));
+}
+
+async function testButton(page, issuer) {
+  const found = await testSettings(page);
+  const told = JSON.stringify(found, null, 1);
+  assert.deepEqual(found.filter(([state]) => state === 'error'), [], told);
+  for (const text of ['The reverse proxy does the sign-in.', 'Site URL is the address in the browser.',
+    'The connection is secure, and EspoCRM knows it.', 'The proxy names the session of each request.',
+    `The assertion of the proxy arrives and is genuine. It names admin of ${issuer}.`,
+    'The clocks of proxy and EspoCRM agree.']) {
+    assert.ok(found.some(([state, words]) => state === 'ok' && words === text), `${text}\n${told}`);
+  }
+  await withSettings({ oidcProxySecret: 'x'.repeat(40) }, { oidcProxySecret: secrets.assertion }, async () => {
+    const [[state, text]] = await testSettings(page);
+    await picture(page, 'settings-test', { x: 165, y: 0, width: 935, height: 760 });
+    assert.equal(state, 'error');
+    assert.match(text, /Proxy Secret at .* and the line in the key file of the proxy differ/);
+  });
+  await withSettings({ siteUrl: 'https://elsewhere.example', oidcProxyProviderIssuer: `${issuer}/x` },
+    { siteUrl: new URL(page.url()).origin, oidcProxyProviderIssuer: null }, async () => {
+      const wrong = await testSettings(page);
+      const errors = wrong.filter(([state]) => state === 'error').map(([, text]) => text).join('\n');
+      assert.match(errors, /Site URL is https:\/\/elsewhere.example, but this page was opened at/);
+      assert.match(errors, /Provider Issuer is .*\/x, but the proxy signs users of/);
+    });
+}
+
 // Switched on where EspoCRM is as it was delivered.
 const prefilledSettings = (page) => withSettings(
   { oidcProxy: false, oidcUsernameClaim: 'sub', oidcLogoutUrl: null },
@@ -126,7 +159,7 @@ export function refusalCases() {
     { oidcCreateUser: false }, { oidcCreateUser: true },
     async () => {
       await refused(page, 'stranger', 403, 'no-user', /Create User/);
-      await picture(page, 'error-page', { x: 200, y: 30, width: 700, height: 540 });
+      await picture(page, 'error-page', { x: 200, y: 30, width: 700, height: 570 });
       assert.equal(await findUser('stranger'), undefined, 'the user was created');
     }));
 
@@ -146,7 +179,7 @@ export function refusalCases() {
 
   scenario('administrator, once administrators may: the password, once', ({ page, context }) => adminsMay(async () => {
     const origin = await refused(page, 'admin', 403, 'admin-unbound', /owner of the user .admin./);
-    await picture(page, 'bind-page', { x: 200, y: 30, width: 700, height: 700 });
+    await picture(page, 'bind-page', { x: 200, y: 30, width: 700, height: 730 });
     await page.fill('#bind input[name=password]', 'wrong');
     await page.click('#bind button');
     await page.waitForFunction(() => /wrong/.test(document.getElementById('bind-note').textContent));
@@ -246,6 +279,7 @@ export function refusalCases() {
     await page.click('#btn-login');
     await signedIn(page);
     await settingsPanel(page);
+    await testButton(page, (await useProvider('authelia')).provider.issuer);
     await prefilledSettings(page);
   });
 

@@ -12,9 +12,11 @@ use Espo\Core\Api\ResponseComposer;
 use Espo\Core\Exceptions\Forbidden;
 use Espo\Entities\User;
 use Espo\Modules\OidcProxy\Authentication\Params;
+use Espo\Modules\OidcProxy\Diagnosis\Ticket;
 
 /**
- * What the form of the settings cannot know: whether there is a secret. Never the secret.
+ * What the form of the settings cannot know: whether there is a secret, never the secret; and what its test shows to the
+ * callback.
  *
  * @noinspection PhpUnused
  */
@@ -31,6 +33,11 @@ final class GetState implements Action
             throw new Forbidden();
         }
 
-        return ResponseComposer::json(['secret' => $this->params->getSecretState()]);
+        $ownSecret = $this->params->getOwnSecret();
+
+        return ResponseComposer::json([
+            'secret' => $this->params->getSecretState(),
+            'ticket' => $ownSecret === null ? null : Ticket::make($ownSecret, time()),
+        ]);
     }
 }

@@ -9,9 +9,23 @@ namespace Espo\Modules\OidcProxy\Assertion;
  */
 class FileJtiStore implements JtiStore
 {
+    /** Below the directory of EspoCRM. */
+    public const DIRECTORY = 'data/oidc-proxy/jti';
+
     private const NAME_PATTERN = '/^(\d{10,19})-[0-9a-f]{64}$/';
 
-    public function __construct(private string $directory) {}
+    public function __construct(private string $directory = self::DIRECTORY) {}
+
+    public function isWritable(): bool
+    {
+        try {
+            $this->prepareDirectory();
+        } catch (Refused) {
+            return false;
+        }
+
+        return is_writable($this->directory);
+    }
 
     public function use(string $jti, int $expires, int $now): bool
     {

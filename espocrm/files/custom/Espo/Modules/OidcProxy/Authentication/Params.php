@@ -21,6 +21,7 @@ use Espo\Modules\OidcProxy\Assertion\SharedSecret;
 final class Params
 {
     public const PROXY = 'oidcProxy';
+    public const AUTO_SIGN_IN = 'oidcProxyAutoSignIn';
     public const SECRET = 'oidcProxySecret';
     public const PUBLIC_KEYS = 'oidcProxyPublicKeys';
     public const FALLBACK = 'oidcFallback';
@@ -41,10 +42,22 @@ final class Params
      */
     public function isEnabled(): bool
     {
-        return
-            $this->config->get(self::PROXY) &&
-            !$this->applicationState->isPortal() &&
-            $this->methodProvider->get() === OidcLogin::NAME;
+        return $this->isSwitchedOn() && !$this->applicationState->isPortal() && $this->isMethodOidc();
+    }
+
+    public function isSwitchedOn(): bool
+    {
+        return (bool) $this->config->get(self::PROXY);
+    }
+
+    public function isMethodOidc(): bool
+    {
+        return $this->methodProvider->get() === OidcLogin::NAME;
+    }
+
+    public function signsInAutomatically(): bool
+    {
+        return (bool) $this->config->get(self::AUTO_SIGN_IN);
     }
 
     /**
@@ -62,6 +75,16 @@ final class Params
 
         return PublicKeys::parse($text) ??
             throw new Refused(Reason::SecretNotSet, "the public keys of the proxy cannot be read");
+    }
+
+    /**
+     * @return ?list<string> One for each public key. Null: there are none. Empty: they cannot be read.
+     */
+    public function getKeyAlgorithms(): ?array
+    {
+        $text = trim((string) $this->config->get(self::PUBLIC_KEYS));
+
+        return $text === '' ? null : PublicKeys::parse($text)?->getAlgorithms() ?? [];
     }
 
     /**

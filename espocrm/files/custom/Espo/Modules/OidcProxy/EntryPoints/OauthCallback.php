@@ -17,6 +17,7 @@ use Espo\Modules\OidcProxy\Assertion\Refused as AssertionRefused;
 use Espo\Modules\OidcProxy\Assertion\SiteUrl;
 use Espo\Modules\OidcProxy\Assertion\Verifier;
 use Espo\Modules\OidcProxy\Authentication\Params;
+use Espo\Modules\OidcProxy\Diagnosis\Callback as DiagnosisCallback;
 use Espo\Modules\OidcProxy\Session\SessionHeader;
 use Espo\Modules\OidcProxy\Session\TokenSessions;
 use Espo\Modules\OidcProxy\Session\TokenStore;
@@ -41,7 +42,6 @@ class OauthCallback implements EntryPoint
     private const HEADER_RETURN_TO = 'X-Oidc-Return-To';
     private const PARAM_RETURN_TO = 'return_to';
     private const STATUS_SEE_OTHER = 303;
-    private const JTI_DIRECTORY = 'data/oidc-proxy/jti';
 
     public function __construct(
         private StockOauthCallback $stockOauthCallback,
@@ -50,11 +50,19 @@ class OauthCallback implements EntryPoint
         private PageFactory $pageFactory,
         private TokenStore $tokenStore,
         private TokenSessions $tokenSessions,
+        private DiagnosisCallback $diagnosisCallback,
         private Log $log,
     ) {}
 
     public function run(Request $request, Response $response): void
     {
+        if (DiagnosisCallback::isMeant($request)) {
+            $this->diagnosisCallback
+                ->run($request, $response, $request->getHeader(self::HEADER_ASSERTION) ?? '', new FileJtiStore());
+
+            return;
+        }
+
         if (!$this->params->isEnabled() || $this->isPopup($request)) {
             $this->stockOauthCallback->run($request, $response);
 
@@ -78,7 +86,7 @@ class OauthCallback implements EntryPoint
         $claims = null;
 
         try {
-            $claims = (new Verifier($this->params->getKey(), $this->params->getSiteUrl(), $this->getJtiStore()))
+            $claims = (new Verifier($this->params->getKey(), $this->params->getSiteUrl(), new FileJtiStore()))
                 ->verify($request->getHeader(self::HEADER_ASSERTION), time());
 
             $session = $this->service->signIn($claims, $request, $response);
@@ -117,11 +125,6 @@ class OauthCallback implements EntryPoint
             $request->getHeader(self::HEADER_RETURN_TO),
             $request->getQueryParam(self::PARAM_RETURN_TO)
         );
-    }
-
-    private function getJtiStore(): FileJtiStore
-    {
-        return new FileJtiStore(self::JTI_DIRECTORY);
     }
 
     private function refuse(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The switch of the sign-in by the proxy. Where it is switched on, fields that are as EspoCRM delivers them get what the
+ * The switch of the sign-in by the proxy, and a button that tests what is saved. Where it is switched on, fields that are as EspoCRM delivers them get what the
  * templates of the proxy go with; what somebody has entered stays.
  */
 define('modules/oidc-proxy/views/settings/fields/switch', ['views/fields/bool'], function (Dep) {
@@ -21,11 +21,37 @@ define('modules/oidc-proxy/views/settings/fields/switch', ['views/fields/bool'],
 
             this.validations = [...this.validations, 'fallback'];
 
+            this.addActionHandler('oidcProxyTest', () => this.test());
+
             this.listenTo(this.model, 'change:oidcProxy', (model, value, options) => {
                 if (options && options.ui) {
                     value ? this.prefill() : this.takeBack();
                 }
             });
+        }
+
+        afterRender() {
+            super.afterRender();
+
+            if (!this.isEditMode()) {
+                return;
+            }
+
+            const button = document.createElement('button');
+
+            button.type = 'button';
+            button.className = 'btn btn-default btn-sm oidc-proxy-test';
+            button.dataset.action = 'oidcProxyTest';
+            button.textContent = this.translate('button', 'test', 'OidcProxy');
+
+            this.element.classList.add('oidc-proxy-switch');
+            this.element.append(button);
+        }
+
+        /** @private */
+        test() {
+            return this.createView('oidcProxyTest', 'modules/oidc-proxy/views/modals/test')
+                .then(view => view.render());
         }
 
         // noinspection JSUnusedGlobalSymbols
