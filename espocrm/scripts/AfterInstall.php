@@ -8,7 +8,7 @@ use Espo\Core\InjectableFactory;
 use Espo\Core\Utils\Config;
 use Espo\Core\Utils\Config\ConfigWriter;
 
-class AfterInstall
+final class AfterInstall
 {
     /**
      * @param array<string, mixed> $params

@@ -1,6 +1,8 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 use Espo\Core\Container;
 use Espo\Core\InjectableFactory;
 use Espo\Core\Utils\Config;
@@ -10,7 +12,7 @@ use Espo\Core\Utils\File\Manager as FileManager;
 /**
  * Not BeforeUninstall: an upgrade runs that one as well, and must not change how users sign in.
  */
-class AfterUninstall
+final class AfterUninstall
 {
     private const DIRECTORY = 'data/oidc-proxy';
 

@@ -1,6 +1,8 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 // The parts without EspoCRM in them: phpunit -c t/espocrm
 
 // EspoCRM brings it along.

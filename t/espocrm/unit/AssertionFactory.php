@@ -1,12 +1,14 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace tests\OidcProxy;
 
 /**
  * Makes assertions as the proxy does, and every kind of wrong ones.
  */
-class AssertionFactory
+final class AssertionFactory
 {
     public const SECRET = '0123456789abcdef0123456789abcdef';
     public const SITE = 'https://crm.example.com';

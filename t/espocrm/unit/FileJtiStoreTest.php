@@ -1,6 +1,8 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace tests\OidcProxy;
 
 use Espo\Modules\OidcProxy\Assertion\FileJtiStore;
@@ -8,7 +10,7 @@ use Espo\Modules\OidcProxy\Assertion\Reason;
 use Espo\Modules\OidcProxy\Assertion\Refused;
 use PHPUnit\Framework\TestCase;
 
-class FileJtiStoreTest extends TestCase
+final class FileJtiStoreTest extends TestCase
 {
     private string $directory;
 

@@ -1,11 +1,13 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace tests\OidcProxy;
 
 use Espo\Modules\OidcProxy\Assertion\JtiStore;
 
-class MemoryJtiStore implements JtiStore
+final class MemoryJtiStore implements JtiStore
 {
     /** @var array<string, int> */
     public array $used = [];

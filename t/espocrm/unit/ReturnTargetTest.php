@@ -1,13 +1,15 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace tests\OidcProxy;
 
 use Espo\Modules\OidcProxy\SignIn\ReturnTarget;
 use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 
-class ReturnTargetTest extends TestCase
+final class ReturnTargetTest extends TestCase
 {
     private static function wrap(string $target, string $callback = '/oauth-callback.php'): string
     {

@@ -9,7 +9,7 @@ use Espo\Modules\OidcProxy\Session\SessionList;
 use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 
-class SessionListTest extends TestCase
+final class SessionListTest extends TestCase
 {
     private const ONE = '0123456789abcdef';
     private const TWO = 'fedcba9876543210';

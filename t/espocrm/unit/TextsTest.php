@@ -13,7 +13,7 @@ use PHPUnit\Framework\TestCase;
 /**
  * What people read, in each language.
  */
-class TextsTest extends TestCase
+final class TextsTest extends TestCase
 {
     private const DIRECTORY = __DIR__ .
         '/../../../espocrm/files/custom/Espo/Modules/OidcProxy/Resources/i18n';

@@ -1,6 +1,8 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace tests\OidcProxy;
 
 use Espo\Modules\OidcProxy\Assertion\Claims;
@@ -14,7 +16,7 @@ use PHPUnit\Framework\TestCase;
 require_once __DIR__ . '/AssertionFactory.php';
 require_once __DIR__ . '/MemoryJtiStore.php';
 
-class VerifierTest extends TestCase
+final class VerifierTest extends TestCase
 {
     private const NOW = AssertionFactory::NOW;
 

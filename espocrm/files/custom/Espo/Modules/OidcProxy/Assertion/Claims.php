@@ -1,12 +1,14 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace Espo\Modules\OidcProxy\Assertion;
 
 /**
  * Claims of a verified assertion. Immutable.
  */
-class Claims
+final class Claims
 {
     /**
      * @param array<string, mixed> $data As decoded from JSON, objects being stdClass.

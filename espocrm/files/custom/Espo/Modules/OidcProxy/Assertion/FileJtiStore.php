@@ -1,13 +1,15 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace Espo\Modules\OidcProxy\Assertion;
 
 /**
  * One empty file for each used ID. Creating a file that must not exist yet is atomic, over all PHP processes.
  * The name says when the file may go, so that no clock of a file system matters.
  */
-class FileJtiStore implements JtiStore
+final class FileJtiStore implements JtiStore
 {
     /** Below the directory of EspoCRM. */
     public const DIRECTORY = 'data/oidc-proxy/jti';

@@ -1,6 +1,8 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace Espo\Modules\OidcProxy\Assertion;
 
 use RuntimeException;
@@ -8,7 +10,7 @@ use RuntimeException;
 /**
  * The message is for the log of the administrator. It never holds the secret or the assertion.
  */
-class Refused extends RuntimeException
+final class Refused extends RuntimeException
 {
     /**
      * @param ?Claims $claims What the assertion says, once it is known that the proxy says so.

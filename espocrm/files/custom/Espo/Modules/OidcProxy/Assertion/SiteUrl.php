@@ -1,12 +1,14 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace Espo\Modules\OidcProxy\Assertion;
 
 /**
  * The Site URL of EspoCRM, taken apart. Immutable.
  */
-class SiteUrl
+final class SiteUrl
 {
     private const DEFAULT_PORTS = ['http' => 80, 'https' => 443];
 

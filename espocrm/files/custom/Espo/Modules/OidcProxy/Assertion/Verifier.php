@@ -1,6 +1,8 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace Espo\Modules\OidcProxy\Assertion;
 
 use JsonException;
@@ -10,7 +12,7 @@ use stdClass;
  * Verifies the assertion of the reverse proxy: a JWT, signed with the key that is set here, for this site, at most a
  * minute old, usable once.
  */
-class Verifier
+final class Verifier
 {
     private const MAX_LENGTH = 16384;
     private const MAX_LIFETIME = 60;

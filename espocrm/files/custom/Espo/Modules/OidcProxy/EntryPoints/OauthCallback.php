@@ -34,7 +34,7 @@ use Throwable;
  *
  * @noinspection PhpUnused
  */
-class OauthCallback implements EntryPoint
+final class OauthCallback implements EntryPoint
 {
     use NoAuth;
 

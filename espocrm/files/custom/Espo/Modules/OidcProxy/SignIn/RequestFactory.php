@@ -1,6 +1,8 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace Espo\Modules\OidcProxy\SignIn;
 
 use Espo\Core\Api\Request;
@@ -13,7 +15,7 @@ use Slim\Factory\ServerRequestCreatorFactory;
  * Makes requests as EspoCRM's authentication expects them. The credentials in the real one do not count: whoever
  * follows a link to the callback must not choose them.
  */
-class RequestFactory
+final class RequestFactory
 {
     private const CREDENTIAL_HEADER_LIST = [
         'X-Another-User',

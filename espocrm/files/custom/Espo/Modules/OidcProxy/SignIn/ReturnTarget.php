@@ -1,12 +1,14 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace Espo\Modules\OidcProxy\SignIn;
 
 /**
  * Where the browser goes after sign-in: a path of this origin, nothing else.
  */
-class ReturnTarget
+final class ReturnTarget
 {
     private const MAX_LENGTH = 8192;
     private const MAX_WRAPS = 4;

@@ -1,12 +1,14 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 
+declare(strict_types=1);
+
 namespace Espo\Modules\OidcProxy\SignIn;
 
 /**
  * What a browser needs to be signed in. Immutable.
  */
-class Session
+final class Session
 {
     public function __construct(
         private string $userId,
