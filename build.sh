@@ -49,7 +49,8 @@ LINT_PACKAGES="clang-format-14:maybe clang-tidy-14:maybe"
 INTEGRATION_PACKAGES="curl glewlwyd:maybe libfaketime python3-cryptography python3-pytest
     python3-yaml redis-server"
 PROVIDERS_PACKAGES="ca-certificates openssl python3-cryptography python3-pytest python3-yaml"
-TEST_PACKAGES="$UNIT_PACKAGES $LINT_PACKAGES $INTEGRATION_PACKAGES clang php-cli php-phpseclib3 phpunit"
+TEST_PACKAGES="$UNIT_PACKAGES $LINT_PACKAGES $INTEGRATION_PACKAGES clang php-cli php-codesniffer:maybe
+    php-phpseclib3 phpunit"
 CHAOS_PACKAGES="libfaketime python3-cryptography redis-server"
 ESPOCRM_PACKAGES="openssl php-cli php-fpm php-bcmath php-curl php-gd php-mbstring php-mysql php-xml
     php-zip mariadb-server mariadb-client chromium fonts-dejavu-core python3-cryptography
@@ -58,6 +59,7 @@ PACKAGE_PACKAGES="debhelper dh-python dpkg-dev lintian xz-utils"
 MODULE=ngx_http_auth_oidc_module.so
 OP=t/integration/op
 BROWSER=t/browser
+ESLINT=tools/eslint
 
 say() { printf '\n[%4d s] %s\n' "$SECONDS" "$*"; }
 die() { printf 'build.sh: %s\n' "$*" >&2; exit 1; }
@@ -367,7 +369,7 @@ case ${command:-build} in
     extension) need python3 && mkdir -p build && /usr/bin/python3 espocrm/pack.py build ;;
     package) run_package ;;
     install) run_install ;;
-    clean) rm -rf build compile_commands.json $OP/node_modules $BROWSER/node_modules ;;
+    clean) rm -rf build compile_commands.json {$OP,$BROWSER,$ESLINT}/node_modules ;;
     help | -h | --help) usage ;;
     *) usage >&2; exit 2 ;;
 esac

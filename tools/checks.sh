@@ -236,6 +236,12 @@ check_extension() {
     /usr/bin/python3 espocrm/pack.py build
 }
 
+check_php() { phpcs --standard=t/espocrm/phpcs.xml; }
+
+check_scripts() {
+    $ESLINT/node_modules/.bin/eslint -c $ESLINT/eslint.config.mjs --max-warnings 0 espocrm/files/client
+}
+
 run_coverage() {
     need $BUILD_PACKAGES $UNIT_PACKAGES gcovr
     say "compiling the unit tests with coverage"
@@ -488,6 +494,7 @@ run_test() {
     need $(build_packages) $TEST_PACKAGES $DEMO_PACKAGES $(node_packages)
     need_provider
     need_espocrm
+    need_npm $ESLINT
     if [ -z "$SANITIZE" ] && have clang-format-14 "clang-format"; then
         step "clang-format" check_format
     fi
@@ -505,6 +512,8 @@ run_test() {
         later "what C calls throws nothing" check_callbacks
         later "the module with clang, warnings are errors" build_with_clang
         later "the EspoCRM extension" check_extension
+        if have phpcs "PHP_CodeSniffer"; then later "PHP_CodeSniffer, the extension" check_php; fi
+        later "eslint, the extension's scripts" check_scripts
     fi
     later "stored fuzz inputs" check_corpora
     check_integration

@@ -15,11 +15,18 @@ final class BindTicketTest extends TestCase
     private const SESSION = '5e55100000000001';
     private const NOW = 1_800_000_000;
 
+    private static function identity(string $subject): Identity
+    {
+        $identity = Identity::create('https://idp.example', $subject);
+
+        self::assertNotNull($identity);
+
+        return $identity;
+    }
+
     private function make(string $secret = self::SECRET): string
     {
-        $identity = Identity::create('https://idp.example', 'sübject|1.2') ?? throw new \LogicException();
-
-        return BindTicket::make($secret, '64ab', $identity, self::SESSION, self::NOW);
+        return BindTicket::make($secret, '64ab', self::identity('sübject|1.2'), self::SESSION, self::NOW);
     }
 
     public function testIsOpenedForTenMinutes(): void
@@ -45,8 +52,7 @@ final class BindTicketTest extends TestCase
         }
 
         // What says nothing of a session belongs to none.
-        $identity = Identity::create('https://idp.example', 's') ?? throw new \LogicException();
-        $ticket = BindTicket::make(self::SECRET, '64ab', $identity, '', self::NOW);
+        $ticket = BindTicket::make(self::SECRET, '64ab', self::identity('s'), '', self::NOW);
 
         $this->assertNull(BindTicket::open(self::SECRET, $ticket, self::SESSION, self::NOW));
     }
@@ -65,7 +71,7 @@ final class BindTicketTest extends TestCase
             $this->assertNull(BindTicket::open(self::SECRET, $forged, self::SESSION, self::NOW));
         }
 
-        for ($i = 0; $i < strlen($ticket); $i++) {
+        foreach (array_keys(str_split($ticket)) as $i) {
             $changed = $ticket;
             $changed[$i] = $ticket[$i] === 'x' ? 'y' : 'x';
 

@@ -106,9 +106,9 @@ final class ReturnTargetTest extends TestCase
 
     public function testEveryDoorIsUnwrapped(): void
     {
-        foreach (['/oauth/callback/', '/portal/oauth-callback.php', '/?entryPoint=oauthCallback', '/crm/oauth-callback.php']
-            as $door
-        ) {
+        $doors = ['/oauth/callback/', '/portal/oauth-callback.php', '/?entryPoint=oauthCallback', '/crm/oauth-callback.php'];
+
+        foreach ($doors as $door) {
             $this->assertSame('/#Lead', (new ReturnTarget('/'))->choose(self::wrap('/#Lead', $door), null));
         }
     }

@@ -11,4 +11,5 @@ use RuntimeException;
  * Another request has changed the user in the meantime: what was decided has to be decided again.
  */
 final class Overtaken extends RuntimeException
-{}
+{
+}

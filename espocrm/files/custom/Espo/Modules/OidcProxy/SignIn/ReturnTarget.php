@@ -154,7 +154,7 @@ final class ReturnTarget
         foreach (explode('/', rawurldecode($path)) as $segment) {
             if ($segment === '..') {
                 array_pop($list);
-            } else if ($segment !== '' && $segment !== '.') {
+            } elseif ($segment !== '' && $segment !== '.') {
                 $list[] = $segment;
             }
         }

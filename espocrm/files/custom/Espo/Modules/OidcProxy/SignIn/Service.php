@@ -54,7 +54,7 @@ final class Service
                 "than this extension");
         }
 
-        for ($attempt = 1; ; $attempt++) {
+        for ($attempt = 1; true; $attempt++) {
             try {
                 return $this->attempt($claims, $session, $request, $response);
             } catch (Overtaken $e) {

@@ -23,7 +23,7 @@
 
         try {
             parsed = new URL(url, document.baseURI);
-        } catch (e) {
+        } catch {
             return null;
         }
 
@@ -47,7 +47,7 @@
 
         try {
             data = JSON.parse(xhr.responseText);
-        } catch (e) {
+        } catch {
             // Not EspoCRM's answer: nothing to learn from.
             return;
         }

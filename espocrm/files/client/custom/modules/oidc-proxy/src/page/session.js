@@ -184,7 +184,7 @@
     const isLoggedOutHere = () => page.isLoggingOut() && !localStorage.getItem(AUTH_KEY);
 
     const isLoggedOutElsewhere = () => {
-        const age = Date.now() - parseInt(localStorage.getItem(LOGGED_OUT_KEY) || '0');
+        const age = Date.now() - parseInt(localStorage.getItem(LOGGED_OUT_KEY) || '0', 10);
 
         return age >= 0 && age < LOGGED_OUT_PERIOD;
     };
@@ -193,7 +193,7 @@
     const readCredentials = value => {
         try {
             return atob((value || '').replace(/^Basic /, '')).split(':');
-        } catch (e) {
+        } catch {
             return [];
         }
     };

@@ -69,7 +69,9 @@ define('modules/oidc-proxy/handlers/login/oidc-proxy', ['handlers/login/oidc'], 
 
             window.location.assign(this.getUrl());
 
-            return new Promise((resolve, reject) => setTimeout(reject, LEAVE_TIMEOUT));
+            return new Promise((resolve, reject) => {
+                setTimeout(reject, LEAVE_TIMEOUT);
+            });
         }
 
         /** Whether the proxy does the sign-in of this page. */
@@ -123,7 +125,7 @@ define('modules/oidc-proxy/handlers/login/oidc-proxy', ['handlers/login/oidc'], 
 
         /** @private */
         hasJustLoggedOut() {
-            const age = Date.now() - parseInt(window.localStorage.getItem(LOGGED_OUT_KEY) || '0');
+            const age = Date.now() - parseInt(window.localStorage.getItem(LOGGED_OUT_KEY) || '0', 10);
 
             return age >= 0 && age < LOGGED_OUT_PERIOD;
         }
@@ -137,7 +139,7 @@ define('modules/oidc-proxy/handlers/login/oidc-proxy', ['handlers/login/oidc'], 
 
             try {
                 list = JSON.parse(window.sessionStorage.getItem(ATTEMPTS_KEY) || '[]');
-            } catch (e) {
+            } catch {
                 list = [];
             }
 

@@ -17,7 +17,7 @@ define('modules/oidc-proxy/handlers/login/set-up', [], function () {
                 (view.getConfig().get('loginData') || {}).handler ||
                 !view.getHelper().getAppParam('oidcProxy')
             ) {
-                return;
+                return null;
             }
 
             return Espo.loader.requirePromise(HANDLER).then(Handler => {
