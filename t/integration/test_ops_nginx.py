@@ -102,6 +102,8 @@ MISREAD = [
 def verdict(site, response, hits):
     if hits:
         return OPEN
+    if response.status == 401 and response.by_nginx and response.headers.get("www-authenticate"):
+        return PROTECTED  # a program gets its token elsewhere
     if response.status == 401 and (response.request[0] == "HEAD"
                                    or response.json()["error"] == "login_required"):
         return PROTECTED
@@ -346,6 +348,136 @@ def test_a_key_opens_no_other_switch(lab, variant, others):
             for method, path in WITH_LOGIN:
                 found, response, hits = ask(site, method, "/api/v1/" + path, {name: KEY})
                 assert found == OPEN and header(hits[0], name) == [KEY], (method, path, response)
+
+
+# ---- EspoCRM as an OAuth server --------------------------------------------------------------
+
+METADATA = ["/.well-known/oauth-authorization-server", "/.well-known/oauth-protected-resource",
+            "/.well-known/oauth-protected-resource/",
+            f"/.well-known/oauth-protected-resource/api/v1/Mcp/{ID}"]
+TOKEN_PATHS = ["/oauth/token", "/oauth/token/", "/oauth/token/revoke", "/oauth/token/revoke/"]
+CONSENT = ["/oauth/authorize", f"/oauth/authorize/?client_id={ID}&state=1"]
+BEARER = {"Authorization": f"Bearer {KEY}.-_~+/=="}
+MCP = f"/api/v1/Mcp/{ID}"
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("switches", [(), ("api-keys",), ("mcp",), ("oauth-server",),
+                                      ("mcp", "oauth-server", "api-keys")])
+def test_oauth_server(lab, variant, switches):
+    """What programs need of it is open; its page of consent is for people who signed in."""
+    on = {"mcp", "oauth-server"} & set(switches)
+    with VhostSite(lab, variant, switches) as site:
+        for target in METADATA:
+            for method in ("GET", "HEAD", "POST") if on else ("GET", "POST"):
+                found, response, hits = ask(site, method, target, BEARER)
+                expected = OPEN if on and method != "POST" else CLOSED
+                assert found == expected, (method, target, response)
+                assert all(header(hit, "Authorization") == [] for hit in hits)
+        for target in TOKEN_PATHS:
+            basic = {"Authorization": "Basic YTpi", "Cookie": "auth-token=1; auth-token-secret=2"}
+            found, response, hits = ask(site, "POST", target, basic)
+            assert found == (OPEN if on else CLOSED), (target, response)
+            for hit in hits:
+                assert header(hit, "Authorization") == ["Basic YTpi"], hit
+                assert header(hit, "Cookie") == [] and identity(hit) == {}
+                if hit.kind == "fastcgi":
+                    assert hit.headers.all("SCRIPT_FILENAME") == ["/srv/php/public/oauth/index.php"]
+            _, _, hits = ask(site, "POST", target, BEARER)
+            assert all(header(hit, "Authorization") == [] for hit in hits)
+            assert ask(site, "GET", target)[0] == (PROTECTED if on else CLOSED)
+            assert ask(site, "POST", target, {"Espo-Authorization": "YTpi"})[0] != OPEN
+        for target in (*CONSENT, "/oauth/authorize?grant_type=x"):
+            for method in ("GET", "POST"):
+                assert ask(site, method, target, BEARER)[0] == (PROTECTED if on else CLOSED), target
+        for target in ("/.well-known/other", "/.well-known/oauth-other", "/.well-known/index.php",
+                       "/oauth/", "/oauth/other", "/oauth/token/other", "/oauth/index.php",
+                       "/.well-known/oauth-protected-resource/api/v1/Account",
+                       "/.well-known/oauth-protected-resource/../index.php",
+                       "/.well-known/oauth-authorization-server?entryPoint=avatar",
+                       "/.well-known/oauth-authorization-server%2f..%2f..%2findex.php"):
+            for method in ("GET", "POST"):
+                assert ask(site, method, target, BEARER)[0] in (CLOSED, PROTECTED), (method, target)
+        for target in ("/oauth/token?a=b", "/oauth/%74oken", "/oauth/token/../token",
+                       "//oauth/token"):
+            assert ask(site, "POST", target)[0] != OPEN, target
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("switches", [(), ("api-keys",), ("mcp",), ("oauth-server",),
+                                      ("mcp", "api-keys")])
+def test_tokens_of_the_oauth_server(lab, variant, switches):
+    others = {"Cookie": "auth-token=1; auth-token-secret=2", "Espo-Authorization-By-Token": "true",
+              "X-Another-User": "admin", "Http-Espo-Cgi-Auth": "Basic YTpi"}
+    with VhostSite(lab, variant, switches) as site:
+        for method, target, rule in (
+                ("GET", "/api/v1/Account", {"oauth-server"}), ("GET", MCP, {"oauth-server"}),
+                ("DELETE", "/api/v1/Account/1", {"oauth-server"}),
+                ("GET", "/api/v1/Account?select=a%2Cb", {"oauth-server"}),
+                ("POST", MCP, {"oauth-server", "mcp"}),
+                ("POST", MCP + "/x?a=1", {"oauth-server", "mcp"}),
+                ("POST", "/api/v1/Mcp", {"oauth-server"}),
+                ("POST", "/api/v1/McpOther/1", {"oauth-server"})):
+            found, response, hits = ask(site, method, target, {**BEARER, **others})
+            assert found == (OPEN if rule & set(switches) else PROTECTED), (target, response)
+            for hit in hits:
+                assert header(hit, "Authorization") == [BEARER["Authorization"]]
+                assert identity(hit) == {}
+                assert all(header(hit, name) == [] for name in others), hit
+        # Neither is it a ticket for other credentials, nor other credentials for it.
+        for target, headers in (
+                (MCP, {**BEARER, "Espo-Authorization": "YTpi"}),
+                (MCP, {"Authorization": "Basic YTpi"}), (MCP, {"Authorization": f"bearer {KEY}"}),
+                (MCP, {"Authorization": "Bearer "}), (MCP, {"Authorization": f"Bearer {KEY} {KEY}"}),
+                (MCP, {"Authorization": f"Bearer {KEY}, Basic YTpi"}),
+                ("/", BEARER), ("/oauth-callback.php", BEARER),
+                (f"/?entryPoint=download&id={ID}", BEARER), ("/api/v1/../index.php", BEARER),
+                (f"/api/v1/portal-access/{ID}/App/user", BEARER),
+                ("/api/v1//Mcp/x", BEARER), ("/api/v1/Mcp/../Account", BEARER),
+                ("/api/v1/Oidc/backchannelLogout", BEARER)):
+            for method in ("GET", "POST"):
+                found, response, _ = ask(site, method, target, headers)
+                assert found != OPEN, (method, target, headers, response)
+        for method, path, _ in WITHOUT_LOGIN:
+            assert ask(site, method, "/api/v1/" + path, BEARER)[0] != OPEN, (method, path)
+        # A key that is not open does not come along with a token, and the other way round.
+        for target in (MCP, "/api/v1/Account"):
+            _, _, hits = ask(site, "POST", target, {**BEARER, "X-Api-Key": KEY})
+            token_open = "oauth-server" in switches or "mcp" in switches and target == MCP
+            for hit in hits:
+                key, token = header(hit, "X-Api-Key"), header(hit, "Authorization")
+                assert key == ([KEY] if "api-keys" in switches else [])
+                assert token == ([BEARER["Authorization"]] if token_open else [])
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_program_learns_where_it_gets_a_token(lab, variant):
+    with VhostSite(lab, variant, ["mcp"]) as site:
+        for headers in ({}, {"Authorization": "Basic YTpi"}):
+            found, answer, _ = ask(site, "POST", MCP, headers)
+            assert found == PROTECTED and answer.by_nginx
+            assert answer.headers.all("www-authenticate") == [
+                f'Bearer resource_metadata="{site.origin_text}/.well-known/oauth-protected-resource"']
+            assert answer.headers.all("cache-control") == ["no-store"]
+            assert answer.headers.get("strict-transport-security")
+        browser = site.browser()
+        site.sign_in(browser)
+        # The page of somebody who signed in gets through, as ever.
+        found, _, hits = ask(site, "POST", MCP, {"Espo-Authorization": "YTpi"}, browser)
+        assert found == OPEN and session_of(hits[0])
+
+
+def test_the_page_of_consent_comes_after_the_sign_in(opened):
+    browser = opened.browser()
+    answer = opened.sign_in(browser, CONSENT[1])
+    assert answer.from_backend
+    assert identity(opened.hits()[-1])["x-oidc-return-to"] == [CONSENT[1]]
+    for target in CONSENT:
+        found, _, hits = ask(opened, "GET", target, BEARER, browser, kind="navigate")
+        assert found == OPEN and hits[0].target == target and identity(hits[0]) == {}
+        assert session_of(hits[0])
+        if hits[0].kind == "fastcgi":
+            assert hits[0].headers.all("SCRIPT_NAME") == ["/oauth/index.php"]
 
 
 def test_the_callback_page_is_not_compressed(closed):
@@ -1172,8 +1304,30 @@ def test_check_vhost_sees_an_open_back_channel_logout(lab):
 
 def test_check_vhost_sees_keys_that_cover_passwords(lab):
     found = judged(lab, ["api-keys"], templates=replaced(
-        "http.conf", r'[^|]*\|1\|1$" public', r'[^|]*\|[01]\|1$" public'))
+        "http.conf", r'[^|]*\|1\|1\|"  public', r'[^|]*\|[01]\|1\|"  public'))
     assert found == {("GET", "/api/v1/App/user"): OPEN}
+
+
+def test_check_vhost_sees_tokens_that_open_too_much(lab):
+    found = judged(lab, ["mcp"], templates=replaced(
+        "http.conf", r'mcp,[^|]*\|[^|]*\|1\|.\|mcp$"',
+        r'mcp,[^|]*\|[^|]*\|[01]\|.\|(?:mcp|oauth-server)$"'))
+    assert found == {("GET", "/api/v1/Account"): OPEN, ("GET", "/api/v1/App/user"): OPEN}
+    found = judged(lab, ["oauth-server"], templates=replaced(
+        "http.conf", '_bearer$espocrm_odd_path$espocrm_without_login ',
+        '_bearer${espocrm_odd_path}0 '))
+    assert ("POST", "/api/v1/User/passwordChangeRequest") in found
+
+
+def test_check_vhost_sees_an_open_page_of_consent(lab):
+    found = judged(lab, ["oauth-server"], templates=replaced(
+        "http.conf", '"~^00 POST /oauth/token(?:/revoke)?/?$"', '"~^00 [A-Z]+ /oauth/"'))
+    assert found[("POST", "/oauth/authorize")] == OPEN
+    found = judged(lab, ["mcp"], templates=replaced(
+        "http.conf", r'"~^/oauth/(?:authorize|token(?:/revoke)?)/?$"',
+        r'"~^/oauth/token(?:/revoke)?$"'))
+    assert found == {(m, u): CLOSED for m, u in (
+        ("GET", "/oauth/authorize?client_id=0123456789checkvhost"), ("POST", "/oauth/authorize"))}
 
 
 def test_check_vhost_sees_half_matched_arguments(lab):
