@@ -34,6 +34,7 @@ export class Provider {
       clients: [{
         client_id: CLIENT_ID,
         client_secret: secrets.client,
+        scope: 'openid profile email groups offline_access',
         redirect_uris: [site + redirect],
         post_logout_redirect_uris: [site + postLogout],
       }],

@@ -84,7 +84,7 @@ function providerBlock(provider, { timeout = '12h', idle = '2h' }) {
       ['issuer                     https://auth.example.com;', `issuer ${issuer};`],
       ['https://auth.example.com/', `${provider.origin}/`],
       [escaped('https://crm.example.com'), escaped(origin)],
-      ['openid profile email offline_access;', 'openid profile email groups;'],
+      ['openid profile email offline_access;', 'openid profile email groups offline_access;'],
     ],
     authentik: [
       ['https://auth.example.com/application/o/espocrm/;', `${issuer};`],
