@@ -644,6 +644,20 @@ def test_scripts(lab, target, script):
         assert hits[0].headers.all("SCRIPT_NAME") == [script]
 
 
+@pytest.mark.parametrize("target", ["/oauth/callback", "/oauth/callback/?code=1"])
+def test_external_accounts_return_where_there_is_one_script_for_all(lab, target):
+    with VhostSite(lab, "fpm") as site:
+        browser = site.browser()
+        site.sign_in(browser)
+        (site.folder / "crm" / "public" / "oauth" / "callback" / "index.php").unlink()
+        for asked in (target, target + "&x=1" if "?" in target else target + "?x=1"):
+            found, _, hits = ask(site, "GET", asked, browser=browser)
+            assert found == OPEN and identity(hits[0]) == {} and hits[0].target == asked
+            assert hits[0].headers.all("SCRIPT_FILENAME") == ["/srv/php/public/oauth/index.php"]
+            assert hits[0].headers.all("SCRIPT_NAME") == ["/oauth/index.php"]
+            assert ask(site, "GET", asked)[0] == PROTECTED
+
+
 # ---- sign-in, sign-out, sessions -------------------------------------------------------------
 
 def test_page_load_and_script_without_session(closed):

@@ -60,6 +60,7 @@ class VhostSite(Site):
                               ("client/.git/config", "hidden"),
                               ("client/x.php", "<?php"),
                               ("client/res/templates.tpl", "<div></div>" * 400),
+                              ("public/oauth/callback/index.php", "<?php"),
                               ("public/install/index.php", "<?php")):
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
