@@ -80,6 +80,9 @@ export async function prepare(origin, secret) {
     oidcTeamsIds: entries.map(([, team]) => team.id),
     oidcTeamsNames: Object.fromEntries(entries.map(([, team]) => [team.id, team.name])),
     oidcTeamsColumns: Object.fromEntries(entries.map(([group, team]) => [team.id, { group }])),
+    // As of EspoCRM 9.2 a draft needs a sender, and a user has an address when he may send.
+    outboundEmailFromAddress: 'crm@example.com',
+    outboundEmailIsShared: true,
   });
   const account = await api('POST', 'Account', { name: `Deep Link ${Date.now()} Ltd` });
   return { teams, account, role };
