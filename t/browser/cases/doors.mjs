@@ -89,6 +89,8 @@ const LOCATIONS = [
   ['GET', '/portal/oauth-callback.php'], ['GET', '/portal/index.php'],
   ['GET', '/api/v1/portal-access/x/Settings'], ['GET', '/api/v1/App/user'],
   ['GET', '/api/v1/Settings'], ['POST', '/api/v1/LeadCapture/x'],
+  ['GET', '/.well-known/oauth-protected-resource'], ['POST', '/oauth/token'],
+  ['GET', '/oauth/authorize'], ['POST', '/api/v1/Mcp/x'],
   ['POST', '/api/v1/LeadCapture/form/x'], ['GET', '/api/v1/Account'],
   ['GET', '/client/img/favicon.svg'],
   ['GET', '/robots.txt'], ['GET', '/signed-out'], ['GET', '/wss'], ['GET', '/install/'],
@@ -131,7 +133,7 @@ export function identityCases(variant) {
       }
     }
     assert.equal(await findUser(victim), undefined, 'the user of the spoofed assertion exists');
-  });
+  }, { timeout: 300000 });
 }
 
 export function identityEverywhereCase() {

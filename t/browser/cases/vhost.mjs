@@ -27,7 +27,7 @@ export function checkVhostCases(variant) {
       const { status, text } = await check(variant, open);
       assert.equal(status, 0, `with [${open}]:\n${text}`);
     }
-  });
+  }, { timeout: 600000 });  // a dozen servers, some hundred requests to each
 
   scenario(`${variant}: ops/check-vhost sees a switch that is on and should not be`, async () => {
     const { status, text } = await check(variant, ['portal'], []);
