@@ -166,6 +166,17 @@ http {
             fastcgi_param SCRIPT_FILENAME \$document_root/api/v1/index.php;
             fastcgi_param SCRIPT_NAME /api/v1/index.php;
         }
+        # the OAuth server of EspoCRM 10.1; older ones have no such files, which php-fpm says
+        location ^~ /.well-known/oauth- {
+            $fastcgi
+            fastcgi_param SCRIPT_FILENAME \$document_root/.well-known/index.php;
+            fastcgi_param SCRIPT_NAME /.well-known/index.php;
+        }
+        location ~ ^/oauth/(authorize|token)(/|\$) {
+            $fastcgi
+            fastcgi_param SCRIPT_FILENAME \$document_root/oauth/index.php;
+            fastcgi_param SCRIPT_NAME /oauth/index.php;
+        }
         location /portal/ { try_files \$uri \$uri/ /portal/index.php?\$args; }
         location ~ \.php\$ {
             $fastcgi
