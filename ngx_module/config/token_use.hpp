@@ -15,10 +15,11 @@ TokenUse tokens_in(std::string_view text);
 // The tokens that somebody reads, in the whole configuration.
 TokenUse tokens_read(ngx_conf_t* cf) noexcept;
 
-// Notes for every level which tokens its backend may be given, and what its auth_request asks: by the headers of this module, by
-// auth_oidc_require, and by the directives of other modules that take a text or a list of names and
-// texts (proxy_set_header, fastcgi_param and their like). A variable that the configuration makes,
-// as with `map`, may hold either. Once all levels are merged.
+// Notes for every level which tokens its backend may be given, and what its auth_request asks: by
+// the headers of this module, by auth_oidc_require, and by the directives of other modules that
+// take a text or a list of names and texts (proxy_set_header, fastcgi_param and their like). A
+// variable that the configuration makes, as with `map`, may hold either. Once all levels are
+// merged.
 void note_token_use(ngx_conf_t* cf, MainConf& main);
 
 }  // namespace oidc::ngx
