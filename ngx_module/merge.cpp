@@ -5,8 +5,9 @@
 
 #include "config/block.hpp"
 #include "config/conf.hpp"
-#include "config/lint.hpp"
+#include "config/lint_location.hpp"
 #include "config/nginx_private.hpp"
+#include "config/places.hpp"
 #include "config/script_text.hpp"
 #include "config/variable_use.hpp"
 #include "oidc/text.hpp"

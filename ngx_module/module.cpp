@@ -4,7 +4,7 @@
 
 #include "assemble.hpp"
 #include "config/conf.hpp"
-#include "config/lint.hpp"
+#include "config/lint_server.hpp"
 #include "config/messages.hpp"
 #include "config/nginx_private.hpp"
 #include "config/variable_use.hpp"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#pragma once
 // Where the requests of a location go, as far as other modules let that be read: their commands say
 // where a setting is and of which type, and one that they have just made whether it is still laid
 // out as it was. What cannot be read is no backend here.
+#pragma once
+
 #include <optional>
 #include <string_view>
 #include <vector>

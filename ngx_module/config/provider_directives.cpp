@@ -13,7 +13,7 @@
 
 #include "config/block.hpp"
 #include "config/conf.hpp"
-#include "config/lint.hpp"
+#include "config/lint_provider.hpp"
 #include "oidc/authz_request.hpp"
 #include "oidc/cookie.hpp"
 #include "oidc/encode.hpp"

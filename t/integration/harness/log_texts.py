@@ -13,6 +13,9 @@ LEVELS = {"NGX_LOG_EMERG": "emerg", "NGX_LOG_ALERT": "alert", "NGX_LOG_CRIT": "c
 BY_REASON = "of the code"
 FORMAT = re.compile(r"%[0-9.]*(?:\*?s|u?[xX]?[zioDLMAd]|[VvPpTtcr])")  # of ngx_sprintf()
 
+# What several files put their lines together with; it writes none itself.
+WORDS = "ngx_module/config/places.cpp"
+
 # Texts that only frame what they are given by the callers, who are found by themselves.
 FRAMES = {
     'session store "…": …',  # RedisStore::log
@@ -89,8 +92,9 @@ def told_in(text):
 def collect(texts):
     """{"run": {text: {level}}, "test": …} of {path: source}; what cannot be read is an error."""
     out = {"run": {}, "test": {}}
+    words = texts.get(WORDS, "")
     for path, source in texts.items():
-        for kind, text, level in told_in(source):
+        for kind, text, level in told_in(source if path == WORDS else source + words):
             if text in FRAMES or (kind == "test" and text in DETAILS):
                 continue
             assert re.search(r"[a-z]", text), f"{path}: the text of a log line cannot be read: {text}"

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/lint_provider.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "config/places.hpp"
+#include "oidc/client_assertion.hpp"
+#include "oidc/cookie.hpp"
+#include "oidc/text.hpp"
+#include "oidc/uri.hpp"
+
+namespace oidc::ngx {
+
+namespace {
+
+char* check_urls(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) {
+    struct Entry {
+        std::string_view name;
+        const std::string& url;
+    };
+    const std::array<Entry, 8> entries{{{"issuer", c.issuer},
+                                        {"config_url", c.config_url},
+                                        {"authorization_endpoint", c.authorization_endpoint},
+                                        {"token_endpoint", c.token_endpoint},
+                                        {"userinfo_endpoint", c.userinfo_endpoint},
+                                        {"jwks_uri", c.jwks_uri},
+                                        {"end_session_endpoint", c.end_session_endpoint},
+                                        {"revocation_endpoint", c.revocation_endpoint}}};
+    for (const Entry& entry : entries) {
+        if (entry.url.empty()) {
+            continue;
+        }
+        const Result<Url> url = parse_endpoint(entry.url, entry.name, c.insecure_http);
+        if (!url) {
+            return conf_error(cf, block.where(entry.name), url.error().detail);
+        }
+    }
+    if (c.issuer.find('?') != std::string::npos) {
+        return conf_error(cf, block.where("issuer"), "\"issuer\" must not have a query");
+    }
+    const std::string& after = c.post_logout_uri;
+    if (after.starts_with('/') ? !is_safe_return_target(after) : !after.empty()) {
+        const Result<Url> url = parse_endpoint(after, "post_logout_uri", c.insecure_http);
+        if (!url) {
+            return conf_error(cf, block.where("post_logout_uri"), url.error().detail);
+        }
+    }
+    return conf_ok();
+}
+
+char* check_client(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) {
+    const Place method = block.where("token_endpoint_auth_method");
+    if (c.client_auth == ClientAuth::none && !c.client_secret.empty()) {
+        return conf_error(cf, method,
+                          "\"token_endpoint_auth_method none\" cannot be combined with a client "
+                          "secret");
+    }
+    if (c.client_auth == ClientAuth::private_key_jwt && c.client_key == nullptr) {
+        return conf_error(cf, method,
+                          "\"token_endpoint_auth_method private_key_jwt\" needs \"client_key\"");
+    }
+    if (c.client_key != nullptr && c.client_auth != ClientAuth::automatic &&
+        c.client_auth != ClientAuth::private_key_jwt) {
+        return conf_error(cf, block.where("client_key"),
+                          "\"client_key\" is for \"token_endpoint_auth_method private_key_jwt\"");
+    }
+    const bool makes_assertions =
+        c.client_key != nullptr || c.client_auth == ClientAuth::secret_jwt;
+    if (block.given("client_assertion_audience") && !makes_assertions) {
+        return conf_error(cf, block.where("client_assertion_audience"),
+                          "\"client_assertion_audience\" needs \"client_key\" or "
+                          "\"token_endpoint_auth_method client_secret_jwt\"");
+    }
+    if ((c.client_auth == ClientAuth::basic || c.client_auth == ClientAuth::post ||
+         c.client_auth == ClientAuth::secret_jwt) &&
+        c.client_secret.empty()) {
+        return conf_error(cf, method,
+                          "\"token_endpoint_auth_method\" needs \"client_secret\" or "
+                          "\"client_secret_file\"");
+    }
+    if (c.client_auth == ClientAuth::secret_jwt && c.client_secret.size() < kMinHmacSecret) {
+        return conf_error(cf, method,
+                          "\"token_endpoint_auth_method client_secret_jwt\" needs a secret of at "
+                          "least 32 characters (RFC 7518 3.2)");
+    }
+    if (c.client_secret.empty() &&
+        std::any_of(c.id_token_algs.begin(), c.id_token_algs.end(), alg_is_symmetric)) {
+        return conf_error(cf, block.where("id_token_signed_response_alg"),
+                          "\"id_token_signed_response_alg\" with an HS algorithm needs "
+                          "\"client_secret\" or \"client_secret_file\"");
+    }
+    if (c.pkce == Toggle::off && block.given("code_challenge_method")) {
+        return conf_error(cf, block.where("code_challenge_method"),
+                          "\"code_challenge_method\" cannot be combined with \"pkce off\"");
+    }
+    return conf_ok();
+}
+
+}  // namespace
+
+char* lint_provider(ngx_conf_t* cf, Provider& p, const Block& block) {
+    const ProviderConfig& c = p.config;
+    for (const std::string_view name : {"issuer", "client_id"}) {
+        if (!block.given(name)) {
+            return conf_error(cf, p.place, in_quotes(name) + " is missing in " + label(p));
+        }
+    }
+    const auto exclusive = [&](std::string_view a, std::string_view b) {
+        return conf_error(
+            cf, p.place,
+            in_quotes(a) + " and " + in_quotes(b) + " cannot both be given in " + label(p));
+    };
+    if (block.given("client_secret") && block.given("client_secret_file")) {
+        return exclusive("client_secret", "client_secret_file");
+    }
+    if (block.given("jwks_uri") && block.given("jwks_file")) {
+        return exclusive("jwks_uri", "jwks_file");
+    }
+    if (char* rv = check_urls(cf, c, block); rv != conf_ok()) {
+        return rv;
+    }
+    if (char* rv = check_client(cf, c, block); rv != conf_ok()) {
+        return rv;
+    }
+    if (!p.logout_path.empty() && !is_cookie_path(p.logout_path, p.cookie_path)) {
+        return conf_error(cf, block.where("logout_uri"),
+                          "\"logout_uri\" " + in_quotes(p.logout_path) +
+                              " is not below \"cookie_path\" " + in_quotes(p.cookie_path) +
+                              ", so browsers would not send there the session that is to end");
+    }
+    if (c.userinfo && !c.needs_discovery() && c.userinfo_endpoint.empty()) {
+        return conf_error(cf, block.where("userinfo"),
+                          "\"userinfo\" needs \"userinfo_endpoint\" when all other endpoints are "
+                          "given, no metadata is fetched then");
+    }
+    if (c.insecure_http) {
+        conf_warn(cf, block.where("insecure_http"),
+                  "\"insecure_http\" is on: tokens and secrets of " + label(p) +
+                      " may travel unencrypted, for laboratories only");
+    }
+    return conf_ok();
+}
+
+void lint_providers(ngx_conf_t* cf, const MainConf& main) {
+    for (const auto& p : main.providers) {
+        if (!p->used) {
+            conf_warn(cf, p->place, label(*p) + " is not used by any auth_oidc");
+        }
+        if (!p->frontchannel_path.empty() && p->store->type == Store::Type::cookie &&
+            p->cookie_same_site != "None") {
+            conf_warn(cf, p->place,
+                      "\"frontchannel_logout_uri\" of " + label(*p) +
+                          " ends no session: with \"type cookie\" it takes the session's cookie, "
+                          "which browsers do not send from the provider's page; use "
+                          "\"backchannel_logout_uri\" or another store");
+        }
+    }
+}
+
+}  // namespace oidc::ngx
