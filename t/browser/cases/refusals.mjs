@@ -191,6 +191,8 @@ export function refusalCases() {
     assert.ok((await findUser('admin')).oidcProxySubject);
     await context.clearCookies();
     await page.evaluate(() => localStorage.clear());
+    // a new page: the one that is there would wait for a click when its own request finds the end
+    await page.goto('about:blank');
     await signIn(page, `${origin}/#Admin`, 'admin');
     await page.waitForSelector('.admin-tables-container, .admin-content');
   }));
