@@ -16,7 +16,7 @@ use Espo\Modules\OidcProxy\Diagnosis\State;
 use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 
-class ExaminationTest extends TestCase
+final class ExaminationTest extends TestCase
 {
     private const SITE = 'https://crm.example.com';
     private const ISSUER = 'https://idp.example.com';

@@ -9,7 +9,7 @@ use Espo\Modules\OidcProxy\SignIn\LanguageChoice;
 use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 
-class LanguageChoiceTest extends TestCase
+final class LanguageChoiceTest extends TestCase
 {
     public static function provide(): array
     {

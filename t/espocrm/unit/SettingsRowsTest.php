@@ -9,7 +9,7 @@ use Espo\Modules\OidcProxy\Classes\MetadataBuilders\SettingsRows;
 use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 
-class SettingsRowsTest extends TestCase
+final class SettingsRowsTest extends TestCase
 {
     private const DEFINITION = __DIR__ .
         '/../../../espocrm/files/custom/Espo/Modules/OidcProxy/Resources/metadata/authenticationMethods/Oidc.json';

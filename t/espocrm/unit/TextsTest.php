@@ -124,7 +124,9 @@ final class TextsTest extends TestCase
         $list = [];
         $data = self::read($language, $file);
 
-        array_walk_recursive($data, function (string $text) use (&$list) { $list[] = $text; });
+        array_walk_recursive($data, function (string $text) use (&$list) {
+            $list[] = $text;
+        });
 
         return array_combine(self::paths($data), $list);
     }

@@ -8,7 +8,7 @@ namespace tests\OidcProxy;
 use Espo\Modules\OidcProxy\Diagnosis\Ticket;
 use PHPUnit\Framework\TestCase;
 
-class TicketTest extends TestCase
+final class TicketTest extends TestCase
 {
     private const SECRET = 'secret of EspoCRM';
     private const NOW = 1800000000;

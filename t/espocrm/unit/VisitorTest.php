@@ -9,7 +9,7 @@ use Espo\Modules\OidcProxy\Assertion\Claims;
 use Espo\Modules\OidcProxy\SignIn\Visitor;
 use PHPUnit\Framework\TestCase;
 
-class VisitorTest extends TestCase
+final class VisitorTest extends TestCase
 {
     private const ISSUER = 'https://idp.example.com';
 

@@ -70,7 +70,7 @@ define('modules/oidc-proxy/views/modals/test', ['views/modal'], function (Dep) {
                 });
 
                 return {status: response.status, data: await response.json().catch(() => null)};
-            } catch (e) {
+            } catch {
                 return {status: 0, data: null};
             }
         }
