@@ -268,8 +268,9 @@ START_TEST(what_names_somebody_and_cannot_be_carried_is_refused) {
         MemoryLog log;
         const auto claims =
             collect(std::string(R"({"sub":"1234","odd":)") + row.json + "}", "", log);
-        const auto name = username(claims, {"nothing", "odd", "sub"});
-        const auto source = username_source(claims, {"nothing", "odd", "sub"});
+        const std::vector<std::string> names{"nothing", "odd", "sub"};
+        const auto name = username(claims, names);
+        const std::string_view source = username_source(claims, names);
         if (row.said == nullptr) {
             ck_assert_result_ok(name);
             ck_assert_sv_eq(*name, "1234");
