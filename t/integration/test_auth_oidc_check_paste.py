@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from harness.cases import case, rows
-from harness.nginx import BINARY, MODULE, ROOT
+from harness.nginx import MODULE, ROOT, run_once
 from test_auth_oidc_check import PROGRAM, make_idp  # noqa: F401
 
 HOST = "https://idp.example"
@@ -48,8 +48,7 @@ def loads(folder, text):
     conf.write_text(f"load_module {MODULE}; pid nginx.pid; events {{}} http {{ access_log off;\n"
                     + text.replace("/etc/nginx/secrets/oidc-client", str(secret))
                     + "server { listen 127.0.0.1:1; server_name a.test; auth_oidc main; } }")
-    done = subprocess.run([BINARY, "-t", "-p", folder, "-e", "stderr", "-c", conf], capture_output=True,
-                          text=True, timeout=60, check=False)
+    done = run_once(folder, conf, "-t")
     assert done.returncode == 0, f"{text}\n{done.stderr}"
 
 

@@ -2,19 +2,19 @@
 """ops/auth-oidc-check on a running nginx: redirect URIs, buffers, session stores."""
 
 import os
-import subprocess
 
 import pytest
 
 from harness.cases import case, rows
-from harness.nginx import BINARY
+from harness.nginx import run_once
 from harness.redis_server import RedisServer, find
 from test_auth_oidc_check import check, make_idp, run  # noqa: F401
 
 
 def dump(site):
-    command = [BINARY, "-p", site.folder, "-e", "stderr", "-c", site.nginx.conf, "-T"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    done = run_once(site.folder, site.nginx.conf, "-T")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def check_site(site, *arguments, text=None, env=None):

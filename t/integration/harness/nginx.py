@@ -112,6 +112,16 @@ def environment(folder, clock=False):
     return env
 
 
+def run_once(folder, conf, *args, binary=None):
+    """nginx that only says something (-t, -T), in a folder; what it prints goes to the caller."""
+    # A sanitizer would report what nginx itself never frees in a process this short.
+    env = environment(folder)
+    if SANITIZE:
+        env["ASAN_OPTIONS"] += ":detect_leaks=0"
+    command = [binary or BINARY, "-p", str(folder), "-e", "stderr", "-c", str(conf), *args]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=env, check=False)
+
+
 def state_of(pid):
     """R, S, T or what else ps shows of a process; Z also when it is not there any more."""
     try:
@@ -188,14 +198,7 @@ class Nginx:
 
     def test(self, *args):
         """nginx -t: (exit code, output). Its messages are kept out of the running nginx's log."""
-        # A sanitizer would report what nginx itself never frees in a process this short.
-        env = environment(self.folder)
-        if SANITIZE:
-            env["ASAN_OPTIONS"] += ":detect_leaks=0"
-        command = [self.binary, "-p", str(self.folder), "-e", "stderr", "-c", str(self.conf),
-                   *(args or ("-t",))]
-        done = subprocess.run(command, capture_output=True, text=True,
-                              timeout=60, env=env, check=False)
+        done = run_once(self.folder, self.conf, *(args or ("-t",)), binary=self.binary)
         return done.returncode, done.stdout + done.stderr
 
     def start(self, ports):
