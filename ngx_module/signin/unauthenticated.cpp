@@ -25,7 +25,13 @@ bool is_refused(ngx_http_request_t* r) noexcept {
 // second error page.
 ngx_int_t plain_refusal(ngx_http_request_t* r) noexcept {
     r->error_page = 1;
-    return is_refused(r) ? static_cast<ngx_int_t>(r->err_status) : NGX_HTTP_UNAUTHORIZED;
+    if (!is_refused(r)) {
+        return NGX_HTTP_UNAUTHORIZED;
+    }
+    // Under `satisfy any` nginx asks the other modules after these two alone.
+    return satisfy_any(r) && r->err_status != NGX_HTTP_UNAUTHORIZED
+               ? NGX_HTTP_FORBIDDEN
+               : static_cast<ngx_int_t>(r->err_status);
 }
 
 // A cookie of a session, be it alive or not.

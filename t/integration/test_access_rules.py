@@ -259,6 +259,27 @@ def test_a_refusal_is_no_way_to_sign_in(make, pages):
     assert site.delta("authorize") == 0 and site.hits() == [] and site.refusals() == []
 
 
+@pytest.mark.parametrize("server, extra", rows("N-50", {
+    "address": ("satisfy any; allow all;", []), "password": ("satisfy any; " + BASIC, PASSWORD),
+    "nobody": ("satisfy any; deny all;", None)}))
+def test_an_error_page_for_whom_satisfy_any_lets_in(make, server, extra):
+    """Whoever is in by another rule sees the page; nobody else is sent to sign in by it."""
+    site = make(server, """
+        error_page 403 404 502 /page; location = /page { proxy_pass http://@BACKEND@; }
+        location /missing/ { auth_oidc off; allow all; root @FOLDER@; }
+        location /down/ { auth_oidc off; allow all; proxy_pass http://unix:@FOLDER@/none; }""")
+    site.allow_log("No such file")
+    site.allow_log("unix:.*none failed")
+    site.state.check_hits = False  # who is in by another rule has no session
+    for path, status in (("/missing/x", 404), ("/down/x", 502)):
+        answer = site.browser().get(path, extra=extra or [])
+        assert answer.location is None and answer.set_cookies() == [], answer
+        if extra is None:
+            assert answer.status in (401, 403) and answer.by_nginx, answer
+        else:
+            assert answer.status == status and answer.from_backend, f"{answer}\n{site.log_since_mark()}"
+
+
 @case("N-49")
 def test_auth_request_asks_about_who_is_signed_in(make):
     """It comes after the way to the provider and after the callback, with the identity, and never for
