@@ -196,6 +196,9 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept try {
         ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
     const auto& location = *static_cast<const ngx_http_core_loc_conf_t*>(
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    if (location.noname != 0 && !conf.jwks) {
+        conf.jwks_provider = prev.jwks_provider;  // an `if` answers by the location's handler
+    }
     main.levels.push_back({&conf, confs_of(cf), &core});
     note_auth_request(cf, server, prev, conf, location);
     if (char* rv = lint_directives(cf, conf); rv != conf_ok()) {

@@ -11,7 +11,8 @@ from harness.forge import Key
 from harness.idp import Idp
 from harness.outcome import passes, reject
 
-JWKS = "location = /client.jwks { auth_oidc off; oidc_jwks idp; }"
+JWKS = ("location = /client.jwks { auth_oidc off; oidc_jwks idp;"
+        " if ($request_method = GET) { add_header X-Seen yes; } }")
 KEYS = {"RS256": lambda: Key.rsa("-"), "PS384": lambda: Key.rsa("-"), "ES256": lambda: Key.ec("-"),
         "ES384": lambda: Key.ec("-", "P-384"), "ES512": lambda: Key.ec("-", "P-521"),
         "EdDSA": lambda: Key.ed25519("-")}
