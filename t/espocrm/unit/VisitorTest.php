@@ -13,7 +13,7 @@ final class VisitorTest extends TestCase
 {
     private const ISSUER = 'https://idp.example.com';
 
-    private static function name(array $claims, ?string $usernameClaim = 'preferred_username'): ?string
+    private static function nameOf(array $claims, ?string $usernameClaim = 'preferred_username'): ?string
     {
         return Visitor::fromClaims(new Claims($claims + ['idp' => self::ISSUER]), $usernameClaim)?->getName();
     }
@@ -23,19 +23,19 @@ final class VisitorTest extends TestCase
         $claims = ['sub' => '4711', 'name' => 'Anna A', 'email' => 'anna@example.com', 'preferred_username' => 'anna',
             'upn' => 'anna@corp'];
 
-        $this->assertSame('anna', self::name($claims));
-        $this->assertSame('anna@corp', self::name($claims, 'upn'));
-        $this->assertSame('anna', self::name($claims, 'none'));
-        $this->assertSame('anna', self::name($claims, null));
-        $this->assertSame('4711', self::name(['sub' => '4711', 'preferred_username' => ['anna']]));
-        $this->assertNull(self::name([]));
-        $this->assertNull(self::name(['sub' => " \n "]));
+        $this->assertSame('anna', self::nameOf($claims));
+        $this->assertSame('anna@corp', self::nameOf($claims, 'upn'));
+        $this->assertSame('anna', self::nameOf($claims, 'none'));
+        $this->assertSame('anna', self::nameOf($claims, null));
+        $this->assertSame('4711', self::nameOf(['sub' => '4711', 'preferred_username' => ['anna']]));
+        $this->assertNull(self::nameOf([]));
+        $this->assertNull(self::nameOf(['sub' => " \n "]));
     }
 
     public function testOneLineOfBoundedLength(): void
     {
-        $this->assertSame('a b', self::name(['preferred_username' => "a\r\n\x00b"]));
-        $this->assertSame(str_repeat('ä', 100), self::name(['preferred_username' => str_repeat('ä', 1000)]));
+        $this->assertSame('a b', self::nameOf(['preferred_username' => "a\r\n\x00b"]));
+        $this->assertSame(str_repeat('ä', 100), self::nameOf(['preferred_username' => str_repeat('ä', 1000)]));
     }
 
     public function testIssuer(): void
