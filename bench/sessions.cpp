@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sessions in one table: what they cost in memory, to find, and to drop when they have expired.
 //   sessions COUNT
-// Prints one JSON line. Built by bench/run from the core alone.
+// Prints one JSON line. A target of the unit tests' project, which knows what the core needs.
 #include <sys/mman.h>
 #include <time.h>
 
