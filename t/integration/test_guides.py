@@ -4,6 +4,8 @@ the sites that are whole sign people in, and the tables have every option of the
 
 import pathlib
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -146,3 +148,30 @@ def test_what_takes_their_place_exists():
             unknown = [name for name in names if name.split(" ")[0] not in ours | stores | nginx]
             assert not unknown, f"{path.name}: {first}: {unknown}"
             assert names or cell == "—", f"{path.name}: {first} has nothing beside it"
+
+
+# ---- shell
+
+def shell_blocks():
+    for path in sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md")) + [ROOT / "ops" / "README.md"]:
+        for number, code in enumerate(re.findall(r"^ *```sh\n(.*?)^ *```", path.read_text(encoding="utf-8"), re.M | re.S)):
+            yield pytest.param(code, id=f"{path.relative_to(ROOT)}-{number}")
+
+
+@pytest.mark.parametrize("code", shell_blocks())
+def test_shell_block_is_shell(code):
+    """Nothing of it is run here; but quotes are closed, and names for others to fill in are no redirections."""
+    done = subprocess.run(["bash", "-n"], input=code, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert not re.search(r"(?<!<)<[a-z][\w -]*>", code), "a name in angle brackets is a redirection"
+
+
+def test_options_of_our_programs_exist():
+    told = "\n".join(block.values[0] for block in shell_blocks())
+    for program in ("ops/auth-oidc-check", "ops/check-vhost"):
+        known = subprocess.run([sys.executable, ROOT / program, "--help"], capture_output=True, text=True, timeout=60,
+                               check=True).stdout
+        name = program.partition("/")[2]
+        for line in re.findall(rf"(?<![\w.-])(?:ops/)?{name} (.*)", told):
+            for option in re.findall(r"(?<!\S)--?[a-z][\w-]*", line.partition(" #")[0].partition("|")[0]):
+                assert re.search(rf"(?<![\w-]){option}(?![\w-])", known), f"{name} knows no {option}"
