@@ -19,6 +19,8 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
   extension         the EspoCRM extension as a zip in build/
   package           Debian packages for the nginx of this Debian, their source, the extension, an SBOM and
                     checksums in build/package
+  site [--check]    the documentation site in build/site/html, each link in it checked; --check: looked at in
+                    Chromium as well, wide and narrow, light and dark
   lint              clang-format, clang-tidy with its analyzer, layers and callbacks of the adapter
   editor            compile_commands.json, by which clangd understands every file
   coverage          unit tests with line and branch coverage of src/
@@ -50,16 +52,19 @@ INTEGRATION_PACKAGES="curl glewlwyd:maybe libfaketime python3-cryptography pytho
     python3-yaml redis-server"
 PROVIDERS_PACKAGES="ca-certificates openssl python3-cryptography python3-pytest python3-yaml"
 TEST_PACKAGES="$UNIT_PACKAGES $LINT_PACKAGES $INTEGRATION_PACKAGES clang php-cli php-codesniffer:maybe
-    php-phpseclib3 phpunit"
+    php-phpseclib3 phpunit python3-pip"
 CHAOS_PACKAGES="libfaketime python3-cryptography redis-server"
 ESPOCRM_PACKAGES="openssl php-cli php-fpm php-bcmath php-curl php-gd php-mbstring php-mysql php-xml
     php-zip mariadb-server mariadb-client chromium fonts-dejavu-core python3-cryptography
     python3-pytest"
 PACKAGE_PACKAGES="debhelper dh-python dpkg-dev lintian xz-utils"
+SITE_PACKAGES="python3 python3-pip"
+LOOK_PACKAGES="chromium fonts-dejavu-core"
 MODULE=ngx_http_auth_oidc_module.so
 OP=t/integration/op
 BROWSER=t/browser
 ESLINT=tools/eslint
+SITE=tools/site
 
 say() { printf '\n[%4d s] %s\n' "$SECONDS" "$*"; }
 die() { printf 'build.sh: %s\n' "$*" >&2; exit 1; }
@@ -334,6 +339,33 @@ run_package() {
     tools/package build/package
 }
 
+# get_site_packages: MkDocs and what it needs, at the versions of the list, in build/site/packages.
+get_site_packages() {
+    local list=$SITE/requirements.txt folder=build/site/packages
+    ! cmp -s $list $folder/.list || return 0
+    if [ -n "$no_install" ]; then
+        echo "missing Python packages (and --no-install was given): those of $list" >&2
+        return 1
+    fi
+    rm -rf $folder
+    /usr/bin/python3 -m pip install --quiet --no-compile --disable-pip-version-check --root-user-action=ignore \
+        --target $folder -r $list && cp $list $folder/.list
+}
+
+make_site() { /usr/bin/python3 $SITE/build --packages build/site/packages build/site; }
+
+# shellcheck disable=SC2046,SC2086
+run_site() {
+    need $SITE_PACKAGES
+    say "the documentation site"
+    get_site_packages || die "the packages of $SITE/requirements.txt cannot be had"
+    make_site
+    [ "${1:-}" = --check ] || return 0
+    need $LOOK_PACKAGES $(node_packages)
+    need_npm $SITE
+    node $SITE/look.mjs build/site/html build/site/pictures
+}
+
 no_install='' command='' args=()
 for argument; do
     case $argument in
@@ -368,8 +400,9 @@ case ${command:-build} in
         ;;
     extension) need python3 && mkdir -p build && /usr/bin/python3 espocrm/pack.py build ;;
     package) run_package ;;
+    site) run_site "${args[@]}" ;;
     install) run_install ;;
-    clean) rm -rf build compile_commands.json {$OP,$BROWSER,$ESLINT}/node_modules ;;
+    clean) rm -rf build compile_commands.json {$OP,$BROWSER,$ESLINT,$SITE}/node_modules ;;
     help | -h | --help) usage ;;
     *) usage >&2; exit 2 ;;
 esac

@@ -514,6 +514,12 @@ run_test() {
         later "the EspoCRM extension" check_extension
         if have phpcs "PHP_CodeSniffer"; then later "PHP_CodeSniffer, the extension" check_php; fi
         later "eslint, the extension's scripts" check_scripts
+        if get_site_packages >build/site-packages.log 2>&1; then
+            later "the documentation site" make_site
+        else
+            notes+=("the documentation site: $(tail -n 1 build/site-packages.log)")
+            count 0 0 1
+        fi
     fi
     later "stored fuzz inputs" check_corpora
     check_integration
