@@ -2,6 +2,9 @@
 """What surrounds the binary in the Debian packages: manual pages, SBOM, dependencies. The packages
 themselves are made by ./build.sh package."""
 
+import collections
+import importlib.machinery
+import importlib.util
 import json
 import os
 import re
@@ -110,3 +113,75 @@ def test_what_the_package_asks_for():
     for name in ("docs", "examples"):
         for line in (DEBIAN / f"libnginx-mod-http-auth-oidc.{name}").read_text().splitlines():
             assert (ROOT / line).exists(), line
+
+
+# ---- the check of a package in a fresh system
+
+def load(name):
+    """A program of tools/ as a module."""
+    loader = importlib.machinery.SourceFileLoader(name.replace("-", "_"), str(ROOT / "tools" / name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def checker():
+    return load("check-package")
+
+
+@case("F-47")
+@pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="no dpkg")
+def test_the_package_to_upgrade_from(checker, tmp_path):
+    """A lower version, of which the module says so itself."""
+    module = tmp_path / "tree/usr/lib/nginx/modules" / checker.MODULE
+    module.parent.mkdir(parents=True)
+    module.write_bytes(b"\x7fELF 11.2.3\0version 1.2.34\0in 1.2.3\0..")
+    (tmp_path / "tree/DEBIAN").mkdir(mode=0o755)
+    (tmp_path / "tree/DEBIAN/control").write_text(
+        f"Package: {checker.PACKAGE}\nVersion: 1.2.3-1\nArchitecture: all\nMaintainer: a <a@b.c>\nDescription: x\n")
+    run("dpkg-deb", "--root-owner-group", "-b", tmp_path / "tree", tmp_path / "new.deb")
+    (tmp_path / "work").mkdir()
+    older, version = checker.lower(tmp_path / "new.deb", tmp_path / "work")
+    assert version == "1.2.3" and run("dpkg-deb", "-f", older, "Version").strip() == f"{checker.LOWER}-1"
+    run("dpkg-deb", "-x", older, tmp_path / "out")
+    data = (tmp_path / "out/usr/lib/nginx/modules" / checker.MODULE).read_bytes()
+    assert data == b"\x7fELF 11.2.3\0version 1.2.34\0in " + checker.LOWER.encode() + b"\0.."
+    module.write_bytes(b"no version")
+    run("dpkg-deb", "--root-owner-group", "-b", tmp_path / "tree", tmp_path / "new.deb")
+    shutil.rmtree(tmp_path / "work/lower")
+    with pytest.raises(RuntimeError):
+        checker.lower(tmp_path / "new.deb", tmp_path / "work")
+
+
+@case("F-47")
+def test_what_counts_as_failed(checker):
+    answers = collections.Counter({200: 990, 302: 3, 502: 2, "RemoteDisconnected": 4, "ConnectionRefusedError": 1})
+    assert checker.refused(answers) == 7
+
+
+@case("F-47")
+def test_a_file_that_is_left_is_found(checker, tmp_path):
+    system = checker.System.__new__(checker.System)
+    system.folder = tmp_path
+    for name in ("etc/nginx/nginx.conf", "usr/lib/x86/there.so", "var/lib/dpkg/info/other.list", "var/cache/apt/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("/lib/x86/there.so\n/usr/share\n/usr/share/doc\n" if name.endswith(".list") else "")
+    before = system.files()
+    assert "etc/nginx/nginx.conf" in before and not any(name.startswith("var/cache") for name in before)
+    for name in ("etc/nginx/modules-enabled/50-mod-http-auth-oidc.conf", "usr/share/doc/__pycache__/x.pyc",
+                 "usr/share/doc/__pycache__/auth_oidc_check.pyc", "var/log/nginx/access.log"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "etc/dangling").symlink_to("nowhere")
+    assert system.left_since(before) == {
+        "etc/nginx/modules-enabled", "etc/nginx/modules-enabled/50-mod-http-auth-oidc.conf", "etc/dangling",
+        "usr/share/doc/__pycache__/auth_oidc_check.pyc"}
+
+
+@case("F-47")
+def test_a_new_binary_takes_over_after_an_upgrade():
+    """What the upgrade under load is there to try: a reload would go on with the former module."""
+    script = (DEBIAN / "libnginx-mod-http-auth-oidc.postinst").read_text()
+    assert "invoke-rc.d nginx upgrade" in script and "#DEBHELPER#" in script
+    run("sh", "-n", DEBIAN / "libnginx-mod-http-auth-oidc.postinst")
