@@ -13,12 +13,20 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
   demo [--check]    a whole sign-in on this machine; --check does it by itself and exits 0 or 1
   quick             after a small change: format of what changed, the module, unit tests; a minute
   test [ARGS]       everything that is checked; with ARGS (for pytest) the integration tests only
+  units             the unit tests alone
+  integration       the integration tests alone, side by side, on one store (STORE)
+  systems [SYSTEM...]
+                    in a fresh folder of each (12, 13, sid, i386, arm64): module, units, integration tests,
+                    demo, package, and a table of what passed; as root
   providers [ARGS]  sign-ins, refreshes, logouts and changes of key at real providers, which are downloaded
                     into build/providers first; ARGS are pytest's
   browser [NAME]    with ESPOCRM_DIR: the tests in a real EspoCRM and Chromium, or one of them
   extension         the EspoCRM extension as a zip in build/
   package           Debian packages for the nginx of this Debian, their source, the extension, an SBOM and
                     checksums in build/package
+  package --check [SYSTEM...]
+                    in fresh folders of these systems (12 and 13): built twice, installed, signed in through,
+                    upgraded, purged; as root
   site [--check]    the documentation site in build/site/html, each link in it checked; --check: looked at in
                     Chromium as well, wide and narrow, light and dark
   lint              clang-format, clang-tidy with its analyzer, layers and callbacks of the adapter
@@ -36,7 +44,7 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
   NGINX_SRC=dir     build for this nginx source tree instead of Debian's nginx
   ESPOCRM_DIR=dir   an unpacked EspoCRM release (test, browser): tests in it, in Chromium as well
   NGINX_BIN=file    the nginx to test with, or to install for
-  STORE=redis       session store of the tests (test ARGS, providers): memory, cookie or redis
+  STORE=redis       session store of the tests (test ARGS, integration, providers): memory, cookie or redis
   SANITIZE=1        AddressSanitizer and UndefinedBehaviorSanitizer (build, test, chaos)
   CC=clang          another compiler
 END
@@ -57,6 +65,7 @@ CHAOS_PACKAGES="libfaketime python3-cryptography redis-server"
 ESPOCRM_PACKAGES="openssl php-cli php-fpm php-bcmath php-curl php-gd php-mbstring php-mysql php-xml
     php-zip mariadb-server mariadb-client chromium fonts-dejavu-core python3-cryptography
     python3-pytest"
+SYSTEMS_PACKAGES="debootstrap dpkg-dev util-linux"
 PACKAGE_PACKAGES="debhelper dh-python dpkg-dev lintian xz-utils"
 SITE_PACKAGES="python3 python3-pip"
 LOOK_PACKAGES="chromium fonts-dejavu-core"
@@ -333,6 +342,13 @@ run_install() {
 
 # shellcheck disable=SC2046,SC2086
 run_package() {
+    if [ "${1:-}" = --check ]; then
+        shift
+        [ $# -gt 0 ] || set -- 12 13
+        run_in_systems package "$@"
+        return
+    fi
+    [ $# = 0 ] || die "package takes no argument but --check"
     [ "$(tools/packages family)" = debian ] || die "these packages are built on Debian and what derives from it"
     [ -z "$NGINX_SRC" ] || die "these packages are for the nginx of this Debian: without NGINX_SRC"
     need $BUILD_PACKAGES nginx nginx-dev $PACKAGE_PACKAGES
@@ -366,6 +382,15 @@ run_site() {
     node $SITE/look.mjs build/site/html build/site/pictures
 }
 
+# run_in_systems COMMAND SYSTEM...: of tools/systems. The provider of the sign-ins runs here.
+# shellcheck disable=SC2046,SC2086
+run_in_systems() {
+    [ "$(tools/packages family)" = debian ] || die "$1 needs debootstrap, on Debian and what derives from it"
+    need $SYSTEMS_PACKAGES $DEMO_PACKAGES $(node_packages)
+    need_provider
+    exec tools/systems "$@"
+}
+
 no_install='' command='' args=()
 for argument; do
     case $argument in
@@ -393,14 +418,20 @@ case ${command:-build} in
     build) build_default ;;
     demo) run_demo "${args[@]}" ;;
     chaos) run_chaos "${args[@]}" ;;
-    test | quick | providers | browser | lint | editor | coverage | fuzz | memcheck)
+    test | quick | integration | providers | browser | lint | editor | coverage | fuzz | memcheck)
         # shellcheck source=tools/checks.sh
         . tools/checks.sh
         "run_$command" "${args[@]}"
         ;;
+    units)
+        # shellcheck source=tools/checks.sh
+        . tools/checks.sh
+        run_units_alone
+        ;;
     extension) need python3 && mkdir -p build && /usr/bin/python3 espocrm/pack.py build ;;
-    package) run_package ;;
+    package) run_package "${args[@]}" ;;
     site) run_site "${args[@]}" ;;
+    systems) if [ ${#args[@]} = 0 ]; then args=(12 13 sid i386 arm64); fi; run_in_systems try "${args[@]}" ;;
     install) run_install ;;
     clean) rm -rf build compile_commands.json {$OP,$BROWSER,$ESLINT,$SITE}/node_modules ;;
     help | -h | --help) usage ;;

@@ -376,12 +376,15 @@ LONG_TESTS="refresh ops_nginx cookie_store redis providers discovery jwks upgrad
 # How many runs are side by side: most of their time is waiting.
 WORKERS=4
 
-# STORE-NAME of each run: every file on the memory store, those of STORE_TESTS on the others as well.
+# STORE-NAME of each run: every file on the memory store, those of STORE_TESTS on the others as well;
+# with `only_store` every file on that one.
+only_store=
 integration_runs() {
     local name
     { printf '%s\n' $LONG_TESTS
       find t/integration -maxdepth 1 -name 'test_*.py' | sed 's|.*/test_\(.*\)\.py|\1|' | sort
     } | awk '!seen[$0]++' | while read -r name; do
+        if [ -n "$only_store" ]; then echo "$only_store-$name"; continue; fi
         echo "memory-$name"
         [[ " ${STORE_TESTS//$'\n'/ } " != *" $name "* ]] || printf '%s\n' "redis-$name" "cookie-$name"
     done
@@ -410,13 +413,15 @@ integration_worker() {
 
 # All runs, and what later named beside them.
 check_integration() {
-    local number run runs workers=() beside
+    local number run runs workers=() beside stores
+    stores="all on the memory store, those of sessions on redis and cookie as well"
+    [ -z "$only_store" ] || stores="all on the store $only_store"
     beside=$(printf ', %s' "${later_texts[@]}")
+    beside=${beside#, }
     rm -rf build/integration
     mkdir -p build/integration
     mapfile -t runs < <(integration_runs)
-    say "integration tests, $WORKERS runs side by side: all on the memory store, those of sessions on" \
-        "redis and cookie as well; beside them ${beside#, }"
+    say "integration tests, $WORKERS runs side by side: $stores${beside:+; beside them $beside}"
     run_later &
     workers+=($!)
     for ((number = 0; number < WORKERS; number++)); do
@@ -524,6 +529,23 @@ run_test() {
     later "stored fuzz inputs" check_corpora
     check_integration
     check_espocrm
+    finish
+}
+
+# The parts of `test` by themselves, for systems where only they are asked for.
+run_units_alone() {
+    need $BUILD_PACKAGES $UNIT_PACKAGES
+    check_units build/unit "${SANITIZE:+, with sanitizers}" -DSANITIZE=${SANITIZE:+ON}
+    finish
+}
+
+run_integration() {
+    [ $# = 0 ] || die "integration takes no arguments; test ARGS is for some of the tests"
+    need $(build_packages) $INTEGRATION_PACKAGES $DEMO_PACKAGES $(node_packages)
+    need_provider
+    step "the module" build_module "$out" "$cc"
+    only_store=${STORE:-memory}
+    [ $status != 0 ] || check_integration
     finish
 }
 

@@ -185,3 +185,36 @@ def test_a_new_binary_takes_over_after_an_upgrade():
     script = (DEBIAN / "libnginx-mod-http-auth-oidc.postinst").read_text()
     assert "invoke-rc.d nginx upgrade" in script and "#DEBHELPER#" in script
     run("sh", "-n", DEBIAN / "libnginx-mod-http-auth-oidc.postinst")
+
+
+def build_sh(*arguments):
+    done = subprocess.run([ROOT / "build.sh", *arguments], capture_output=True, text=True, check=False, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+@case("F-47")
+@pytest.mark.parametrize("arguments, words", [
+    (("package", "--chekc"), "takes no argument but --check"), (("integration", "x"), "takes no arguments")])
+def test_what_build_sh_does_not_know_is_said(arguments, words):
+    status, said = build_sh(*arguments)
+    assert status == 1 and words in said, said
+
+
+@case("F-47")
+@pytest.mark.skipif(os.geteuid() != 0, reason="not root")
+@pytest.mark.parametrize("arguments, words", [
+    (("try", "14"), "no system 14: 12, 13, sid, i386 or arm64"), (("package", "i386"), "12, 13 and sid"),
+    (("mend", "12"), "Usage:"), (("try",), "Usage:")])
+def test_a_system_that_is_not_known_is_said(arguments, words):
+    done = subprocess.run([ROOT / "tools/systems", *arguments], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode in (1, 2) and words in done.stderr, done.stderr
+
+
+@case("F-47")
+def test_which_tests_run_on_which_store():
+    def runs(store):
+        return run("bash", "-c", f". tools/checks.sh; only_store={store}; integration_runs", cwd=ROOT).split()
+    files = {path.stem.removeprefix("test_") for path in (ROOT / "t/integration").glob("test_*.py")}
+    alone, everything = runs("cookie"), runs("''")
+    assert sorted(alone) == sorted(f"cookie-{name}" for name in files)
+    assert {f"memory-{name}" for name in files} < set(everything) and "redis-sessions" in everything
