@@ -14,10 +14,13 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
   quick             after a small change: format of what changed, the module, unit tests; a minute
   test [ARGS]       everything that is checked; with ARGS (for pytest) the integration tests only
   units             the unit tests alone
-  integration       the integration tests alone, side by side, on one store (STORE)
+  integration [NAME...]
+                    the integration tests alone, side by side, on one store (STORE), or test_NAME.py of them
   systems [SYSTEM...]
                     in a fresh folder of each (12, 13, sid, i386, arm64): module, units, integration tests,
                     demo, package, and a table of what passed; as root
+  matrix TREE...    with the nginx, freenginx or Angie of each source tree (or debian-12, debian-13, debian-sid):
+                    module, static build, HTTP/3, some integration tests, and a table of what passed
   providers [ARGS]  sign-ins, refreshes, logouts and changes of key at real providers, which are downloaded
                     into build/providers first; ARGS are pytest's
   browser [NAME]    with ESPOCRM_DIR: the tests in a real EspoCRM and Chromium, or one of them
@@ -391,6 +394,16 @@ run_in_systems() {
     exec tools/systems "$@"
 }
 
+# What the trees of nginx need is what NGINX_SRC needs.
+# shellcheck disable=SC2046,SC2086
+run_matrix() {
+    [ $# -gt 0 ] || die "matrix needs source trees of nginx, or debian-12, debian-13, debian-sid"
+    need $BUILD_PACKAGES libpcre2-dev zlib1g-dev $INTEGRATION_PACKAGES $DEMO_PACKAGES $(node_packages)
+    case " $* " in *" debian-"*) need debootstrap util-linux ;; esac
+    need_provider
+    exec tools/matrix "$@"
+}
+
 no_install='' command='' args=()
 for argument; do
     case $argument in
@@ -431,6 +444,7 @@ case ${command:-build} in
     extension) need python3 && mkdir -p build && /usr/bin/python3 espocrm/pack.py build ;;
     package) run_package "${args[@]}" ;;
     site) run_site "${args[@]}" ;;
+    matrix) run_matrix "${args[@]}" ;;
     systems) if [ ${#args[@]} = 0 ]; then args=(12 13 sid i386 arm64); fi; run_in_systems try "${args[@]}" ;;
     install) run_install ;;
     clean) rm -rf build compile_commands.json {$OP,$BROWSER,$ESLINT,$SITE}/node_modules ;;

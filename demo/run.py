@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starts the demo: run.py --nginx BINARY --module FILE [--check]. Started by `build.sh demo`."""
+"""Starts the demo: run.py --nginx BINARY [--module FILE] [--check]. Started by `build.sh demo`.
+
+Without --module the nginx has the module built in."""
 
 import argparse
 import pathlib
@@ -43,7 +45,7 @@ def main():
     parser = argparse.ArgumentParser(prog="build.sh demo")
     parser.add_argument("--check", action="store_true", help="sign in without a browser and exit")
     parser.add_argument("--nginx", required=True)
-    parser.add_argument("--module", required=True)
+    parser.add_argument("--module")
     arguments = parser.parse_args()
 
     # The first signal ends the demo, wherever it is; further ones cannot interrupt the clean-up.

@@ -174,6 +174,8 @@ class Stage:
 
     def _nginx_config(self, module, port):
         text = (HERE / "nginx.conf.in").read_text()
+        if module is None:
+            text = text.replace("load_module @MODULE@;\n", "")
         values = {
             "MODULE": module, "USER": worker_user(), "DIR": self.folder, "PORT": port,
             "ORIGIN": self.origin, "ISSUER": self.provider.issuer, "CLIENT_ID": CLIENT_ID,

@@ -377,13 +377,14 @@ LONG_TESTS="refresh ops_nginx cookie_store redis providers discovery jwks upgrad
 WORKERS=4
 
 # STORE-NAME of each run: every file on the memory store, those of STORE_TESTS on the others as well;
-# with `only_store` every file on that one.
-only_store=
+# with `only_store` every file on that one, with `only_tests` those of these names.
+only_store='' only_tests=
 integration_runs() {
     local name
     { printf '%s\n' $LONG_TESTS
       find t/integration -maxdepth 1 -name 'test_*.py' | sed 's|.*/test_\(.*\)\.py|\1|' | sort
     } | awk '!seen[$0]++' | while read -r name; do
+        if [ -n "$only_tests" ] && [[ " $only_tests " != *" $name "* ]]; then continue; fi
         if [ -n "$only_store" ]; then echo "$only_store-$name"; continue; fi
         echo "memory-$name"
         [[ " ${STORE_TESTS//$'\n'/ } " != *" $name "* ]] || printf '%s\n' "redis-$name" "cookie-$name"
@@ -415,7 +416,7 @@ integration_worker() {
 check_integration() {
     local number run runs workers=() beside stores
     stores="all on the memory store, those of sessions on redis and cookie as well"
-    [ -z "$only_store" ] || stores="all on the store $only_store"
+    [ -z "$only_store" ] || stores="${only_tests:-all} on the store $only_store"
     beside=$(printf ', %s' "${later_texts[@]}")
     beside=${beside#, }
     rm -rf build/integration
@@ -539,8 +540,13 @@ run_units_alone() {
     finish
 }
 
+# run_integration NAME...: t/integration/test_NAME.py, or all.
 run_integration() {
-    [ $# = 0 ] || die "integration takes no arguments; test ARGS is for some of the tests"
+    local name
+    for name; do
+        [ -e "t/integration/test_$name.py" ] || die "there is no t/integration/test_$name.py"
+    done
+    only_tests=$*
     need $(build_packages) $INTEGRATION_PACKAGES $DEMO_PACKAGES $(node_packages)
     need_provider
     step "the module" build_module "$out" "$cc"

@@ -194,7 +194,8 @@ def build_sh(*arguments):
 
 @case("F-47")
 @pytest.mark.parametrize("arguments, words", [
-    (("package", "--chekc"), "takes no argument but --check"), (("integration", "x"), "takes no arguments")])
+    (("package", "--chekc"), "takes no argument but --check"), (("integration", "x"), "there is no t/integration/test_x.py"),
+    (("matrix",), "needs source trees"), (("matrix", "/nowhere"), "there is no /nowhere"), (("matrix", "/tmp"), "no source tree")])
 def test_what_build_sh_does_not_know_is_said(arguments, words):
     status, said = build_sh(*arguments)
     assert status == 1 and words in said, said
@@ -216,5 +217,6 @@ def test_which_tests_run_on_which_store():
         return run("bash", "-c", f". tools/checks.sh; only_store={store}; integration_runs", cwd=ROOT).split()
     files = {path.stem.removeprefix("test_") for path in (ROOT / "t/integration").glob("test_*.py")}
     alone, everything = runs("cookie"), runs("''")
+    assert runs("memory only_tests='logout jwks'") == ["memory-jwks", "memory-logout"]
     assert sorted(alone) == sorted(f"cookie-{name}" for name in files)
     assert {f"memory-{name}" for name in files} < set(everything) and "redis-sessions" in everything
