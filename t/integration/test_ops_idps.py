@@ -5,6 +5,8 @@ guides quote are those that the module writes."""
 
 import base64
 import hashlib
+import importlib.machinery
+import importlib.util
 import json
 import math
 import pathlib
@@ -340,21 +342,48 @@ def test_compose_files_exist(initialised):
 
 def test_dockerfile_copies_what_exists():
     text = text_of("compose/Dockerfile")
-    allowed = [line[1:] for line in text_of("compose/Dockerfile.dockerignore").splitlines()
-               if line.startswith("!")]
     for line in re.findall(r"^COPY (?!--from)(.*)$", text, re.M):
         *sources, _ = line.split()
         for source in sources:
-            path = source.rstrip("/")
-            assert (ROOT / path).exists(), source
-            assert any(path == a or path.startswith(a + "/") for a in allowed), source
+            assert (ROOT / source.rstrip("/")).exists(), source
+            assert dockerfile_tool().files_of(source), source
+    # Of what the package is made of, all; of the rest, and above all of secrets, nothing.
+    let_in = dockerfile_tool().context()
+    control = [p.relative_to(ROOT).as_posix() for p in (OPS / "packages/debian").iterdir() if p.is_file()]
+    assert {"build.sh", "config", "sources.mk", "tools/package", "espocrm/pack.py", *control} <= set(let_in)
+    assert not any(name.startswith(("t/", "demo/", "bench/", ".")) for name in let_in)
+    ignored = text_of("compose/Dockerfile.dockerignore")
+    assert dockerfile_tool().let_in(["ops/compose/secrets/database", "ops/compose/.env", "x", "t/unit/y.cpp",
+                                     "ops/kubernetes/example/secrets/client-secret", "src/flow.cpp",
+                                     "tools/node_modules/a", "ops/compose/init"], ignored) == \
+        ["src/flow.cpp", "ops/compose/init"]
+
+
+def dockerfile_tool():
+    loader = importlib.machinery.SourceFileLoader("try_dockerfile", str(ROOT / "tools/try-dockerfile"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
+def test_the_dockerfile_is_understood():
+    """What `./build.sh systems` runs where there is no Docker, in a folder of the release."""
+    stages = dockerfile_tool().parse(text_of("compose/Dockerfile"))
+    assert stages["base image"].name == "debian:12.15-slim"
+    assert stages["nginx"].needs() == ["module"] and set(stages["module"].needs()) == {"debian:12.15-slim", "builder"}
+    assert [kind for kind, _ in stages["builder"].steps] == ["WORKDIR", "COPY", "RUN"]
+    with pytest.raises(ValueError):
+        dockerfile_tool().parse("ARG BASE=x\nARG RELEASE=y\nFROM ${BASE} AS a\nONBUILD RUN x\n")
 
 
 def test_images_are_pinned():
     dockerfile = text_of("compose/Dockerfile")
     defaults = dict(re.findall(r"^ARG (\w+)=(\S+)$", dockerfile, re.M))
     images = [s["image"] for s in compose()["services"].values() if "image" in s]
+    stages = re.findall(r"^FROM \S+ AS (\S+)$", dockerfile, re.M)
     for base in re.findall(r"^FROM (\S+)", dockerfile, re.M):
+        if base in stages:
+            continue
         images.append(re.sub(r"\$\{(\w+)\}", lambda m: defaults[m[1]], base))
     assert len(images) >= 7
     for image in images:
