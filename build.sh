@@ -60,7 +60,7 @@ UNIT_PACKAGES="cmake check"
 # Other versions format and judge differently, so these are the ones of the pinned version or none.
 LINT_PACKAGES="clang-format-14:maybe clang-tidy-14:maybe"
 INTEGRATION_PACKAGES="curl glewlwyd:maybe libfaketime python3-cryptography python3-pytest
-    python3-yaml redis-server"
+    python3-kubernetes:maybe python3-yaml redis-server"
 PROVIDERS_PACKAGES="ca-certificates openssl python3-cryptography python3-pytest python3-yaml"
 TEST_PACKAGES="$UNIT_PACKAGES $LINT_PACKAGES $INTEGRATION_PACKAGES clang php-cli php-codesniffer:maybe
     php-phpseclib3 phpunit python3-pip"
