@@ -32,6 +32,7 @@ def test_all_places_name_one_version():
 def copy(tmp_path):
     """What the check reads, to be spoilt."""
     for name in ("CHANGELOG.md", "include/oidc/version.hpp", "espocrm/manifest.json",
+                 "ops/packages/rpm/nginx-mod-http-auth-oidc.spec", "ops/packages/alpine/APKBUILD",
                  "docs/guides/keycloak.md", ".github/ISSUE_TEMPLATE/bug.yml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
@@ -39,6 +40,7 @@ def copy(tmp_path):
 
 
 @pytest.mark.parametrize("name", ("include/oidc/version.hpp", "CHANGELOG.md", "espocrm/manifest.json",
+                                  "ops/packages/rpm/nginx-mod-http-auth-oidc.spec", "ops/packages/alpine/APKBUILD",
                                   "docs/guides/keycloak.md", ".github/ISSUE_TEMPLATE/bug.yml"))
 def test_the_place_that_differs_is_named(copy, name):
     status, version = check_version(copy)

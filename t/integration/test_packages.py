@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,46 @@ def test_what_the_package_asks_for():
     for name in ("docs", "examples"):
         for line in (DEBIAN / f"libnginx-mod-http-auth-oidc.{name}").read_text().splitlines():
             assert (ROOT / line).exists(), line
+
+
+@case("F-46")
+def test_the_recipe_for_alpine_asks_for_what_the_module_needs():
+    text = (ROOT / "ops/packages/alpine/APKBUILD").read_text()
+    release = "ID=alpine\n"
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(release)
+        file.flush()
+        names = run(ROOT / "tools/packages", "names", "g++", "make", "pkg-config", "libssl-dev", "libjansson-dev", "libcjose-dev",
+                    "libcurl4-openssl-dev", "libhiredis-dev", "libpcre2-dev", "zlib1g-dev", "python3",
+                    env={**os.environ, "OS_RELEASE": file.name}).split()
+    assert set(names) == set(re.search(r'^makedepends="(.*)"$', text, re.M)[1].split())
+    assert "Untried" in text
+    run("sh", "-n", ROOT / "ops/packages/alpine/APKBUILD")
+
+
+@case("F-46")
+def test_the_rpm_spec_has_what_the_debian_package_has(tmp_path):
+    spec = ROOT / "ops/packages/rpm/nginx-mod-http-auth-oidc.spec"
+    text = spec.read_text()
+    documents = {line for name in ("docs", "examples") for line in
+                 (DEBIAN / f"libnginx-mod-http-auth-oidc.{name}").read_text().split()}
+    named = {word for line in re.findall(r"^%doc (.*)$", text, re.M) for word in line.split()}
+    assert named == documents | {"CHANGELOG.md"}
+    for line in (DEBIAN / "libnginx-mod-http-auth-oidc.install").read_text().splitlines():
+        assert line.split()[0] in text, line
+    for library in ("openssl) >= 3", "libcurl) >= 7.85", "jansson) >= 2.11", "hiredis) >= 0.14", "cjose)"):
+        assert f"pkgconfig({library}" in text
+    if shutil.which("rpmspec"):
+        for define in ((), ("--define", "nginx_src /nowhere")):
+            shown = run("rpmspec", "-P", *define, spec)
+            assert ("NGINX_SRC=/nowhere" in shown) == bool(define) == ("nginx-mod-devel" not in shown)
+
+
+@case("F-46")
+@pytest.mark.parametrize("name", ["compose/Dockerfile", "packages/nginx-org/Dockerfile"])
+def test_a_dockerfile_is_given_no_more_than_it_needs(name):
+    ignored = (ROOT / "ops" / f"{name}.dockerignore").read_text()
+    assert ignored == (ROOT / "ops/compose/Dockerfile.dockerignore").read_text()
 
 
 # ---- the check of a package in a fresh system
