@@ -69,7 +69,7 @@ ESPOCRM_PACKAGES="openssl php-cli php-fpm php-bcmath php-curl php-gd php-mbstrin
     php-zip mariadb-server mariadb-client chromium fonts-dejavu-core python3-cryptography
     python3-pytest"
 SYSTEMS_PACKAGES="debootstrap dpkg-dev util-linux"
-PACKAGE_PACKAGES="debhelper dh-python dpkg-dev lintian xz-utils"
+PACKAGE_PACKAGES="build-essential debhelper dh-python dpkg-dev lintian xz-utils"
 SITE_PACKAGES="python3 python3-pip"
 LOOK_PACKAGES="chromium fonts-dejavu-core"
 MODULE=ngx_http_auth_oidc_module.so

@@ -2,31 +2,32 @@
 # Steps with a log and a row of a table each; read by tools/systems and tools/matrix, which set `place`.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-rows=() failed=0 running=
+rows=() failed=0 running='' result=ok
 
 say() { printf '[%5d s] %s\n' "$SECONDS" "$*"; }
 
 # step OF NAME COMMAND...: its output goes to $place/OF.NAME.log, its outcome to `rows`. ONLY names the
-# steps that are taken when not all are; fails when the step does.
+# steps that are taken when not all are. `result` is ok, FAILED, or "left out". Never call it in a
+# condition: bash switches `set -e` off below one.
 step() {
-    local of=$1 name=$2 log=$place/$1.$2.log began=$SECONDS result=ok counts
+    local of=$1 name=$2 log=$place/$1.$2.log began=$SECONDS counts
     shift 2
+    result="left out"
     if [ -n "${ONLY:-}" ] && [[ " $ONLY " != *" $name "* ]]; then return; fi
     say "$of: $name"
-    # In the background: there `set -e` holds, which it does not below a condition.
     ( set -e; "$@" ) >"$log" 2>&1 &
     running=$!
+    result=ok
     wait $running || result=FAILED
     running=
     counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed|^[0-9]+%: Checks:|^The (package|sign-in) |^[0-9]+ facts are|^two builds' "$log" |
         tail -n 1) || true
     rows+=("$of"$'\t'"$name"$'\t'"$result"$'\t'"$((SECONDS - began)) s"$'\t'"$counts")
-    [ $result != ok ] || return 0
+    if [ $result = ok ]; then return; fi
     failed=1
     printf -- '---- the end of %s\n' "$log"
     tail -n 15 "$log"
     printf -- '----\n'
-    return 1
 }
 
 # skip OF NAME REASON: a row for what is not there.
