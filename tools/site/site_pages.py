@@ -78,7 +78,7 @@ NAVIGATION = [
     ("Moving in", ["migration/"]),
     ("Operate", ["operations/", "security.md", "compatibility.md"]),
     ("Debug", ["debugging/"]),
-    ("Look up", ["look-up.md", "directives/index.md", "variables/index.md", "reasons/index.md", "metrics/index.md",
+    ("Look up", ["look-up/index.md", "directives/index.md", "variables/index.md", "reasons/index.md", "metrics/index.md",
                  "log-lines.md", "nginx-test.md", "status-fields.md", "changelog.md"]),
     ("Develop", ["develop/contributing.md", "develop/architecture/", "develop/releasing.md", "develop/cost.md",
                  "cases.md", "security-policy.md"]),
@@ -310,16 +310,14 @@ class Site:
         """Where everything is that is looked up, with how much of it there is."""
         def many(folder):
             return sum(address.startswith(folder) for address in self.pages) - 1
-        self.add("look-up.md", "Look up", f"""
-| | |
-| --- | --- |
-| [Directives](site:directives/index.md) | {many("directives/")}, a page for each |
-| [Variables](site:variables/index.md) | {many("variables/")}, for logs, headers and `map` |
-| [Reasons](site:reasons/index.md) | {many("reasons/")}: what a page, `$oidc_error` and the log name when a sign-in is refused |
-| [Metrics](site:metrics/index.md) | {many("metrics/")}, with what to be told of |
-| [Log lines](site:log-lines.md), [lines of `nginx -t`](site:nginx-test.md) | each line that the module writes, and what to do |
-| [Fields of `oidc_status`](site:status-fields.md) | its JSON |
-| [Compatibility](site:compatibility.md), [Changelog](site:changelog.md) | what has been tried and what stays; what is new |
+        self.add("look-up/index.md", "Look up", f"""
+* [Directives](site:directives/index.md): {many("directives/")}, a page for each
+* [Variables](site:variables/index.md): {many("variables/")}, for logs, headers and `map`
+* [Reasons](site:reasons/index.md): {many("reasons/")}; what a page, `$oidc_error` and the log name when something is refused
+* [Metrics](site:metrics/index.md): {many("metrics/")}, with what to be told of
+* [Log lines](site:log-lines.md) and [lines of `nginx -t`](site:nginx-test.md): what they mean, and what to do
+* [Fields of `oidc_status`](site:status-fields.md): its JSON
+* [Compatibility](site:compatibility.md): what has been tried, and what stays; [Changelog](site:changelog.md): what is new
 
 The search, at the top of each page, knows every name.
 """, "README.md")
@@ -398,8 +396,8 @@ The search, at the top of each page, knows every name.
         text = span.strip("`")
         name = text if text in self.names else text.split(" ")[0]
         address = self.names.get(name)
-        if not address or address == page.address or name in used:
-            return span
+        if not address or address == page.address or name in used or re.search('["…]', text):
+            return span   # the last: lines of logs, which may begin with a name
         used.add(name)
         return f"[{span}]({self.path_to(page, address)})"
 
@@ -513,6 +511,8 @@ The search, at the top of each page, knows every name.
             head["search"] = {"exclude": True}
         elif not page.listed:
             head["search"] = {"boost": 2}
+        if page.address in LOOKED_UP and "\n##" not in page.body:
+            head["hide"] = ["toc"]   # nothing would stand in it, and the tables are wide
         title = f"`{page.title}`" if not page.listed else page.title
         about = ""
         if page.about:
