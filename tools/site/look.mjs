@@ -3,7 +3,7 @@
 // and dark. Nothing goes to another host, nothing is wider than the window, axe finds nothing serious, the
 // search finds names.
 //
-// Usage: node tools/site/look.mjs HTML PICTURES
+// Usage: node tools/site/look.mjs HTML PICTURES [NAME...]
 import { createServer } from 'node:http';
 import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -23,7 +23,8 @@ const PAGES = {
 };
 const WINDOWS = { wide: { width: 1280, height: 900 }, narrow: { width: 390, height: 844 } };
 
-const [root, pictures] = process.argv.slice(2).map((name) => path.resolve(name));
+const [root, pictures] = process.argv.slice(2, 4).map((name) => path.resolve(name));
+const asked = process.argv.slice(4);   // names of pages; none: all
 const problems = [];
 
 async function answer(request, response) {
@@ -96,6 +97,7 @@ try {
       });
       page.on('pageerror', (error) => problems.push(`script: ${error.message}`));
       for (const [name, place] of Object.entries(PAGES)) {
+        if (asked.length && !asked.includes(name)) continue;
         await look(page, origin, place, `${name} ${size} ${colorScheme}`);
         looks += 1;
       }

@@ -423,6 +423,8 @@ The search, at the top of each page, knows every name.
         if is_image:
             if name not in self.repository.files:
                 self.problems.append(f"{page.source}: there is no picture {target}")
+            if any(posixpath.basename(other) == posixpath.basename(name) for other in self.images - {name}):
+                self.problems.append(f"{page.source}: another picture is called {posixpath.basename(name)} as well")
             self.images.add(name)
             return self.path_to(page, f"images/{posixpath.basename(name)}"), ""
         if (name, "") in self.anchors:
