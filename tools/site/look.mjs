@@ -26,6 +26,7 @@ const WINDOWS = { wide: { width: 1280, height: 900 }, narrow: { width: 390, heig
 const [root, pictures] = process.argv.slice(2, 4).map((name) => path.resolve(name));
 const asked = process.argv.slice(4);   // names of pages; none: all
 const problems = [];
+const PATIENCE = 120_000;   // milliseconds, on a machine that has other things to do
 
 async function answer(request, response) {
   try {
@@ -61,7 +62,7 @@ async function search(page, origin, words, place) {
   await page.keyboard.type(words);
   const first = page.locator('.md-search-result__link').first();
   try {
-    await first.waitFor({ timeout: 20_000 });
+    await first.waitFor();
   } catch {
     problems.push(`search for ${words}: no result`);
     return;
@@ -86,6 +87,7 @@ try {
     for (const colorScheme of ['light', 'dark']) {
       const context = await browser.newContext({ viewport, colorScheme, reducedMotion: 'reduce' });
       const page = await context.newPage();
+      page.setDefaultTimeout(PATIENCE);
       page.on('request', (request) => {
         if (!request.url().startsWith(origin) && !/^(data|blob):/.test(request.url())) problems.push(`asks for ${request.url()}`);
       });
