@@ -253,6 +253,22 @@ def test_a_system_that_is_not_known_is_said(arguments, words):
 
 
 @case("F-47")
+def test_a_step_that_fails_before_its_end(tmp_path):
+    """bash does not stop at errors below a condition, which no step must be called in."""
+    said = run("bash", "-c", f"""set -eu; place={tmp_path}; . tools/steps.sh
+        good() {{ echo '3 passed, 0 failed'; }}
+        bad() {{ echo before; false; echo after; }}
+        step one good good; echo "is $result"; step one bad bad; echo "is $result"
+        ONLY=good; step one bad bad; echo "is $result"; skip one more 'no reason'; table tree; echo "in all $failed" """, cwd=ROOT)
+    assert re.findall(r"^is (.*)$", said, re.M) == ["ok", "FAILED", "left out"] and "in all 1" in said, said
+    assert (tmp_path / "one.bad.log").read_text() == "before\n" and "---- the end of" in said
+    assert re.search(r"^one +good +ok +\d+ s +3 passed, 0 failed$", said, re.M), said
+    for name in ("systems", "matrix"):
+        text = (ROOT / "tools" / name).read_text()
+        assert not re.search(r"(if|&&|\|\|) step |^ *step .*(&&|\|\|)", text, re.M), name
+
+
+@case("F-47")
 def test_which_tests_run_on_which_store():
     def runs(store):
         return run("bash", "-c", f". tools/checks.sh; only_store={store}; integration_runs", cwd=ROOT).split()
