@@ -285,6 +285,39 @@ char* set_acr_values(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcep
     return conf_exception(cf);
 }
 
+// ---- auth_oidc_csrf --------------------------------------------------------------------------
+
+char* set_csrf(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
+    LocConf& loc = as_loc_conf(conf);
+    if (loc.csrf != NGX_CONF_UNSET) {
+        return conf_duplicate();
+    }
+    const std::span<ngx_str_t> values = arguments(cf);
+    const std::string_view first = view(values[0]);
+    if (values.size() == 1 && (first == "on" || first == "off")) {
+        loc.csrf = first == "on" ? 1 : 0;
+        return conf_ok();
+    }
+    if (first != "origins" || values.size() == 1) {
+        return conf_error(cf, "invalid value " + in_quotes(first) +
+                                  " in \"auth_oidc_csrf\" directive, it must be \"on\", \"off\" "
+                                  "or \"origins\" with an origin or several");
+    }
+    loc.csrf = 1;
+    for (const ngx_str_t& value : values.subspan(1)) {
+        const Result<Url> url = parse_url(view(value));
+        if (!url || url->origin() != view(value)) {
+            return conf_error(cf, "invalid origin " + in_quotes(view(value)) +
+                                      " in \"auth_oidc_csrf\" directive, it must be as browsers "
+                                      "write it, as in https://portal.example.com");
+        }
+        loc.csrf_origins.emplace_back(view(value));
+    }
+    return conf_ok();
+} catch (...) {
+    return conf_exception(cf);
+}
+
 char* set_base_url(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
     LocConf& loc = as_loc_conf(conf);
     if (!loc.base_url.empty()) {
@@ -449,6 +482,9 @@ ngx_command_t oidc_commands[] = {
 
     {ngx_string("auth_oidc_acr_values"), kAnyLevel | NGX_CONF_1MORE, set_acr_values,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+
+    {ngx_string("auth_oidc_csrf"), kAnyLevel | NGX_CONF_1MORE, set_csrf, NGX_HTTP_LOC_CONF_OFFSET,
+     0, nullptr},
 
     {ngx_string("auth_oidc_header"), kAnyLevel | NGX_CONF_TAKE23, set_header,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},

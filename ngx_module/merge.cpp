@@ -52,6 +52,10 @@ void merge_demand(const LocConf& prev, LocConf& conf) {
         conf.demand.acr_values = prev.demand.acr_values;
         conf.places.acr_values = prev.places.acr_values;
     }
+    if (conf.csrf == NGX_CONF_UNSET) {
+        conf.csrf_origins = prev.csrf_origins;
+    }
+    ngx_conf_merge_value(conf.csrf, prev.csrf, 1);
     conf.step_up = conf.demand.empty() ? nullptr : &conf.demand;
     if (!conf.said.require) {
         conf.require = prev.require;

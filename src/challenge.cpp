@@ -113,6 +113,34 @@ bool is_navigation_from(std::string_view origin_header, std::string_view referer
     return !origin.empty() && is_url_of(referer, origin);
 }
 
+bool is_own_change(std::string_view sec_fetch_site, std::string_view origin_header,
+                   std::string_view host, std::string_view origin,
+                   std::span<const std::string> allowed) noexcept {
+    if (equal_nocase(sec_fetch_site, "same-origin") || equal_nocase(sec_fetch_site, "none")) {
+        return true;
+    }
+    if (origin_header.empty()) {
+        return sec_fetch_site.empty();
+    }
+    const auto is_sender = [origin_header](std::string_view one) {
+        return equal_nocase(origin_header, one);
+    };
+    if (is_sender(origin) || std::any_of(allowed.begin(), allowed.end(), is_sender)) {
+        return true;
+    }
+    if (!sec_fetch_site.empty() || host.empty()) {
+        return false;
+    }
+    constexpr std::string_view kHttp = "http://";
+    constexpr std::string_view kHttps = "https://";
+    const bool by_tls = starts_with_nocase(origin_header, kHttps);
+    if (!by_tls &&
+        (!starts_with_nocase(origin_header, kHttp) || starts_with_nocase(origin, kHttps))) {
+        return false;
+    }
+    return equal_nocase(origin_header.substr(by_tls ? kHttps.size() : kHttp.size()), host);
+}
+
 std::string_view path_on_origin(std::string_view url, std::string_view origin) noexcept {
     if (origin.empty() || !is_url_of(url, origin)) {
         return {};

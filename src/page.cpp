@@ -152,6 +152,10 @@ Words words_for(Reason reason, Blame blame) {
                 "just sent, if anything, did not arrive.",
                 "If you filled in a form, go back first: your browser often still has what you "
                 "entered. Then sign in again, and send it again."};
+        case Reason::cross_origin_request:
+            return {"A page of another website has had your browser send it. It did not arrive.",
+                    "If you meant to do this, open this site and do it there. If it happens on a "
+                    "website that you trust, tell your administrator."};
         case Reason::logout_cross_site:
             return {"A link or a form on another website led here. You are still signed in.",
                     "If you want to sign out, use the button."};
@@ -253,8 +257,8 @@ std::string button(std::string_view url, std::string_view text, PageForm form = 
 
 // Nothing went wrong: who may see the page is the question.
 bool is_about_the_page(Reason reason) noexcept {
-    return reason == Reason::not_permitted || reason == Reason::login_required ||
-           reason == Reason::insufficient_user_authentication;
+    return reason == Reason::not_permitted || reason == Reason::cross_origin_request ||
+           reason == Reason::login_required || reason == Reason::insufficient_user_authentication;
 }
 
 std::string_view label_of_link(Reason reason) noexcept {

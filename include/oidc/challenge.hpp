@@ -2,6 +2,8 @@
 // What a request without a session gets: a redirect to the provider, or 401.
 #pragma once
 
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "oidc/page.hpp"
@@ -53,6 +55,15 @@ bool is_from_another_site(std::string_view sec_fetch_site) noexcept;
 // The request says that it comes from a page of `origin`: by Origin, or without it by Referer.
 bool is_navigation_from(std::string_view origin_header, std::string_view referer,
                         std::string_view origin) noexcept;
+
+// Whether a request that changes something was begun by a page of `origin`, or by no page at all:
+// Sec-Fetch-Site is same-origin or none, or Origin is `origin` or one of `allowed`. From a browser
+// that sends no Sec-Fetch-Site Origin may also name `host` (of the Host header), not by http when
+// `origin` is of https. With neither header it was no browser, which nobody else can have sent it
+// for. Header values; empty: absent.
+bool is_own_change(std::string_view sec_fetch_site, std::string_view origin_header,
+                   std::string_view host, std::string_view origin,
+                   std::span<const std::string> allowed) noexcept;
 
 // What follows `origin` in a URL that lies on it: a path with query and fragment; empty: none.
 std::string_view path_on_origin(std::string_view url, std::string_view origin) noexcept;

@@ -31,6 +31,7 @@ enum class Reason : std::uint8_t {
     login_required,
     insufficient_user_authentication,
     not_permitted,
+    cross_origin_request,
     callback_method,
     callback_malformed,
     callback_not_https,

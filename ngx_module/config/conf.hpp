@@ -251,6 +251,7 @@ struct LocConfPod {
     ngx_uint_t unauthorized = NGX_CONF_UNSET_UINT;  // Unauthorized
     ngx_flag_t headers = NGX_CONF_UNSET;            // auth_oidc_headers
     ngx_flag_t assertion = NGX_CONF_UNSET;          // auth_oidc_assertion
+    ngx_flag_t csrf = NGX_CONF_UNSET;               // auth_oidc_csrf
     const LoginDemand* step_up = nullptr;           // LocConf::demand when it asks for anything
 };
 
@@ -277,8 +278,10 @@ struct LocConf : LocConfPod {
     bool header_rules_set = false;
     std::vector<std::string> passed_headers;  // auth_oidc_pass_header, in lower case
     bool passed_headers_set = false;
-    std::string base_url;            // oidc_base_url, an origin; empty: not given
-    LoginDemand demand;              // auth_oidc_max_age and auth_oidc_acr_values
+    std::string base_url;  // oidc_base_url, an origin; empty: not given
+    LoginDemand demand;    // auth_oidc_max_age and auth_oidc_acr_values
+    // auth_oidc_csrf: whose pages may send what changes something, beside our own.
+    std::vector<std::string> csrf_origins;
     const char* asks = nullptr;      // URI of auth_request, where it stands; null: none
     bool asks_itself = false;        // said at this very level
     bool user_name_checked = false;  // auth_basic vouches for $remote_user

@@ -70,7 +70,8 @@ Decision* identity_of(ngx_http_request_t* r) noexcept {
     if (ctx == nullptr || decision == nullptr || !decision->authenticated) {
         return nullptr;
     }
-    return decision == ctx->decision && ctx->insufficient ? nullptr : decision;
+    const bool withheld = ctx->insufficient || ctx->cross_origin;
+    return decision == ctx->decision && withheld ? nullptr : decision;
 }
 
 }  // namespace oidc::ngx

@@ -81,6 +81,7 @@ struct RequestContext {
     Decisions decisions;
     Decision* decision = nullptr;   // that holds for the main request; null: none yet
     bool insufficient = false;      // so, but this location asks more of the login
+    bool cross_origin = false;      // so, but another site has the browser send the request
     bool foreign_callback = false;  // of another application: no identity, whatever follows
     std::unique_ptr<SessionSearch> search;
     Postponed postponed;
@@ -107,7 +108,8 @@ RequestContext* get_context(ngx_http_request_t* r) noexcept;
 Decision* decision_of(ngx_http_request_t* r) noexcept;
 // `decision` holds for this subrequest from now on.
 void set_own_decision(ngx_http_request_t* subrequest, Decision& decision) noexcept;
-// The identity that `r` shows: of a session that is enough for its location; null: none.
+// The identity that `r` shows: of a session that is enough for its location, and that counts for
+// what has sent the request; null: none.
 Decision* identity_of(ngx_http_request_t* r) noexcept;
 
 }  // namespace oidc::ngx

@@ -213,6 +213,19 @@ bool is_own_request(ngx_http_request_t* r, const Provider* provider) noexcept {
                              request_header(r, "referer"), view(origin));
 }
 
+bool is_cross_origin(ngx_http_request_t* r, const Provider& provider) noexcept {
+    constexpr ngx_uint_t kReads = NGX_HTTP_GET | NGX_HTTP_HEAD | NGX_HTTP_OPTIONS;
+    const ngx_http_request_t* main = r->main;
+    const LocConf& location = loc_conf(r);
+    if (((main->method & kReads) != 0 && main->headers_in.upgrade == nullptr) ||
+        location.csrf == 0) {
+        return false;
+    }
+    const ngx_str_t origin = public_origin(r, &provider);
+    return !is_own_change(request_header(r, "sec-fetch-site"), request_header(r, "origin"),
+                          request_header(r, "host"), view(origin), location.csrf_origins);
+}
+
 bool evaluate(ngx_http_request_t* r, ngx_http_complex_value_t* expression, std::string& out) {
     out.clear();
     if (expression == nullptr) {

@@ -49,6 +49,10 @@ const std::string& session_cookie_name(ngx_http_request_t* r, const Provider& pr
 // Whether the request comes from a page of ours, or from none (is_own_navigation).
 bool is_own_request(ngx_http_request_t* r, const Provider* provider) noexcept;
 
+// The request, which changes something or opens a socket, was sent by a page of another site
+// (auth_oidc_csrf, is_own_change). Of a subrequest: its main request was.
+bool is_cross_origin(ngx_http_request_t* r, const Provider& provider) noexcept;
+
 // The value of a configured expression; false: nginx could not compute it. A null expression is
 // empty.
 bool evaluate(ngx_http_request_t* r, ngx_http_complex_value_t* expression, std::string& out);

@@ -233,7 +233,8 @@ ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* pro
                 outsider);
     counters(r).count_refusal(error.reason);
     if (kind != RequestTask::Kind::logout && kind != RequestTask::Kind::backchannel &&
-        error.reason != Reason::not_permitted && error.reason != Reason::assertion_too_large) {
+        error.reason != Reason::not_permitted && error.reason != Reason::cross_origin_request &&
+        error.reason != Reason::assertion_too_large) {
         counters(r).count_refused_login();
     }
     ctx.answer.error_code = info.code.data();

@@ -32,6 +32,18 @@ ngx_int_t refuse_unavailable(ngx_http_request_t* r, RequestContext& ctx, Provide
                   {});
 }
 
+ngx_int_t refuse_cross_origin(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+    constexpr std::size_t kMost = 100;  // of an origin, in a log line
+    const std::string_view origin = request_header(r, "origin");
+    const std::string_view site = request_header(r, "sec-fetch-site");
+    std::string from = origin.empty() ? "Sec-Fetch-Site: " + std::string(site.substr(0, kMost))
+                                      : "Origin: " + std::string(origin.substr(0, kMost));
+    return refuse(r, ctx, &provider,
+                  fail(Reason::cross_origin_request,
+                       "a page of another site has sent it (" + from + ")", "auth_oidc_csrf"),
+                  {});
+}
+
 // Under `satisfy all` the other access modules come first: whom they do not let in gets neither a
 // login nor anything of our endpoints. Under `satisfy any` nobody can take back what we grant. The
 // return value of the first handler.
@@ -100,6 +112,7 @@ void refresh_when_due(ngx_http_request_t* r, const Decision& decision) noexcept 
 
 ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
     ctx.insufficient = false;
+    ctx.cross_origin = false;
     ctx.postponed = {};
     if (const Endpoint* endpoint = find_endpoint(r)) {
         Provider& provider = *endpoint->provider;
@@ -135,7 +148,15 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
     }
     const Decision& decision = *ctx.decision;
     ctx.insufficient = decision.authenticated && !is_sufficient(decision, location);
-    if (decision.authenticated && !ctx.insufficient) {
+    const bool verify = location.effective_mode() == Mode::verify;
+    ctx.cross_origin = decision.authenticated && is_cross_origin(r, *provider);
+    if (ctx.cross_origin) {
+        debug_log(r->connection->log, "oidc decision: a page of another site has sent the request");
+        if (!verify) {
+            return answer_in_turn(r, ctx, *provider, refuse_cross_origin);
+        }
+    }
+    if (decision.authenticated && !ctx.insufficient && !ctx.cross_origin) {
         if (location.tokens.any()) {
             const ngx_int_t rc = renew_tokens(r, ctx, [r, &ctx] { return judge(r, ctx); });
             if (rc != NGX_DECLINED) {
@@ -145,7 +166,7 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
         refresh_when_due(r, decision);
         return admit(r, ctx);
     }
-    if (location.effective_mode() == Mode::verify) {
+    if (verify) {
         if (!set_identity(r, ctx, location, false)) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }

@@ -125,8 +125,8 @@ bool needs_no_store(const ngx_http_request_t* r, const RequestContext& ctx) noex
 // of its own for one request.
 ngx_int_t watch_upgraded(ngx_http_request_t* r, const RequestContext& ctx) noexcept {
     Upgraded* upgraded = Upgraded::worker();
-    const bool signed_in = ctx.authenticated() && !ctx.insufficient;
-    if (upgraded == nullptr || !signed_in || r->http_version != NGX_HTTP_VERSION_11) {
+    if (upgraded == nullptr || identity_of(r) == nullptr ||
+        r->http_version != NGX_HTTP_VERSION_11) {
         return NGX_OK;
     }
     return upgraded->watch(r, *ctx.decision);

@@ -119,7 +119,7 @@ FORGOTTEN = {
     "reason-level": ("reasons", change('{"logout_token_alg", 400, warn', '{"logout_token_alg", 400, error')),
     "reason-new": ("reasons", source("src/x.cpp", '{Reason::x, {"x_new", 400, warn, Blame::idp, "X"}},')),
     "reason-gone": ("reasons", change('{Reason::token_type,\n     {"token_type", 502', '{{"token_type", 502')),
-    "alarm-of-an-outsider": ("outsiders", change("code_refused|idp_error", "idp_error")),
+    "alarm-of-an-outsider": ("outsiders", change("code_refused|cross_origin_request", "cross_origin_request")),
     "alarm-left-out": ("outsiders", change("|too_large", "|too_large|token_.*")),
     "reason-invented": ("reasons", change("| `idp_tls` |", "| `idp_tls2` |")),
     "log-level": ("log_lines", change("ngx_log_error(NGX_LOG_ALERT, log, ngx_errno",

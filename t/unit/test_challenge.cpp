@@ -256,6 +256,63 @@ START_TEST(navigation_from_a_named_origin) {
 }
 END_TEST
 
+START_TEST(c_30_changes_that_are_our_own) {
+    const std::string_view origin = "https://app.example";
+    const std::string_view host = "app.example";
+    const std::vector<std::string> none;
+    for (const char* site : {"same-origin", "none", "Same-Origin"}) {
+        ck_assert(is_own_change(site, "", host, origin, none));
+        ck_assert(is_own_change(site, "https://alias.example", host, origin, none));
+    }
+    ck_assert(is_own_change("", "", host, origin, none));
+    ck_assert(is_own_change("", origin, host, origin, none));
+    ck_assert(is_own_change("", "HTTPS://APP.example", "", origin, none));
+    // The public origin is what the configuration says, the Host header what the browser knows.
+    ck_assert(is_own_change("", "https://alias.example:8443", "alias.example:8443", origin, none));
+    ck_assert(is_own_change("", "http://app.example", host, "http://app.example", none));
+    // TLS ends before us, and nothing says so.
+    ck_assert(is_own_change("", "https://app.example", host, "http://app.example", none));
+    ck_assert(is_own_change("cross-site", origin, host, origin, none));
+}
+END_TEST
+
+START_TEST(c_31_changes_of_others) {
+    const std::string_view origin = "https://app.example";
+    const std::string_view host = "app.example";
+    const std::vector<std::string> none;
+    for (const char* site : {"same-site", "cross-site", "bogus", "same-origin, none", " "}) {
+        ck_assert_msg(!is_own_change(site, "", host, origin, none), "%s", site);
+        ck_assert_msg(!is_own_change(site, "https://evil.example", host, origin, none), "%s", site);
+        // What a browser without Sec-Fetch-Site may do: this one knows better.
+        ck_assert_msg(!is_own_change(site, "https://alias.example", "alias.example", origin, none),
+                      "%s", site);
+    }
+    for (const char* sender :
+         {"null", "https://evil.example", "http://app.example", "https://app.example:444",
+          "https://app.example.evil", "https://app.example/", "https://", "ftp://app.example",
+          "//app.example", "app.example", "https://app.example@evil", " https://app.example"}) {
+        ck_assert_msg(!is_own_change("", sender, host, origin, none), "%s", sender);
+    }
+    // Nothing to compare with.
+    ck_assert(!is_own_change("", "https://", "", "", none));
+    ck_assert(!is_own_change("", "null", "", "", none));
+}
+END_TEST
+
+START_TEST(c_32_changes_of_named_origins) {
+    const std::vector<std::string> allowed{"https://portal.example", "http://a.example:8080"};
+    for (const char* site : {"", "same-site", "cross-site"}) {
+        ck_assert(is_own_change(site, "https://Portal.example", "app.example",
+                                "https://app.example", allowed));
+        ck_assert(is_own_change(site, "http://a.example:8080", "app.example", "https://app.example",
+                                allowed));
+        ck_assert(!is_own_change(site, "http://portal.example", "app.example",
+                                 "https://app.example", allowed));
+        ck_assert(!is_own_change(site, "null", "app.example", "https://app.example", allowed));
+    }
+}
+END_TEST
+
 static Suite* challenge_suite() {
     Suite* suite = suite_create("challenge");
     TCase* tcase = tcase_create("all");
@@ -269,6 +326,9 @@ static Suite* challenge_suite() {
     tcase_add_test(tcase, own_navigation_by_fetch_metadata);
     tcase_add_test(tcase, own_navigation_by_origin_and_referer);
     tcase_add_test(tcase, navigation_from_a_named_origin);
+    tcase_add_test(tcase, c_30_changes_that_are_our_own);
+    tcase_add_test(tcase, c_31_changes_of_others);
+    tcase_add_test(tcase, c_32_changes_of_named_origins);
     suite_add_tcase(suite, tcase);
     return suite;
 }

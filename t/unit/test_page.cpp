@@ -86,11 +86,11 @@ START_TEST(advice_follows_blame) {
          {Reason::access_denied, Reason::state_unknown, Reason::idp_timeout, Reason::idp_redirect,
           Reason::store_full, Reason::login_required, Reason::logout_cross_site,
           Reason::not_permitted, Reason::id_token_acr, Reason::id_token_auth_time,
-          Reason::jwt_signature}) {
+          Reason::jwt_signature, Reason::cross_origin_request}) {
         const Respond page = error_page(reason, {}, {}, PageForm::html);
         advice.insert(between(page.body, "</h1>", "</main>"));
     }
-    ck_assert_uint_eq(advice.size(), 11);
+    ck_assert_uint_eq(advice.size(), 12);
     const Respond sign_in = error_page(Reason::login_required, {}, "/", PageForm::html);
     ck_assert_sv_contains(sign_in.body, ">Sign in</a>");
     const Respond again = error_page(Reason::idp_error, {}, "/", PageForm::html);

@@ -67,6 +67,7 @@ START_TEST(statuses_are_those_of_the_contract) {
         {Reason::assertion_too_large, 500, "assertion_too_large"},
         {Reason::login_required, 401, "login_required"},
         {Reason::not_permitted, 403, "not_permitted"},
+        {Reason::cross_origin_request, 403, "cross_origin_request"},
         {Reason::callback_method, 405, "callback_method"},
         {Reason::callback_malformed, 400, "callback_malformed"},
         {Reason::callback_not_https, 400, "callback_not_https"},
