@@ -39,6 +39,7 @@ DOCUMENTS = [
     Document("README.md", "index.md"),
     Document("docs/start/try.md", "start/try.md"),
     Document("docs/start/install.md", "start/install.md"),
+    Document("docs/packages.md", "start/packages.md"),
     Document("docs/start/any-site.md", "start/any-site.md"),
     Document("docs/start/several-nodes.md", "start/several-nodes.md"),
     Document("docs/guides/espocrm.md", "espocrm/index.md"),
