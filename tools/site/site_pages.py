@@ -6,6 +6,7 @@ metric gets a page of its own. What they say stands in the documents alone.
 """
 import dataclasses
 import json
+import os
 import posixpath
 import re
 
@@ -113,9 +114,12 @@ class Repository:
     @classmethod
     def below(cls, root):
         skipped = {"build", "out", "node_modules", "__pycache__"}
-        files = [str(path.relative_to(root)) for path in sorted(root.rglob("*"))
-                 if path.is_file() and not any(part in skipped or part.startswith(".git")
-                                               for part in path.relative_to(root).parts)]
+        files = []
+        for folder, inside, names in os.walk(root):
+            # What is built is not even looked into: whole systems may lie there.
+            inside[:] = sorted(name for name in inside if name not in skipped and not name.startswith(".git"))
+            files += [os.path.relpath(os.path.join(folder, name), root) for name in sorted(names)
+                      if not name.startswith(".git")]
         return cls(files, lambda name: (root / name).read_text(encoding="utf-8"))
 
     def with_text(self, name, text):
