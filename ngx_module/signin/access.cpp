@@ -32,18 +32,6 @@ ngx_int_t refuse_unavailable(ngx_http_request_t* r, RequestContext& ctx, Provide
                   {});
 }
 
-ngx_int_t refuse_cross_origin(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
-    constexpr std::size_t kMost = 100;  // of an origin, in a log line
-    const std::string_view origin = request_header(r, "origin");
-    const std::string_view site = request_header(r, "sec-fetch-site");
-    std::string from = origin.empty() ? "Sec-Fetch-Site: " + std::string(site.substr(0, kMost))
-                                      : "Origin: " + std::string(origin.substr(0, kMost));
-    return refuse(r, ctx, &provider,
-                  fail(Reason::cross_origin_request,
-                       "a page of another site has sent it (" + from + ")", "auth_oidc_csrf"),
-                  {});
-}
-
 // Under `satisfy all` the other access modules come first: whom they do not let in gets neither a
 // login nor anything of our endpoints. Under `satisfy any` nobody can take back what we grant. The
 // return value of the first handler.

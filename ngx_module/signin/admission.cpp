@@ -3,6 +3,7 @@
 
 #include "base/debug_log.hpp"
 #include "request/identity_headers.hpp"
+#include "request/request_view.hpp"
 #include "request/respond.hpp"
 #include "signin/decide.hpp"
 
@@ -42,6 +43,18 @@ ngx_int_t enforce_requirements(ngx_http_request_t* r, RequestContext& ctx,
         fail(Reason::not_permitted,
              "auth_oidc_require is not met for \"" + std::string(user) + "\"", "auth_oidc_require"),
         {}, static_cast<int>(rc));
+}
+
+ngx_int_t refuse_cross_origin(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+    constexpr std::size_t kMost = 100;  // of an origin, in a log line
+    const std::string_view origin = request_header(r, "origin");
+    const std::string_view site = request_header(r, "sec-fetch-site");
+    std::string from = origin.empty() ? "Sec-Fetch-Site: " + std::string(site.substr(0, kMost))
+                                      : "Origin: " + std::string(origin.substr(0, kMost));
+    return refuse(r, ctx, &provider,
+                  fail(Reason::cross_origin_request,
+                       "a page of another site has sent it (" + from + ")", "auth_oidc_csrf"),
+                  {});
 }
 
 ngx_int_t admit(ngx_http_request_t* r, RequestContext& ctx) {

@@ -13,6 +13,10 @@ ngx_int_t check_requirements(ngx_http_request_t* r, const LocConf& location);
 // the handler.
 ngx_int_t enforce_requirements(ngx_http_request_t* r, RequestContext& ctx, const LocConf& location);
 
+// To a request that a page of another site has sent (is_cross_origin). The return value of the
+// handler.
+ngx_int_t refuse_cross_origin(ngx_http_request_t* r, RequestContext& ctx, Provider& provider);
+
 // Lets an authenticated request through when auth_oidc_require agrees (a foreign callback: without
 // any identity). The return value of the handler.
 ngx_int_t admit(ngx_http_request_t* r, RequestContext& ctx);
