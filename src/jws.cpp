@@ -158,23 +158,6 @@ Result<Header> check_header(std::string_view segment, const VerifyOptions& optio
     return Header{*alg, std::string(kid->value_or(std::string_view{}))};
 }
 
-const EVP_MD* digest_of(Alg alg) {
-    switch (alg) {
-        case Alg::RS256:
-        case Alg::PS256:
-        case Alg::ES256:
-        case Alg::HS256:
-            return EVP_sha256();
-        case Alg::RS384:
-        case Alg::PS384:
-        case Alg::ES384:
-        case Alg::HS384:
-            return EVP_sha384();
-        default:
-            return EVP_sha512();
-    }
-}
-
 // Bytes of a signature under this key; 0 never fits.
 std::size_t signature_bytes(const Jwk& key) {
     switch (key.type) {
@@ -274,6 +257,23 @@ Status verify_public(std::string_view compact, const Header& header, const Segme
 }
 
 }  // namespace
+
+const EVP_MD* digest_of(Alg alg) noexcept {
+    switch (alg) {
+        case Alg::RS256:
+        case Alg::PS256:
+        case Alg::ES256:
+        case Alg::HS256:
+            return EVP_sha256();
+        case Alg::RS384:
+        case Alg::PS384:
+        case Alg::ES384:
+        case Alg::HS384:
+            return EVP_sha384();
+        default:
+            return EVP_sha512();
+    }
+}
 
 Result<VerifiedJwt> verify_jws(std::string_view compact, const VerifyOptions& options) {
     const OpensslErrorGuard guard;

@@ -14,6 +14,9 @@
 
 namespace oidc {
 
+// The hash that an algorithm is made with (RFC 7518 3.1); SHA-512 for EdDSA.
+const EVP_MD* digest_of(Alg alg) noexcept;
+
 struct VerifyOptions {
     std::span<const Alg> allowed;           // anything else is jwt_alg
     const KeySet* keys = nullptr;           // asymmetric algorithms

@@ -6,6 +6,7 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
@@ -17,6 +18,9 @@
 
 #include "oidc/config.hpp"
 #include "oidc/encode.hpp"
+#include "oidc/json.hpp"
+#include "oidc/jwk.hpp"
+#include "oidc/jws.hpp"
 #include "oidc/ptr.hpp"
 
 namespace oidc::unit {
@@ -223,6 +227,36 @@ inline std::string forge_jwks(std::initializer_list<std::string> keys) {
         json += (json.empty() ? "" : ",") + key;
     }
     return "{\"keys\":[" + json + "]}";
+}
+
+// The payload of a JWT of ours, after its signature was verified with what others have: the
+// signer's JWKS, or `secret`. `kid`, when given, gets the header's.
+template <class Signer>
+JsonPtr verified(const Signer& signer, std::string_view token, std::string_view secret,
+                 std::string* kid = nullptr, std::string_view typ = "jwt") {
+    const auto keys = KeySet::parse(signer.jwks());
+    must(keys.ok(), "jwks");
+    const Secret shared(secret);
+    const Alg allowed[] = {signer.alg()};
+    const std::string_view typs[] = {typ};
+    VerifyOptions options;
+    options.allowed = allowed;
+    options.keys = &*keys;
+    options.shared_secret = &shared;
+    options.accepted_typ = typs;
+    auto jwt = verify_jws(token, options);
+    must(jwt.ok(), jwt.ok() ? "" : jwt.error().detail.c_str());
+    must(ERR_peek_error() == 0, "an error is left in OpenSSL's queue");
+    if (kid != nullptr) {
+        *kid = jwt->kid;
+    }
+    return std::move(jwt->payload);
+}
+
+// A member of an object as JSON text.
+inline std::string member_text(const JsonPtr& object, const char* name) {
+    const json_t* value = json_object_get(object.get(), name);
+    return value == nullptr ? "(absent)" : json_text(value);
 }
 
 }  // namespace oidc::unit

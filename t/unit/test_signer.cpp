@@ -5,7 +5,6 @@
 
 #include "forge.hpp"
 #include "oidc/client_assertion.hpp"
-#include "oidc/jws.hpp"
 #include "unit.hpp"
 
 using namespace oidc;
@@ -14,32 +13,8 @@ using namespace oidc::unit;
 namespace {
 
 const std::string kSecret(64, 's');
-constexpr std::string_view kTyps[] = {"jwt"};
 constexpr Alg kPublic[] = {Alg::RS256, Alg::RS384, Alg::RS512, Alg::PS256, Alg::PS384,
                            Alg::PS512, Alg::ES256, Alg::ES384, Alg::ES512, Alg::EdDSA};
-
-JsonPtr verified(const JwsSigner& signer, std::string_view token, std::string* kid = nullptr) {
-    const auto keys = KeySet::parse(signer.jwks());
-    must(keys.ok(), "jwks");
-    const Secret secret(kSecret);
-    const Alg allowed[] = {signer.alg()};
-    VerifyOptions options;
-    options.allowed = allowed;
-    options.keys = &*keys;
-    options.shared_secret = &secret;
-    options.accepted_typ = kTyps;
-    auto jwt = verify_jws(token, options);
-    ck_assert_result_ok(jwt);
-    if (kid != nullptr) {
-        *kid = jwt->kid;
-    }
-    return std::move(jwt->payload);
-}
-
-std::string text(const JsonPtr& object, const char* name) {
-    const json_t* value = json_object_get(object.get(), name);
-    return value == nullptr ? "(absent)" : json_text(value);
-}
 
 JwsSigner signer_of(std::optional<Alg> alg, const ForgeKey& key, std::string_view kid = {}) {
     auto signer = JwsSigner::from_pem(key.private_pem(), alg, kid);
@@ -55,7 +30,7 @@ START_TEST(every_algorithm_signs_what_its_key_verifies) {
         for (int i = 0; i < (alg == Alg::ES512 ? 300 : 3); ++i) {  // short r and s are padded
             const auto token = signer.sign(R"({"n":)" + std::to_string(i) + "}");
             ck_assert_result_ok(token);
-            ck_assert_sv_eq(text(verified(signer, *token), "n"), std::to_string(i));
+            ck_assert_sv_eq(member_text(verified(signer, *token, kSecret), "n"), std::to_string(i));
         }
         ck_assert_uint_eq(ERR_peek_error(), 0);
     }
@@ -63,7 +38,7 @@ START_TEST(every_algorithm_signs_what_its_key_verifies) {
         const JwsSigner signer = JwsSigner::hmac(alg, kSecret);
         const auto token = signer.sign("{}");
         ck_assert_result_ok(token);
-        (void)verified(signer, *token);
+        (void)verified(signer, *token, kSecret);
         ck_assert_sv_eq(signer.jwks(), R"({"keys":[]})");
     }
 }
@@ -83,14 +58,14 @@ START_TEST(the_key_decides_and_names_itself) {
         const JwsSigner signer = signer_of(std::nullopt, key);
         ck_assert(signer.alg() == row.natural);
         std::string kid;
-        (void)verified(signer, *signer.sign("{}"), &kid);
+        (void)verified(signer, *signer.sign("{}"), kSecret, &kid);
         ck_assert_uint_eq(kid.size(), 43);
         ck_assert_sv_contains(signer.jwks(), "\"kid\":\"" + kid + "\"");
         ck_assert_sv_eq(signer_of(std::nullopt, key).jwks(), signer.jwks());
     }
     std::string kid;
     const JwsSigner named = signer_of(std::nullopt, ForgeKey::for_alg(Alg::ES256), "a \"b\"");
-    (void)verified(named, *named.sign("{}"), &kid);
+    (void)verified(named, *named.sign("{}"), kSecret, &kid);
     ck_assert_sv_eq(kid, "a \"b\"");
 }
 END_TEST
@@ -135,25 +110,25 @@ START_TEST(p_03_the_assertion_of_the_client) {
     const auto made = [&] {
         const auto token = client_assertion(config, provider, signer, fake.ports());
         ck_assert_result_ok(token);
-        return verified(signer, *token);
+        return verified(signer, *token, kSecret);
     };
     const JsonPtr first = made();
     ck_assert_uint_eq(json_object_size(first.get()), 6);
-    ck_assert_sv_eq(text(first, "iss"), R"("espo \"crm\"")");
-    ck_assert_sv_eq(text(first, "sub"), R"("espo \"crm\"")");
-    ck_assert_sv_eq(text(first, "aud"), R"("https://op.example")");
+    ck_assert_sv_eq(member_text(first, "iss"), R"("espo \"crm\"")");
+    ck_assert_sv_eq(member_text(first, "sub"), R"("espo \"crm\"")");
+    ck_assert_sv_eq(member_text(first, "aud"), R"("https://op.example")");
     const Seconds now = fake.clock.now();
-    ck_assert_sv_eq(text(first, "iat"), std::to_string(now));
-    ck_assert_sv_eq(text(first, "exp"), std::to_string(now + 60));
-    ck_assert_uint_eq(text(first, "jti").size(), 22 + 2);
-    ck_assert_sv_lacks(text(made(), "jti"), text(first, "jti"));
+    ck_assert_sv_eq(member_text(first, "iat"), std::to_string(now));
+    ck_assert_sv_eq(member_text(first, "exp"), std::to_string(now + 60));
+    ck_assert_uint_eq(member_text(first, "jti").size(), 22 + 2);
+    ck_assert_sv_lacks(member_text(made(), "jti"), member_text(first, "jti"));
     // Another server's token endpoint in the metadata never gets into it unless that is asked for.
     provider.metadata.token_endpoint = "https://evil.example/token";
-    ck_assert_sv_eq(text(made(), "aud"), R"("https://op.example")");
+    ck_assert_sv_eq(member_text(made(), "aud"), R"("https://op.example")");
     config.client_assertion_audience = kTokenEndpointAudience;
-    ck_assert_sv_eq(text(made(), "aud"), R"("https://evil.example/token")");
+    ck_assert_sv_eq(member_text(made(), "aud"), R"("https://evil.example/token")");
     config.client_assertion_audience = "urn:of:the:provider";
-    ck_assert_sv_eq(text(made(), "aud"), R"("urn:of:the:provider")");
+    ck_assert_sv_eq(member_text(made(), "aud"), R"("urn:of:the:provider")");
     FailingRandom broken;
     const Ports none{fake.clock, broken, fake.log};
     ck_assert_result_is(client_assertion(config, provider, signer, none), Reason::internal_error);
