@@ -83,6 +83,9 @@ std::string authorization_prefix(const ProviderConfig& config, const Metadata& m
     append_query(url, "response_type", "code");
     append_query(url, "client_id", config.client_id);
     append_query(url, "scope", scope_text(config.scope));
+    for (const std::string& resource : config.resource) {
+        append_query(url, "resource", resource);
+    }
     const bool own = demand.empty();
     const std::optional<Seconds>& max_age = own ? config.max_age : demand.max_age;
     const std::vector<std::string>& acr_values = own ? config.acr_values : demand.acr_values;
@@ -129,9 +132,21 @@ std::string authorization_url(const ProviderConfig& config, const ProviderState&
         if (!config.acr_values.empty() || !login.demand.acr_values.empty()) {
             taken.emplace_back("acr_values");
         }
+        if (!config.resource.empty()) {
+            taken.emplace_back("resource");
+        }
         append_extra(url, parameters.extra_auth_args, taken);
     }
     return url;
+}
+
+bool is_resource(std::string_view text) noexcept {
+    const std::size_t colon = text.find(':');
+    // RFC 3986 3.1 and 4.3; a relative reference has no scheme.
+    return colon != std::string_view::npos && colon + 1 < text.size() && is_alpha(text.front()) &&
+           std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(colon),
+                       [](char c) { return is_alnum(c) || c == '+' || c == '-' || c == '.'; }) &&
+           std::all_of(text.begin(), text.end(), is_query_byte);
 }
 
 Status check_extra_auth_args(std::string_view text) {

@@ -172,6 +172,8 @@ Error response_error(const AuthzResponse& response) {
         fix = "scope";
     } else if (response.error == "unauthorized_client" || response.error == "invalid_client") {
         fix = "client_id";
+    } else if (response.error == "invalid_target") {
+        fix = "resource";
     }
     Error error = fail(Reason::idp_error, std::move(detail), std::move(fix));
     error.advice = advice_about(response.error);

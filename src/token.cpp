@@ -125,7 +125,10 @@ Error grant_error(const std::string& code, Grant grant, std::string detail) {
                    ? fail(Reason::refresh_denied, std::move(detail))
                    : fail(Reason::code_refused, std::move(detail), "redirect_uri");
     }
-    return fail(Reason::token_error, std::move(detail), code == "invalid_scope" ? "scope" : "");
+    return fail(Reason::token_error, std::move(detail),
+                code == "invalid_scope"    ? "scope"
+                : code == "invalid_target" ? "resource"
+                                           : "");
 }
 
 // Every answer that is not a 200. `object` is null without a JSON body.
@@ -296,6 +299,13 @@ Result<TokenResponse> read_tokens(json_t* object, Grant grant, const TokenNeeds&
     return tokens;
 }
 
+// For whom the access token is (RFC 8707 2.2).
+void add_resources(std::vector<FormField>& fields, const ProviderConfig& config) {
+    for (const std::string& resource : config.resource) {
+        fields.push_back({"resource", resource});
+    }
+}
+
 }  // namespace
 
 TokenNeeds token_needs(const ProviderConfig& config) {
@@ -350,18 +360,21 @@ Result<HttpRequest> client_request(const ProviderConfig& config, const ProviderS
 Result<HttpRequest> token_request(const ProviderConfig& config, const ProviderState& provider,
                                   std::string_view code, std::string_view redirect_uri,
                                   std::string_view verifier, Ports ports) {
-    const std::array<FormField, 4> fields = {{{"grant_type", "authorization_code"},
-                                              {"code", code},
-                                              {"redirect_uri", redirect_uri},
-                                              {"code_verifier", verifier}}};
+    std::vector<FormField> fields = {
+        {"grant_type", "authorization_code"}, {"code", code}, {"redirect_uri", redirect_uri}};
+    if (!verifier.empty()) {
+        fields.push_back({"code_verifier", verifier});
+    }
+    add_resources(fields, config);
     return client_request(config, provider, provider.metadata.token_endpoint, "token_endpoint",
-                          std::span(fields).first(verifier.empty() ? 3 : 4), ports);
+                          fields, ports);
 }
 
 Result<HttpRequest> refresh_request(const ProviderConfig& config, const ProviderState& provider,
                                     std::string_view refresh_token, Ports ports) {
-    const std::array<FormField, 2> fields = {
-        {{"grant_type", "refresh_token"}, {"refresh_token", refresh_token}}};
+    std::vector<FormField> fields = {{"grant_type", "refresh_token"},
+                                     {"refresh_token", refresh_token}};
+    add_resources(fields, config);
     return client_request(config, provider, provider.metadata.token_endpoint, "token_endpoint",
                           fields, ports);
 }

@@ -20,8 +20,8 @@ struct AuthzParameters {
     std::string extra_auth_args;  // raw query text, appended as it is
 };
 
-// What is the same in every request: the endpoint, response_type=code, client_id, scope, max_age
-// and acr_values, for ProviderState. A demand that is not empty takes the place of the
+// What is the same in every request: the endpoint, response_type=code, client_id, scope, resource,
+// max_age and acr_values, for ProviderState. A demand that is not empty takes the place of the
 // configuration's max_age and acr_values; see strictest().
 std::string authorization_prefix(const ProviderConfig& config, const Metadata& metadata,
                                  const LoginDemand& demand = {});
@@ -34,6 +34,9 @@ std::string authorization_url(const ProviderConfig& config, const ProviderState&
 
 // BASE64URL(SHA256(ASCII(verifier))), RFC 7636 section 4.2.
 std::string code_challenge(std::string_view verifier);
+
+// A resource indicator: an absolute URI without fragment (RFC 8707 2).
+bool is_resource(std::string_view text) noexcept;
 
 // `text` for extra_auth_args is refused when it repeats a parameter that the module sets.
 Status check_extra_auth_args(std::string_view text);

@@ -65,6 +65,7 @@ struct ProviderConfig {
     std::string jwks_text;            // content of jwks_file, read by the master
 
     std::vector<std::string> scope{"openid"};
+    std::vector<std::string> resource;  // RFC 8707: of authorization, token and refresh requests
     Toggle pkce = Toggle::automatic;
     ClientAuth client_auth = ClientAuth::automatic;
     std::vector<Alg> id_token_algs;  // empty: metadata's asymmetric ones, RS256 without metadata

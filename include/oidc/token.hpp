@@ -38,12 +38,12 @@ Result<HttpRequest> client_request(const ProviderConfig& config, const ProviderS
                                    std::string_view url, std::string_view endpoint,
                                    std::span<const FormField> fields, Ports ports);
 
-// grant_type, code, redirect_uri and, unless it is empty, code_verifier.
+// grant_type, code, redirect_uri, code_verifier unless it is empty, and every resource.
 Result<HttpRequest> token_request(const ProviderConfig& config, const ProviderState& provider,
                                   std::string_view code, std::string_view redirect_uri,
                                   std::string_view verifier, Ports ports);
 
-// grant_type and refresh_token. No scope: the provider gives what it gave before (RFC 6749 6).
+// grant_type, refresh_token and every resource. No scope: the provider gives what it gave before (RFC 6749 6).
 Result<HttpRequest> refresh_request(const ProviderConfig& config, const ProviderState& provider,
                                     std::string_view refresh_token, Ports ports);
 

@@ -139,6 +139,19 @@ char* set_scope(Block& b) {
     return conf_ok();
 }
 
+char* set_resource(Block& b) {
+    std::vector<std::string>& resource = config(b).resource;
+    if (char* rv = b.words(resource); rv != conf_ok()) {
+        return rv;
+    }
+    for (const std::string& uri : resource) {
+        if (!is_resource(uri)) {
+            return b.invalid(uri, "an absolute URI without fragment (RFC 8707)");
+        }
+    }
+    return conf_ok();
+}
+
 char* set_redirect_uri(Block& b) {
     provider(b).redirect_uri = b.arg();  // judged at the end of the block
     return b.arg().empty() ? b.error("must not be empty") : conf_ok();
@@ -592,6 +605,7 @@ constexpr BlockDirective kDirectives[] = {
     {"jwks_file", {}, 1, 1, set_jwks_file},
     {"scope", {}, 1, kMany, set_scope},
     {"scopes", "scope", 1, kMany, set_scope},
+    {"resource", {}, 1, kMany, set_resource},
     {"redirect_uri", {}, 1, 1, set_redirect_uri},
     {"callback", {}, 1, 1, set_callback},
     {"extra_auth_args", {}, 1, 1, set_extra_auth_args},

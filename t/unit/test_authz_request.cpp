@@ -104,6 +104,28 @@ START_TEST(optional_parameters) {
 }
 END_TEST
 
+START_TEST(p_09_resources) {
+    Request r;
+    r.config.resource = {"https://api.example/a?b=c", "urn:x:y"};
+    // What a variable holds does not add another one.
+    r.parameters.extra_auth_args = "resource=https://evil.example&x=1";
+    const std::string url = r.url();
+    ck_assert_sv_contains(url,
+                          "&resource=https%3A%2F%2Fapi.example%2Fa%3Fb%3Dc&resource=urn%3Ax%3Ay&");
+    ck_assert_sv_contains(url, "&x=1");
+    ck_assert_sv_lacks(url, "evil");
+    for (const char* good : {"https://api.example", "https://api.example/?a=b", "urn:example:api",
+                             "api://1234-5678", "a+b-c.d:x"}) {
+        ck_assert_msg(is_resource(good), "%s", good);
+    }
+    for (const char* bad :
+         {"", ":", "api", "/api", "//api.example", "https:", "1a:b", "a_b:c", ":x",
+          "https://api.example#x", "https://api.example/a b", "urn:\xc3\xa9", "urn:a\nb"}) {
+        ck_assert_msg(!is_resource(bad), "%s", bad);
+    }
+}
+END_TEST
+
 START_TEST(the_endpoints_own_query_is_kept) {
     Request r;
     r.metadata.authorization_endpoint = "https://op.example/auth?p=signin";
@@ -164,6 +186,7 @@ static Suite* authz_request_suite() {
     tcase_add_test(tcase, without_pkce);
     tcase_add_test(tcase, openid_is_always_asked_for);
     tcase_add_test(tcase, optional_parameters);
+    tcase_add_test(tcase, p_09_resources);
     tcase_add_test(tcase, the_endpoints_own_query_is_kept);
     tcase_add_test(tcase, extra_arguments_are_appended_as_they_are);
     tcase_add_test(tcase, q_13_extra_arguments_from_a_request_cannot_break_out);

@@ -178,6 +178,22 @@ START_TEST(the_refresh_request) {
 }
 END_TEST
 
+START_TEST(p_09_resources_at_the_token_endpoint) {
+    ProviderConfig config = client();
+    config.resource = {"https://api.example/a?b=c", "urn:x:y"};
+    constexpr std::string_view kBoth =
+        "&resource=https%3A%2F%2Fapi.example%2Fa%3Fb%3Dc&resource=urn%3Ax%3Ay";
+    for (const HttpRequest& r :
+         {made(token_request(config, provider(ClientAuth::basic), "c", "u", "v", fake.ports())),
+          made(refresh_request(config, provider(ClientAuth::basic), "rt", fake.ports()))}) {
+        ck_assert(r.body.view().ends_with(kBoth));
+    }
+    const auto refused = parse(400, R"({"error":"invalid_target"})");
+    ck_assert_result_is(refused, Reason::token_error);
+    ck_assert_sv_eq(refused.error().fix, "resource");
+}
+END_TEST
+
 START_TEST(t_23_t_24_answers_to_a_refresh) {
     const auto refreshed = [](int status, std::string_view body) {
         return parse_token_response(sent(), answer(status, body), Grant::refresh);
@@ -495,6 +511,7 @@ static Suite* token_suite() {
     tcase_add_test(tcase, post_and_none);
     tcase_add_test(tcase, p_03_an_assertion_in_the_body);
     tcase_add_test(tcase, the_refresh_request);
+    tcase_add_test(tcase, p_09_resources_at_the_token_endpoint);
     tcase_add_test(tcase, t_23_t_24_answers_to_a_refresh);
     tcase_add_test(tcase, t_01_legal_answers);
     tcase_add_test(tcase, t_02_token_type);

@@ -20,6 +20,16 @@ USER = {"sub": "u-1001", "preferred_username": "jdoe", "email": "jdoe@example.or
         "name": "John Doe", "groups": ["staff", "dev"]}
 
 
+def resources(pairs):
+    return [value for name, value in pairs if name == "resource"]
+
+
+def is_once(pairs):
+    """Every parameter but resource (RFC 8707)."""
+    names = [name for name, _ in pairs if name != "resource"]
+    return len(names) == len(set(names))
+
+
 class Exchange:
     """One request to an endpoint, as a hook sees it. A hook returns a Reply, bytes (sent raw, then
     the connection is closed), or None when it has dealt with the connection itself."""
@@ -122,6 +132,7 @@ class Idp:
             self.refresh = {}  # refresh token -> grant
             self.refreshes = []  # (time, refresh token) of every refresh request
             self.revoked = []  # (token, hint) of every revocation
+            self.token_resources = []  # those of every token request
         if not hasattr(self, "requests"):
             self.requests = []
             self.complaints = []
@@ -290,13 +301,14 @@ class Idp:
             query = query.partition("?")[2]
         pairs = urllib.parse.parse_qsl(query, keep_blank_values=True)
         params = dict(pairs)
-        self._check(len(params) == len(pairs), f"repeated parameter in {query}")
+        self._check(is_once(pairs), f"repeated parameter in {query}")
         self._check(params.get("response_type") == "code", "response_type")
         self._check(params.get("client_id") == self.client_id, "client_id")
         self._check("openid" in params.get("scope", "").split(" "), "scope without openid")
         self._check(params.get("redirect_uri", "").startswith("http"), "redirect_uri")
         code = (self.code_format or (lambda: "code-" + secrets.token_urlsafe(24)))()
-        grant = {"params": params, "user": dict(self.user), "time": time.time(), "used": False}
+        grant = {"params": params, "user": dict(self.user), "time": time.time(), "used": False,
+                 "resource": resources(pairs)}
         with self.lock:
             self.codes[code] = grant
         self.canary(code, "code")
@@ -365,7 +377,7 @@ class Idp:
             return Reply({"error": code}, status=status)
         pairs = urllib.parse.parse_qsl(request.body.decode(), keep_blank_values=True)
         form = dict(pairs)
-        self._check(len(form) == len(pairs), "repeated parameter in the token request")
+        self._check(is_once(pairs), "repeated parameter in the token request")
         self._check(request.method == "POST", "token request is not a POST")
         self._check(request.headers.get("content-type") == "application/x-www-form-urlencoded",
                     "content type of the token request")
@@ -374,6 +386,8 @@ class Idp:
             return error("invalid_client", 401)
         if method != "none" and secret != self.client_secret:
             return error("invalid_client", 401)
+        with self.lock:
+            self.token_resources.append(resources(pairs))
         if form.get("grant_type") == "refresh_token":
             return self.refresh_answer(form, error)
         with self.lock:
