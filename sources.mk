@@ -116,6 +116,7 @@ OIDC_ADAPTER += ngx_module/request/backend_assertion.cpp
 OIDC_ADAPTER += ngx_module/request/callback_arguments.cpp
 OIDC_ADAPTER += ngx_module/request/identity_headers.cpp
 OIDC_ADAPTER += ngx_module/request/own_cookies.cpp
+OIDC_ADAPTER += ngx_module/request/request_body.cpp
 OIDC_ADAPTER += ngx_module/request/request_ctx.cpp
 OIDC_ADAPTER += ngx_module/request/request_task.cpp
 OIDC_ADAPTER += ngx_module/request/request_view.cpp

@@ -69,6 +69,11 @@ std::string advertised(const HttpRequest& request) {
 
 }  // namespace
 
+bool is_form(std::string_view content_type) noexcept {
+    return equal_nocase(trim(content_type.substr(0, content_type.find(';'))),
+                        "application/x-www-form-urlencoded");
+}
+
 std::string answered(const HttpRequest& request, const HttpResponse& response) {
     std::string text = std::string(request.endpoint) + " \"" + request.url + "\" answered " +
                        std::to_string(response.status);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "oidc/encode.hpp"
+#include "oidc/http_message.hpp"
 #include "oidc/json.hpp"
 #include "oidc/jws.hpp"
 #include "oidc/jwt_claims.hpp"
@@ -14,11 +15,6 @@
 
 namespace oidc {
 namespace {
-
-bool is_form(std::string_view content_type) {
-    return equal_nocase(trim(content_type.substr(0, content_type.find(';'))),
-                        "application/x-www-form-urlencoded");
-}
 
 // The claims of one verified token.
 class Checks {

@@ -60,6 +60,9 @@ std::string answered(const HttpRequest& request, const HttpResponse& response);
 // preferred format. nullopt: neither.
 std::optional<Seconds> retry_after_seconds(std::string_view value, Seconds now) noexcept;
 
+// Whether a Content-Type is application/x-www-form-urlencoded, whatever its parameters.
+bool is_form(std::string_view content_type) noexcept;
+
 // An answer to the browser.
 struct Respond {
     int status = 200;

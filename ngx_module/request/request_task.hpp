@@ -51,6 +51,10 @@ struct RequestTask final : FlowRunner::Owner {
     SessionStore* store = nullptr;  // that gave the ticket
     SessionStore::Ticket store_ticket = 0;
 
+    // ---- the body (request_body.hpp)
+    bool reading_body = false;
+    bool body_read = false;
+
     // ---- what the store has answered
     SessionStore::Inserted inserted;
     SessionStore::Ended ended;
@@ -73,8 +77,6 @@ struct RequestTask final : FlowRunner::Owner {
     // The subrequest of logout_hook, and, as identity_part, the headers of ours in it.
     ngx_http_request_t* hook = nullptr;
     ngx_list_part_t* hook_identity_part = nullptr;
-    bool reading_body = false;  // of a back-channel logout
-    bool body_read = false;
 };
 
 // The request's task, made when there is none.

@@ -8,6 +8,7 @@
 #include "oidc/backchannel_flow.hpp"
 #include "oidc/logout_token.hpp"
 #include "oidc/page.hpp"
+#include "request/request_body.hpp"
 #include "request/request_task.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
@@ -18,76 +19,6 @@
 
 namespace oidc::ngx {
 namespace {
-
-std::string_view content_type(ngx_http_request_t* r) noexcept {
-    const ngx_table_elt_t* header = r->headers_in.content_type;
-    return header != nullptr ? view(header->value) : std::string_view{};
-}
-
-// Adds `size` bytes of what nginx has written into a file: client_body_buffer_size may be small.
-bool append_from_file(Secret& body, const ngx_buf_t& buffer, std::size_t size) {
-    std::string chunk(size, '\0');
-    const ssize_t n =
-        ngx_read_file(buffer.file, reinterpret_cast<u_char*>(chunk.data()), size, buffer.file_pos);
-    const bool complete = n >= 0 && static_cast<std::size_t>(n) == size;
-    if (complete) {
-        body.append(chunk);
-    }
-    cleanse(chunk.data(), chunk.size());
-    return complete;
-}
-
-// The body as one piece; an error when it is larger than anything that a logout token comes in.
-Result<Secret> body_of(ngx_http_request_t* r) {
-    Secret body;
-    if (r->request_body == nullptr) {
-        return body;
-    }
-    for (const ngx_chain_t* link = r->request_body->bufs; link != nullptr; link = link->next) {
-        const ngx_buf_t& buffer = *link->buf;
-        const bool in_memory = ngx_buf_in_memory(&buffer);
-        const auto size = static_cast<std::size_t>(in_memory ? buffer.last - buffer.pos
-                                                             : buffer.file_last - buffer.file_pos);
-        if (size > kMaxLogoutForm - body.size()) {
-            return fail(Reason::logout_too_large, "the request is too large");
-        }
-        if (size == 0) {
-            continue;
-        }
-        if (in_memory) {
-            body.append({reinterpret_cast<const char*>(buffer.pos), size});
-        } else if (!append_from_file(body, buffer, size)) {
-            return fail(Reason::internal_error, "the body of the request cannot be read");
-        }
-    }
-    return body;
-}
-
-// Back into the access phase, where handle_backchannel is called again.
-void on_body(ngx_http_request_t* r) noexcept {
-    RequestContext* ctx = find_context(r);
-    if (ctx == nullptr || ctx->task == nullptr) {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return;
-    }
-    ctx->task->body_read = true;
-    ctx->task->reading_body = false;
-    r->write_event_handler = ngx_http_core_run_phases;
-    ngx_http_core_run_phases(r);
-}
-
-ngx_int_t read_body(ngx_http_request_t* r, RequestTask& task) {
-    task.reading_body = true;
-    r->request_body_in_single_buf = 1;
-    const ngx_int_t rc = ngx_http_read_client_request_body(r, on_body);
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        task.reading_body = false;
-        return rc;
-    }
-    // on_body may have ended the request already; the reading holds a reference of its own.
-    ngx_http_finalize_request(r, NGX_DONE);
-    return NGX_DONE;
-}
 
 ngx_int_t refuse_token(ngx_http_request_t* r, RequestContext& ctx, const Error& error) {
     counters(r).count_refusal(error.reason);
@@ -179,11 +110,11 @@ ngx_int_t handle_backchannel(ngx_http_request_t* r, RequestContext& ctx, Provide
     if (!task.body_read) {
         return read_body(r, task);
     }
-    const Result<Secret> body = body_of(r);
+    const Result<Secret> body = body_of(r, kMaxLogoutForm, Reason::logout_too_large);
     if (!body) {
         return refuse_token(r, ctx, body.error());
     }
-    Result<std::string> token = parse_logout_form(content_type(r), body->view());
+    Result<std::string> token = parse_logout_form(request_content_type(r), body->view());
     if (!token) {
         return refuse_token(r, ctx, token.error());
     }
