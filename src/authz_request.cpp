@@ -86,6 +86,9 @@ std::string authorization_prefix(const ProviderConfig& config, const Metadata& m
     for (const std::string& resource : config.resource) {
         append_query(url, "resource", resource);
     }
+    if (config.response_mode != ResponseMode::query) {
+        append_query(url, "response_mode", response_mode_name(config.response_mode));
+    }
     const bool own = demand.empty();
     const std::optional<Seconds>& max_age = own ? config.max_age : demand.max_age;
     const std::vector<std::string>& acr_values = own ? config.acr_values : demand.acr_values;

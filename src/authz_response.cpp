@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "oidc/encode.hpp"
+#include "oidc/http_message.hpp"
 #include "oidc/text.hpp"
 
 namespace oidc {
@@ -14,14 +15,19 @@ namespace {
 
 constexpr std::size_t kMaxArguments = 300;
 constexpr std::size_t kMaxCode = 8 * 1024;
+// nginx takes 8k for a request line, unless told otherwise.
+constexpr std::size_t kMaxSealed = 7000;
 
-enum Member : std::size_t { code, state, error, error_description, iss, member_count };
-constexpr std::array<std::string_view, member_count> kNames = {"code", "state", "error",
-                                                               "error_description", "iss"};
+constexpr std::string_view kPurpose = "posted response of a login";
+
+enum Member : std::size_t { code, state, error, error_description, iss, carried, member_count };
+constexpr std::array<std::string_view, carried> kNames = {"code", "state", "error",
+                                                          "error_description", "iss"};
 
 // Of a finished response; nobody behind us should see or log them again.
-constexpr std::array<std::string_view, 8> kResponseArguments = {
-    "code", "state", "iss", "error", "error_description", "error_uri", "session_state", "scope"};
+constexpr std::array<std::string_view, 9> kResponseArguments = {
+    "code",      "state",         "iss",   "error",        "error_description",
+    "error_uri", "session_state", "scope", kSealedResponse};
 
 // The arguments of a query, empty ones included: joined with "&" they are the query again.
 class Arguments {
@@ -53,13 +59,22 @@ std::string_view argument_value(std::string_view argument) {
     return eq == std::string_view::npos ? std::string_view() : argument.substr(eq + 1);
 }
 
+// The member that an argument is; member_count: none.
+std::size_t member_of(std::string_view name, ResponseMode mode) {
+    if (mode == ResponseMode::form_post && name == kSealedResponse) {
+        return carried;
+    }
+    const auto* found = std::find(kNames.begin(), kNames.end(), name);
+    return found == kNames.end() ? member_count : static_cast<std::size_t>(found - kNames.begin());
+}
+
 std::size_t max_size(std::size_t member) {
     return member == state ? kMaxState : kMaxCode;
 }
 
 }  // namespace
 
-Result<AuthzResponse> parse_authz_response(std::string_view query) {
+Result<AuthzResponse> parse_authz_response(std::string_view query, ResponseMode mode) {
     std::array<std::optional<std::string>, member_count> values;
     std::size_t arguments = 0;
     std::string_view argument;
@@ -67,12 +82,11 @@ Result<AuthzResponse> parse_authz_response(std::string_view query) {
         if (++arguments > kMaxArguments) {
             return fail(Reason::callback_malformed, "more than 300 arguments");
         }
-        const auto* found = std::find(kNames.begin(), kNames.end(), argument_name(argument));
-        if (found == kNames.end()) {
+        const std::string name = argument_name(argument);
+        const std::size_t member = member_of(name, mode);
+        if (member == member_count) {
             continue;
         }
-        const auto member = static_cast<std::size_t>(found - kNames.begin());
-        const std::string name(*found);
         if (values[member]) {
             return fail(Reason::callback_malformed, "argument \"" + name + "\" stands there twice");
         }
@@ -88,6 +102,10 @@ Result<AuthzResponse> parse_authz_response(std::string_view query) {
         }
     }
     AuthzResponse response;
+    if (values[carried] && !values[carried]->empty()) {
+        response.sealed = *std::move(values[carried]);
+        return response;
+    }
     if (values[code]) {
         response.code = Secret(*values[code]);
         cleanse(values[code]->data(), values[code]->size());
@@ -98,6 +116,68 @@ Result<AuthzResponse> parse_authz_response(std::string_view query) {
     response.error_description = std::move(values[error_description]).value_or(std::string());
     response.iss = std::move(values[iss]).value_or(std::string());
     return response;
+}
+
+Result<AuthzResponse> parse_response_form(std::string_view content_type, std::string_view body) {
+    if (!is_form(content_type)) {
+        return fail(Reason::callback_malformed, "content type \"" + std::string(content_type) +
+                                                    "\" is not application/x-www-form-urlencoded");
+    }
+    if (body.size() > kMaxResponseForm) {
+        return fail(Reason::callback_too_large,
+                    "the form has " + std::to_string(body.size()) + " bytes, at most " +
+                        std::to_string(kMaxResponseForm) + " are accepted");
+    }
+    return parse_authz_response(body);
+}
+
+Result<std::string> seal_response(const AuthzResponse& response, const Aead& aead,
+                                  const Digest& binding, Random& random) {
+    // As the query that it would have been.
+    Secret plain;
+    const auto add = [&plain](Member member, std::string_view value) {
+        if (!value.empty()) {
+            plain.append(plain.empty() ? "" : "&");
+            plain.append(kNames[member]);
+            plain.append("=");
+            std::string encoded = percent_encode(value);
+            plain.append(encoded);
+            cleanse(encoded.data(), encoded.size());
+        }
+    };
+    add(code, response.code.view());
+    add(state, response.state);
+    add(error, response.error);
+    add(error_description, response.error_description);
+    if (response.has_iss) {
+        plain.append("&iss=");
+        plain.append(percent_encode(response.iss));
+    }
+    Result<std::string> sealed = aead.seal(plain.view(), {kPurpose, as_text(binding)}, random);
+    if (!sealed) {
+        return sealed;
+    }
+    std::string text = base64url_encode(as_bytes(*sealed));
+    if (text.size() > kMaxSealed) {
+        return fail(Reason::callback_too_large,
+                    "the response is too long: its code has " +
+                        std::to_string(response.code.size()) + " bytes, its state " +
+                        std::to_string(response.state.size()),
+                    "response_mode");
+    }
+    return text;
+}
+
+Result<AuthzResponse> open_response(std::string_view sealed, const Aead& aead,
+                                    const Digest& binding) {
+    const std::optional<std::string> bytes =
+        sealed.size() <= kMaxSealed ? base64url_decode(sealed) : std::nullopt;
+    const std::optional<Secret> plain =
+        bytes ? aead.open(*bytes, {kPurpose, as_text(binding)}) : std::nullopt;
+    if (!plain) {
+        return fail(Reason::state_unknown, "the posted response does not open here");
+    }
+    return parse_authz_response(plain->view());
 }
 
 Status check_response_iss(const AuthzResponse& response, const ProviderConfig& config,

@@ -38,6 +38,18 @@ bool alg_is_symmetric(Alg alg) noexcept {
     return alg == Alg::HS256 || alg == Alg::HS384 || alg == Alg::HS512;
 }
 
+std::string_view response_mode_name(ResponseMode mode) noexcept {
+    switch (mode) {
+        case ResponseMode::form_post:
+            return "form_post";
+        case ResponseMode::query_jwt:
+            return "query.jwt";
+        case ResponseMode::query:
+            break;
+    }
+    return "query";
+}
+
 bool is_simple_name(std::string_view text) noexcept {
     return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
         return is_base64url(c) || c == '.';

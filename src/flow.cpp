@@ -32,7 +32,7 @@ std::string_view path_of(std::string_view target) {
 
 // The callback itself with a response in its query, which is used up by now: going back there
 // after the login would only begin another one.
-bool is_old_callback(std::string_view return_to, std::string_view redirect_uri) {
+bool is_old_callback(std::string_view return_to, std::string_view redirect_uri, ResponseMode mode) {
     const std::string_view path = path_of(return_to);
     const std::size_t authority = redirect_uri.find("://");
     const std::size_t slash = redirect_uri.find('/', authority + 3);
@@ -45,7 +45,7 @@ bool is_old_callback(std::string_view return_to, std::string_view redirect_uri) 
     if (query.starts_with('?')) {
         query.remove_prefix(1);
     }
-    Result<AuthzResponse> response = parse_authz_response(query);
+    Result<AuthzResponse> response = parse_authz_response(query, mode);
     return !response || response->is_response();
 }
 
@@ -93,7 +93,8 @@ Step LoginFlow::resume(Event event) {
     if (Status status = check_userinfo_endpoint(config_, provider); !status) {
         return refuse(std::move(status).error());
     }
-    const bool old_callback = is_old_callback(input_.return_to, input_.redirect_uri);
+    const bool old_callback =
+        is_old_callback(input_.return_to, input_.redirect_uri, config_.response_mode);
     Result<PendingLogin> login =
         new_pending_login(old_callback ? std::string_view("/") : input_.return_to, provider.pkce,
                           ports_, strictest(config_, input_.demand));

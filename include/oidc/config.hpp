@@ -41,6 +41,13 @@ inline constexpr std::string_view kTokenEndpointAudience = "token_endpoint";
 
 class JwsSigner;
 
+// How the authorization response comes: in the query, posted by a page of the provider's (OAuth 2.0
+// Form Post Response Mode), or in the query as a signed JWT (JARM).
+enum class ResponseMode : std::uint8_t { query, form_post, query_jwt };
+
+// The value of response_mode.
+std::string_view response_mode_name(ResponseMode mode) noexcept;
+
 enum class Toggle : std::uint8_t { automatic, on, off };
 
 struct ProviderConfig {
@@ -66,6 +73,7 @@ struct ProviderConfig {
 
     std::vector<std::string> scope{"openid"};
     std::vector<std::string> resource;  // RFC 8707: of authorization, token and refresh requests
+    ResponseMode response_mode = ResponseMode::query;
     Toggle pkce = Toggle::automatic;
     ClientAuth client_auth = ClientAuth::automatic;
     std::vector<Alg> id_token_algs;  // empty: metadata's asymmetric ones, RS256 without metadata

@@ -34,6 +34,7 @@ enum class Reason : std::uint8_t {
     cross_origin_request,
     callback_method,
     callback_malformed,
+    callback_too_large,
     callback_not_https,
     state_missing,
     state_unknown,

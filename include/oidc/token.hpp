@@ -43,7 +43,8 @@ Result<HttpRequest> token_request(const ProviderConfig& config, const ProviderSt
                                   std::string_view code, std::string_view redirect_uri,
                                   std::string_view verifier, Ports ports);
 
-// grant_type, refresh_token and every resource. No scope: the provider gives what it gave before (RFC 6749 6).
+// grant_type, refresh_token and every resource. No scope: the provider gives what it gave before
+// (RFC 6749 6).
 Result<HttpRequest> refresh_request(const ProviderConfig& config, const ProviderState& provider,
                                     std::string_view refresh_token, Ports ports);
 

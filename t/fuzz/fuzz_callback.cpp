@@ -23,13 +23,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         promise(response.error().reason == Reason::callback_malformed, "one reason");
         return 0;
     }
-    promise(response->state.size() <= 512 && response->code.size() <= 8192, "bounded");
+    promise(response->state.size() <= kMaxState && response->code.size() <= 8192, "bounded");
     for (const std::string_view text :
          {response->code.view(), std::string_view(response->state),
           std::string_view(response->error), std::string_view(response->error_description),
           std::string_view(response->iss)}) {
         promise(!has_control_bytes(text), "no control bytes");
     }
+    (void)parse_response_form("application/x-www-form-urlencoded", query);
+    const Result<AuthzResponse> carried = parse_authz_response(query, ResponseMode::form_post);
+    promise(
+        !carried || carried->sealed.empty() || (carried->code.empty() && carried->state.empty()),
+        "what is sealed comes alone");
     ProviderConfig config;
     config.issuer = "https://op.example";
     Metadata metadata;

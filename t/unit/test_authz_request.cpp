@@ -126,6 +126,14 @@ START_TEST(p_09_resources) {
 }
 END_TEST
 
+START_TEST(a_17_the_response_mode) {
+    Request r;
+    ck_assert_sv_eq(r.argument("response_mode"), "-");
+    r.config.response_mode = ResponseMode::form_post;
+    ck_assert_sv_eq(r.argument("response_mode"), "form_post");
+}
+END_TEST
+
 START_TEST(the_endpoints_own_query_is_kept) {
     Request r;
     r.metadata.authorization_endpoint = "https://op.example/auth?p=signin";
@@ -187,6 +195,7 @@ static Suite* authz_request_suite() {
     tcase_add_test(tcase, openid_is_always_asked_for);
     tcase_add_test(tcase, optional_parameters);
     tcase_add_test(tcase, p_09_resources);
+    tcase_add_test(tcase, a_17_the_response_mode);
     tcase_add_test(tcase, the_endpoints_own_query_is_kept);
     tcase_add_test(tcase, extra_arguments_are_appended_as_they_are);
     tcase_add_test(tcase, q_13_extra_arguments_from_a_request_cannot_break_out);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "oidc/authz_response.hpp"
+#include "oidc/encode.hpp"
+#include "oidc/text.hpp"
 #include "unit.hpp"
 
 using namespace oidc;
@@ -99,6 +101,99 @@ START_TEST(q_13_a_30_bad_bytes_and_sizes) {
 }
 END_TEST
 
+START_TEST(a_18_a_posted_response) {
+    const auto form = parse_response_form("application/x-www-form-urlencoded; charset=utf-8",
+                                          "code=a+b&state=ngxoidc1.x&user=%7B%7D&id_token=a.b.c");
+    ck_assert_result_ok(form);
+    ck_assert_sv_eq(form->code.view(), "a b");
+    ck_assert_sv_eq(form->state, "ngxoidc1.x");
+    for (const char* type : {"", "application/json", "multipart/form-data; boundary=x",
+                             "application/x-www-form-urlencodedx", "text/plain"}) {
+        const auto other = parse_response_form(type, "code=a&state=b");
+        ck_assert_result_is(other, Reason::callback_malformed);
+    }
+    const auto parse = [](const std::string& body) {
+        return parse_response_form("application/x-www-form-urlencoded", body);
+    };
+    const std::string most = "code=a&x=" + std::string(kMaxResponseForm - 9, 'x');
+    ck_assert_result_ok(parse(most));
+    ck_assert_result_is(parse(most + "x"), Reason::callback_too_large);
+    ck_assert_result_is(parse("code=a&code=b"), Reason::callback_malformed);
+    // What we seal comes by GET alone.
+    const auto inside = parse("oidc_response=x");
+    ck_assert_result_ok(inside);
+    ck_assert(!inside->is_response());
+}
+END_TEST
+
+START_TEST(a_17_sealed_on_its_way) {
+    const AeadKey ring[1] = {AeadKey{1}};
+    const AeadKey other_ring[1] = {AeadKey{2}};
+    const Aead aead(ring);
+    const Aead other(other_ring);
+    FakeRandom random;
+    const Digest binding = sha256("here");
+    const auto seal = [&](std::string_view query) {
+        return seal_response(parsed(query), aead, binding, random);
+    };
+    const auto sealed = seal(
+        "code=a%2Fb+%26c%3D&state=ngxoidc1.x&iss=https%3A%2F%2Fop.example&error=e&"
+        "error_description=why+not");
+    ck_assert_result_ok(sealed);
+    for (const char c : *sealed) {
+        ck_assert(is_base64url(c));
+    }
+    const auto opened = open_response(*sealed, aead, binding);
+    ck_assert_result_ok(opened);
+    ck_assert_sv_eq(opened->code.view(), "a/b &c=");
+    ck_assert_sv_eq(opened->state, "ngxoidc1.x");
+    ck_assert_sv_eq(opened->iss, "https://op.example");
+    ck_assert_sv_eq(opened->error, "e");
+    ck_assert_sv_eq(opened->error_description, "why not");
+    ck_assert(opened->has_iss && opened->sealed.empty());
+    const auto bare = open_response(*seal("code=c&state=s"), aead, binding);
+    ck_assert_result_ok(bare);
+    ck_assert(!bare->has_iss);
+    ck_assert(open_response(*seal("state=s&iss="), aead, binding)->has_iss);
+    ck_assert_result_is(open_response(*sealed, other, binding), Reason::state_unknown);
+    ck_assert_result_is(open_response(*sealed, aead, sha256("there")), Reason::state_unknown);
+    std::string changed = *sealed;
+    changed[40] = changed[40] == 'A' ? 'B' : 'A';
+    for (const std::string& bad :
+         {changed, std::string(), std::string("x"), *sealed + "A", std::string(8000, 'A')}) {
+        ck_assert_result_is(open_response(bad, aead, binding), Reason::state_unknown);
+    }
+    // The same bytes, sealed for something else.
+    const auto state = aead.seal("code=c&state=s", {"state of a login", as_text(binding)}, random);
+    ck_assert_result_is(open_response(base64url_encode(as_bytes(*state)), aead, binding),
+                        Reason::state_unknown);
+    ck_assert_result_ok(seal("state=s&code=" + std::string(5000, 'c')));
+    const auto large = seal("state=s&code=" + std::string(6000, 'c'));
+    ck_assert_result_is(large, Reason::callback_too_large);
+    ck_assert_sv_eq(large.error().fix, "response_mode");
+    FailingRandom broken;
+    ck_assert_result_is(seal_response(parsed("code=c"), aead, binding, broken),
+                        Reason::internal_error);
+}
+END_TEST
+
+START_TEST(a_16_the_sealed_argument) {
+    const auto r =
+        parse_authz_response("oidc_response=abc&code=x&state=y&error=z", ResponseMode::form_post);
+    ck_assert_result_ok(r);
+    ck_assert(r->is_response());
+    ck_assert_sv_eq(r->sealed, "abc");
+    ck_assert(r->code.empty() && r->state.empty() && r->error.empty());
+    const auto empty = parse_authz_response("oidc_response=&code=x", ResponseMode::form_post);
+    ck_assert_sv_eq(empty->code.view(), "x");
+    ck_assert_result_is(
+        parse_authz_response("oidc_response=a&oidc%5Fresponse=a", ResponseMode::form_post),
+        Reason::callback_malformed);
+    ck_assert(!parsed("oidc_response=abc").is_response());
+    ck_assert_sv_eq(strip_response_arguments("a=1&oidc_response=abc&b=2"), "a=1&b=2");
+}
+END_TEST
+
 START_TEST(s_01_no_value_in_an_error) {
     const Result<AuthzResponse> r = parse_authz_response("code=canary&code=canary");
     ck_assert_sv_lacks(r.error().detail, "canary");
@@ -192,6 +287,9 @@ static Suite* authz_response_suite() {
     tcase_add_test(tcase, a_24_other_arguments_are_ignored_up_to_a_bound);
     tcase_add_test(tcase, twice_is_refused_in_any_spelling);
     tcase_add_test(tcase, q_13_a_30_bad_bytes_and_sizes);
+    tcase_add_test(tcase, a_18_a_posted_response);
+    tcase_add_test(tcase, a_17_sealed_on_its_way);
+    tcase_add_test(tcase, a_16_the_sealed_argument);
     tcase_add_test(tcase, s_01_no_value_in_an_error);
     tcase_add_test(tcase, a_13_a_14_issuer_of_the_response);
     tcase_add_test(tcase, a_08_errors_of_the_provider);
