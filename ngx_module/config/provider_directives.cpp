@@ -165,6 +165,16 @@ char* set_callback(Block& b) {
     return conf_ok();
 }
 
+char* set_response_mode(Block& b) {
+    for (const ResponseMode mode : {ResponseMode::query, ResponseMode::form_post}) {
+        if (b.arg() == response_mode_name(mode)) {
+            config(b).response_mode = mode;
+            return conf_ok();
+        }
+    }
+    return b.invalid(b.arg(), "\"query\" or \"form_post\"");
+}
+
 char* set_extra_auth_args(Block& b) {
     auto*& value = provider(b).extra_auth_args;
     if (char* rv = b.complex(value); rv != conf_ok()) {
@@ -608,6 +618,7 @@ constexpr BlockDirective kDirectives[] = {
     {"resource", {}, 1, kMany, set_resource},
     {"redirect_uri", {}, 1, 1, set_redirect_uri},
     {"callback", {}, 1, 1, set_callback},
+    {"response_mode", {}, 1, 1, set_response_mode},
     {"extra_auth_args", {}, 1, 1, set_extra_auth_args},
     {"prompt", {}, 1, kMany, set_prompt},
     {"max_age", {}, 1, 1, set_max_age},

@@ -47,10 +47,12 @@ bool take_response(ngx_http_request_t* r, RequestContext& ctx) {
     if (endpoint == nullptr || endpoint->kind != Endpoint::Kind::callback) {
         return true;
     }
-    ctx.response = std::make_unique<Result<AuthzResponse>>(parse_authz_response(view(r->args)));
+    const ProviderConfig& config = endpoint->provider->config;
+    ctx.response = std::make_unique<Result<AuthzResponse>>(
+        parse_authz_response(view(r->args), config.response_mode));
     const Result<AuthzResponse>& response = *ctx.response;
-    const bool theirs =
-        endpoint->provider->config.callback_forward && response && !is_our_state(response->state);
+    const bool theirs = config.callback_forward && response && response->sealed.empty() &&
+                        !is_our_state(response->state);
     return theirs || hide_response(r);
 }
 

@@ -6,11 +6,14 @@
 #include <memory>
 #include <utility>
 
+#include "base/ports_ngx.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/former_state.hpp"
+#include "oidc/http_message.hpp"
 #include "oidc/page.hpp"
 #include "oidc/uri.hpp"
 #include "request/own_cookies.hpp"
+#include "request/request_body.hpp"
 #include "request/request_task.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
@@ -177,9 +180,9 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
     return begin_callback(r, ctx, provider, *std::move(login), std::move(response));
 }
 
-// A response to somebody else's request: the backend's business, for users only, without identity.
-ngx_int_t foreign_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
-    ctx.foreign_callback = true;
+// The backend's business, for users only; a response to somebody else's request without identity.
+ngx_int_t pass_on(ngx_http_request_t* r, RequestContext& ctx, Provider& provider, bool response) {
+    ctx.foreign_callback = response;
     const bool signed_in = ctx.authenticated();
     ctx.insufficient = signed_in && !is_sufficient(*ctx.decision, loc_conf(r));
     return signed_in && !ctx.insufficient ? admit(r, ctx) : challenge(r, ctx, provider);
@@ -211,6 +214,80 @@ ngx_int_t wrong_place(ngx_http_request_t* r, RequestContext& ctx, const Provider
                  is_step_up_state(state));
 }
 
+bool is_posted_form(ngx_http_request_t* r, const Provider& provider) noexcept {
+    return provider.config.response_mode == ResponseMode::form_post && r->method == NGX_HTTP_POST &&
+           is_form(request_content_type(r));
+}
+
+// A provider's page has had the browser post the response. Nothing that is SameSite came with it,
+// so the browser brings it once more, sealed, by a GET of our own, which is judged.
+ngx_int_t receive_form(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+    RequestTask& task = begin_task(r, ctx, RequestTask::Kind::callback, provider);
+    if (task.reading_body) {
+        return NGX_DONE;
+    }
+    if (is_early_data(r)) {
+        return send_too_early(r);
+    }
+    if (r->headers_in.content_length_n > static_cast<off_t>(kMaxResponseForm)) {
+        return refuse_callback(
+            r, ctx, provider,
+            fail(Reason::callback_too_large,
+                 "the form has more than " + std::to_string(kMaxResponseForm) + " bytes"));
+    }
+    if (!task.body_read) {
+        return read_body(r, task);
+    }
+    const Result<Secret> body = body_of(r, kMaxResponseForm, Reason::callback_too_large);
+    if (!body) {
+        return refuse_callback(r, ctx, provider, body.error());
+    }
+    const Result<AuthzResponse> response =
+        parse_response_form(request_content_type(r), body->view());
+    if (!response) {
+        return refuse_callback(r, ctx, provider, response.error());
+    }
+    if (!is_our_state(response->state)) {
+        return provider.config.callback_forward ? pass_on(r, ctx, provider, response->is_response())
+                                                : other_response(r, ctx, provider, *response);
+    }
+    if (is_insecure_detour(r, provider)) {
+        return refuse_callback(
+            r, ctx, provider,
+            fail(Reason::callback_not_https, "the response came over plain http", "redirect_uri"));
+    }
+    const Digest* binding = binding_of(r, provider);
+    const MetadataCache* cache = MetadataCache::worker();
+    if (binding == nullptr || cache == nullptr) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    OpensslRandom random;
+    const Result<std::string> sealed =
+        seal_response(*response, pending_aead(provider, *cache), *binding, random);
+    if (!sealed) {
+        return refuse_callback(r, ctx, provider, sealed.error());
+    }
+    const std::string target =
+        std::string(provider.callback_path).append("?").append(kSealedResponse).append("=");
+    return send_redirect(r, NGX_HTTP_SEE_OTHER, own_url(r, provider, target + *sealed));
+}
+
+// Opens what receive_form() has sealed. An error: the request is refused.
+Status open_posted(ngx_http_request_t* r, const Provider& provider, AuthzResponse& response) {
+    const Digest* binding = binding_of(r, provider);
+    const MetadataCache* cache = MetadataCache::worker();
+    if (binding == nullptr || cache == nullptr) {
+        return fail(Reason::internal_error, "the server has no binding for this provider");
+    }
+    Result<AuthzResponse> opened =
+        open_response(response.sealed, pending_aead(provider, *cache), *binding);
+    if (!opened) {
+        return std::move(opened).error();
+    }
+    response = *std::move(opened);
+    return Unit{};
+}
+
 }  // namespace
 
 ngx_int_t find_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
@@ -220,7 +297,8 @@ ngx_int_t find_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& pr
     }
     const Result<AuthzResponse>& response = *ctx.response;
     found = true;
-    if (!provider.config.callback_forward || !response || is_our_state(response->state)) {
+    if (!provider.config.callback_forward || !response || !response->sealed.empty() ||
+        is_our_state(response->state)) {
         return NGX_OK;
     }
     // Another provider's user is nobody here, and its callback is a path like any other.
@@ -228,7 +306,7 @@ ngx_int_t find_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& pr
     if (select_provider(r, loc_conf(r), asked) != NGX_OK) {
         return NGX_ERROR;
     }
-    found = asked == &provider && response->is_response();
+    found = asked == &provider && (response->is_response() || is_posted_form(r, provider));
     return NGX_OK;
 }
 
@@ -238,8 +316,24 @@ ngx_int_t handle_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& 
         return refuse_callback(r, ctx, provider, response.error());
     }
     const bool forward = provider.config.callback_forward;
+    const bool by_form = provider.config.response_mode == ResponseMode::form_post;
+    if (by_form && r->method == NGX_HTTP_POST) {
+        return receive_form(r, ctx, provider);
+    }
+    if (by_form && is_our_state(response->state)) {
+        return refuse_callback(
+            r, ctx, provider,
+            fail(Reason::callback_method,
+                 "the response came in the query; the provider was asked to have it posted",
+                 "response_mode"));
+    }
+    if (!response->sealed.empty()) {
+        if (Status opened = open_posted(r, provider, *response); !opened) {
+            return refuse_callback(r, ctx, provider, opened.error());
+        }
+    }
     if (!is_our_state(response->state)) {
-        return forward ? foreign_callback(r, ctx, provider)
+        return forward ? pass_on(r, ctx, provider, true)
                        : other_response(r, ctx, provider, *response);
     }
     Provider* asked = &provider;
@@ -251,7 +345,8 @@ ngx_int_t handle_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& 
     }
     if (r->method != NGX_HTTP_GET) {
         return refuse_callback(r, ctx, provider,
-                               fail(Reason::callback_method, "a response must come with GET"));
+                               fail(Reason::callback_method, "a response must come with GET",
+                                    r->method == NGX_HTTP_POST ? "response_mode" : ""));
     }
     if (is_insecure_detour(r, provider)) {
         return refuse_callback(

@@ -113,6 +113,8 @@ def finish(client, reply, until=None):
         form = next((f for f in forms_of(reply) if _sends_itself(reply, f)), None)
         if reply.location is not None or form is None:
             return reply
+        if until is not None and until(urllib.parse.urljoin(reply.url, form.action)):
+            return reply  # response_mode form_post
         extra = {"logout": "yes"} if 'name="logout"' in reply.text else {}
         reply = submit(client, reply, form, **extra)
     raise SignInError(f"no end of self-sending forms at {reply.url}")

@@ -15,7 +15,7 @@ import op_process
 from cookie_client import CookieClient
 from harness.ports import free_port
 from harness.site import Site
-from login_drivers import sign_in, sign_in_glewlwyd, sign_out
+from login_drivers import forms_of, sign_in, sign_in_glewlwyd, sign_out
 
 SECRET = "insecure_secret_of_at_least_32_bytes"
 JANE = {"password": "password", "name": "Jane Müller", "given_name": "Jane",
@@ -71,12 +71,16 @@ class RealProvider:
         target = callback["redirect_uri"]
         reply = self.driver(self.client(), location, self.user, self.password,
                             until=lambda url: url.startswith(target))
-        assert reply.location is not None, f"{reply.url} {reply.status}\n{reply.text[:600]}"
-        code = urllib.parse.parse_qs(urllib.parse.urlsplit(reply.location).query).get("code")
+        location = reply.location
+        if location is None and callback.get("response_mode") == "form_post":
+            (form,) = forms_of(reply)
+            location = f"{form.action}?{urllib.parse.urlencode(form.fields)}"
+        assert location is not None, f"{reply.url} {reply.status}\n{reply.text[:600]}"
+        code = urllib.parse.parse_qs(urllib.parse.urlsplit(location).query).get("code")
         if code:
             self.codes[code[0]] = {"userinfo": self.claims(callback["scope"].split(" "))}
             self.canaries[code[0]] = "code"
-        return reply.location
+        return location
 
     # ---- life --------------------------------------------------------------------------------
 

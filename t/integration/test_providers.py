@@ -8,7 +8,7 @@ import pytest
 
 import glewlwyd
 import op_process
-from harness.cases import rows
+from harness.cases import case, rows
 from harness.outcome import passes, reject
 from harness.site import query_of
 from login_drivers import follow, submit, forms_of
@@ -70,6 +70,20 @@ def test_plain_client_with_a_key(lab, tmp_path, alg):
     directives = {"userinfo": "on", "client_secret": None, "client_key": f"{file} alg={alg} kid={key.kid}"}
     with NpmProvider(lab, "plain").site(client, directives=directives) as site:
         check_login(site)
+
+
+@needs_npm
+@case("A-17")
+def test_plain_form_post(lab):
+    """The fields of the provider's own page, posted from its site."""
+    with NpmProvider(lab, "plain").site(directives={"userinfo": "on", "response_mode": "form_post"}) as site:
+        browser = site.browser()
+        path, _, body = browser.callback_url(browser.start("/page?x=1")).partition("?")
+        answer = browser.post(path, body.encode(), cross_site=True, headers={
+            "Content-Type": "application/x-www-form-urlencoded", "Origin": site.idp.base})
+        assert answer.status == 303, answer
+        assert browser.onward(browser.callback(site.path_of(answer.location))) == "/page?x=1"
+        passes(site, browser.get("/page?x=1"), remote_user="jane", remote_name="Jane Müller")
 
 
 @needs_npm
