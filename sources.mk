@@ -27,6 +27,7 @@ OIDC_CORE += src/logout.cpp
 OIDC_CORE += src/logout_token.cpp
 OIDC_CORE += src/metadata.cpp
 OIDC_CORE += src/metrics.cpp
+OIDC_CORE += src/oauth_error.cpp
 OIDC_CORE += src/once_table.cpp
 OIDC_CORE += src/page.cpp
 OIDC_CORE += src/protection.cpp

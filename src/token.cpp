@@ -10,6 +10,7 @@
 #include "oidc/client_assertion.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/json.hpp"
+#include "oidc/oauth_error.hpp"
 #include "oidc/text.hpp"
 
 namespace oidc {
@@ -79,42 +80,8 @@ Secret basic_credentials(const ProviderConfig& config) {
     return value;
 }
 
-bool is_json_type(std::string_view type) {
-    return type == "application/json" ||
-           (type.starts_with("application/") && type.ends_with("+json"));
-}
-
 Error malformed(std::string detail) {
     return fail(Reason::token_malformed, "token response: " + std::move(detail));
-}
-
-// The "error" member of a JSON answer, with its description for the log; empty: none.
-struct OauthError {
-    std::string code;
-    std::string text;
-};
-OauthError oauth_error(const json_t* object) {
-    OauthError error;
-    const json_t* code = json_object_get(object, "error");
-    if (code == nullptr || json_is_null(code)) {
-        return error;
-    }
-    error.code = json_is_string(code) ? json_string_value(code) : json_text(code);
-    error.text = "error \"" + error.code + "\"";
-    const json_t* description = json_object_get(object, "error_description");
-    if (json_is_string(description)) {
-        error.text += ": \"" + std::string(json_string_value(description)) + "\"";
-    }
-    return error;
-}
-
-bool is_client_error(const std::string& code) {
-    return code == "invalid_client" || code == "unauthorized_client";
-}
-
-Error client_auth_error(std::string detail) {
-    return fail(Reason::token_client_auth, "client authentication failed: " + std::move(detail),
-                "client_id, client_secret or token_endpoint_auth_method");
 }
 
 // An error of the OAuth protocol that is not about the client.
@@ -125,10 +92,7 @@ Error grant_error(const std::string& code, Grant grant, std::string detail) {
                    ? fail(Reason::refresh_denied, std::move(detail))
                    : fail(Reason::code_refused, std::move(detail), "redirect_uri");
     }
-    return fail(Reason::token_error, std::move(detail),
-                code == "invalid_scope"    ? "scope"
-                : code == "invalid_target" ? "resource"
-                                           : "");
+    return fail(Reason::token_error, std::move(detail), std::string(directive_of(code)));
 }
 
 // Every answer that is not a 200. `object` is null without a JSON body.
@@ -145,8 +109,7 @@ Error status_error(const HttpRequest& request, const HttpResponse& response, con
         return fail(Reason::token_status, std::move(detail));
     }
     // Some providers refuse a used code with 403, and one is told apart by its code only.
-    if (is_client_error(error.code) || (response.status == 401 && error.code != "invalid_grant") ||
-        (response.status == 403 && error.code.empty())) {
+    if (is_client_error(response.status, error.code)) {
         return client_auth_error(std::move(detail));
     }
     if (!error.code.empty()) {
@@ -388,11 +351,7 @@ Result<TokenResponse> parse_token_response(const HttpRequest& request, HttpOutco
     if (Status status = refuse_redirect(request, response); !status) {
         return std::move(status).error();
     }
-    Result<JsonPtr> json = fail(Reason::malformed, "content type \"" + response.content_type +
-                                                       "\" is not application/json");
-    if (is_json_type(response.content_type)) {
-        json = json_parse_object(response.body.view());
-    }
+    const Result<JsonPtr> json = json_answer(response);
     if (response.status != 200) {
         return status_error(request, response, json ? json->get() : nullptr, grant);
     }
@@ -401,7 +360,7 @@ Result<TokenResponse> parse_token_response(const HttpRequest& request, HttpOutco
     }
     if (const OauthError error = oauth_error(json->get()); !error.text.empty()) {
         std::string detail = answered(request, response) + " with " + error.text;
-        if (is_client_error(error.code)) {
+        if (is_client_error(response.status, error.code)) {
             return client_auth_error(std::move(detail));
         }
         return grant_error(error.code, grant, std::move(detail));
