@@ -7,6 +7,7 @@
 
 #include "oidc/claims.hpp"
 #include "oidc/encode.hpp"
+#include "oidc/pushed_request.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 #include "oidc/userinfo.hpp"
@@ -82,14 +83,23 @@ Step LoginFlow::start() {
 }
 
 Step LoginFlow::resume(Event event) {
+    const Stage stage = std::exchange(stage_, Stage::done);
     if (auto* error = std::get_if<Error>(&event)) {
         return refuse(std::move(*error));
     }
-    auto* ready = std::get_if<ProviderReady>(&event);
-    if (ready == nullptr || *ready == nullptr) {
-        return unexpected();
+    if (auto* ready = std::get_if<ProviderReady>(&event);
+        stage == Stage::provider && ready != nullptr && *ready != nullptr) {
+        return on_provider(std::move(*ready));
     }
-    const ProviderState& provider = **ready;
+    if (auto* response = std::get_if<HttpResponse>(&event);
+        stage == Stage::pushed && response != nullptr) {
+        return on_pushed(std::move(*response));
+    }
+    return unexpected();
+}
+
+Step LoginFlow::on_provider(ProviderReady ready) {
+    const ProviderState& provider = *ready;
     if (Status status = check_userinfo_endpoint(config_, provider); !status) {
         return refuse(std::move(status).error());
     }
@@ -105,11 +115,35 @@ Step LoginFlow::resume(Event event) {
     login->session_key = input_.session_key;
     login->slot = input_.slot;
     login->renewed = input_.renewed;
+    if (provider.par && input_.at_once) {
+        return refuse(fail(Reason::internal_error, "the request must be pushed, which takes time"));
+    }
     Result<StartLogin> step = begin(provider, *std::move(login));
     if (!step) {
         return refuse(std::move(step).error());
     }
-    return *std::move(step);
+    if (!provider.par) {
+        return *std::move(step);
+    }
+    Result<HttpRequest> request = push_request(config_, provider, step->authorization_url, ports_);
+    if (!request) {
+        return refuse(std::move(request).error());
+    }
+    login_ = *std::move(step);
+    request_ = without_secrets(*request);
+    provider_ = std::move(ready);
+    stage_ = Stage::pushed;
+    return Fetch{*std::move(request)};
+}
+
+// Whatever went wrong: the browser never brings itself what was to be pushed.
+Step LoginFlow::on_pushed(HttpOutcome outcome) {
+    Result<std::string> request_uri = parse_pushed_response(request_, std::move(outcome));
+    if (!request_uri) {
+        return refuse(std::move(request_uri).error());
+    }
+    login_.authorization_url = pushed_url(config_, *provider_, *request_uri);
+    return std::move(login_);
 }
 
 Result<StartLogin> LoginFlow::begin(const ProviderState& provider, PendingLogin login) {
@@ -124,8 +158,12 @@ Result<StartLogin> LoginFlow::begin(const ProviderState& provider, PendingLogin 
         step.authorization_url = authorization_url(config_, provider, login, input_.parameters);
         step.cookie_value = std::move(sealed->cookie_value);
         step.target_cookie_value = std::move(sealed->target_value);
+        // The address that the browser gets, of a pushed request the longest.
+        const std::size_t url =
+            provider.par ? pushed_url(config_, provider, std::string(kMaxRequestUri, 'x')).size()
+                         : step.authorization_url.size();
         if (step.target_cookie_value.empty() ||
-            step.authorization_url.size() + step.target_cookie_value.size() <= kMaxLoginHead) {
+            url + step.target_cookie_value.size() <= kMaxLoginHead) {
             break;
         }
         room = 0;  // the target is given up

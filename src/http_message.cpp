@@ -69,6 +69,15 @@ std::string advertised(const HttpRequest& request) {
 
 }  // namespace
 
+HttpRequest without_secrets(const HttpRequest& request) {
+    HttpRequest copy;
+    copy.method = request.method;
+    copy.url = request.url;
+    copy.endpoint = request.endpoint;
+    copy.advertised = request.advertised;
+    return copy;
+}
+
 bool is_form(std::string_view content_type) noexcept {
     return equal_nocase(trim(content_type.substr(0, content_type.find(';'))),
                         "application/x-www-form-urlencoded");

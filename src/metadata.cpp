@@ -31,7 +31,7 @@ struct Endpoint {
     bool required;
 };
 
-constexpr std::array<Endpoint, 6> kEndpoints = {{
+constexpr std::array<Endpoint, 7> kEndpoints = {{
     {"authorization_endpoint", &Metadata::authorization_endpoint,
      &ProviderConfig::authorization_endpoint, true},
     {"token_endpoint", &Metadata::token_endpoint, &ProviderConfig::token_endpoint, true},
@@ -41,23 +41,28 @@ constexpr std::array<Endpoint, 6> kEndpoints = {{
      false},
     {"revocation_endpoint", &Metadata::revocation_endpoint, &ProviderConfig::revocation_endpoint,
      false},
+    {"pushed_authorization_request_endpoint", &Metadata::pushed_authorization_request_endpoint,
+     &ProviderConfig::pushed_authorization_request_endpoint, false},
 }};
 
 // Whether something is switched on that cannot do without the endpoint.
-bool is_asked_for(const Endpoint& endpoint, const ProviderConfig& config) {
+bool is_asked_for(const Endpoint& endpoint, const ProviderConfig& config,
+                  const Metadata& metadata) {
     return endpoint.required ||
+           (endpoint.target == &Metadata::pushed_authorization_request_endpoint &&
+            use_par(config, metadata)) ||
            (endpoint.target == &Metadata::userinfo_endpoint && config.userinfo) ||
            (endpoint.target == &Metadata::revocation_endpoint && config.revoke_on_logout);
 }
 
 // The configured value, else the document's; empty: neither has one.
 Result<std::string> endpoint_value(const Endpoint& endpoint, const json_t* document,
-                                   const ProviderConfig& config,
-                                   std::vector<std::string>& left_out) {
+                                   const ProviderConfig& config, Metadata& metadata) {
+    std::vector<std::string>& left_out = metadata.left_out;
     std::string value = config.*endpoint.configured;
     if (value.empty() && document != nullptr) {
         Result<std::optional<std::string_view>> member = json_string(document, endpoint.name);
-        if (!member && is_asked_for(endpoint, config)) {
+        if (!member && is_asked_for(endpoint, config, metadata)) {
             return invalid("metadata: " + member.error().detail, endpoint.name);
         }
         if (!member) {
@@ -105,15 +110,17 @@ void note_overridden(const Endpoint& endpoint, const json_t* document, const std
 }
 
 // What nobody can sign in without there.
-void read_demands(const json_t* document, Metadata& metadata) {
-    for (const auto& [member, what] :
-         {std::pair("require_pushed_authorization_requests",
-                    "pushed authorization requests (RFC 9126)"),
-          std::pair("require_signed_request_object", "signed request objects (RFC 9101)")}) {
-        bool demanded = false;
-        if (read_optional(json_bool(document, member), demanded, metadata.left_out) && demanded) {
-            metadata.demands.emplace_back(what);
-        }
+void read_demands(const json_t* document, const ProviderConfig& config, Metadata& metadata) {
+    read_optional(json_bool(document, "require_pushed_authorization_requests"),
+                  metadata.par_required, metadata.left_out);
+    if (metadata.par_required && config.par == Toggle::off) {
+        metadata.demands.emplace_back("pushed authorization requests (RFC 9126), and par is off");
+    }
+    bool demanded = false;
+    if (read_optional(json_bool(document, "require_signed_request_object"), demanded,
+                      metadata.left_out) &&
+        demanded) {
+        metadata.demands.emplace_back("signed request objects (RFC 9101)");
     }
 }
 
@@ -122,15 +129,18 @@ Status read_endpoints(const json_t* document, const ProviderConfig& config, Meta
         const bool keys_given = endpoint.target == &Metadata::jwks_uri && !config.jwks_text.empty();
         // What nobody uses cannot be wrong.
         const bool unused =
-            endpoint.target == &Metadata::revocation_endpoint && !config.revoke_on_logout;
+            (endpoint.target == &Metadata::revocation_endpoint && !config.revoke_on_logout) ||
+            (endpoint.target == &Metadata::pushed_authorization_request_endpoint &&
+             config.par == Toggle::off);
         if (keys_given || unused) {
             continue;
         }
-        Result<std::string> value = endpoint_value(endpoint, document, config, metadata.left_out);
+        Result<std::string> value = endpoint_value(endpoint, document, config, metadata);
         if (!value) {
             return std::move(value).error();
         }
-        if (value->empty() && endpoint.required) {
+        const bool pushed = endpoint.target == &Metadata::pushed_authorization_request_endpoint;
+        if (value->empty() && (endpoint.required || (pushed && use_par(config, metadata)))) {
             return invalid(
                 std::string(document != nullptr ? "the metadata has no " : "nothing gives a ") +
                     endpoint.name,
@@ -188,7 +198,7 @@ Status read_document(const json_t* document, const ProviderConfig& config, Metad
                       metadata.code_challenge_methods, left_out);
     read_optional(json_bool(document, "authorization_response_iss_parameter_supported"),
                   metadata.response_iss_supported, left_out);
-    read_demands(document, metadata);
+    read_demands(document, config, metadata);
     return Unit{};
 }
 
@@ -286,6 +296,10 @@ bool use_pkce(const ProviderConfig& config, const Metadata& metadata) noexcept {
            contains(metadata.code_challenge_methods, "S256");
 }
 
+bool use_par(const ProviderConfig& config, const Metadata& metadata) noexcept {
+    return config.par == Toggle::on || (config.par == Toggle::automatic && metadata.par_required);
+}
+
 Result<ClientAuth> choose_client_auth(const ProviderConfig& config, const Metadata& metadata) {
     const bool has_secret = !config.client_secret.empty();
     const bool has_key = config.client_key != nullptr;
@@ -381,6 +395,7 @@ Result<std::shared_ptr<const ProviderState>> make_provider_state(
     state->client_auth = *client_auth;
     state->algs = allowed_algs(config, state->metadata.id_token_signing_algs);
     state->pkce = use_pkce(config, state->metadata);
+    state->par = use_par(config, state->metadata);
     state->generation = generation;
     return std::shared_ptr<const ProviderState>(std::move(state));
 }

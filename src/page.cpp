@@ -83,10 +83,11 @@ struct Words {
 // What goes away by itself: something is down or busy, or has new keys.
 constexpr bool waiting_helps(Reason reason) noexcept {
     using enum Reason;
-    constexpr std::array kPassing{
-        store_full,       store_unavailable, idp_connect,     idp_timeout,          idp_http,
-        idp_busy,         token_status,      userinfo_status, metadata_unavailable, jwks_invalid,
-        jwks_unavailable, jwt_key_unknown,   internal_error};
+    constexpr std::array kPassing{store_full,     store_unavailable, idp_connect,
+                                  idp_timeout,    idp_http,          idp_busy,
+                                  token_status,   userinfo_status,   metadata_unavailable,
+                                  jwks_invalid,   jwks_unavailable,  jwt_key_unknown,
+                                  internal_error, par_status};
     for (const Reason passing : kPassing) {
         if (reason == passing) {
             return true;

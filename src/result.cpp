@@ -118,6 +118,15 @@ constexpr Row kRows[] = {
       "The keys of the sign-in service cannot be fetched."}},
     {Reason::jwks_invalid,
      {"jwks_invalid", 502, error, Blame::idp, "The keys of the sign-in service cannot be used."}},
+    // Endpoint for pushed authorization requests.
+    {Reason::par_status,
+     {"par_status", 502, error, Blame::idp, "The sign-in service did not begin the sign-in."}},
+    {Reason::par_malformed,
+     {"par_malformed", 502, error, Blame::idp,
+      "The sign-in service gave an answer that cannot be read."}},
+    {Reason::par_error,
+     {"par_error", 502, error, Blame::config,
+      "The sign-in service did not take the request of this site."}},
     // Token endpoint.
     {Reason::token_status,
      {"token_status", 502, error, Blame::idp, "The sign-in service did not finish the sign-in."}},

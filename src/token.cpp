@@ -12,6 +12,7 @@
 #include "oidc/json.hpp"
 #include "oidc/oauth_error.hpp"
 #include "oidc/text.hpp"
+#include "oidc/uri.hpp"
 
 namespace oidc {
 namespace {
@@ -60,7 +61,6 @@ Status add_assertion(Secret& body, const ProviderConfig& config, const ProviderS
     if (!assertion) {
         return assertion.error();
     }
-    add(body, "client_id", config.client_id);
     add(body, "client_assertion_type", kJwtBearer);
     add(body, "client_assertion", *assertion);
     return Unit{};
@@ -280,9 +280,9 @@ TokenNeeds token_needs(const ProviderConfig& config) {
     return needs;
 }
 
-Result<HttpRequest> client_request(const ProviderConfig& config, const ProviderState& provider,
-                                   std::string_view url, std::string_view endpoint,
-                                   std::span<const FormField> fields, Ports ports) {
+Result<HttpRequest> client_form(const ProviderConfig& config, const ProviderState& provider,
+                                std::string_view url, std::string_view endpoint,
+                                std::string_view form, Ports ports) {
     HttpRequest request;
     request.method = HttpRequest::Method::post;
     request.url = url;
@@ -290,34 +290,50 @@ Result<HttpRequest> client_request(const ProviderConfig& config, const ProviderS
     request.advertised = advertised_endpoint(provider.metadata, endpoint);
     request.headers.push_back({"Accept", "application/json"});
     request.headers.push_back({"Content-Type", "application/x-www-form-urlencoded"});
-    std::size_t size = 256 + 3 * (config.client_id.size() + config.client_secret.size());
-    for (const FormField& field : fields) {
-        size += 3 * field.value.size();
-    }
-    request.body.reserve(size);
-    for (const FormField& field : fields) {
-        add(request.body, field.name, field.value);
-    }
+    request.body.reserve(form.size() + 256 +
+                         3 * (config.client_id.size() + config.client_secret.size()));
+    request.body.append(form);
+    const auto add_client_id = [&] {
+        if (!query_argument(form, "client_id")) {
+            add(request.body, "client_id", config.client_id);
+        }
+    };
     switch (provider.client_auth) {
         case ClientAuth::basic:
         case ClientAuth::automatic:  // resolved long ago; the default of OIDC Core 9
             request.authorization = basic_credentials(config);
             break;
         case ClientAuth::post:
-            add(request.body, "client_id", config.client_id);
+            add_client_id();
             add(request.body, "client_secret", config.client_secret.view());
             break;
         case ClientAuth::secret_jwt:
         case ClientAuth::private_key_jwt:
+            add_client_id();
             if (Status status = add_assertion(request.body, config, provider, ports); !status) {
                 return std::move(status).error();
             }
             break;
         case ClientAuth::none:
-            add(request.body, "client_id", config.client_id);
+            add_client_id();
             break;
     }
     return request;
+}
+
+Result<HttpRequest> client_request(const ProviderConfig& config, const ProviderState& provider,
+                                   std::string_view url, std::string_view endpoint,
+                                   std::span<const FormField> fields, Ports ports) {
+    Secret form;
+    std::size_t size = 0;
+    for (const FormField& field : fields) {
+        size += field.name.size() + 3 * field.value.size() + 2;
+    }
+    form.reserve(size);
+    for (const FormField& field : fields) {
+        add(form, field.name, field.value);
+    }
+    return client_form(config, provider, url, endpoint, form.view(), ports);
 }
 
 Result<HttpRequest> token_request(const ProviderConfig& config, const ProviderState& provider,

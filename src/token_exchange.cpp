@@ -19,16 +19,6 @@ using Progress = TokenExchange::Progress;
 constexpr Seconds kAssumedLifetime = 3600;
 constexpr std::uint32_t kMostRefetches = 3;
 
-// What error messages need of a request that has gone out, without its credentials.
-HttpRequest without_secrets(const HttpRequest& request) {
-    HttpRequest copy;
-    copy.method = request.method;
-    copy.url = request.url;
-    copy.endpoint = request.endpoint;
-    copy.advertised = request.advertised;
-    return copy;
-}
-
 HttpResponse copy_of(const HttpResponse& response) {
     return {response.status, response.content_type, response.location, response.retry_after,
             response.body.clone()};

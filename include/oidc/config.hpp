@@ -69,12 +69,14 @@ struct ProviderConfig {
     std::string jwks_uri;
     std::string end_session_endpoint;
     std::string revocation_endpoint;  // read with revoke_on_logout only
-    std::string jwks_text;            // content of jwks_file, read by the master
+    std::string pushed_authorization_request_endpoint;
+    std::string jwks_text;  // content of jwks_file, read by the master
 
     std::vector<std::string> scope{"openid"};
     std::vector<std::string> resource;  // RFC 8707: of authorization, token and refresh requests
     ResponseMode response_mode = ResponseMode::query;
     Toggle pkce = Toggle::automatic;
+    Toggle par = Toggle::automatic;  // automatic: when the metadata demand it
     ClientAuth client_auth = ClientAuth::automatic;
     std::vector<Alg> id_token_algs;  // empty: metadata's asymmetric ones, RS256 without metadata
     std::vector<std::string> trusted_audience;

@@ -14,7 +14,7 @@
 
 namespace oidc {
 
-// No session: NeedProvider -> StartLogin.
+// No session: NeedProvider [-> Fetch, which pushes the request] -> StartLogin.
 class LoginFlow final : public Flow {
   public:
     struct Input {
@@ -27,18 +27,27 @@ class LoginFlow final : public Flow {
         char slot = kSlotNames[0];  // see choose_slot
         std::uint32_t serial = 0;
         bool renewed = false;  // after RenewLogin
+        bool at_once = false;  // refused rather than pushed: nobody waits
     };
     LoginFlow(const ProviderConfig& config, const Aead& aead, Ports ports, Input input);
     Step start() override;
     Step resume(Event event) override;
 
   private:
+    enum class Stage : std::uint8_t { provider, pushed, done };
+    Step on_provider(ProviderReady provider);
+    Step on_pushed(HttpOutcome outcome);
     Result<StartLogin> begin(const ProviderState& provider, PendingLogin login);
 
     const ProviderConfig& config_;
     const Aead& aead_;
     Ports ports_;
     Input input_;
+    Stage stage_ = Stage::provider;
+    // Of a request that is pushed.
+    ProviderReady provider_;
+    HttpRequest request_;  // without its credentials
+    StartLogin login_;
 };
 
 // A callback whose pending login was opened and consumed by the adapter:

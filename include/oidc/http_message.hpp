@@ -36,6 +36,9 @@ struct HttpRequest {
     std::size_t max_response = 1024 * 1024;  // bytes of decoded body; more is idp_too_large
 };
 
+// What error messages need of a request that has gone out, without its credentials.
+HttpRequest without_secrets(const HttpRequest& request);
+
 struct HttpResponse {
     int status = 0;
     std::string content_type;  // lower case, without parameters

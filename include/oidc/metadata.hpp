@@ -27,6 +27,8 @@ struct Metadata {
     bool response_iss_supported = false;  // RFC 9207
     // RFC 7009; empty: none, or revoke_on_logout is off and nobody asks for it.
     std::string revocation_endpoint;
+    std::string pushed_authorization_request_endpoint;  // RFC 9126; empty: none, or par is off
+    bool par_required = false;
     // Why members were taken for absent, a sentence each, for the log.
     std::vector<std::string> left_out;
     // What the provider demands of all its clients and this module cannot do, for the log.
@@ -55,6 +57,9 @@ std::vector<std::string> internal_endpoints(const Metadata& metadata, const Prov
 // S256 unless switched off, or the metadata lists methods without S256 and pkce is automatic.
 bool use_pkce(const ProviderConfig& config, const Metadata& metadata) noexcept;
 
+// Switched on, or automatic and demanded by the metadata.
+bool use_par(const ProviderConfig& config, const Metadata& metadata) noexcept;
+
 // basic, post or none: the configured one; else none without a secret, else basic if advertised or
 // nothing is said, else post. Error: metadata_invalid with fix "token_endpoint_auth_method" when
 // only methods that need a key are advertised.
@@ -76,6 +81,7 @@ struct ProviderState {
     std::vector<Alg> algs;  // resolved allow-list
     ClientAuth client_auth = ClientAuth::basic;
     bool pkce = true;
+    bool par = false;
     std::uint64_t generation = 0;  // from 1, grows with every change of the documents
 };
 

@@ -62,6 +62,10 @@ enum class Reason : std::uint8_t {
     metadata_issuer,
     jwks_unavailable,
     jwks_invalid,
+    // Endpoint for pushed authorization requests.
+    par_status,
+    par_malformed,
+    par_error,
     // Token endpoint.
     token_status,
     token_malformed,

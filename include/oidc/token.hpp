@@ -38,6 +38,11 @@ Result<HttpRequest> client_request(const ProviderConfig& config, const ProviderS
                                    std::string_view url, std::string_view endpoint,
                                    std::span<const FormField> fields, Ports ports);
 
+// The same with a form that is encoded already; a client_id that it has is not repeated.
+Result<HttpRequest> client_form(const ProviderConfig& config, const ProviderState& provider,
+                                std::string_view url, std::string_view endpoint,
+                                std::string_view form, Ports ports);
+
 // grant_type, code, redirect_uri, code_verifier unless it is empty, and every resource.
 Result<HttpRequest> token_request(const ProviderConfig& config, const ProviderState& provider,
                                   std::string_view code, std::string_view redirect_uri,

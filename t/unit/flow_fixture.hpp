@@ -59,6 +59,7 @@ struct World {
         state->keys = *std::move(keys);
         state->algs = allowed_algs(config, metadata.id_token_signing_algs);
         state->pkce = use_pkce(config, metadata);
+        state->par = use_par(config, metadata);
         state->generation = generation;
         return state;
     }

@@ -285,13 +285,52 @@ START_TEST(d_41_what_the_document_has_instead) {
 }
 END_TEST
 
+START_TEST(p_01_where_requests_are_pushed) {
+    const std::string demanded = document(
+        R"(,"require_pushed_authorization_requests":true,"pushed_authorization_request_endpoint":)"
+        R"("https://op.example/par")");
+    const std::string offered =
+        document(R"(,"pushed_authorization_request_endpoint":"https://op.example/par")");
+    ProviderConfig config = basic_config();
+    ck_assert_sv_eq(parse(demanded)->pushed_authorization_request_endpoint,
+                    "https://op.example/par");
+    ck_assert(use_par(config, *parse(demanded)) && !use_par(config, *parse(offered)));
+    config.par = Toggle::on;
+    ck_assert(use_par(config, *parse(offered, config)));
+    ck_assert_result_is(parse(document(), config), Reason::metadata_invalid);
+    for (const char* bad : {"\"http://op.example/par\"", "\"/par\"", "7"}) {
+        const std::string text =
+            document(R"(,"pushed_authorization_request_endpoint":)" + std::string(bad));
+        ck_assert_result_is(parse(text, config), Reason::metadata_invalid);
+    }
+    config.pushed_authorization_request_endpoint = "https://other.example/par";
+    ck_assert_sv_eq(parse(offered, config)->pushed_authorization_request_endpoint,
+                    "https://other.example/par");
+    config = basic_config();
+    config.par = Toggle::off;
+    ck_assert(!use_par(config, *parse(demanded, config)));
+    ck_assert_sv_eq(parse(demanded, config)->pushed_authorization_request_endpoint, "");
+    // Of no use, and nobody asked for it.
+    const Result<Metadata> odd = parse(document(R"(,"pushed_authorization_request_endpoint":7)"));
+    ck_assert_result_ok(odd);
+    ck_assert_uint_eq(odd->left_out.size(), 1);
+}
+END_TEST
+
 START_TEST(demands_that_are_not_supported) {
-    const Result<Metadata> m = parse(document(R"(,"require_pushed_authorization_requests":true,)"
-                                              R"("require_signed_request_object":true)"));
-    ck_assert_result_ok(m);
-    ck_assert_uint_eq(m->demands.size(), 2);
-    ck_assert_sv_contains(m->demands[0], "RFC 9126");
-    ck_assert_sv_contains(m->demands[1], "RFC 9101");
+    const Result<Metadata> m = parse(document(R"(,"require_pushed_authorization_requests":true)"));
+    ck_assert_result_is(m, Reason::metadata_invalid);  // there is no endpoint for them
+    ck_assert_sv_eq(m.error().fix, "pushed_authorization_request_endpoint");
+    ProviderConfig off = basic_config();
+    off.par = Toggle::off;
+    const std::string both = document(R"(,"require_pushed_authorization_requests":true,)"
+                                      R"("require_signed_request_object":true)");
+    const std::string_view text = both;
+    const Result<Metadata> demanding = parse_metadata(&text, off);
+    ck_assert_result_ok(demanding);
+    ck_assert_uint_eq(demanding->demands.size(), 2);
+    ck_assert_sv_contains(demanding->demands[0], "RFC 9126");
+    ck_assert_sv_contains(demanding->demands[1], "RFC 9101");
     ck_assert(
         parse(document(R"(,"require_pushed_authorization_requests":false)"))->demands.empty());
     const Result<Metadata> odd = parse(document(R"(,"require_signed_request_object":"yes")"));
@@ -519,6 +558,7 @@ static Suite* metadata_suite() {
     tcase_add_test(tcase, configured_endpoints_win);
     tcase_add_test(tcase, d_13_internal_endpoints_are_told);
     tcase_add_test(tcase, d_41_what_the_document_has_instead);
+    tcase_add_test(tcase, p_01_where_requests_are_pushed);
     tcase_add_test(tcase, demands_that_are_not_supported);
     tcase_add_test(tcase, without_discovery);
     tcase_add_test(tcase, d_11_pkce);
