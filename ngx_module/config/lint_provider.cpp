@@ -20,14 +20,16 @@ char* check_urls(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) {
         std::string_view name;
         const std::string& url;
     };
-    const std::array<Entry, 8> entries{{{"issuer", c.issuer},
-                                        {"config_url", c.config_url},
-                                        {"authorization_endpoint", c.authorization_endpoint},
-                                        {"token_endpoint", c.token_endpoint},
-                                        {"userinfo_endpoint", c.userinfo_endpoint},
-                                        {"jwks_uri", c.jwks_uri},
-                                        {"end_session_endpoint", c.end_session_endpoint},
-                                        {"revocation_endpoint", c.revocation_endpoint}}};
+    const std::array<Entry, 9> entries{
+        {{"issuer", c.issuer},
+         {"config_url", c.config_url},
+         {"authorization_endpoint", c.authorization_endpoint},
+         {"token_endpoint", c.token_endpoint},
+         {"userinfo_endpoint", c.userinfo_endpoint},
+         {"jwks_uri", c.jwks_uri},
+         {"end_session_endpoint", c.end_session_endpoint},
+         {"revocation_endpoint", c.revocation_endpoint},
+         {"pushed_authorization_request_endpoint", c.pushed_authorization_request_endpoint}}};
     for (const Entry& entry : entries) {
         if (entry.url.empty()) {
             continue;
@@ -134,6 +136,17 @@ char* lint_provider(ngx_conf_t* cf, Provider& p, const Block& block) {
         return conf_error(cf, block.where("userinfo"),
                           "\"userinfo\" needs \"userinfo_endpoint\" when all other endpoints are "
                           "given, no metadata is fetched then");
+    }
+    if (c.par == Toggle::on && !c.needs_discovery() &&
+        c.pushed_authorization_request_endpoint.empty()) {
+        return conf_error(cf, block.where("par"),
+                          "\"par on\" needs \"pushed_authorization_request_endpoint\" when all "
+                          "other endpoints are given, no metadata is fetched then");
+    }
+    if (c.par == Toggle::off && !c.pushed_authorization_request_endpoint.empty()) {
+        return conf_error(cf, block.where("pushed_authorization_request_endpoint"),
+                          "\"pushed_authorization_request_endpoint\" cannot be combined with \"par "
+                          "off\"");
     }
     if (c.insecure_http) {
         conf_warn(cf, block.where("insecure_http"),

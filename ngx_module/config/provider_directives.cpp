@@ -220,8 +220,7 @@ char* set_max_age(Block& b) {
     return rv;
 }
 
-char* set_pkce(Block& b) {
-    Toggle& out = config(b).pkce;
+char* set_toggle(Block& b, Toggle& out) {
     if (b.arg() == "on") {
         out = Toggle::on;
     } else if (b.arg() == "off") {
@@ -626,7 +625,13 @@ constexpr BlockDirective kDirectives[] = {
     {"login_hint", {}, 1, 1, [](Block& b) { return b.complex(provider(b).login_hint); }},
     {"ui_locales", {}, 1, kMany, [](Block& b) { return b.complex(provider(b).ui_locales); }},
     {"claims", {}, 1, 1, set_claims},
-    {"pkce", {}, 1, 1, set_pkce},
+    {"pkce", {}, 1, 1, [](Block& b) { return set_toggle(b, config(b).pkce); }},
+    {"par", {}, 1, 1, [](Block& b) { return set_toggle(b, config(b).par); }},
+    {"pushed_authorization_request_endpoint",
+     {},
+     1,
+     1,
+     [](Block& b) { return b.text(config(b).pushed_authorization_request_endpoint); }},
     {"code_challenge_method", {}, 1, 1, set_code_challenge_method},
     {"token_endpoint_auth_method", {}, 1, 1, set_client_auth},
     {"client_key", {}, 1, 3, set_client_key},

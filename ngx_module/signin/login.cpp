@@ -262,7 +262,8 @@ std::string former_session_key(ngx_http_request_t* r, RequestContext& ctx,
 // Makes the flow of a new login. Errors: why it cannot start.
 // `renewed` null: of a request for a page.
 Status make_login(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
-                  std::string return_to, const RenewLogin* renewed, std::unique_ptr<Flow>& out) {
+                  std::string return_to, const RenewLogin* renewed, std::unique_ptr<Flow>& out,
+                  bool at_once = false) {
     const Digest* binding = binding_of(r, provider);
     const MetadataCache* cache = MetadataCache::worker();
     LoginFlow::Input input;
@@ -283,6 +284,7 @@ Status make_login(ngx_http_request_t* r, RequestContext& ctx, Provider& provider
         return fail(Reason::internal_error, "the public origin cannot be computed");
     }
     input.return_to = std::move(return_to);
+    input.at_once = at_once;
     if (renewed != nullptr) {
         input.demand = renewed->demand;
         input.renewed = true;
@@ -333,7 +335,7 @@ ngx_int_t begin_login(ngx_http_request_t* r, RequestContext& ctx, Provider& prov
 bool login_answer_at_once(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
                           Respond& out) {
     std::unique_ptr<Flow> flow;
-    if (!make_login(r, ctx, provider, return_target(r, provider), nullptr, flow)) {
+    if (!make_login(r, ctx, provider, return_target(r, provider), nullptr, flow, true)) {
         return false;
     }
     const std::optional<Step> step = ctx.task->flow->start(std::move(flow));

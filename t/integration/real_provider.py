@@ -32,6 +32,8 @@ class RealProvider:
     patience = 20
     client_id = "espocrm"
     client_secret = SECRET
+    # Where a pushed request does not show them.
+    redirect_uri, scope = None, "openid"
     driver = staticmethod(sign_in)
 
     def __init__(self, lab, issuer_path="", paths=None):
@@ -67,7 +69,8 @@ class RealProvider:
 
     def authorize(self, location):
         """Signs the user in and returns the callback's URL."""
-        callback = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(location).query))
+        callback = {"redirect_uri": self.redirect_uri, "scope": self.scope,
+                    **dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(location).query))}
         target = callback["redirect_uri"]
         reply = self.driver(self.client(), location, self.user, self.password,
                             until=lambda url: url.startswith(target))
@@ -100,6 +103,7 @@ class RealProvider:
                 "redirect_uris": [site.origin_text + callback],
                 "post_logout_redirect_uris": [site.origin_text + "/public/bye"],
                 **(client or {})}
+            self.redirect_uri = registered["redirect_uris"][0]
             self._running = self._start(
                 pathlib.Path(site.folder),
                 {name: value for name, value in registered.items() if value is not None})

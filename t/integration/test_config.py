@@ -179,6 +179,13 @@ REFUSED = {
     "logout-is-callback": (P, "logout_uri /oidc_callback;", "logout_uri"),
     "post-logout-junk": (P, "post_logout_uri javascript:x;", "post_logout_uri"),
     "extra-args-state": (P, "extra_auth_args state=x;", "state"),
+    "par": (P, "par maybe;", '"on", "off" or "auto"'),
+    "par-endpoint-http": (P, "pushed_authorization_request_endpoint http://idp.example/p;",
+                          "pushed_authorization_request_endpoint"),
+    "par-off-with-endpoint": (P, "par off; pushed_authorization_request_endpoint https://idp.example/p;",
+                              "cannot be combined"),
+    "par-without-metadata": (P, "par on; authorization_endpoint https://idp.example/a; token_endpoint"
+                             " https://idp.example/t; jwks_uri https://idp.example/j;", "needs"),
     "response-mode": (P, "response_mode fragment;", '"query" or "form_post"'),
     "resource-relative": (P, "resource /api;", "absolute URI"),
     "resource-fragment": (P, 'resource "https://api.example/#a";', "absolute URI"),
@@ -516,7 +523,8 @@ ACCEPTED = {
     "auth-request-on-purpose": (S, "auth_oidc idp; location / { auth_request /ask; }"
                                 " location = /ask { internal; auth_oidc idp; auth_oidc_require $uri; }"),
     "auth-request-of-the-signed-in": (S, "auth_oidc idp; location / { auth_request /ask; } location = /ask { }"),
-    "everything": (P, "client_secret s; scope openid email; resource https://api.example urn:x:y; response_mode form_post; callback forward; prompt login; max_age 1h;"
+    "everything": (P, "client_secret s; scope openid email; resource https://api.example urn:x:y; response_mode form_post; par on;"
+                   " pushed_authorization_request_endpoint https://idp.example/p; callback forward; prompt login; max_age 1h;"
                    " acr_values a b; login_hint $arg_x; ui_locales de; pkce on; trusted_audience a b;"
                    " clock_skew 2m; userinfo on; username_claim email sub; cookie_name C; cookie_samesite Strict;"
                    " pre_auth_timeout 5m; session_timeout 1h; session_idle_timeout 10m;"

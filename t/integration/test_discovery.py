@@ -187,9 +187,10 @@ def test_what_a_provider_demands_and_nobody_can_do(lab, make_site):
     idp = Idp(lab.keys)
     idp.metadata = lambda d: {**d, "require_pushed_authorization_requests": True,
                               "require_signed_request_object": True}
-    site = make_site(idp=idp)  # an exception may hold for this client
+    site = make_site(idp=idp, directives={"par": "off"})  # an exception may hold for this client
     log = site.nginx.log()
-    for what in ("pushed authorization requests (RFC 9126)", "signed request objects (RFC 9101)"):
+    for what in ("pushed authorization requests (RFC 9126), and par is off",
+                 "signed request objects (RFC 9101)"):
         assert f'provider "idp" demands what is not supported by this version: {what}' in log, log
 
 

@@ -87,6 +87,18 @@ def test_plain_form_post(lab):
 
 
 @needs_npm
+@pytest.mark.parametrize("method", rows("P-01", {m: m for m in ("client_secret_basic", "client_secret_post")}))
+def test_plain_pushed_requests(lab, method):
+    """A client that the provider lets in with pushed requests alone."""
+    client = {"require_pushed_authorization_requests": True, "token_endpoint_auth_method": method}
+    directives = {"userinfo": "on", "par": "on", "token_endpoint_auth_method": method}
+    provider = NpmProvider(lab, "plain")
+    with provider.site(client, directives=directives) as site:
+        check_login(site)
+        assert [r for r in provider.requests() if r[1] == "/request" and r[2] == 201], provider.requests()
+
+
+@needs_npm
 def test_plain_client_secret_jwt(lab):
     client = {"token_endpoint_auth_method": "client_secret_jwt"}
     directives = {"userinfo": "on", "token_endpoint_auth_method": "client_secret_jwt"}

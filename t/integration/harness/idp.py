@@ -133,6 +133,9 @@ class Idp:
             self.refreshes = []  # (time, refresh token) of every refresh request
             self.revoked = []  # (token, hint) of every revocation
             self.token_resources = []  # those of every token request
+            # Pushed authorization requests: {request_uri: query}, each good once; whether others
+            # are refused, and what an answer is changed to.
+            self.pushed, self.par_required, self.par_body = {}, False, None
         if not hasattr(self, "requests"):
             self.requests = []
             self.complaints = []
@@ -268,6 +271,8 @@ class Idp:
             "jwks_uri": self.url("jwks"),
             "end_session_endpoint": self.url("logout"),
             "revocation_endpoint": self.url("revoke"),
+            "pushed_authorization_request_endpoint": self.url("par"),
+            "require_pushed_authorization_requests": self.par_required or None,
             "scopes_supported": ["openid", "profile", "email", "groups"],
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
@@ -301,6 +306,16 @@ class Idp:
             query = query.partition("?")[2]
         pairs = urllib.parse.parse_qsl(query, keep_blank_values=True)
         params = dict(pairs)
+        if "request_uri" in params:
+            self._check(set(params) == {"client_id", "request_uri"}, f"beside what was pushed: {query}")
+            with self.lock:
+                pushed = self.pushed.pop(params["request_uri"], None)
+            self._check(pushed is not None, "a request_uri that nobody has pushed")
+            pairs = urllib.parse.parse_qsl(pushed or "", keep_blank_values=True)
+            self._check(("client_id", params["client_id"]) in pairs, "pushed by another client")
+            params = dict(pairs)
+        elif self.par_required:
+            self._check(False, "a request that was not pushed")
         self._check(is_once(pairs), f"repeated parameter in {query}")
         self._check(params.get("response_type") == "code", "response_type")
         self._check(params.get("client_id") == self.client_id, "client_id")
@@ -499,6 +514,28 @@ class Idp:
 
     def default_logout(self, _):
         return Reply(b"signed out at the provider", ctype="text/plain")
+
+    def default_par(self, request):
+        """RFC 9126 2."""
+        pairs = urllib.parse.parse_qsl(request.body.decode(), keep_blank_values=True)
+        form = dict(pairs)
+        self._check(is_once(pairs), "repeated parameter in the pushed request")
+        self._check(request.method == "POST", "pushed request is not a POST")
+        client_id, secret, method = self.client_credentials(request, form)
+        if client_id != self.client_id or method not in self.auth_methods \
+                or method != "none" and secret != self.client_secret:
+            self._check(False, "pushed request: invalid_client")
+            return Reply({"error": "invalid_client"}, status=401)
+        self._check("request_uri" not in form, "request_uri is pushed")
+        own = ("client_secret", "client_assertion", "client_assertion_type")
+        query = urllib.parse.urlencode([(n, v) for n, v in pairs if n not in own])
+        uri = "urn:ietf:params:oauth:request_uri:" + secrets.token_urlsafe(24)
+        with self.lock:
+            self.pushed[uri] = query
+        body = {"request_uri": uri, "expires_in": 60}
+        if self.par_body is not None:
+            body = self.par_body(body)
+        return body if isinstance(body, Reply) else Reply(body, status=201)
 
     def default_revoke(self, request):
         form = dict(urllib.parse.parse_qsl(request.body.decode(), keep_blank_values=True))
