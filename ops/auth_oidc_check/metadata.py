@@ -95,6 +95,11 @@ def uses_pkce(provider, data):
     return word != "off" and (not offered or "S256" in offered)
 
 
+def uses_par(provider, data):
+    word = provider.one("par", "auto")
+    return word == "on" or word != "off" and data.get("require_pushed_authorization_requests") is True
+
+
 def check_date(about, provider, answer):
     text = answer.header("Date")
     try:

@@ -14,10 +14,12 @@ from .connection import Url, check_life, look_up, shown_host
 from .files import read_secret, read_text
 from .keys import accepted_algorithms, check_keys, strings
 from .metadata import (ENDPOINTS, check_date, check_issuer, choose_method, document, not_answered,
-                       usable_url, uses_pkce)
+                       usable_url, uses_par, uses_pkce)
 from .names import ask_resolver
 from .report import About, Trouble
 from .transport import Transport
+
+PUSHED = "pushed_authorization_request_endpoint"
 
 
 class ProviderCheck:
@@ -61,7 +63,7 @@ class ProviderCheck:
             found = about.attempt("metadata", self.metadata)
             if found is None:
                 return
-        for name in ENDPOINTS:
+        for name in (*ENDPOINTS, *[PUSHED] * uses_par(provider, self.data)):
             about.attempt(name, self.place, name)
         self.names()
         algorithms, said_by = accepted_algorithms(provider, self.data)
@@ -100,7 +102,7 @@ class ProviderCheck:
     def place(self, name):
         text = self.provider.one(name) or self.data.get(name)
         asked = name == "userinfo_endpoint" and self.provider.on("userinfo") or \
-            name == "revocation_endpoint" and self.provider.on("revoke_on_logout")
+            name == "revocation_endpoint" and self.provider.on("revoke_on_logout") or name == PUSHED
         if name == "jwks_uri" and self.jwks_file:
             return
         if not text and (asked or name in ENDPOINTS[:3]):
@@ -166,11 +168,14 @@ class ProviderCheck:
 
     def features(self):
         """What the metadata ask that the module cannot do, or what it asks that they do not offer."""
-        for name, what in (("require_pushed_authorization_requests", "pushed authorization requests"),
-                           ("require_signed_request_object", "signed request objects")):
-            if self.data.get(name) is True:
-                self.about.wrong("metadata", f"the provider demands {what} of everybody, which the "
-                                 "module does not make", f"switch {name} off for this client")
+        if self.data.get("require_pushed_authorization_requests") is True and \
+                not uses_par(self.provider, self.data):
+            self.about.wrong("metadata", "the provider demands pushed authorization requests of "
+                             "everybody, and par is off", "par auto")
+        if self.data.get("require_signed_request_object") is True:
+            self.about.wrong("metadata", "the provider demands signed request objects of everybody, "
+                             "which the module does not make",
+                             "switch require_signed_request_object off for this client")
         offered = strings(self.data, "scopes_supported")
         missing = [s for s in self.provider.scope if offered and s not in offered]
         if missing:
@@ -193,6 +198,11 @@ class ProviderCheck:
             query |= {"code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
                       "code_challenge_method": "S256"}
         whole = bool(self.provider.client_id and self.redirect_uri)
+        if whole and uses_par(self.provider, self.data):
+            query = self.pushed(query)
+            if query is None:
+                self.about.note("authorization_endpoint", "requests are pushed, which only a sign-in tries")
+                return
         asked = url
         if whole:
             asked = Url(url.text + ("&" if "?" in url.text else "?") + urllib.parse.urlencode(query))
@@ -215,6 +225,28 @@ class ProviderCheck:
                             "sign-in only")
         else:
             self.about.ok("authorization_endpoint", f"{url.short} answers {answer.status}")
+
+    def pushed(self, query):
+        """What the browser brings of a request that was pushed (RFC 9126); None: nobody can here."""
+        url = self.urls.get(PUSHED)
+        method = choose_method(self.provider, self.data, bool(self.secret))
+        if url is None or not self.try_client or self.secret is None or method == "private_key_jwt":
+            return None
+        form = dict(query)
+        headers = self.authenticate(method, form)
+        answer = self.transport.ask("POST", url, headers, urllib.parse.urlencode(form).encode())
+        data = answer.json() or {}
+        name = data.get("request_uri")
+        if answer.status in (200, 201) and isinstance(name, str):
+            self.about.ok(PUSHED, f"{url.short} takes a sign-in of this client")
+            return {"client_id": self.provider.client_id, "request_uri": name}
+        error = data.get("error")
+        if error not in (*self.KNOWN_ERRORS, *self.REFUSALS, "invalid_redirect_uri", "invalid_target"):
+            raise not_answered(PUSHED, url, answer, self.advertised(PUSHED))
+        raise Trouble(f"{url.short} answers {answer.status} {error} to a sign-in of client "
+                      f'"{self.provider.client_id}" with redirect URI {self.redirect_uri}',
+                      self.REFUSALS.get(error, "compare with the registration"),
+                      unknown=error in ("server_error", "temporarily_unavailable", "slow_down"))
 
     @staticmethod
     def same_page(url, location):
@@ -308,6 +340,23 @@ class ProviderCheck:
         mac = hmac.digest(self.secret.encode(), b".".join(parts), "sha256")
         return b".".join([*parts, base64.urlsafe_b64encode(mac).rstrip(b"=")]).decode()
 
+    def authenticate(self, method, form):
+        """Adds what the client proves itself by to the form; the headers that go with it."""
+        client_id = self.provider.client_id
+        if method == "client_secret_basic":
+            pair = ":".join(urllib.parse.quote_plus(x, safe="") for x in (client_id, self.secret))
+            encoded = base64.b64encode(pair.encode()).decode()
+            self.about.report.hide(encoded)
+            return {"Authorization": f"Basic {encoded}"}
+        form["client_id"] = client_id
+        if method == "client_secret_post":
+            form["client_secret"] = self.secret
+        elif method == "client_secret_jwt":
+            form["client_assertion_type"] = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+            form["client_assertion"] = self.client_assertion()
+            self.about.report.hide(form["client_assertion"])
+        return {}
+
     def client_authentication(self):
         url = self.urls.get("token_endpoint")
         if url is None or not self.provider.client_id:
@@ -325,22 +374,7 @@ class ProviderCheck:
                 "redirect_uri": self.redirect_uri or "https://localhost/oidc_callback"}
         if uses_pkce(self.provider, self.data):
             form["code_verifier"] = secrets.token_urlsafe(32)
-        headers = {}
-        client_id = self.provider.client_id
-        if method == "client_secret_basic":
-            pair = ":".join(urllib.parse.quote_plus(x, safe="") for x in (client_id, self.secret))
-            encoded = base64.b64encode(pair.encode()).decode()
-            self.about.report.hide(encoded)
-            headers["Authorization"] = f"Basic {encoded}"
-        else:
-            form["client_id"] = client_id
-            if method == "client_secret_post":
-                form["client_secret"] = self.secret
-            elif method == "client_secret_jwt":
-                form["client_assertion_type"] = \
-                    "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-                form["client_assertion"] = self.client_assertion()
-                self.about.report.hide(form["client_assertion"])
+        headers = self.authenticate(method, form)
         self.about.note("client authentication", f"a made-up code goes to {url.short} ({method})")
         answer = self.transport.ask("POST", url, headers, urllib.parse.urlencode(form).encode())
         data = answer.json() or {}

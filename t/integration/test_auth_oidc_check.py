@@ -134,7 +134,9 @@ RSA = Key.rsa("rsa").jwk()
     "metadata-html": (answers("discovery", "<html>", ctype="text/html"), "metadata", "no JSON object"),
     "metadata-list": (answers("discovery", "[1]"), "metadata", "no JSON object"),
     "metadata-deep": (answers("discovery", "[" * 100000), "metadata", "no JSON object"),
-    "par": (metadata(require_pushed_authorization_requests=True), "metadata", "pushed authorization"),
+    "no-par": (metadata(require_pushed_authorization_requests=True, pushed_authorization_request_endpoint=None),
+               "pushed_authorization_request_endpoint", "give pushed_authorization_request_endpoint"),
+    "request-object": (metadata(require_signed_request_object=True), "metadata", "signed request objects"),
     "no-token-endpoint": (metadata(token_endpoint=None), "token_endpoint", "give token_endpoint"),
     "token-endpoint-number": (metadata(token_endpoint=7), "token_endpoint", "than a string"),
     "http-endpoint": (metadata(jwks_uri="http://192.0.2.1/jwks"), "jwks_uri", "not https"),
@@ -511,6 +513,25 @@ def test_every_kind_of_key(lab, make_idp):
         idp.jwks_keys = [k.jwk() for k in own.values() if k is not key]
         result = check(idp, lab, id_token_signed_response_alg=alg)
         assert result.checks("wrong") == {"keys"} and f"accepted are {alg}" in result.text("keys"), alg
+
+
+@case("F-40", "P-01")
+def test_requests_that_are_pushed(lab, make_idp):
+    """As the module does it; without them, only what would be refused is said."""
+    idp = make_idp()
+    idp.par_required = True
+    result = check(idp, lab)
+    assert result.code == 0 and "takes a sign-in" in \
+        result.text("pushed_authorization_request_endpoint"), result.output
+    assert idp.count("par") == 1 and set(dict(urllib.parse.parse_qsl(idp.last("authorize").query))) == {
+        "client_id", "request_uri"}
+    idp.complaints.clear()
+    idp.on["par"] = lambda _: Reply({"error": "invalid_redirect_uri"}, status=400)
+    result = check(idp, lab)
+    assert result.checks("wrong") == {"authorization_endpoint"}, result.output
+    assert "invalid_redirect_uri" in result.text("authorization_endpoint")
+    result = check(idp, lab, par="off")
+    assert "par is off" in result.text("metadata") and idp.count("par") == 2, result.output
 
 
 @case("F-40", "P-03")
