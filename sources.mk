@@ -38,6 +38,7 @@ OIDC_CORE += src/record_table.cpp
 OIDC_CORE += src/record_tags.cpp
 OIDC_CORE += src/redis_codec.cpp
 OIDC_CORE += src/refresh_flow.cpp
+OIDC_CORE += src/request_object.cpp
 OIDC_CORE += src/response_head.cpp
 OIDC_CORE += src/result.cpp
 OIDC_CORE += src/revocation.cpp

@@ -8,6 +8,7 @@
 
 #include "oidc/encode.hpp"
 #include "oidc/http_message.hpp"
+#include "oidc/oauth_error.hpp"
 #include "oidc/text.hpp"
 
 namespace oidc {
@@ -247,14 +248,9 @@ Error response_error(const AuthzResponse& response) {
     if (response.error == "access_denied") {
         return fail(Reason::access_denied, std::move(detail));
     }
-    std::string fix;
-    if (response.error == "invalid_scope") {
-        fix = "scope";
-    } else if (response.error == "unauthorized_client" || response.error == "invalid_client") {
-        fix = "client_id";
-    } else if (response.error == "invalid_target") {
-        fix = "resource";
-    }
+    const bool client =
+        response.error == "unauthorized_client" || response.error == "invalid_client";
+    std::string fix(client ? "client_id" : directive_of(response.error));
     Error error = fail(Reason::idp_error, std::move(detail), std::move(fix));
     error.advice = advice_about(response.error);
     return error;

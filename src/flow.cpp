@@ -8,6 +8,7 @@
 #include "oidc/claims.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/pushed_request.hpp"
+#include "oidc/request_object.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 #include "oidc/userinfo.hpp"
@@ -156,6 +157,14 @@ Result<StartLogin> LoginFlow::begin(const ProviderState& provider, PendingLogin 
             return std::move(sealed).error();
         }
         step.authorization_url = authorization_url(config_, provider, login, input_.parameters);
+        if (provider.request_object) {
+            Result<std::string> url =
+                request_object_url(config_, provider, step.authorization_url, provider.par, ports_);
+            if (!url) {
+                return std::move(url).error();
+            }
+            step.authorization_url = *std::move(url);
+        }
         step.cookie_value = std::move(sealed->cookie_value);
         step.target_cookie_value = std::move(sealed->target_value);
         // The address that the browser gets, of a pushed request the longest.

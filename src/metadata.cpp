@@ -116,11 +116,13 @@ void read_demands(const json_t* document, const ProviderConfig& config, Metadata
     if (metadata.par_required && config.par == Toggle::off) {
         metadata.demands.emplace_back("pushed authorization requests (RFC 9126), and par is off");
     }
-    bool demanded = false;
-    if (read_optional(json_bool(document, "require_signed_request_object"), demanded,
-                      metadata.left_out) &&
-        demanded) {
-        metadata.demands.emplace_back("signed request objects (RFC 9101)");
+    read_optional(json_bool(document, "require_signed_request_object"),
+                  metadata.request_object_required, metadata.left_out);
+    if (metadata.request_object_required && !use_request_object(config, metadata)) {
+        metadata.demands.emplace_back(
+            config.request_object == Toggle::off
+                ? "signed request objects (RFC 9101), and request_object is off"
+                : "signed request objects (RFC 9101), and there is no client_key");
     }
 }
 
@@ -300,6 +302,12 @@ bool use_par(const ProviderConfig& config, const Metadata& metadata) noexcept {
     return config.par == Toggle::on || (config.par == Toggle::automatic && metadata.par_required);
 }
 
+bool use_request_object(const ProviderConfig& config, const Metadata& metadata) noexcept {
+    return config.client_key != nullptr &&
+           (config.request_object == Toggle::on ||
+            (config.request_object == Toggle::automatic && metadata.request_object_required));
+}
+
 Result<ClientAuth> choose_client_auth(const ProviderConfig& config, const Metadata& metadata) {
     const bool has_secret = !config.client_secret.empty();
     const bool has_key = config.client_key != nullptr;
@@ -396,6 +404,7 @@ Result<std::shared_ptr<const ProviderState>> make_provider_state(
     state->algs = allowed_algs(config, state->metadata.id_token_signing_algs);
     state->pkce = use_pkce(config, state->metadata);
     state->par = use_par(config, state->metadata);
+    state->request_object = use_request_object(config, state->metadata);
     state->generation = generation;
     return std::shared_ptr<const ProviderState>(std::move(state));
 }

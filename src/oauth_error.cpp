@@ -15,6 +15,8 @@ constexpr std::pair<std::string_view, std::string_view> kDirectives[] = {
     {"invalid_scope", "scope"},
     {"invalid_target", "resource"},
     {"invalid_redirect_uri", "redirect_uri"},
+    {"invalid_request_object", "client_key"},
+    {"request_not_supported", "request_object"},
 };
 
 }  // namespace

@@ -225,18 +225,19 @@ std::optional<std::string> sign_hmac(Alg alg, std::string_view secret, std::stri
 
 JwsSigner::JwsSigner(Alg alg) : alg_(alg), jwks_(R"({"keys":[]})") {}
 
-void JwsSigner::set_header(std::string_view kid) {
-    std::string header = R"({"alg":")" + std::string(alg_name(alg_)) + R"(","typ":"JWT")";
-    if (!kid.empty()) {
-        header += R"(,"kid":)" + json_quote(kid);
+std::string JwsSigner::header_of(std::string_view typ) const {
+    std::string header =
+        R"({"alg":")" + std::string(alg_name(alg_)) + R"(","typ":")" + std::string(typ) + "\"";
+    if (!kid_.empty()) {
+        header += R"(,"kid":)" + json_quote(kid_);
     }
-    header_ = base64url_encode(as_bytes(header + "}"));
+    return base64url_encode(as_bytes(header + "}"));
 }
 
 JwsSigner JwsSigner::hmac(Alg alg, std::string_view secret) {
     JwsSigner signer(alg);
     signer.secret_ = Secret(secret);
-    signer.set_header({});
+    signer.header_ = signer.header_of("JWT");
     return signer;
 }
 
@@ -262,15 +263,25 @@ Result<JwsSigner> JwsSigner::from_pem(std::string_view pem, std::optional<Alg> a
         kid.empty() ? base64url_encode(sha256("{" + *members + "}")) : std::string(kid);
     JwsSigner signer(*alg);
     signer.key_ = *std::move(key);
-    signer.set_header(name);
+    signer.kid_ = name;
+    signer.header_ = signer.header_of("JWT");
     signer.jwks_ = R"({"keys":[{)" + *members + R"(,"kid":)" + json_quote(name) +
                    R"(,"use":"sig","alg":")" + std::string(alg_name(*alg)) + R"("}]})";
     return signer;
 }
 
 Result<std::string> JwsSigner::sign(std::string_view claims) const {
+    return signed_with(header_, claims);
+}
+
+Result<std::string> JwsSigner::sign_as(std::string_view typ, std::string_view claims) const {
+    return signed_with(header_of(typ), claims);
+}
+
+Result<std::string> JwsSigner::signed_with(std::string_view header, std::string_view claims) const {
     const OpensslErrorGuard guard;
-    std::string token = header_ + "." + base64url_encode(as_bytes(claims));
+    std::string token(header);
+    token.append(".").append(base64url_encode(as_bytes(claims)));
     const auto signature =
         key_ ? sign_public(alg_, key_.get(), token) : sign_hmac(alg_, secret_.view(), token);
     if (!signature) {

@@ -77,6 +77,9 @@ struct ProviderConfig {
     ResponseMode response_mode = ResponseMode::query;
     Toggle pkce = Toggle::automatic;
     Toggle par = Toggle::automatic;  // automatic: when the metadata demand it
+    // Signed request objects, by client_key; automatic: when the metadata demand them and there is
+    // a key.
+    Toggle request_object = Toggle::automatic;
     ClientAuth client_auth = ClientAuth::automatic;
     std::vector<Alg> id_token_algs;  // empty: metadata's asymmetric ones, RS256 without metadata
     std::vector<std::string> trusted_audience;

@@ -29,6 +29,7 @@ struct Metadata {
     std::string revocation_endpoint;
     std::string pushed_authorization_request_endpoint;  // RFC 9126; empty: none, or par is off
     bool par_required = false;
+    bool request_object_required = false;  // RFC 9101
     // Why members were taken for absent, a sentence each, for the log.
     std::vector<std::string> left_out;
     // What the provider demands of all its clients and this module cannot do, for the log.
@@ -60,6 +61,9 @@ bool use_pkce(const ProviderConfig& config, const Metadata& metadata) noexcept;
 // Switched on, or automatic and demanded by the metadata.
 bool use_par(const ProviderConfig& config, const Metadata& metadata) noexcept;
 
+// Likewise, where there is a client_key.
+bool use_request_object(const ProviderConfig& config, const Metadata& metadata) noexcept;
+
 // basic, post or none: the configured one; else none without a secret, else basic if advertised or
 // nothing is said, else post. Error: metadata_invalid with fix "token_endpoint_auth_method" when
 // only methods that need a key are advertised.
@@ -82,6 +86,7 @@ struct ProviderState {
     ClientAuth client_auth = ClientAuth::basic;
     bool pkce = true;
     bool par = false;
+    bool request_object = false;
     std::uint64_t generation = 0;  // from 1, grows with every change of the documents
 };
 

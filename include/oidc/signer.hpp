@@ -31,6 +31,8 @@ class JwsSigner {
 
     // The claims are JSON text. Errors: internal_error.
     [[nodiscard]] Result<std::string> sign(std::string_view claims) const;
+    // With another typ than JWT.
+    [[nodiscard]] Result<std::string> sign_as(std::string_view typ, std::string_view claims) const;
 
     [[nodiscard]] Alg alg() const noexcept { return alg_; }
     // The JWKS with the public key; `{"keys":[]}` for an HMAC.
@@ -38,12 +40,15 @@ class JwsSigner {
 
   private:
     explicit JwsSigner(Alg alg);
-    void set_header(std::string_view kid);
+    [[nodiscard]] std::string header_of(std::string_view typ) const;
+    [[nodiscard]] Result<std::string> signed_with(std::string_view header,
+                                                  std::string_view claims) const;
 
     Alg alg_;
     Secret secret_;
     PkeyPtr key_;
-    std::string header_;  // encoded JOSE header, constant
+    std::string kid_;     // empty: none
+    std::string header_;  // of typ JWT, encoded
     std::string jwks_;
 };
 

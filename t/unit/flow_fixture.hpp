@@ -60,6 +60,7 @@ struct World {
         state->algs = allowed_algs(config, metadata.id_token_signing_algs);
         state->pkce = use_pkce(config, metadata);
         state->par = use_par(config, metadata);
+        state->request_object = use_request_object(config, metadata);
         state->generation = generation;
         return state;
     }

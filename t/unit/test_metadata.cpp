@@ -330,7 +330,16 @@ START_TEST(demands_that_are_not_supported) {
     ck_assert_result_ok(demanding);
     ck_assert_uint_eq(demanding->demands.size(), 2);
     ck_assert_sv_contains(demanding->demands[0], "RFC 9126");
-    ck_assert_sv_contains(demanding->demands[1], "RFC 9101");
+    ck_assert_sv_contains(demanding->demands[1], "there is no client_key");
+    off.request_object = Toggle::off;
+    ck_assert_sv_contains(parse_metadata(&text, off)->demands[1], "request_object is off");
+    off.client_key = std::make_shared<const JwsSigner>(JwsSigner::hmac(Alg::HS256, "x"));
+    ck_assert(!use_request_object(off, *demanding));
+    off.request_object = Toggle::automatic;
+    ck_assert_uint_eq(parse_metadata(&text, off)->demands.size(), 1);
+    ck_assert(use_request_object(off, *demanding) && !use_request_object(off, *parse(document())));
+    off.request_object = Toggle::on;
+    ck_assert(use_request_object(off, *parse(document())));
     ck_assert(
         parse(document(R"(,"require_pushed_authorization_requests":false)"))->demands.empty());
     const Result<Metadata> odd = parse(document(R"(,"require_signed_request_object":"yes")"));
