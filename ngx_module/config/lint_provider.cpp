@@ -63,13 +63,19 @@ char* check_client(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) 
         return conf_error(cf, method,
                           "\"token_endpoint_auth_method private_key_jwt\" needs \"client_key\"");
     }
-    if (c.client_key != nullptr && c.client_auth != ClientAuth::automatic &&
-        c.client_auth != ClientAuth::private_key_jwt) {
-        return conf_error(cf, block.where("client_key"),
-                          "\"client_key\" is for \"token_endpoint_auth_method private_key_jwt\"");
+    const bool by_key = c.client_key != nullptr && (c.client_auth == ClientAuth::automatic ||
+                                                    c.client_auth == ClientAuth::private_key_jwt);
+    if (c.client_key != nullptr && !by_key && c.request_object != Toggle::on) {
+        return conf_error(
+            cf, block.where("client_key"),
+            "\"client_key\" is for \"token_endpoint_auth_method private_key_jwt\" and "
+            "\"request_object on\"");
     }
-    const bool makes_assertions =
-        c.client_key != nullptr || c.client_auth == ClientAuth::secret_jwt;
+    if (c.client_key == nullptr && c.request_object == Toggle::on) {
+        return conf_error(cf, block.where("request_object"),
+                          "\"request_object on\" needs \"client_key\"");
+    }
+    const bool makes_assertions = by_key || c.client_auth == ClientAuth::secret_jwt;
     if (block.given("client_assertion_audience") && !makes_assertions) {
         return conf_error(cf, block.where("client_assertion_audience"),
                           "\"client_assertion_audience\" needs \"client_key\" or "

@@ -627,6 +627,7 @@ constexpr BlockDirective kDirectives[] = {
     {"claims", {}, 1, 1, set_claims},
     {"pkce", {}, 1, 1, [](Block& b) { return set_toggle(b, config(b).pkce); }},
     {"par", {}, 1, 1, [](Block& b) { return set_toggle(b, config(b).par); }},
+    {"request_object", {}, 1, 1, [](Block& b) { return set_toggle(b, config(b).request_object); }},
     {"pushed_authorization_request_endpoint",
      {},
      1,

@@ -288,9 +288,7 @@ void ProviderDocuments::log_left_out(const std::vector<std::string>& lines) cons
 void ProviderDocuments::log_demands(const std::vector<std::string>& demands) const {
     for (const std::string& demand : demands) {
         NgxLog(log_).write(LogLevel::warn, "provider \"" + provider_.config.name +
-                                               "\" demands what is not supported by this "
-                                               "version: " +
-                                               demand);
+                                               "\" demands of its clients: " + demand);
     }
 }
 

@@ -100,6 +100,12 @@ def uses_par(provider, data):
     return word == "on" or word != "off" and data.get("require_pushed_authorization_requests") is True
 
 
+def uses_request_object(provider, data):
+    word = provider.one("request_object", "auto")
+    return provider.one("client_key") is not None and (
+        word == "on" or word != "off" and data.get("require_signed_request_object") is True)
+
+
 def check_date(about, provider, answer):
     text = answer.header("Date")
     try:

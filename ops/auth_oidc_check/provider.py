@@ -14,7 +14,7 @@ from .connection import Url, check_life, look_up, shown_host
 from .files import read_secret, read_text
 from .keys import accepted_algorithms, check_keys, strings
 from .metadata import (ENDPOINTS, check_date, check_issuer, choose_method, document, not_answered,
-                       usable_url, uses_par, uses_pkce)
+                       usable_url, uses_par, uses_pkce, uses_request_object)
 from .names import ask_resolver
 from .report import About, Trouble
 from .transport import Transport
@@ -172,10 +172,10 @@ class ProviderCheck:
                 not uses_par(self.provider, self.data):
             self.about.wrong("metadata", "the provider demands pushed authorization requests of "
                              "everybody, and par is off", "par auto")
-        if self.data.get("require_signed_request_object") is True:
-            self.about.wrong("metadata", "the provider demands signed request objects of everybody, "
-                             "which the module does not make",
-                             "switch require_signed_request_object off for this client")
+        if self.data.get("require_signed_request_object") is True and \
+                not uses_request_object(self.provider, self.data):
+            self.about.wrong("metadata", "the provider demands signed request objects of everybody",
+                             "client_key, with which they are signed, and request_object auto")
         offered = strings(self.data, "scopes_supported")
         missing = [s for s in self.provider.scope if offered and s not in offered]
         if missing:
@@ -198,6 +198,9 @@ class ProviderCheck:
             query |= {"code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
                       "code_challenge_method": "S256"}
         whole = bool(self.provider.client_id and self.redirect_uri)
+        if uses_request_object(self.provider, self.data):
+            self.about.note("authorization_endpoint", "requests are signed, which only a sign-in tries")
+            return
         if whole and uses_par(self.provider, self.data):
             query = self.pushed(query)
             if query is None:

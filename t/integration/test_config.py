@@ -179,6 +179,8 @@ REFUSED = {
     "logout-is-callback": (P, "logout_uri /oidc_callback;", "logout_uri"),
     "post-logout-junk": (P, "post_logout_uri javascript:x;", "post_logout_uri"),
     "extra-args-state": (P, "extra_auth_args state=x;", "state"),
+    "request-object-without-key": (P, "request_object on;", 'needs "client_key"'),
+    "request-object": (P, "request_object signed;", '"on", "off" or "auto"'),
     "par": (P, "par maybe;", '"on", "off" or "auto"'),
     "par-endpoint-http": (P, "pushed_authorization_request_endpoint http://idp.example/p;",
                           "pushed_authorization_request_endpoint"),

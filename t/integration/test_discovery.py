@@ -190,8 +190,8 @@ def test_what_a_provider_demands_and_nobody_can_do(lab, make_site):
     site = make_site(idp=idp, directives={"par": "off"})  # an exception may hold for this client
     log = site.nginx.log()
     for what in ("pushed authorization requests (RFC 9126), and par is off",
-                 "signed request objects (RFC 9101)"):
-        assert f'provider "idp" demands what is not supported by this version: {what}' in log, log
+                 "signed request objects (RFC 9101), and there is no client_key"):
+        assert f'provider "idp" demands of its clients: {what}' in log, log
 
 
 @pytest.mark.parametrize("status", rows("D-07", {str(s): s for s in (301, 302, 303, 307, 308)}))

@@ -295,7 +295,7 @@ def test_example_loads(lab, tmp_path, name, code):
     store = "oidc_session_store big { type memory; size 1m; }\n"
     base = {"issuer": "issuer https://idp.example;", "client_id": "client_id x;",
             "client_secret": "client_secret s;"}
-    if name in ("client_assertion_audience", "oidc_jwks"):
+    if name in ("client_assertion_audience", "oidc_jwks", "request_object"):
         base["client_key"] = f"client_key {folder / 'key'};"
     if name.startswith("client_secret"):
         base.pop("client_secret")

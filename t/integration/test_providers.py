@@ -99,6 +99,22 @@ def test_plain_pushed_requests(lab, method):
 
 
 @needs_npm
+@pytest.mark.parametrize("par", rows("P-10", {"by-value": "off", "pushed": "on"}))
+def test_plain_request_objects(lab, tmp_path, par):
+    """A client whose requests the provider takes signed alone."""
+    key = lab.keys.for_alg("ES256")
+    file = tmp_path / "client.key"
+    file.write_text(key.private_pem())
+    file.chmod(0o600)
+    client = {"require_signed_request_object": True, "request_object_signing_alg": "ES256",
+              "jwks": {"keys": [key.jwk()]}}
+    directives = {"userinfo": "on", "client_key": f"{file} kid={key.kid}", "request_object": "on", "par": par,
+                  "token_endpoint_auth_method": "client_secret_basic"}
+    with NpmProvider(lab, "plain").site(client, directives=directives) as site:
+        check_login(site)
+
+
+@needs_npm
 def test_plain_client_secret_jwt(lab):
     client = {"token_endpoint_auth_method": "client_secret_jwt"}
     directives = {"userinfo": "on", "token_endpoint_auth_method": "client_secret_jwt"}

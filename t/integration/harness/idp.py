@@ -136,6 +136,7 @@ class Idp:
             # Pushed authorization requests: {request_uri: query}, each good once; whether others
             # are refused, and what an answer is changed to.
             self.pushed, self.par_required, self.par_body = {}, False, None
+            self.request_objects, self.request_object_required = [], False  # their jti
         if not hasattr(self, "requests"):
             self.requests = []
             self.complaints = []
@@ -273,6 +274,7 @@ class Idp:
             "revocation_endpoint": self.url("revoke"),
             "pushed_authorization_request_endpoint": self.url("par"),
             "require_pushed_authorization_requests": self.par_required or None,
+            "require_signed_request_object": self.request_object_required or None,
             "scopes_supported": ["openid", "profile", "email", "groups"],
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
@@ -316,6 +318,11 @@ class Idp:
             params = dict(pairs)
         elif self.par_required:
             self._check(False, "a request that was not pushed")
+        if "request" in params:
+            pairs = self.open_request(pairs, pushed="request_uri" in query)
+            params = dict(pairs)
+        elif self.request_object_required:
+            self._check(False, "a request without a request object")
         self._check(is_once(pairs), f"repeated parameter in {query}")
         self._check(params.get("response_type") == "code", "response_type")
         self._check(params.get("client_id") == self.client_id, "client_id")
@@ -339,6 +346,34 @@ class Idp:
         text = answer if isinstance(answer, str) else urllib.parse.urlencode(answer)
         uri = params.get("redirect_uri", "")
         return uri + ("&" if "?" in uri else "?") + text
+
+    def open_request(self, pairs, pushed):
+        """The parameters of a request object (RFC 9101 5 and 6), whose signature must be by one of
+        `client_keys`, good for minutes and for this issuer, and used once."""
+        params = dict(pairs)
+        data, _, signature = params["request"].rpartition(".")
+        head, claims = (json.loads(forge.b64u_decode(part)) for part in data.split("."))
+        self._check(head["typ"] == "oauth-authz-req+jwt", "typ of the request object")
+        self._check(any(key.verifies(alg, data.encode(), forge.b64u_decode(signature))
+                        for kid, alg, key in self.client_keys if (kid, alg) == (head["kid"], head["alg"])),
+                    "signature of the request object")
+        now = time.time() + self.offset
+        self._check(claims.pop("iss") == self.client_id and claims.pop("aud") == self.issuer
+                    and "sub" not in claims, "iss, aud or sub of the request object")
+        self._check(claims.pop("nbf") <= now + 2 and now < claims.pop("exp") <= claims.pop("iat") + 300,
+                    "times of the request object")
+        with self.lock:
+            jti = claims.pop("jti")
+            self._check(len(jti) >= 22 and jti not in self.request_objects, "jti of the request object")
+            self.request_objects.append(jti)
+        beside = {"client_id"} if pushed else {"client_id", "response_type", "scope"}
+        self._check(set(params) == beside | {"request"}, f"beside the request object: {set(params)}")
+        self._check(all(claims.get(n) == params[n] for n in beside), "another value in the request object")
+        out = []
+        for name, value in claims.items():
+            values = value if isinstance(value, list) else [value]
+            out += [(name, v if isinstance(v, str) else json.dumps(v)) for v in values]
+        return out
 
     def _check(self, good, complaint):
         if not good:
