@@ -48,6 +48,7 @@ OIDC_CORE += src/server_name.cpp
 OIDC_CORE += src/session.cpp
 OIDC_CORE += src/session_cookie.cpp
 OIDC_CORE += src/session_dump.cpp
+OIDC_CORE += src/signed_response.cpp
 OIDC_CORE += src/signer.cpp
 OIDC_CORE += src/state.cpp
 OIDC_CORE += src/status_format.cpp

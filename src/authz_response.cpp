@@ -8,6 +8,7 @@
 
 #include "oidc/encode.hpp"
 #include "oidc/http_message.hpp"
+#include "oidc/json.hpp"
 #include "oidc/oauth_error.hpp"
 #include "oidc/text.hpp"
 
@@ -18,6 +19,9 @@ constexpr std::size_t kMaxArguments = 300;
 constexpr std::size_t kMaxCode = 8 * 1024;
 // nginx takes 8k for a request line, unless told otherwise.
 constexpr std::size_t kMaxSealed = 7000;
+
+constexpr std::size_t kMaxJwt = 16 * 1024;
+constexpr std::string_view kSignedResponse = "response";
 
 constexpr std::string_view kPurpose = "posted response of a login";
 
@@ -62,7 +66,8 @@ std::string_view argument_value(std::string_view argument) {
 
 // The member that an argument is; member_count: none.
 std::size_t member_of(std::string_view name, ResponseMode mode) {
-    if (mode == ResponseMode::form_post && name == kSealedResponse) {
+    if ((mode == ResponseMode::form_post && name == kSealedResponse) ||
+        (mode == ResponseMode::query_jwt && name == kSignedResponse)) {
         return carried;
     }
     const auto* found = std::find(kNames.begin(), kNames.end(), name);
@@ -70,13 +75,76 @@ std::size_t member_of(std::string_view name, ResponseMode mode) {
 }
 
 std::size_t max_size(std::size_t member) {
-    return member == state ? kMaxState : kMaxCode;
+    return member == state ? kMaxState : member == carried ? kMaxJwt : kMaxCode;
+}
+
+Status check_value(std::size_t member, std::string_view value) {
+    const std::string name(member == carried ? "response" : kNames[member]);
+    if (has_control_bytes(value)) {
+        return fail(Reason::callback_malformed, "control byte in argument \"" + name + "\"");
+    }
+    if (value.size() > max_size(member)) {
+        return fail(Reason::callback_malformed, "argument \"" + name + "\" is too long");
+    }
+    return Unit{};
+}
+
+using Values = std::array<std::optional<std::string>, member_count>;
+
+AuthzResponse response_of(Values& values) {
+    AuthzResponse response;
+    if (values[code]) {
+        response.code = Secret(*values[code]);
+        cleanse(values[code]->data(), values[code]->size());
+    }
+    response.has_iss = values[iss].has_value();
+    response.state = std::move(values[state]).value_or(std::string());
+    response.error = std::move(values[error]).value_or(std::string());
+    response.error_description = std::move(values[error_description]).value_or(std::string());
+    response.iss = std::move(values[iss]).value_or(std::string());
+    return response;
+}
+
+Error bad_jwt(const std::string& detail) {
+    return fail(Reason::callback_malformed, "the signed response " + detail);
+}
+
+// What the payload says: to which login it belongs is asked before there are keys to verify it.
+Result<AuthzResponse> read_jwt(std::string_view compact) {
+    const std::size_t first = std::min(compact.find('.'), compact.size());
+    const std::size_t second = std::min(compact.find('.', first + 1), compact.size());
+    if (second == compact.size()) {
+        return bad_jwt("is no JWT");
+    }
+    const auto payload = base64url_decode(compact.substr(first + 1, second - first - 1));
+    const Result<JsonPtr> claims =
+        payload ? json_parse_object(*payload) : Result<JsonPtr>(fail(Reason::malformed));
+    if (!claims) {
+        return bad_jwt("has a payload that is no JSON object");
+    }
+    Values values;
+    for (std::size_t member = 0; member < carried; ++member) {
+        const auto text = json_string(claims->get(), std::string(kNames[member]).c_str());
+        if (!text) {
+            return bad_jwt("is refused: " + text.error().detail);
+        }
+        if (!*text) {
+            continue;
+        }
+        if (Status good = check_value(member, **text); !good) {
+            return std::move(good).error();
+        }
+        values[member] = std::string(**text);
+    }
+    AuthzResponse response = response_of(values);
+    response.jwt = Secret(compact);
+    return response;
 }
 
 }  // namespace
 
 Result<AuthzResponse> parse_authz_response(std::string_view query, ResponseMode mode) {
-    std::array<std::optional<std::string>, member_count> values;
+    Values values;
     std::size_t arguments = 0;
     std::string_view argument;
     for (Arguments all(query); all.next(argument);) {
@@ -95,27 +163,18 @@ Result<AuthzResponse> parse_authz_response(std::string_view query, ResponseMode 
         if (!values[member]) {
             return fail(Reason::callback_malformed, "bad escape in argument \"" + name + "\"");
         }
-        if (has_control_bytes(*values[member])) {
-            return fail(Reason::callback_malformed, "control byte in argument \"" + name + "\"");
+        if (Status good = check_value(member, *values[member]); !good) {
+            return std::move(good).error();
         }
-        if (values[member]->size() > max_size(member)) {
-            return fail(Reason::callback_malformed, "argument \"" + name + "\" is too long");
-        }
+    }
+    if (!values[carried] || values[carried]->empty()) {
+        return response_of(values);
+    }
+    if (mode == ResponseMode::query_jwt) {
+        return read_jwt(*values[carried]);
     }
     AuthzResponse response;
-    if (values[carried] && !values[carried]->empty()) {
-        response.sealed = *std::move(values[carried]);
-        return response;
-    }
-    if (values[code]) {
-        response.code = Secret(*values[code]);
-        cleanse(values[code]->data(), values[code]->size());
-    }
-    response.has_iss = values[iss].has_value();
-    response.state = std::move(values[state]).value_or(std::string());
-    response.error = std::move(values[error]).value_or(std::string());
-    response.error_description = std::move(values[error_description]).value_or(std::string());
-    response.iss = std::move(values[iss]).value_or(std::string());
+    response.sealed = *std::move(values[carried]);
     return response;
 }
 
@@ -256,15 +315,16 @@ Error response_error(const AuthzResponse& response) {
     return error;
 }
 
-std::string strip_response_arguments(std::string_view query) {
+std::string strip_response_arguments(std::string_view query, ResponseMode mode) {
     std::string kept;
     kept.reserve(query.size());
     bool first = true;
     std::string_view argument;
     for (Arguments all(query); all.next(argument);) {
         const std::string name = argument_name(argument);
-        if (std::find(kResponseArguments.begin(), kResponseArguments.end(), name) !=
-            kResponseArguments.end()) {
+        if (member_of(name, mode) == carried ||
+            std::find(kResponseArguments.begin(), kResponseArguments.end(), name) !=
+                kResponseArguments.end()) {
             continue;
         }
         if (!first) {

@@ -7,8 +7,10 @@
 
 #include "oidc/claims.hpp"
 #include "oidc/encode.hpp"
+#include "oidc/jws.hpp"
 #include "oidc/pushed_request.hpp"
 #include "oidc/request_object.hpp"
+#include "oidc/signed_response.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 #include "oidc/userinfo.hpp"
@@ -201,11 +203,13 @@ Step CallbackFlow::start() {
 }
 
 Step CallbackFlow::resume(Event event) {
-    switch (std::exchange(stage_, Stage::done)) {
+    const Stage stage = std::exchange(stage_, Stage::done);
+    switch (stage) {
         case Stage::provider:
+        case Stage::keys:
             if (auto* ready = std::get_if<ProviderReady>(&event);
                 ready != nullptr && *ready != nullptr) {
-                return on_provider(std::move(*ready));
+                return on_provider(std::move(*ready), stage == Stage::provider);
             }
             break;
         case Stage::exchange:
@@ -225,7 +229,24 @@ Step CallbackFlow::resume(Event event) {
 
 // The response of the browser is judged here and not earlier, because RFC 9207 needs the metadata,
 // for errors as well. With both an error and a code it is an error: the code is never sent.
-Step CallbackFlow::on_provider(ProviderReady provider) {
+Step CallbackFlow::on_provider(ProviderReady provider, bool first) {
+    if (config_.response_mode == ResponseMode::query_jwt) {
+        if (response_.jwt.empty()) {
+            return refuse(fail(Reason::response_unsigned,
+                               "the response is not signed; the provider was asked for query.jwt",
+                               "response_mode"));
+        }
+        const std::string_view jwt = response_.jwt.view();
+        if (Status status = check_signed_response(jwt, config_, *provider, ports_.clock.now());
+            !status) {
+            if (first && worth_refetching(status.error(), jwt, config_)) {
+                stage_ = Stage::keys;
+                return NeedProvider{provider->generation, NeedProvider::Cause::outsider};
+            }
+            return refuse(signed_response_error(std::move(status).error()));
+        }
+        response_.jwt.clear();
+    }
     if (Status status = check_response_iss(response_, config_, provider->metadata); !status) {
         return refuse(std::move(status).error());
     }

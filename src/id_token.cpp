@@ -333,6 +333,10 @@ std::vector<Alg> allowed_algs(const ProviderConfig& provider,
     if (!provider.id_token_algs.empty()) {
         return provider.id_token_algs;
     }
+    return asymmetric_algs(advertised);
+}
+
+std::vector<Alg> asymmetric_algs(std::span<const std::string> advertised) {
     std::vector<Alg> algs;
     for (const std::string& name : advertised) {
         const auto alg = alg_from_name(name);

@@ -195,6 +195,8 @@ Status read_document(const json_t* document, const ProviderConfig& config, Metad
                   metadata.token_endpoint_auth_methods, left_out);
     read_optional(json_strings(document, "id_token_signing_alg_values_supported"),
                   metadata.id_token_signing_algs, left_out);
+    read_optional(json_strings(document, "authorization_signing_alg_values_supported"),
+                  metadata.authorization_signing_algs, left_out);
     metadata.code_challenge_methods_said =
         read_optional(json_strings(document, "code_challenge_methods_supported"),
                       metadata.code_challenge_methods, left_out);
@@ -402,6 +404,7 @@ Result<std::shared_ptr<const ProviderState>> make_provider_state(
     }
     state->client_auth = *client_auth;
     state->algs = allowed_algs(config, state->metadata.id_token_signing_algs);
+    state->response_algs = asymmetric_algs(state->metadata.authorization_signing_algs);
     state->pkce = use_pkce(config, state->metadata);
     state->par = use_par(config, state->metadata);
     state->request_object = use_request_object(config, state->metadata);

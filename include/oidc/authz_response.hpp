@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The authorization response in a query or a form (RFC 6749 section 4.1.2, RFC 9207, OAuth 2.0 Form
-// Post Response Mode).
+// Post Response Mode), or in a signed JWT (JARM).
 #pragma once
 
 #include <string>
@@ -22,6 +22,8 @@ struct AuthzResponse {
     bool has_iss = false;
     // form_post: what kSealedResponse carries; everything else is empty then.
     std::string sealed;
+    // query.jwt: what the rest was read from, not verified yet (signed_response.hpp).
+    Secret jwt;
     [[nodiscard]] bool is_response() const {
         return !code.empty() || !error.empty() || !sealed.empty();
     }
@@ -35,9 +37,10 @@ inline constexpr std::string_view kSealedResponse = "oidc_response";
 inline constexpr std::size_t kMaxState = 4096;
 
 // Reads code, state, error, error_description and iss, and with form_post kSealedResponse; all
-// other parameters are ignored. Refused (callback_malformed): one of them twice, a bad escape, a
-// control byte or NUL in one, more than 300 parameters, state above kMaxState bytes, code above 8
-// KiB. Never throws on hostile input.
+// other parameters are ignored. With query.jwt the five are read from the JWT in "response", if
+// there is one, whose payload has to be a JSON object with texts for them. Refused
+// (callback_malformed): one of them twice, a bad escape, a control byte or NUL in one, more than
+// 300 parameters, state above kMaxState bytes, code above 8 KiB. Never throws on hostile input.
 Result<AuthzResponse> parse_authz_response(std::string_view query,
                                            ResponseMode mode = ResponseMode::query);
 
@@ -71,8 +74,9 @@ bool is_authentication_expired(const AuthzResponse& response) noexcept;
 
 Error response_error(const AuthzResponse& response);
 
-// The query without code, state, iss, error*, session_state, scope and kSealedResponse, for
-// `callback forward`; other arguments keep their bytes and order.
-std::string strip_response_arguments(std::string_view query);
+// The query without code, state, iss, error*, session_state, scope, kSealedResponse and, with
+// query.jwt, response, for `callback forward`; other arguments keep their bytes and order.
+std::string strip_response_arguments(std::string_view query,
+                                     ResponseMode mode = ResponseMode::query);
 
 }  // namespace oidc

@@ -51,8 +51,8 @@ class LoginFlow final : public Flow {
 };
 
 // A callback whose pending login was opened and consumed by the adapter:
-// NeedProvider -> (error response? Refuse, or once RenewLogin) -> Fetch token -> ID token [->
-// NeedProvider newer, once]
+// NeedProvider [-> NeedProvider newer, once, for the signature of the response] -> (error response?
+// Refuse, or once RenewLogin) -> Fetch token -> ID token [-> NeedProvider newer, once]
 // -> Fetch userinfo -> StoreSession -> LoggedIn. Nothing is stored before every check has passed,
 // the last of which is whether the session satisfies the demand that the login was for.
 class CallbackFlow final : public Flow {
@@ -64,8 +64,8 @@ class CallbackFlow final : public Flow {
     Step resume(Event event) override;
 
   private:
-    enum class Stage : std::uint8_t { provider, exchange, store, done };
-    Step on_provider(ProviderReady provider);
+    enum class Stage : std::uint8_t { provider, keys, exchange, store, done };
+    Step on_provider(ProviderReady provider, bool first);
     Step go_on(TokenExchange::Progress progress);
     Step finish();
     void note_refresh_token(const Session& session) const;

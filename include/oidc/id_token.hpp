@@ -63,5 +63,7 @@ Result<IdToken> validate_id_token(std::string_view compact, const IdTokenExpecta
 // `advertised`; else RS256. Never "none"; HS* only from the configuration.
 std::vector<Alg> allowed_algs(const ProviderConfig& provider,
                               std::span<const std::string> advertised);
+// The asymmetric ones of `advertised`; else RS256.
+std::vector<Alg> asymmetric_algs(std::span<const std::string> advertised);
 
 }  // namespace oidc

@@ -22,6 +22,7 @@ struct Metadata {
     std::string end_session_endpoint;                      // empty: none
     std::vector<std::string> token_endpoint_auth_methods;  // empty: not said
     std::vector<std::string> id_token_signing_algs;
+    std::vector<std::string> authorization_signing_algs;  // of JARM
     std::vector<std::string> code_challenge_methods;
     bool code_challenge_methods_said = false;
     bool response_iss_supported = false;  // RFC 9207
@@ -82,7 +83,8 @@ struct ProviderState {
     Metadata metadata;
     std::string authorization_prefix;  // of authorization_url()
     KeySet keys;
-    std::vector<Alg> algs;  // resolved allow-list
+    std::vector<Alg> algs;           // resolved allow-list
+    std::vector<Alg> response_algs;  // of signed responses
     ClientAuth client_auth = ClientAuth::basic;
     bool pkce = true;
     bool par = false;

@@ -31,6 +31,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         promise(!has_control_bytes(text), "no control bytes");
     }
     (void)parse_response_form("application/x-www-form-urlencoded", query);
+    const Result<AuthzResponse> read = parse_authz_response(query, ResponseMode::query_jwt);
+    promise(!read || (read->state.size() <= kMaxState && read->code.size() <= 8192), "bounded");
     const Result<AuthzResponse> carried = parse_authz_response(query, ResponseMode::form_post);
     promise(
         !carried || carried->sealed.empty() || (carried->code.empty() && carried->state.empty()),

@@ -58,6 +58,7 @@ struct World {
         ck_assert_result_ok(keys);
         state->keys = *std::move(keys);
         state->algs = allowed_algs(config, metadata.id_token_signing_algs);
+        state->response_algs = asymmetric_algs(metadata.authorization_signing_algs);
         state->pkce = use_pkce(config, metadata);
         state->par = use_par(config, metadata);
         state->request_object = use_request_object(config, metadata);
