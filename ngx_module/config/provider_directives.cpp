@@ -166,13 +166,14 @@ char* set_callback(Block& b) {
 }
 
 char* set_response_mode(Block& b) {
-    for (const ResponseMode mode : {ResponseMode::query, ResponseMode::form_post}) {
+    for (const ResponseMode mode :
+         {ResponseMode::query, ResponseMode::form_post, ResponseMode::query_jwt}) {
         if (b.arg() == response_mode_name(mode)) {
             config(b).response_mode = mode;
             return conf_ok();
         }
     }
-    return b.invalid(b.arg(), "\"query\" or \"form_post\"");
+    return b.invalid(b.arg(), "\"query\", \"form_post\" or \"query.jwt\"");
 }
 
 char* set_extra_auth_args(Block& b) {

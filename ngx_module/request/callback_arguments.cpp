@@ -19,8 +19,8 @@ bool set_text(ngx_http_request_t* r, ngx_str_t& target, std::string_view text) n
 
 // A backend that sees the response's arguments would start a login of its own, and a code has no
 // business in a log.
-bool hide_response(ngx_http_request_t* r) {
-    const std::string kept = strip_response_arguments(view(r->args));
+bool hide_response(ngx_http_request_t* r, ResponseMode mode) {
+    const std::string kept = strip_response_arguments(view(r->args), mode);
     const std::string_view unparsed = view(r->unparsed_uri);
     std::string target(unparsed.substr(0, unparsed.find('?')));
     if (!kept.empty()) {
@@ -53,7 +53,7 @@ bool take_response(ngx_http_request_t* r, RequestContext& ctx) {
     const Result<AuthzResponse>& response = *ctx.response;
     const bool theirs = config.callback_forward && response && response->sealed.empty() &&
                         !is_our_state(response->state);
-    return theirs || hide_response(r);
+    return theirs || hide_response(r, config.response_mode);
 }
 
 }  // namespace oidc::ngx

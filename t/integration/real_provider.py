@@ -7,12 +7,14 @@
 """
 
 import contextlib
+import json
 import pathlib
 import urllib.parse
 
 import glewlwyd
 import op_process
 from cookie_client import CookieClient
+from harness.forge import b64u_decode
 from harness.ports import free_port
 from harness.site import Site
 from login_drivers import forms_of, sign_in, sign_in_glewlwyd, sign_out
@@ -79,7 +81,11 @@ class RealProvider:
             (form,) = forms_of(reply)
             location = f"{form.action}?{urllib.parse.urlencode(form.fields)}"
         assert location is not None, f"{reply.url} {reply.status}\n{reply.text[:600]}"
-        code = urllib.parse.parse_qs(urllib.parse.urlsplit(location).query).get("code")
+        answer = urllib.parse.parse_qs(urllib.parse.urlsplit(location).query)
+        if "response" in answer:  # response_mode query.jwt
+            payload = json.loads(b64u_decode(answer["response"][0].split(".")[1]))
+            answer = {name: [value] for name, value in payload.items()}
+        code = answer.get("code")
         if code:
             self.codes[code[0]] = {"userinfo": self.claims(callback["scope"].split(" "))}
             self.canaries[code[0]] = "code"

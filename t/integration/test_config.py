@@ -188,7 +188,7 @@ REFUSED = {
                               "cannot be combined"),
     "par-without-metadata": (P, "par on; authorization_endpoint https://idp.example/a; token_endpoint"
                              " https://idp.example/t; jwks_uri https://idp.example/j;", "needs"),
-    "response-mode": (P, "response_mode fragment;", '"query" or "form_post"'),
+    "response-mode": (P, "response_mode fragment;", '"form_post" or "query.jwt"'),
     "resource-relative": (P, "resource /api;", "absolute URI"),
     "resource-fragment": (P, 'resource "https://api.example/#a";', "absolute URI"),
     "extra-args-escaped": (P, "extra_auth_args st%61te=x;", "state"),

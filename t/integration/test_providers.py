@@ -115,6 +115,25 @@ def test_plain_request_objects(lab, tmp_path, par):
 
 
 @needs_npm
+@pytest.mark.parametrize("alg", rows("P-11", {"rs256": "RS256", "es256": "ES256"}))
+def test_plain_signed_responses(lab, alg):
+    client = {"authorization_signed_response_alg": alg}
+    with NpmProvider(lab, "plain").site(client, directives={"userinfo": "on", "response_mode": "query.jwt"}) as site:
+        check_login(site)
+
+
+@needs_npm
+@case("P-09")
+def test_plain_resource(lab):
+    directives = {"resource": "https://api.example"}
+    with NpmProvider(lab, "plain").site(directives=directives) as site:
+        check_login(site)
+    with NpmProvider(lab, "plain").site(directives={"resource": "https://other.example"}) as site:
+        reject(site, site.browser().try_login("/page"), "idp_error", 400)
+        assert "check resource" in site.refusals()[-1][2]
+
+
+@needs_npm
 def test_plain_client_secret_jwt(lab):
     client = {"token_endpoint_auth_method": "client_secret_jwt"}
     directives = {"userinfo": "on", "token_endpoint_auth_method": "client_secret_jwt"}

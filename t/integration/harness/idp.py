@@ -114,6 +114,8 @@ class Idp:
             self.token_body = None
             self.userinfo_body = None
             self.authorize_response = None
+            # Of query.jwt: what changes its claims and header, or makes the whole.
+            self.response_claims = self.response_header = self.make_response = None
             self.send_iss = True
             self.refresh_tokens = False
             self.rotate = False  # every refresh token is good for one refresh only
@@ -282,6 +284,7 @@ class Idp:
                 "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
                 "EdDSA", "HS256", "none"],
             "token_endpoint_auth_methods_supported": list(self.auth_methods),
+            "authorization_signing_alg_values_supported": ["RS256", "PS256", "ES256", "EdDSA", "HS256", "none"],
             "code_challenge_methods_supported": ["S256", "plain"],
             "authorization_response_iss_parameter_supported": bool(self.send_iss),
         }
@@ -343,9 +346,26 @@ class Idp:
             answer.append(("iss", self.issuer))
         if self.authorize_response is not None:
             answer = self.authorize_response(answer)
+        if params.get("response_mode") == "query.jwt" and not isinstance(answer, str):
+            answer = [("response", self.signed_response(dict(answer)))]
         text = answer if isinstance(answer, str) else urllib.parse.urlencode(answer)
         uri = params.get("redirect_uri", "")
         return uri + ("&" if "?" in uri else "?") + text
+
+    def signed_response(self, answer):
+        """JARM 2.1. It has a code in it, so nobody may log it."""
+        claims = {"iss": self.issuer, "aud": self.client_id, "exp": int(time.time()) + self.offset + 60,
+                  **answer}
+        header = {"alg": self.alg, "typ": "JWT", "kid": self.key.kid}
+        if self.response_claims is not None:
+            claims = self.response_claims(claims) or claims
+        claims = {k: v for k, v in claims.items() if v is not None}
+        if self.response_header is not None:
+            header = self.response_header(header) or header
+        token = self.make_response(header, claims) if self.make_response is not None else \
+            forge.signed(header, claims, self.key, header["alg"])
+        self.canary(token, "signed response")
+        return token
 
     def open_request(self, pairs, pushed):
         """The parameters of a request object (RFC 9101 5 and 6), whose signature must be by one of

@@ -2,7 +2,7 @@
 // The provider itself: oidc-provider, configured for a persona, with its quirks and login page.
 import crypto from 'node:crypto';
 
-import Provider from 'oidc-provider';
+import Provider, { errors } from 'oidc-provider';
 
 import { makeKey } from './keys.mjs';
 import { errorPage, handleLogin, logoutPage, signedOutPage } from './pages.mjs';
@@ -40,6 +40,16 @@ async function grantEverything(provider, ctx) {
   return grant;
 }
 
+// One resource server, whose access tokens are not for UserInfo.
+const resources = {
+  defaultResource: () => undefined,
+  useGrantedResource: () => true,
+  getResourceServerInfo(ctx, resource) {
+    if (resource !== 'https://api.example') throw new errors.InvalidTarget();
+    return { scope: 'openid profile email groups', accessTokenFormat: 'jwt' };
+  },
+};
+
 function configuration(settings, persona, keys, holder, cookieKey) {
   const { clients, options } = settings;
   const algorithms = new Set(options.keys);
@@ -65,8 +75,11 @@ function configuration(settings, persona, keys, holder, cookieKey) {
       backchannelLogout: { enabled: options.endSession },
       claimsParameter: { enabled: settings.persona !== 'authentik' },
       introspection: { enabled: true },
+      jwtResponseModes: { enabled: settings.persona === 'plain' },
       jwtUserinfo: { enabled: options.keys.length > 0 },
       pushedAuthorizationRequests: { enabled: settings.persona !== 'authentik' },
+      requestObjects: { request: settings.persona === 'plain', requestUri: false },
+      resourceIndicators: { enabled: settings.persona === 'plain', ...resources },
       revocation: { enabled: true },
       rpInitiatedLogout: {
         enabled: options.endSession,
