@@ -97,6 +97,32 @@ Result<PkeyPtr> read_pem(std::string_view text) {
     return key;
 }
 
+// All of a PEM text, in its order.
+std::vector<X509Ptr> read_certificates(std::string_view text) {
+    std::vector<X509Ptr> chain;
+    const BioPtr bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+    while (bio) {
+        X509Ptr certificate(PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr));
+        if (!certificate) {
+            break;
+        }
+        chain.push_back(std::move(certificate));
+    }
+    return chain;
+}
+
+// Empty: OpenSSL failed.
+std::string der_of(X509* certificate) {
+    unsigned char* bytes = nullptr;
+    const int size = i2d_X509(certificate, &bytes);
+    if (size <= 0) {
+        return {};
+    }
+    std::string der(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+    OPENSSL_free(bytes);
+    return der;
+}
+
 std::optional<Alg> natural_alg(const EVP_PKEY* key) {
     if (EVP_PKEY_is_a(key, "RSA") == 1) {
         return Alg::RS256;
@@ -231,6 +257,9 @@ std::string JwsSigner::header_of(std::string_view typ) const {
     if (!kid_.empty()) {
         header += R"(,"kid":)" + json_quote(kid_);
     }
+    if (!x5t_.empty()) {
+        header += R"(,"x5t#S256":")" + x5t_ + "\"";
+    }
     return base64url_encode(as_bytes(header + "}"));
 }
 
@@ -268,6 +297,37 @@ Result<JwsSigner> JwsSigner::from_pem(std::string_view pem, std::optional<Alg> a
     signer.jwks_ = R"({"keys":[{)" + *members + R"(,"kid":)" + json_quote(name) +
                    R"(,"use":"sig","alg":")" + std::string(alg_name(*alg)) + R"("}]})";
     return signer;
+}
+
+Status JwsSigner::set_certificate(std::string_view pem, bool keep_kid) {
+    const OpensslErrorGuard guard;
+    const auto chain = read_certificates(pem);
+    if (chain.empty()) {
+        return bad_key("the file holds no certificate in PEM form");
+    }
+    if (!key_ || X509_check_private_key(chain.front().get(), key_.get()) != 1) {
+        return bad_key("the first certificate is of another key than client_key");
+    }
+    std::string members;
+    for (const X509Ptr& certificate : chain) {
+        const std::string der = der_of(certificate.get());
+        if (der.empty()) {
+            return bad_key("a certificate of the file cannot be read");
+        }
+        if (members.empty()) {
+            x5t_ = base64url_encode(sha256(der));
+            members = R"("x5t#S256":")" + x5t_ + R"(","x5c":[)";
+        } else {
+            members += ",";
+        }
+        members.append("\"").append(base64_encode(der).view()).append("\"");
+    }
+    jwks_.insert(jwks_.size() - 3, "," + members + "]");  // before "}]}"
+    if (!keep_kid) {
+        kid_.clear();
+    }
+    header_ = header_of("JWT");
+    return Unit{};
 }
 
 Result<std::string> JwsSigner::sign(std::string_view claims) const {

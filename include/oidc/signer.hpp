@@ -26,6 +26,12 @@ class JwsSigner {
     static Result<JwsSigner> from_pem(std::string_view pem, std::optional<Alg> alg,
                                       std::string_view kid = {});
 
+    // Names the key by its certificate as well: x5t#S256 in headers and JWKS, and x5c there with
+    // the whole chain (RFC 7515 4.1.8, RFC 7517 4.7). `pem`: the certificate, then those of its
+    // issuers. Without `keep_kid` the headers have no kid: who knows a key by its certificate may
+    // know no other name. Errors: malformed (no certificate, one of another key, an HMAC).
+    Status set_certificate(std::string_view pem, bool keep_kid);
+
     JwsSigner(JwsSigner&&) noexcept = default;
     JwsSigner& operator=(JwsSigner&&) noexcept = default;
 
@@ -48,6 +54,7 @@ class JwsSigner {
     Secret secret_;
     PkeyPtr key_;
     std::string kid_;     // empty: none
+    std::string x5t_;     // empty: no certificate
     std::string header_;  // of typ JWT, encoded
     std::string jwks_;
 };

@@ -125,6 +125,11 @@ struct Provider {
     ngx_http_complex_value_t* ui_locales = nullptr;
     ngx_http_complex_value_t* claims = nullptr;
 
+    // While the block is read: what config.client_key points to.
+    std::shared_ptr<JwsSigner> client_signer;
+    bool client_key_named = false;   // by kid
+    std::string client_certificate;  // PEM; empty: none
+
     bool used = false;  // some auth_oidc names it
     Place place;
 };

@@ -71,6 +71,10 @@ char* check_client(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) 
             "\"client_key\" is for \"token_endpoint_auth_method private_key_jwt\" and "
             "\"request_object on\"");
     }
+    if (c.client_key == nullptr && block.given("client_certificate")) {
+        return conf_error(cf, block.where("client_certificate"),
+                          "\"client_certificate\" needs \"client_key\"");
+    }
     if (c.client_key == nullptr && c.request_object == Toggle::on) {
         return conf_error(cf, block.where("request_object"),
                           "\"request_object on\" needs \"client_key\"");

@@ -105,7 +105,9 @@ char* set_client_key(Block& b) {
     if (!signer) {
         return b.error("is no key to authenticate with: " + signer.error().detail);
     }
-    config(b).client_key = std::make_shared<const JwsSigner>(*std::move(signer));
+    provider(b).client_signer = std::make_shared<JwsSigner>(*std::move(signer));
+    provider(b).client_key_named = !kid.empty();
+    config(b).client_key = provider(b).client_signer;
     return conf_ok();
 }
 
@@ -637,6 +639,11 @@ constexpr BlockDirective kDirectives[] = {
     {"code_challenge_method", {}, 1, 1, set_code_challenge_method},
     {"token_endpoint_auth_method", {}, 1, 1, set_client_auth},
     {"client_key", {}, 1, 3, set_client_key},
+    {"client_certificate",
+     {},
+     1,
+     1,
+     [](Block& b) { return b.text_file(provider(b).client_certificate, kMaxClientKey); }},
     {"client_assertion_audience", {}, 1, 1, set_assertion_audience},
     {"id_token_signed_response_alg", {}, 1, kMany, set_algs},
     {"trusted_audience",
@@ -726,6 +733,15 @@ char* derive(ngx_conf_t* cf, Provider& p, const Block& block) {
         p.config.client_secret_key = std::make_shared<const JwsSigner>(
             JwsSigner::hmac(Alg::HS256, p.config.client_secret.view()));
     }
+    if (!p.client_certificate.empty()) {
+        const Status named =
+            p.client_signer->set_certificate(p.client_certificate, p.client_key_named);
+        if (!named) {
+            return conf_error(cf, block.where("client_certificate"),
+                              "\"client_certificate\": " + named.error().detail);
+        }
+    }
+    p.client_signer.reset();
     p.transport.insecure_http = p.config.insecure_http;
     if (block.given("http_proxy_password_file") && p.transport.proxy_user.empty()) {
         return conf_error(cf, block.where("http_proxy_password_file"),

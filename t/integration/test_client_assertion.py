@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Group P: the client authenticates with a JWT (OIDC Core 9, RFC 7523)."""
 
+import base64
+import hashlib
 import json
 import time
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from harness.cases import case, rows
-from harness.forge import Key
+from harness.forge import Key, b64u
 from harness.idp import Idp
 from harness.outcome import passes, reject
 
@@ -76,6 +80,26 @@ def test_whom_it_is_for(lab, make_site, value, audience):
         passes(site, browser.get("/x"), remote_user="jdoe")
     aud = site.idp.last_assertion[1]["aud"]
     assert isinstance(aud, str) and aud == (site.idp.assertion_audience or site.idp.issuer)
+
+
+@pytest.mark.parametrize("words, kid", rows("P-03", {"thumbprint": ("", None), "kid": (" kid=my-key", "my-key")}))
+def test_named_by_its_certificate(lab, make_site, words, kid):
+    """As Microsoft Entra knows the keys of its clients."""
+    leaf = lab.pki.ca.issue(f"client-{kid}", usage=ExtendedKeyUsageOID.CLIENT_AUTH, chain=[lab.pki.ca])
+    key = Key("-", load_pem_private_key(leaf.key_file.read_bytes(), None))
+    idp = Idp(lab.keys)
+    idp.auth_methods, idp.client_keys = ("private_key_jwt",), [(kid, "ES256", key)]
+    site = make_site(idp=idp, control=False, locations=JWKS, directives={
+        "client_secret": None, "client_key": f"{leaf.key_file}{words}", "client_certificate": leaf.cert_file})
+    with site.signed_in() as browser:
+        passes(site, browser.get("/x"), remote_user="jdoe")
+    head = site.idp.last_assertion[0]
+    der = leaf.cert.public_bytes(Encoding.DER)
+    assert head.get("kid") == kid and head["x5t#S256"] == b64u(hashlib.sha256(der).digest())
+    (published,) = json.loads(site.browser().get("/client.jwks").text)["keys"]
+    assert published["x5t#S256"] == head["x5t#S256"] and published["kid"]
+    assert [base64.b64decode(c) for c in published["x5c"]] == [
+        der, lab.pki.ca.cert.public_bytes(Encoding.DER)]
 
 
 @case("P-03")

@@ -44,6 +44,7 @@ def files(lab):
     put("part.conf", "client_id from_include;\n")
     put("ca", lab.pki.ca.file.read_bytes())
     put("ca-broken", lab.pki.ca.file.read_bytes() + b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")
+    put("key", lab.keys.p256.private_pem())
     put("lines", "one\ntwo\n")
     put("crl", lab.pki.crl.read_bytes())
     (folder / "link").symlink_to(folder / "secret")
@@ -150,6 +151,9 @@ REFUSED = {
     "auth-key-words": (P, "client_key absent.pem kid=;", "kid=ID"),
     "auth-key-hmac": (P, "client_key absent.pem alg=HS256;", "private key"),
     "auth-key-algorithm": (P, "client_key absent.pem alg=RS1;", "private key"),
+    "certificate-without-key": (P, "client_certificate @F@/ca;", 'needs "client_key"'),
+    "certificate-of-another-key": (P, "client_key @F@/key; client_certificate @F@/ca;", "another key"),
+    "certificate-no-pem": (P, "client_key @F@/key; client_certificate @F@/text;", "no certificate"),
     "auth-secret-jwt-without-secret": (P, "token_endpoint_auth_method client_secret_jwt;", "needs"),
     "auth-secret-jwt-short": (P, "client_secret short; token_endpoint_auth_method client_secret_jwt;", "32"),
     "auth-audience-without": (P, "client_assertion_audience token_endpoint;", "needs"),

@@ -282,8 +282,12 @@ def test_example_loads(lab, tmp_path, name, code):
         (folder / file).write_text(data)
         (folder / file).chmod(0o600)
 
+    leaf = lab.pki.ca.issue("of-the-key", key=lab.keys.rsa.private)
+
     def path(match):
         text = match[0]
+        if text.endswith("/client.pem"):
+            return str(leaf.cert_file)
         kind = "keys" if text.endswith(".json") else "crl" if text.endswith(".crl") \
             else "ca" if text.endswith(".pem") else "key" if text.endswith(".key") else "secret"
         return str(folder / kind)

@@ -11,6 +11,7 @@
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <openssl/x509.h>
 
 #include <stdexcept>
 #include <string>
@@ -157,6 +158,21 @@ class ForgeKey {
     }
     [[nodiscard]] std::string public_pem() const {
         return pem([this](BIO* bio) { return PEM_write_bio_PUBKEY(bio, key_.get()); });
+    }
+    // A certificate that this key has signed for itself, PEM.
+    [[nodiscard]] std::string certificate(const char* name = "client") const {
+        const std::unique_ptr<X509, Deleter<X509_free>> made(X509_new());
+        X509_NAME* subject = X509_get_subject_name(made.get());
+        must(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
+                                        reinterpret_cast<const unsigned char*>(name), -1, -1,
+                                        0) == 1 &&
+                 X509_set_issuer_name(made.get(), subject) == 1 &&
+                 X509_gmtime_adj(X509_getm_notBefore(made.get()), 0) != nullptr &&
+                 X509_gmtime_adj(X509_getm_notAfter(made.get()), 3600) != nullptr &&
+                 X509_set_pubkey(made.get(), key_.get()) == 1 &&
+                 X509_sign(made.get(), key_.get(), is("ED25519") ? nullptr : EVP_sha256()) > 0,
+             "certificate");
+        return pem([&made](BIO* bio) { return PEM_write_bio_X509(bio, made.get()); });
     }
     [[nodiscard]] EVP_PKEY* get() const { return key_.get(); }
 

@@ -5,6 +5,7 @@
 
 #include "forge.hpp"
 #include "oidc/client_assertion.hpp"
+#include "oidc/encode.hpp"
 #include "unit.hpp"
 
 using namespace oidc;
@@ -99,6 +100,57 @@ START_TEST(keys_that_are_refused) {
 }
 END_TEST
 
+START_TEST(p_03_a_key_that_is_named_by_its_certificate) {
+    const ForgeKey& key = ForgeKey::for_alg(Alg::PS256);
+    const auto header_of = [](const JwsSigner& signer) {
+        const std::string token = *signer.sign("{}");
+        const auto text = base64url_decode(token.substr(0, token.find('.')));
+        return *json_parse_object(text.value_or(""));
+    };
+    const std::string leaf = key.certificate();
+    const std::string chain = leaf + ForgeKey::for_alg(Alg::ES256).certificate("issuer");
+    JwsSigner signer = signer_of(Alg::PS256, key);
+    const std::string kid = member_text(header_of(signer), "kid");
+    const Status set = signer.set_certificate(chain, false);
+    ck_assert_result_ok(set);
+    const JsonPtr header = header_of(signer);
+    ck_assert_sv_eq(member_text(header, "kid"), "(absent)");
+    const std::string thumb = member_text(header, "x5t#S256");
+    ck_assert_uint_eq(thumb.size(), 43 + 2);
+    const auto jwks = json_parse_object(signer.jwks());
+    ck_assert_result_ok(jwks);
+    const json_t* jwk = json_array_get(json_object_get(jwks->get(), "keys"), 0);
+    ck_assert_sv_eq(json_text(json_object_get(jwk, "kid")), kid);
+    ck_assert_sv_eq(json_text(json_object_get(jwk, "x5t#S256")), thumb);
+    const json_t* x5c = json_object_get(jwk, "x5c");
+    ck_assert_uint_eq(json_array_size(x5c), 2);
+    std::string body = json_string_value(json_array_get(x5c, 0));
+    std::string bare;
+    for (const char c : leaf) {
+        bare.append(c == '\n' ? "" : std::string(1, c));
+    }
+    ck_assert_sv_contains(bare, body);
+    // Anybody can still verify it, by the one key of the set.
+    (void)verified(signer, *signer.sign("{}"), kSecret);
+    JwsSigner named = signer_of(std::nullopt, key, "my-key");
+    const Status kept = named.set_certificate(leaf, true);
+    ck_assert_result_ok(kept);
+    ck_assert_sv_eq(member_text(header_of(named), "kid"), "\"my-key\"");
+    for (const std::string& bad :
+         {std::string(), std::string("x"), key.public_pem(),
+          ForgeKey::for_alg(Alg::ES256).certificate(), ForgeKey::rsa().certificate() + leaf}) {
+        JwsSigner other = signer_of(std::nullopt, key);
+        const Status refused = other.set_certificate(bad, false);
+        ck_assert_result_is(refused, Reason::malformed);
+        ck_assert_sv_lacks(other.jwks(), "x5");
+        ck_assert_uint_eq(ERR_peek_error(), 0);
+    }
+    JwsSigner secret = JwsSigner::hmac(Alg::HS256, kSecret);
+    const Status none = secret.set_certificate(leaf, false);
+    ck_assert_result_is(none, Reason::malformed);
+}
+END_TEST
+
 START_TEST(p_03_the_assertion_of_the_client) {
     FakePorts fake;
     ProviderConfig config;
@@ -142,6 +194,7 @@ static Suite* signer_suite() {
     tcase_add_test(tcase, every_algorithm_signs_what_its_key_verifies);
     tcase_add_test(tcase, the_key_decides_and_names_itself);
     tcase_add_test(tcase, keys_that_are_refused);
+    tcase_add_test(tcase, p_03_a_key_that_is_named_by_its_certificate);
     tcase_add_test(tcase, p_03_the_assertion_of_the_client);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -437,7 +437,7 @@ class Idp:
             method = "client_secret_jwt"
         else:
             good &= any(key.verifies(alg, data, signature) for kid, alg, key in self.client_keys
-                        if kid == head["kid"] and alg == head["alg"])
+                        if kid == head.get("kid") and alg == head["alg"])
             method = "private_key_jwt"
         return form.get("client_id") if good else None, self.client_secret, method
 

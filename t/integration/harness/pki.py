@@ -45,9 +45,9 @@ class Authority:
         self.file.write_bytes(self.cert.public_bytes(serialization.Encoding.PEM))
 
     def issue(self, label, dns=(), ips=(), common="leaf", start=-DAY, end=30 * DAY,
-              usage=ExtendedKeyUsageOID.SERVER_AUTH, self_signed=False, chain=()):
+              usage=ExtendedKeyUsageOID.SERVER_AUTH, self_signed=False, chain=(), key=None):
         """Writes certificate (plus `chain`) and key; returns their paths."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         signer = key if self_signed else self.key
         now = datetime.datetime.now(datetime.timezone.utc)
         builder = (
