@@ -55,11 +55,44 @@ bool is_asked_for(const Endpoint& endpoint, const ProviderConfig& config,
            (endpoint.target == &Metadata::revocation_endpoint && config.revoke_on_logout);
 }
 
+// mtls_endpoint_aliases (RFC 8705 5), for a client that brings a certificate: the address of an
+// endpoint that asks for it. Empty: there is none, and the usual one asks.
+Result<std::string> alias_value(const Endpoint& endpoint, const json_t* document,
+                                const ProviderConfig& config) {
+    const json_t* aliases = json_object_get(document, "mtls_endpoint_aliases");
+    if (config.client_auth != ClientAuth::tls || aliases == nullptr || json_is_null(aliases)) {
+        return std::string();
+    }
+    if (!json_is_object(aliases)) {
+        return invalid("metadata: mtls_endpoint_aliases is no object", endpoint.name);
+    }
+    const Result<std::optional<std::string_view>> member = json_string(aliases, endpoint.name);
+    if (!member) {
+        return invalid("metadata: mtls_endpoint_aliases: " + member.error().detail, endpoint.name);
+    }
+    return std::string(member->value_or(std::string_view()));
+}
+
+// Of those that we call ourselves.
+bool may_have_alias(const Endpoint& endpoint) {
+    return endpoint.target == &Metadata::token_endpoint ||
+           endpoint.target == &Metadata::userinfo_endpoint ||
+           endpoint.target == &Metadata::revocation_endpoint ||
+           endpoint.target == &Metadata::pushed_authorization_request_endpoint;
+}
+
 // The configured value, else the document's; empty: neither has one.
 Result<std::string> endpoint_value(const Endpoint& endpoint, const json_t* document,
                                    const ProviderConfig& config, Metadata& metadata) {
     std::vector<std::string>& left_out = metadata.left_out;
     std::string value = config.*endpoint.configured;
+    if (value.empty() && may_have_alias(endpoint) && is_asked_for(endpoint, config, metadata)) {
+        Result<std::string> alias = alias_value(endpoint, document, config);
+        if (!alias) {
+            return alias;
+        }
+        value = *std::move(alias);
+    }
     if (value.empty() && document != nullptr) {
         Result<std::optional<std::string_view>> member = json_string(document, endpoint.name);
         if (!member && is_asked_for(endpoint, config, metadata)) {
@@ -99,8 +132,8 @@ bool read_optional(Result<std::optional<T>> member, T& out, std::vector<std::str
 
 // What the document would have said, for whoever finds that the configured address is wrong.
 void note_overridden(const Endpoint& endpoint, const json_t* document, const std::string& used,
-                     Metadata& metadata) {
-    if (document == nullptr) {
+                     const ProviderConfig& config, Metadata& metadata) {
+    if (document == nullptr || config.*endpoint.configured != used) {
         return;
     }
     const Result<std::optional<std::string_view>> member = json_string(document, endpoint.name);
@@ -148,7 +181,7 @@ Status read_endpoints(const json_t* document, const ProviderConfig& config, Meta
                     endpoint.name,
                 endpoint.name);
         }
-        note_overridden(endpoint, document, *value, metadata);
+        note_overridden(endpoint, document, *value, config, metadata);
         metadata.*endpoint.target = *std::move(value);
     }
     // A query of its own is kept (RFC 6749 section 3.1), unless it would repeat what we add.
@@ -317,8 +350,12 @@ Result<ClientAuth> choose_client_auth(const ProviderConfig& config, const Metada
         return invalid("token_endpoint_auth_method private_key_jwt needs a client_key",
                        "client_key");
     }
+    if (config.client_auth == ClientAuth::tls && !config.has_certificate) {
+        return invalid("token_endpoint_auth_method tls_client_auth needs a client_certificate",
+                       "client_certificate");
+    }
     if (config.client_auth != ClientAuth::automatic) {
-        if (config.client_auth != ClientAuth::none &&
+        if (config.client_auth != ClientAuth::none && config.client_auth != ClientAuth::tls &&
             config.client_auth != ClientAuth::private_key_jwt && !has_secret) {
             return invalid("token_endpoint_auth_method needs a client_secret", "client_secret");
         }
@@ -355,7 +392,8 @@ Result<ClientAuth> choose_client_auth(const ProviderConfig& config, const Metada
     for (const std::string_view by_tls : {"tls_client_auth", "self_signed_tls_client_auth"}) {
         if (contains(methods, by_tls)) {
             return invalid("the metadata offers no method with a secret but \"" +
-                               std::string(by_tls) + "\", which this version does not support",
+                               std::string(by_tls) +
+                               "\", which needs a client_certificate and its client_key",
                            "token_endpoint_auth_method");
         }
     }

@@ -314,6 +314,10 @@ Result<HttpRequest> client_form(const ProviderConfig& config, const ProviderStat
                 return std::move(status).error();
             }
             break;
+        case ClientAuth::tls:
+            add_client_id();
+            request.client_certificate = true;
+            break;
         case ClientAuth::none:
             add_client_id();
             break;

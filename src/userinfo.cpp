@@ -128,6 +128,8 @@ HttpRequest userinfo_request(const ProviderState& provider, std::string_view acc
     request.endpoint = "userinfo_endpoint";
     request.advertised = advertised_endpoint(provider.metadata, request.endpoint);
     request.headers.push_back({"Accept", "application/json, application/jwt"});
+    // A token may be bound to the certificate (RFC 8705 3).
+    request.client_certificate = provider.client_auth == ClientAuth::tls;
     request.authorization.reserve(access_token.size() + 7);
     request.authorization.append("Bearer ");
     request.authorization.append(access_token);

@@ -34,7 +34,16 @@ std::optional<Alg> alg_from_name(std::string_view name) noexcept;  // exact case
 bool alg_is_symmetric(Alg alg) noexcept;
 
 // OIDC Core 9.
-enum class ClientAuth : std::uint8_t { automatic, basic, post, secret_jwt, private_key_jwt, none };
+// tls: a certificate in the handshake (RFC 8705 2), by whomever it is signed.
+enum class ClientAuth : std::uint8_t {
+    automatic,
+    basic,
+    post,
+    secret_jwt,
+    private_key_jwt,
+    tls,
+    none
+};
 
 // Of ProviderConfig::client_assertion_audience.
 inline constexpr std::string_view kTokenEndpointAudience = "token_endpoint";
@@ -58,6 +67,7 @@ struct ProviderConfig {
     // Of client_key; null: none. Of client_secret, for client_secret_jwt; null without one.
     std::shared_ptr<const JwsSigner> client_key;
     std::shared_ptr<const JwsSigner> client_secret_key;
+    bool has_certificate = false;  // of client_key, for the handshake
     // Empty: the issuer. "token_endpoint": its URL. Else a text as it is.
     std::string client_assertion_audience;
 

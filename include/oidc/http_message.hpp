@@ -30,9 +30,10 @@ struct HttpRequest {
     // What the issuer's metadata has for this endpoint when `url` was configured and differs;
     // empty: nothing that is known. For log lines.
     std::string advertised;
-    std::vector<Header> headers;  // without Authorization
-    Secret authorization;         // value of the Authorization header; empty: none is sent
-    Secret body;                  // form data of a POST
+    std::vector<Header> headers;      // without Authorization
+    Secret authorization;             // value of the Authorization header; empty: none is sent
+    Secret body;                      // form data of a POST
+    bool client_certificate = false;  // the connection is made with that of the client
     std::size_t max_response = 1024 * 1024;  // bytes of decoded body; more is idp_too_large
 };
 

@@ -32,8 +32,8 @@ struct FormField {
 
 // POST of a form to `url`, called `endpoint` in log lines, with the client authenticated by
 // client_secret_basic (id and secret form-encoded first, RFC 6749 2.3.1), client_secret_post, an
-// assertion of its own (client_assertion.hpp), or none (client_id in the body). Never two methods
-// at once. Errors: internal_error (the assertion could not be signed).
+// assertion of its own (client_assertion.hpp), or a certificate or nothing (client_id in the body).
+// Never two methods at once. Errors: internal_error (the assertion could not be signed).
 Result<HttpRequest> client_request(const ProviderConfig& config, const ProviderState& provider,
                                    std::string_view url, std::string_view endpoint,
                                    std::span<const FormField> fields, Ports ports);

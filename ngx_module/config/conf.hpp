@@ -77,6 +77,9 @@ struct Transport {
     std::string http_proxy;  // an origin; empty: none, whatever the environment says
     std::string proxy_user;  // empty: the proxy asks for none
     Secret proxy_password;
+    // PEM, of requests that are made with the client's certificate; empty: none is configured.
+    std::string client_chain;
+    Secret client_key;
     ngx_msec_t connect_timeout = 5000;
     ngx_msec_t read_timeout = 10000;  // total, from the start of the request
     bool insecure_http = false;
@@ -127,8 +130,7 @@ struct Provider {
 
     // While the block is read: what config.client_key points to.
     std::shared_ptr<JwsSigner> client_signer;
-    bool client_key_named = false;   // by kid
-    std::string client_certificate;  // PEM; empty: none
+    bool client_key_named = false;  // by kid
 
     bool used = false;  // some auth_oidc names it
     Place place;

@@ -65,11 +65,24 @@ char* check_client(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) 
     }
     const bool by_key = c.client_key != nullptr && (c.client_auth == ClientAuth::automatic ||
                                                     c.client_auth == ClientAuth::private_key_jwt);
-    if (c.client_key != nullptr && !by_key && c.request_object != Toggle::on) {
+    const bool by_tls = c.client_auth == ClientAuth::tls;
+    if (by_tls && !(block.given("client_certificate") && block.given("client_key"))) {
+        return conf_error(cf, method,
+                          "\"token_endpoint_auth_method\" with a certificate needs "
+                          "\"client_certificate\" and \"client_key\"");
+    }
+    if (by_tls && !c.client_secret.empty()) {
+        return conf_error(
+            cf, method,
+            "\"token_endpoint_auth_method\" with a certificate cannot be combined with "
+            "a client secret");
+    }
+    if (c.client_key != nullptr && !by_key && !by_tls && c.request_object != Toggle::on) {
         return conf_error(
             cf, block.where("client_key"),
-            "\"client_key\" is for \"token_endpoint_auth_method private_key_jwt\" and "
-            "\"request_object on\"");
+            "\"client_key\" is for \"token_endpoint_auth_method\" private_key_jwt, "
+            "tls_client_auth and self_signed_tls_client_auth, and for \"request_object "
+            "on\"");
     }
     if (c.client_key == nullptr && block.given("client_certificate")) {
         return conf_error(cf, block.where("client_certificate"),

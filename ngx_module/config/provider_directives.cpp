@@ -67,13 +67,15 @@ char* set_client_auth(Block& b) {
         out = ClientAuth::secret_jwt;
     } else if (b.arg() == "private_key_jwt") {
         out = ClientAuth::private_key_jwt;
+    } else if (b.arg() == "tls_client_auth" || b.arg() == "self_signed_tls_client_auth") {
+        out = ClientAuth::tls;
     } else if (b.arg() == "none") {
         out = ClientAuth::none;
     } else {
         return b.error(in_quotes(b.arg()) +
                        " is not supported by this version, only \"client_secret_basic\", "
-                       "\"client_secret_post\", \"client_secret_jwt\", \"private_key_jwt\" and "
-                       "\"none\" are");
+                       "\"client_secret_post\", \"client_secret_jwt\", \"private_key_jwt\", "
+                       "\"tls_client_auth\", \"self_signed_tls_client_auth\" and \"none\" are");
     }
     return conf_ok();
 }
@@ -108,6 +110,7 @@ char* set_client_key(Block& b) {
     provider(b).client_signer = std::make_shared<JwsSigner>(*std::move(signer));
     provider(b).client_key_named = !kid.empty();
     config(b).client_key = provider(b).client_signer;
+    provider(b).transport.client_key = std::move(pem);
     return conf_ok();
 }
 
@@ -643,7 +646,7 @@ constexpr BlockDirective kDirectives[] = {
      {},
      1,
      1,
-     [](Block& b) { return b.text_file(provider(b).client_certificate, kMaxClientKey); }},
+     [](Block& b) { return b.text_file(provider(b).transport.client_chain, kMaxClientKey); }},
     {"client_assertion_audience", {}, 1, 1, set_assertion_audience},
     {"id_token_signed_response_alg", {}, 1, kMany, set_algs},
     {"trusted_audience",
@@ -733,15 +736,19 @@ char* derive(ngx_conf_t* cf, Provider& p, const Block& block) {
         p.config.client_secret_key = std::make_shared<const JwsSigner>(
             JwsSigner::hmac(Alg::HS256, p.config.client_secret.view()));
     }
-    if (!p.client_certificate.empty()) {
+    if (!p.transport.client_chain.empty()) {
         const Status named =
-            p.client_signer->set_certificate(p.client_certificate, p.client_key_named);
+            p.client_signer->set_certificate(p.transport.client_chain, p.client_key_named);
         if (!named) {
             return conf_error(cf, block.where("client_certificate"),
                               "\"client_certificate\": " + named.error().detail);
         }
     }
     p.client_signer.reset();
+    p.config.has_certificate = !p.transport.client_chain.empty();
+    if (auth != ClientAuth::tls) {
+        p.transport.client_key.clear();  // nobody shows the certificate
+    }
     p.transport.insecure_http = p.config.insecure_http;
     if (block.given("http_proxy_password_file") && p.transport.proxy_user.empty()) {
         return conf_error(cf, block.where("http_proxy_password_file"),

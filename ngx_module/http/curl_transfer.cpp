@@ -143,6 +143,16 @@ bool CurlTransfer::set_tls(CURL* easy) {
         ok = ok && set(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
     }
 #endif
+    // libcurl tells connections apart by it: one that was made without is not used with it.
+    if (request_.client_certificate && !transport_.client_chain.empty()) {
+        curl_blob chain{const_cast<char*>(transport_.client_chain.data()),
+                        transport_.client_chain.size(), CURL_BLOB_NOCOPY};
+        curl_blob key{const_cast<char*>(transport_.client_key.view().data()),
+                      transport_.client_key.size(), CURL_BLOB_NOCOPY};
+        ok = ok && set(easy, CURLOPT_SSLCERT_BLOB, &chain) &&
+             set(easy, CURLOPT_SSLCERTTYPE, "PEM") && set(easy, CURLOPT_SSLKEY_BLOB, &key) &&
+             set(easy, CURLOPT_SSLKEYTYPE, "PEM");
+    }
     return ok && set(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx) &&
            set(easy, CURLOPT_SSL_CTX_DATA, this);
 }
@@ -390,6 +400,8 @@ Error CurlTransfer::failure(CURL* easy, CURLcode code) const {
         case CURLE_SEND_FAIL_REWIND:
             return error(Reason::idp_http,
                          "a kept connection was closed by the peer while the request was sent");
+        case CURLE_SSL_CERTPROBLEM:
+            return error(Reason::idp_tls, text, "client_certificate");
         case CURLE_SSL_CRL_BADFILE:
             return error(Reason::idp_tls, text, "ssl_crl");
         case CURLE_PEER_FAILED_VERIFICATION:

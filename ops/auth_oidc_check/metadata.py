@@ -60,6 +60,9 @@ def check_issuer(provider, data):
     raise Trouble(text, f"issuer {said}; if that is your provider's: every byte counts")
 
 
+BY_TLS = ("tls_client_auth", "self_signed_tls_client_auth")
+
+
 def choose_method(provider, data, has_secret):
     """As the module does."""
     given = provider.one("token_endpoint_auth_method")
@@ -67,7 +70,7 @@ def choose_method(provider, data, has_secret):
     if given:
         if given == "private_key_jwt" and not has_key:
             raise Trouble("token_endpoint_auth_method private_key_jwt needs a client_key", "client_key")
-        if given not in ("none", "private_key_jwt") and not has_secret:
+        if given not in ("none", "private_key_jwt", *BY_TLS) and not has_secret:
             raise Trouble("token_endpoint_auth_method needs a client_secret", "client_secret_file")
         return given
     if has_key:
@@ -80,10 +83,10 @@ def choose_method(provider, data, has_secret):
             return method
     if "private_key_jwt" in offered:
         raise Trouble("the metadata offer no method with a secret but private_key_jwt", "client_key")
-    for method in ("tls_client_auth", "self_signed_tls_client_auth"):
+    for method in BY_TLS:
         if method in offered:
             raise Trouble(f"the metadata offer no method with a secret but {method}",
-                          "token_endpoint_auth_method, if one of them works")
+                          "client_certificate, client_key and token_endpoint_auth_method")
     return "client_secret_basic"
 
 

@@ -13,12 +13,13 @@ import urllib.parse
 from .connection import Url, check_life, look_up, shown_host
 from .files import read_secret, read_text
 from .keys import accepted_algorithms, check_keys, strings
-from .metadata import (ENDPOINTS, check_date, check_issuer, choose_method, document, not_answered,
+from .metadata import (BY_TLS, ENDPOINTS, check_date, check_issuer, choose_method, document, not_answered,
                        usable_url, uses_par, uses_pkce, uses_request_object)
 from .names import ask_resolver
 from .report import About, Trouble
 from .transport import Transport
 
+BY_KEY = ("private_key_jwt", *BY_TLS)
 PUSHED = "pushed_authorization_request_endpoint"
 
 
@@ -233,7 +234,8 @@ class ProviderCheck:
         """What the browser brings of a request that was pushed (RFC 9126); None: nobody can here."""
         url = self.urls.get(PUSHED)
         method = choose_method(self.provider, self.data, bool(self.secret))
-        if url is None or not self.try_client or self.secret is None or method == "private_key_jwt":
+        if url is None or not self.try_client or self.secret is None or \
+                method in BY_KEY:
             return None
         form = dict(query)
         headers = self.authenticate(method, form)
@@ -370,7 +372,7 @@ class ProviderCheck:
         if self.secret is None:
             raise Trouble("the client secret could not be read, see above", unknown=True)
         method = choose_method(self.provider, self.data, bool(self.secret))
-        if method == "private_key_jwt":
+        if method in BY_KEY:
             self.about.note("client authentication", "is by a private key, which only a sign-in tries")
             return
         form = {"grant_type": "authorization_code", "code": "auth-oidc-check-" + secrets.token_hex(16),

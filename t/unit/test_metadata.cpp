@@ -317,6 +317,50 @@ START_TEST(p_01_where_requests_are_pushed) {
 }
 END_TEST
 
+START_TEST(p_06_addresses_for_clients_with_a_certificate) {
+    const auto with = [](std::string_view aliases) {
+        return document(R"(,"revocation_endpoint":"https://op.example/revoke",)"
+                        R"("mtls_endpoint_aliases":)" +
+                        std::string(aliases));
+    };
+    const std::string all = with(
+        R"({"token_endpoint":"https://mtls.example/token","userinfo_endpoint":)"
+        R"("https://mtls.example/userinfo","revocation_endpoint":"https://mtls.example/revoke",)"
+        R"("authorization_endpoint":"https://evil.example/","jwks_uri":"https://evil.example/",)"
+        R"("end_session_endpoint":"https://evil.example/"})");
+    ProviderConfig config = basic_config();
+    ck_assert_sv_eq(parse(all, config)->token_endpoint, "https://op.example/token");
+    config.client_auth = ClientAuth::tls;
+    config.userinfo = config.revoke_on_logout = true;
+    const Result<Metadata> m = parse(all, config);
+    ck_assert_result_ok(m);
+    ck_assert_sv_eq(m->token_endpoint, "https://mtls.example/token");
+    ck_assert_sv_eq(m->userinfo_endpoint, "https://mtls.example/userinfo");
+    ck_assert_sv_eq(m->revocation_endpoint, "https://mtls.example/revoke");
+    ck_assert_sv_eq(m->authorization_endpoint, "https://op.example/auth");
+    ck_assert_sv_eq(m->jwks_uri, "https://keys.example/jwks");
+    ck_assert_sv_eq(m->end_session_endpoint, "https://op.example/logout");
+    ck_assert(m->overridden.empty());
+    ck_assert_sv_eq(parse(with("{}"), config)->token_endpoint, "https://op.example/token");
+    ck_assert_sv_eq(parse(with("null"), config)->token_endpoint, "https://op.example/token");
+    config.token_endpoint = "https://own.example/token";
+    ck_assert_sv_eq(parse(all, config)->token_endpoint, "https://own.example/token");
+    config.token_endpoint.clear();
+    for (const char* bad :
+         {"[]", "\"https://op.example\"", R"({"token_endpoint":7})",
+          R"({"token_endpoint":"http://op.example/t"})", R"({"token_endpoint":"/token"})",
+          R"({"userinfo_endpoint":"javascript:x"})"}) {
+        ck_assert_result_is(parse(with(bad), config), Reason::metadata_invalid);
+    }
+    // Nobody asks for it.
+    config.userinfo = false;
+    ck_assert_result_ok(parse(with(R"({"userinfo_endpoint":"javascript:x"})"), config));
+    ck_assert_result_is(choose_client_auth(config, *m), Reason::metadata_invalid);
+    config.has_certificate = true;
+    ck_assert(*choose_client_auth(config, *m) == ClientAuth::tls);
+}
+END_TEST
+
 START_TEST(demands_that_are_not_supported) {
     const Result<Metadata> m = parse(document(R"(,"require_pushed_authorization_requests":true)"));
     ck_assert_result_is(m, Reason::metadata_invalid);  // there is no endpoint for them
@@ -568,6 +612,7 @@ static Suite* metadata_suite() {
     tcase_add_test(tcase, d_13_internal_endpoints_are_told);
     tcase_add_test(tcase, d_41_what_the_document_has_instead);
     tcase_add_test(tcase, p_01_where_requests_are_pushed);
+    tcase_add_test(tcase, p_06_addresses_for_clients_with_a_certificate);
     tcase_add_test(tcase, demands_that_are_not_supported);
     tcase_add_test(tcase, without_discovery);
     tcase_add_test(tcase, d_11_pkce);

@@ -165,6 +165,18 @@ START_TEST(p_03_an_assertion_in_the_body) {
 }
 END_TEST
 
+START_TEST(p_06_a_certificate) {
+    for (const ClientAuth auth : {ClientAuth::tls, ClientAuth::none, ClientAuth::post}) {
+        const HttpRequest r =
+            made(token_request(client(), provider(auth), "c", "u", "v", fake.ports()));
+        ck_assert(r.client_certificate == (auth == ClientAuth::tls));
+        ck_assert_sv_eq(argument(r, "client_id"), "espo crm");
+        ck_assert((argument(r, "client_secret") == "-") == (auth != ClientAuth::post));
+        ck_assert(r.authorization.empty());
+    }
+}
+END_TEST
+
 START_TEST(the_refresh_request) {
     const HttpRequest basic =
         made(refresh_request(client(), provider(ClientAuth::basic), "r+t", fake.ports()));
@@ -510,6 +522,7 @@ static Suite* token_suite() {
     tcase_add_test(tcase, r_67_01_basic_encodes_before_base64);
     tcase_add_test(tcase, post_and_none);
     tcase_add_test(tcase, p_03_an_assertion_in_the_body);
+    tcase_add_test(tcase, p_06_a_certificate);
     tcase_add_test(tcase, the_refresh_request);
     tcase_add_test(tcase, p_09_resources_at_the_token_endpoint);
     tcase_add_test(tcase, t_23_t_24_answers_to_a_refresh);

@@ -128,6 +128,9 @@ class Idp:
             # the assertion must be for (None: the issuer), and what has come.
             self.client_keys, self.assertion_audience = [], None
             self.assertions, self.last_assertion = set(), None
+            # Of a client that is known by its certificate: whose are taken in handshakes (a file),
+            # the one that is the client's (DER), and the endpoints that have addresses of their own.
+            self.client_ca, self.client_certificate, self.aliases = None, None, ()
             self.offset = 0  # of the provider's clock, in seconds
             self.codes = {}
             self.access = {}
@@ -199,6 +202,9 @@ class Idp:
     def tls_context(self):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.leaf.cert_file, self.leaf.key_file)
+        if self.client_ca is not None:
+            context.verify_mode = ssl.CERT_OPTIONAL
+            context.load_verify_locations(self.client_ca)
         return context
 
     def _accept(self, listener):
@@ -237,6 +243,10 @@ class Idp:
     def _exchange(self, sock, reader):
         request = read_request(reader)
         endpoint = self._endpoint(request.path)
+        request.certificate = sock.getpeercert(True) if isinstance(sock, ssl.SSLSocket) else None
+        if endpoint.startswith("mtls/"):
+            endpoint = endpoint[5:]
+            self._check(endpoint in self.aliases and request.certificate, f"alias of {endpoint}")
         with self.lock:
             self.requests.append((endpoint, request))
         default = getattr(self, "default_" + endpoint, self.default_unknown)
@@ -288,6 +298,10 @@ class Idp:
             "code_challenge_methods_supported": ["S256", "plain"],
             "authorization_response_iss_parameter_supported": bool(self.send_iss),
         }
+        if self.aliases:
+            names = {"token": "token_endpoint", "userinfo": "userinfo_endpoint", "revoke": "revocation_endpoint",
+                     "par": "pushed_authorization_request_endpoint"}
+            document["mtls_endpoint_aliases"] = {names[a]: f"{self.base}/mtls/{a}" for a in self.aliases}
         if self.metadata is not None:
             document = self.metadata(document) or document
         if isinstance(document, dict):
@@ -413,6 +427,8 @@ class Idp:
             return self.client_of_assertion(form)
         if "client_secret" in form:
             return form.get("client_id"), form["client_secret"], "client_secret_post"
+        if request.certificate is not None and request.certificate == self.client_certificate:
+            return form.get("client_id"), self.client_secret, "tls_client_auth"
         return form.get("client_id"), None, "none"
 
     def client_of_assertion(self, form):
