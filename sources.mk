@@ -11,6 +11,7 @@ OIDC_CORE += src/client_assertion.cpp
 OIDC_CORE += src/config.cpp
 OIDC_CORE += src/cookie.cpp
 OIDC_CORE += src/crypto.cpp
+OIDC_CORE += src/dpop.cpp
 OIDC_CORE += src/encode.cpp
 OIDC_CORE += src/flow.cpp
 OIDC_CORE += src/former_state.cpp

@@ -6,6 +6,7 @@
 
 #include "oidc/crypto.hpp"
 #include "oidc/encode.hpp"
+#include "oidc/signer.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 
@@ -88,6 +89,9 @@ std::string authorization_prefix(const ProviderConfig& config, const Metadata& m
     }
     if (config.response_mode != ResponseMode::query) {
         append_query(url, "response_mode", response_mode_name(config.response_mode));
+    }
+    if (config.dpop_key) {
+        append_query(url, "dpop_jkt", config.dpop_key->thumbprint());
     }
     const bool own = demand.empty();
     const std::optional<Seconds>& max_age = own ? config.max_age : demand.max_age;

@@ -260,15 +260,8 @@ Step CallbackFlow::on_provider(ProviderReady provider, bool first) {
     if (response_.code.empty()) {
         return refuse(fail(Reason::callback_malformed, "neither code nor error"));
     }
-    Result<HttpRequest> request =
-        token_request(config_, *provider, response_.code.view(), login_.redirect_uri,
-                      login_.verifier.view(), ports_);
-    response_.code.clear();
-    login_.verifier.clear();
-    if (!request) {
-        return refuse(std::move(request).error());
-    }
-    return go_on(exchange_.start(std::move(provider), *std::move(request)));
+    TokenGrant grant{std::move(response_.code), login_.redirect_uri, std::move(login_.verifier)};
+    return go_on(exchange_.start(std::move(provider), std::move(grant)));
 }
 
 Step CallbackFlow::go_on(TokenExchange::Progress progress) {

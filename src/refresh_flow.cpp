@@ -130,12 +130,8 @@ Step RefreshFlow::resume(Event event) {
             if (ready == nullptr || *ready == nullptr || session_.refresh_token.empty()) {
                 return Refuse{unexpected_event()};
             }
-            Result<HttpRequest> request =
-                refresh_request(config_, **ready, session_.refresh_token.view(), ports_);
-            if (!request) {
-                return postpone(std::move(request).error());
-            }
-            return go_on(exchange_.start(std::move(*ready), *std::move(request)));
+            TokenGrant grant{session_.refresh_token.clone(), {}, {}};
+            return go_on(exchange_.start(std::move(*ready), std::move(grant)));
         }
         case Stage::exchange:
             return go_on(exchange_.resume(std::move(event)));

@@ -7,6 +7,19 @@
 
 namespace oidc {
 
+namespace {
+
+constexpr std::size_t kMaxNonce = 1024;
+
+// 1*NQCHAR, RFC 6749 A.
+bool is_nonce(std::string_view text) {
+    return text.size() <= kMaxNonce && std::all_of(text.begin(), text.end(), [](char c) {
+               return c > ' ' && c < 0x7f && c != '"' && c != '\\';
+           });
+}
+
+}  // namespace
+
 bool ResponseHead::refuse(const char* problem) noexcept {
     if (problem_ == nullptr) {
         problem_ = problem;
@@ -100,6 +113,8 @@ bool ResponseHead::field(std::string_view line) {
         location_ = value;
     } else if (name == "retry-after") {
         retry_after_ = value;
+    } else if (name == "dpop-nonce" && is_nonce(value)) {
+        dpop_nonce_ = value;
     }
     return true;
 }

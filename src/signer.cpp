@@ -292,11 +292,22 @@ Result<JwsSigner> JwsSigner::from_pem(std::string_view pem, std::optional<Alg> a
         kid.empty() ? base64url_encode(sha256("{" + *members + "}")) : std::string(kid);
     JwsSigner signer(*alg);
     signer.key_ = *std::move(key);
+    signer.members_ = *members;
     signer.kid_ = name;
     signer.header_ = signer.header_of("JWT");
     signer.jwks_ = R"({"keys":[{)" + *members + R"(,"kid":)" + json_quote(name) +
                    R"(,"use":"sig","alg":")" + std::string(alg_name(*alg)) + R"("}]})";
     return signer;
+}
+
+Result<std::string> JwsSigner::sign_with_key(std::string_view typ, std::string_view claims) const {
+    const std::string header = R"({"alg":")" + std::string(alg_name(alg_)) + R"(","typ":")" +
+                               std::string(typ) + R"(","jwk":{)" + members_ + "}}";
+    return signed_with(base64url_encode(as_bytes(header)), claims);
+}
+
+std::string JwsSigner::thumbprint() const {
+    return base64url_encode(sha256("{" + members_ + "}"));
 }
 
 Status JwsSigner::set_certificate(std::string_view pem, bool keep_kid) {

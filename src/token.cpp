@@ -192,14 +192,17 @@ std::string read_scope(const json_t* object) {
     return text;
 }
 
-Status check_token_type(const json_t* object) {
+Status check_token_type(const json_t* object, bool dpop) {
     const json_t* member = json_object_get(object, "token_type");
     if (!json_is_string(member)) {
         return fail(Reason::token_type, "the token response has no token_type");
     }
     const std::string type(json_string_value(member), json_string_length(member));
-    if (!equal_nocase(type, "bearer")) {
-        return fail(Reason::token_type, "token_type is \"" + type + "\", expected \"Bearer\"");
+    if (!equal_nocase(type, dpop ? "dpop" : "bearer")) {
+        return fail(
+            Reason::token_type,
+            "token_type is \"" + type + "\", expected \"" + (dpop ? "DPoP" : "Bearer") + "\"",
+            dpop ? "dpop_key" : "");
     }
     return Unit{};
 }
@@ -241,7 +244,7 @@ Result<TokenResponse> read_tokens(json_t* object, Grant grant, const TokenNeeds&
     tokens.id_token = *std::move(id_token);
     tokens.access_token = *std::move(access_token);
     if (!tokens.access_token.empty()) {
-        if (Status status = check_token_type(object); !status) {
+        if (Status status = check_token_type(object, needs.dpop); !status) {
             return std::move(status).error();
         }
     }
@@ -276,6 +279,7 @@ TokenNeeds token_needs(const ProviderConfig& config) {
     needs.access_token = config.userinfo            ? "userinfo"
                          : config.keep_access_token ? "$oidc_access_token"
                                                     : "";
+    needs.dpop = config.dpop_key != nullptr;
     needs.refresh_token = config.keep_refresh_token || config.session_refresh;
     return needs;
 }

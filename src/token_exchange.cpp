@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "oidc/dpop.hpp"
 #include "oidc/jws.hpp"
+#include "oidc/oauth_error.hpp"
 #include "oidc/text.hpp"
 #include "oidc/token_life.hpp"
 #include "oidc/userinfo.hpp"
@@ -19,9 +21,14 @@ using Progress = TokenExchange::Progress;
 constexpr Seconds kAssumedLifetime = 3600;
 constexpr std::uint32_t kMostRefetches = 3;
 
+bool is_nonce_error(const HttpResponse& response) {
+    const Result<JsonPtr> json = json_answer(response);
+    return json && oauth_error(json->get()).code == "use_dpop_nonce";
+}
+
 HttpResponse copy_of(const HttpResponse& response) {
-    return {response.status, response.content_type, response.location, response.retry_after,
-            response.body.clone()};
+    return {response.status,      response.content_type, response.location,
+            response.retry_after, response.dpop_nonce,   response.body.clone()};
 }
 
 std::string joined(const std::vector<std::string>& words) {
@@ -54,14 +61,55 @@ TokenExchange::TokenExchange(const ProviderConfig& config, Ports ports,
                              ExchangeExpectation expectation)
     : config_(config), ports_(ports), expectation_(std::move(expectation)) {}
 
-Progress TokenExchange::start(ProviderReady provider, HttpRequest request) {
+Progress TokenExchange::start(ProviderReady provider, TokenGrant grant) {
     provider_ = std::move(provider);
     if (Status status = check_userinfo_endpoint(config_, *provider_); !status) {
         return std::move(status).error();
     }
+    grant_ = std::move(grant);
+    return ask_token({});
+}
+
+// Each request is made anew: assertions of the client and proofs are good once.
+Progress TokenExchange::ask_token(std::string_view nonce) {
+    const std::string_view credential = grant_.credential.view();
+    Result<HttpRequest> request =
+        expectation_.grant == Grant::refresh
+            ? refresh_request(config_, *provider_, credential, ports_)
+            : token_request(config_, *provider_, credential, grant_.redirect_uri,
+                            grant_.verifier.view(), ports_);
+    if (!request) {
+        return std::move(request).error();
+    }
+    return send(*std::move(request), {}, nonce, Stage::token);
+}
+
+Progress TokenExchange::send(HttpRequest request, std::string_view access_token,
+                             std::string_view nonce, Stage stage) {
+    if (config_.dpop_key) {
+        if (Status status = add_dpop_proof(request, *config_.dpop_key, access_token, nonce, ports_);
+            !status) {
+            return std::move(status).error();
+        }
+    }
     request_ = without_secrets(request);
-    stage_ = Stage::token;
+    stage_ = stage;
     return Fetch{std::move(request)};
+}
+
+// RFC 9449 8 and 9: the server refuses a proof without its nonce, which comes with the refusal.
+// Once for each endpoint, or one that is never content would be asked for ever.
+bool TokenExchange::wants_nonce(const HttpOutcome& outcome, Stage stage) {
+    bool& asked = stage == Stage::token ? token_nonce_ : userinfo_nonce_;
+    if (!config_.dpop_key || !outcome || outcome->dpop_nonce.empty() || asked) {
+        return false;
+    }
+    const bool refused =
+        stage == Stage::token
+            ? (outcome->status == 400 || outcome->status == 401) && is_nonce_error(*outcome)
+            : outcome->status == 401;
+    asked = refused;
+    return refused;
 }
 
 Progress TokenExchange::resume(Event event) {
@@ -96,6 +144,10 @@ Progress TokenExchange::on_provider(Stage stage, ProviderReady provider) {
 }
 
 Progress TokenExchange::on_token(HttpOutcome outcome) {
+    if (wants_nonce(outcome, Stage::token)) {
+        return ask_token(outcome->dpop_nonce);
+    }
+    grant_ = {};
     Result<TokenResponse> tokens = parse_token_response(request_, std::move(outcome),
                                                         expectation_.grant, token_needs(config_));
     if (!tokens) {
@@ -163,20 +215,22 @@ Progress TokenExchange::check_id_token() {
     return ask_userinfo();
 }
 
-Progress TokenExchange::ask_userinfo() {
+Progress TokenExchange::ask_userinfo(std::string_view nonce) {
     if (!config_.userinfo) {
         return Checked{};
     }
     if (Status status = check_userinfo_endpoint(config_, *provider_); !status) {
         return std::move(status).error();  // the metadata changed meanwhile
     }
-    HttpRequest request = userinfo_request(*provider_, tokens_.access_token.view());
-    request_ = without_secrets(request);
-    stage_ = Stage::userinfo;
-    return Fetch{std::move(request)};
+    const std::string_view token = tokens_.access_token.view();
+    return send(userinfo_request(*provider_, token, config_.dpop_key ? "DPoP" : "Bearer"), token,
+                nonce, Stage::userinfo);
 }
 
 Progress TokenExchange::on_userinfo(HttpOutcome outcome) {
+    if (wants_nonce(outcome, Stage::userinfo)) {
+        return ask_userinfo(outcome->dpop_nonce);
+    }
     const bool is_signed = outcome.ok() && outcome->content_type == "application/jwt";
     if (is_signed && may_refetch()) {
         userinfo_response_ = copy_of(*outcome);

@@ -122,7 +122,8 @@ Status check_userinfo_endpoint(const ProviderConfig& config, const ProviderState
     return Unit{};
 }
 
-HttpRequest userinfo_request(const ProviderState& provider, std::string_view access_token) {
+HttpRequest userinfo_request(const ProviderState& provider, std::string_view access_token,
+                             std::string_view scheme) {
     HttpRequest request;
     request.url = provider.metadata.userinfo_endpoint;
     request.endpoint = "userinfo_endpoint";
@@ -131,7 +132,8 @@ HttpRequest userinfo_request(const ProviderState& provider, std::string_view acc
     // A token may be bound to the certificate (RFC 8705 3).
     request.client_certificate = provider.client_auth == ClientAuth::tls;
     request.authorization.reserve(access_token.size() + 7);
-    request.authorization.append("Bearer ");
+    request.authorization.append(scheme);
+    request.authorization.append(" ");
     request.authorization.append(access_token);
     return request;
 }

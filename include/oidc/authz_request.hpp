@@ -21,8 +21,9 @@ struct AuthzParameters {
 };
 
 // What is the same in every request: the endpoint, response_type=code, client_id, scope, resource,
-// response_mode unless it is query, max_age and acr_values, for ProviderState. A demand that is not
-// empty takes the place of the configuration's max_age and acr_values; see strictest().
+// response_mode unless it is query, dpop_jkt with a dpop_key, max_age and acr_values, for
+// ProviderState. A demand that is not empty takes the place of the configuration's max_age and
+// acr_values; see strictest().
 std::string authorization_prefix(const ProviderConfig& config, const Metadata& metadata,
                                  const LoginDemand& demand = {});
 

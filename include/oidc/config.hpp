@@ -68,6 +68,8 @@ struct ProviderConfig {
     std::shared_ptr<const JwsSigner> client_key;
     std::shared_ptr<const JwsSigner> client_secret_key;
     bool has_certificate = false;  // of client_key, for the handshake
+    // Of dpop_key: tokens are bound to it. Null: tokens are bearers'.
+    std::shared_ptr<const JwsSigner> dpop_key;
     // Empty: the issuer. "token_endpoint": its URL. Else a text as it is.
     std::string client_assertion_audience;
 

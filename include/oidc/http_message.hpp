@@ -45,6 +45,7 @@ struct HttpResponse {
     std::string content_type;  // lower case, without parameters
     std::string location;      // of a 3xx, made absolute where possible
     std::string retry_after;
+    std::string dpop_nonce;  // RFC 9449 8
     Secret body;
 };
 

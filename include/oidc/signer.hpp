@@ -26,6 +26,13 @@ class JwsSigner {
     static Result<JwsSigner> from_pem(std::string_view pem, std::optional<Alg> alg,
                                       std::string_view kid = {});
 
+    // With typ and the public key itself in the header, as jwk: for whom no key is registered.
+    // Precondition: made by from_pem().
+    [[nodiscard]] Result<std::string> sign_with_key(std::string_view typ,
+                                                    std::string_view claims) const;
+    // Of the public key (RFC 7638); the same precondition.
+    [[nodiscard]] std::string thumbprint() const;
+
     // Names the key by its certificate as well: x5t#S256 in headers and JWKS, and x5c there with
     // the whole chain (RFC 7515 4.1.8, RFC 7517 4.7). `pem`: the certificate, then those of its
     // issuers. Without `keep_kid` the headers have no kid: who knows a key by its certificate may
@@ -53,9 +60,10 @@ class JwsSigner {
     Alg alg_;
     Secret secret_;
     PkeyPtr key_;
-    std::string kid_;     // empty: none
-    std::string x5t_;     // empty: no certificate
-    std::string header_;  // of typ JWT, encoded
+    std::string members_;  // of the public JWK, without braces; empty: an HMAC
+    std::string kid_;      // empty: none
+    std::string x5t_;      // empty: no certificate
+    std::string header_;   // of typ JWT, encoded
     std::string jwks_;
 };
 

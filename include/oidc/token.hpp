@@ -59,6 +59,7 @@ enum class Grant : std::uint8_t { code, refresh };
 struct TokenNeeds {
     std::string access_token{"the configuration"};  // who needs it, for messages; empty: nobody
     bool refresh_token = true;
+    bool dpop = false;  // an access token that is bound to a key
 };
 TokenNeeds token_needs(const ProviderConfig& config);
 
@@ -66,15 +67,15 @@ TokenNeeds token_needs(const ProviderConfig& config);
 // invalid_grant, 403 without an OAuth error), code_refused (invalid_grant), token_error (another
 // OAuth error; detail has its code), token_status (429 and 5xx whatever their body; detail has
 // Retry-After), token_malformed (no JSON object by RFC 6749 5.1; the content type must be
-// application/json or a +json type, so text/plain is refused), token_type (not Bearer, compared
-// without case; asked for only together with an access token), token_no_id_token. ID and access
-// tokens are visible ASCII without space, quotation mark and backslash: a bit less than 1*VSCHAR
-// (RFC 6749 A.12), so that none of them can break out of a header; a refresh token is all of
-// 1*VSCHAR (A.17). expires_in is clamped to 0..10 years. Left out: an expires_in that is no number,
-// and a refresh token that nobody needs and that is none. An access token may be missing when
-// nobody needs it, as long as another token came. After a refresh the id_token may be missing (OIDC
-// Core 12.2), and error=invalid_grant is refresh_denied: the provider has ended what the session
-// stands on.
+// application/json or a +json type, so text/plain is refused), token_type (not Bearer, or with
+// needs.dpop not DPoP, compared without case; asked for only together with an access token),
+// token_no_id_token. ID and access tokens are visible ASCII without space, quotation mark and
+// backslash: a bit less than 1*VSCHAR (RFC 6749 A.12), so that none of them can break out of a
+// header; a refresh token is all of 1*VSCHAR (A.17). expires_in is clamped to 0..10 years. Left
+// out: an expires_in that is no number, and a refresh token that nobody needs and that is none. An
+// access token may be missing when nobody needs it, as long as another token came. After a refresh
+// the id_token may be missing (OIDC Core 12.2), and error=invalid_grant is refresh_denied: the
+// provider has ended what the session stands on.
 Result<TokenResponse> parse_token_response(const HttpRequest& request, HttpOutcome outcome,
                                            Grant grant = Grant::code, const TokenNeeds& needs = {});
 

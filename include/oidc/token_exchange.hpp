@@ -28,7 +28,15 @@ struct ExchangeExpectation {
     Seconds iat = 0;
 };
 
-// Fetch token -> ID token [-> NeedProvider newer, once] -> Fetch userinfo, if it is on
+// What tokens are given for: wiped when the token endpoint has answered.
+struct TokenGrant {
+    Secret credential;  // a code, or a refresh token
+    std::string redirect_uri;
+    Secret verifier;
+};
+
+// Fetch token [-> Fetch token with the server's nonce, once] -> ID token [-> NeedProvider newer,
+// once] -> Fetch userinfo, if it is on
 // [-> NeedProvider newer, if not done yet] -> Checked. The events are those of a Flow.
 class TokenExchange {
   public:
@@ -39,8 +47,8 @@ class TokenExchange {
 
     TokenExchange(const ProviderConfig& config, Ports ports, ExchangeExpectation expectation);
 
-    // Sends `request`, made for `provider`. Errors: metadata_invalid.
-    Progress start(ProviderReady provider, HttpRequest request);
+    // Errors: metadata_invalid, internal_error (the request cannot be made).
+    Progress start(ProviderReady provider, TokenGrant grant);
     // Errors: the event's own, those of parse_token_response, validate_id_token, parse_userinfo,
     // and internal_error for an event that was not asked for.
     Progress resume(Event event);
@@ -68,9 +76,13 @@ class TokenExchange {
   private:
     enum class Stage : std::uint8_t { idle, token, keys, userinfo, userinfo_keys };
     Progress on_provider(Stage stage, ProviderReady provider);
+    Progress ask_token(std::string_view nonce);
     Progress on_token(HttpOutcome outcome);
     Progress check_id_token();
-    Progress ask_userinfo();
+    Progress ask_userinfo(std::string_view nonce = {});
+    Progress send(HttpRequest request, std::string_view access_token, std::string_view nonce,
+                  Stage stage);
+    bool wants_nonce(const HttpOutcome& outcome, Stage stage);
     Progress on_userinfo(HttpOutcome outcome);
     [[nodiscard]] bool may_refetch() const noexcept;
     std::optional<Progress> newer_keys(const Error& error, std::string_view compact, Stage stage);
@@ -86,6 +98,10 @@ class TokenExchange {
     bool keys_renewed_ = false;  // by any of them
     std::optional<Seconds> retry_after_;
     HttpRequest request_;  // the last one, without its credentials
+    TokenGrant grant_;
+    // Which endpoint has asked for a nonce already: it does so once.
+    bool token_nonce_ = false;
+    bool userinfo_nonce_ = false;
     TokenResponse tokens_;
     std::optional<IdToken> id_token_;
     std::optional<HttpResponse> userinfo_response_;

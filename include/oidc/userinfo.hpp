@@ -15,7 +15,9 @@ namespace oidc {
 // code goes anywhere.
 Status check_userinfo_endpoint(const ProviderConfig& config, const ProviderState& provider);
 
-HttpRequest userinfo_request(const ProviderState& provider, std::string_view access_token);
+// `scheme` of Authorization.
+HttpRequest userinfo_request(const ProviderState& provider, std::string_view access_token,
+                             std::string_view scheme = "Bearer");
 
 struct UserInfo {
     JsonPtr claims;
