@@ -114,6 +114,28 @@ char* set_client_key(Block& b) {
     return conf_ok();
 }
 
+// dpop_key FILE [alg=ALG]
+char* set_dpop_key(Block& b) {
+    std::optional<Alg> alg;
+    if (b.size() > 1) {
+        const std::string_view word = b.arg(1);
+        alg = word.starts_with("alg=") ? alg_from_name(word.substr(4)) : std::nullopt;
+        if (!alg || alg_is_symmetric(*alg)) {
+            return b.invalid(word, "alg= with an algorithm that signs with a private key");
+        }
+    }
+    Secret pem;
+    if (char* rv = b.secret_file(pem, kMaxClientKey); rv != conf_ok()) {
+        return rv;
+    }
+    Result<JwsSigner> signer = JwsSigner::from_pem(pem.view(), alg);
+    if (!signer) {
+        return b.error("is no key to bind tokens to: " + signer.error().detail);
+    }
+    config(b).dpop_key = std::make_shared<const JwsSigner>(*std::move(signer));
+    return conf_ok();
+}
+
 // "issuer" (RFC 7523 leaves more open, and attacks have used that), or what a provider wants.
 char* set_assertion_audience(Block& b) {
     std::string& out = config(b).client_assertion_audience;
@@ -647,6 +669,7 @@ constexpr BlockDirective kDirectives[] = {
      1,
      1,
      [](Block& b) { return b.text_file(provider(b).transport.client_chain, kMaxClientKey); }},
+    {"dpop_key", {}, 1, 2, set_dpop_key},
     {"client_assertion_audience", {}, 1, 1, set_assertion_audience},
     {"id_token_signed_response_alg", {}, 1, kMany, set_algs},
     {"trusted_audience",

@@ -351,6 +351,7 @@ HttpOutcome CurlTransfer::finish(CURL* easy, CURLcode code) {
     response.content_type = head_.content_type();
     response.location = head_.location();
     response.retry_after = head_.retry_after();
+    response.dpop_nonce = head_.dpop_nonce();
     char* absolute = nullptr;
     if (!response.location.empty() &&
         curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &absolute) == CURLE_OK &&

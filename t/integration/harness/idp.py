@@ -131,6 +131,9 @@ class Idp:
             # Of a client that is known by its certificate: whose are taken in handshakes (a file),
             # the one that is the client's (DER), and the endpoints that have addresses of their own.
             self.client_ca, self.client_certificate, self.aliases = None, None, ()
+            # DPoP (RFC 9449): the key that tokens are bound to, the nonces that the token and UserInfo
+            # endpoints want, the jti that have come, and how an access token calls itself.
+            self.dpop_key, self.dpop_nonces, self.dpop_jti, self.token_type = None, {}, set(), None
             self.offset = 0  # of the provider's clock, in seconds
             self.codes = {}
             self.access = {}
@@ -381,6 +384,41 @@ class Idp:
         self.canary(token, "signed response")
         return token
 
+    def dpop_problem(self, request, endpoint, token=None):
+        """RFC 9449 4.3; None: the proof holds. A wrong nonce is answered, the rest is a complaint."""
+        proofs = request.headers.all("dpop")
+        if len(proofs) != 1:
+            self._check(False, f"{len(proofs)} DPoP headers")
+            return Reply({"error": "invalid_dpop_proof"}, status=400)
+        data, _, signature = proofs[0].rpartition(".")
+        head, claims = (json.loads(forge.b64u_decode(part)) for part in data.split("."))
+        public = {k: v for k, v in self.dpop_key.jwk().items() if k not in ("use", "kid", "alg")}
+        good = head["typ"] == "dpop+jwt" and head["jwk"] == public and set(head) == {"typ", "alg", "jwk"}
+        good &= self.dpop_key.verifies(head["alg"], data.encode(), forge.b64u_decode(signature))
+        good &= claims["htm"] == request.method and claims["htu"] == self.origin + request.path
+        good &= abs(time.time() + self.offset - claims["iat"]) < 10
+        if token is not None:
+            good &= claims["ath"] == forge.b64u(hashlib.sha256(token.encode()).digest())
+        else:
+            good &= "ath" not in claims
+        with self.lock:
+            good &= len(claims["jti"]) >= 22 and claims["jti"] not in self.dpop_jti
+            self.dpop_jti.add(claims["jti"])
+        if not good:
+            self._check(False, f"DPoP proof: {head} {claims}")
+            return Reply({"error": "invalid_dpop_proof"}, status=400)
+        wanted = self.dpop_nonces.get(endpoint)
+        if claims.get("nonce") == wanted:
+            return None
+        headers = [("DPoP-Nonce", wanted)]
+        if token is None:
+            return Reply({"error": "use_dpop_nonce"}, status=400, headers=headers)
+        return Reply(b"", status=401, ctype=None, headers=[
+            *headers, ("WWW-Authenticate", 'DPoP error="use_dpop_nonce"')])
+
+    def token_type_now(self):
+        return self.token_type or ("DPoP" if self.dpop_key is not None else "Bearer")
+
     def open_request(self, pairs, pushed):
         """The parameters of a request object (RFC 9101 5 and 6), whose signature must be by one of
         `client_keys`, good for minutes and for this issuer, and used once."""
@@ -474,6 +512,10 @@ class Idp:
             return error("invalid_client", 401)
         with self.lock:
             self.token_resources.append(resources(pairs))
+        if self.dpop_key is not None:
+            problem = self.dpop_problem(request, "token")
+            if problem is not None:
+                return problem
         if form.get("grant_type") == "refresh_token":
             return self.refresh_answer(form, error)
         with self.lock:
@@ -503,7 +545,7 @@ class Idp:
             else self.access_token
         self.canary(access, "access token")
         self.access[access] = grant
-        body = {"access_token": access, "token_type": "Bearer", "expires_in": 300,
+        body = {"access_token": access, "token_type": self.token_type_now(), "expires_in": 300,
                 "id_token": self.id_token(grant, access, code)}
         if self.refresh_tokens:
             body["refresh_token"] = self.new_refresh_token(grant)
@@ -531,7 +573,7 @@ class Idp:
         access = "at-" + secrets.token_urlsafe(24)
         self.canary(access, "access token")
         self.access[access] = grant
-        body = {"access_token": access, "token_type": "Bearer", "expires_in": 300,
+        body = {"access_token": access, "token_type": self.token_type_now(), "expires_in": 300,
                 "id_token": self.id_token(again, access, change=self.refresh_claims)}
         if self.rotate:
             body["refresh_token"] = self.new_refresh_token(grant)
@@ -572,7 +614,13 @@ class Idp:
 
     def default_userinfo(self, request):
         header = request.headers.get("authorization") or ""
-        grant = self.access.get(header[7:]) if header.startswith("Bearer ") else None
+        scheme = "DPoP " if self.dpop_key is not None else "Bearer "
+        token = header[len(scheme):] if header.startswith(scheme) else None
+        if token and self.dpop_key is not None:
+            problem = self.dpop_problem(request, "userinfo", token)
+            if problem is not None:
+                return problem
+        grant = self.access.get(token)
         if grant is None:
             self._check(False, "userinfo request without a valid access token")
             return Reply({"error": "invalid_token"}, status=401)
