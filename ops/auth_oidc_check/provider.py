@@ -177,11 +177,28 @@ class ProviderCheck:
                 not uses_request_object(self.provider, self.data):
             self.about.wrong("metadata", "the provider demands signed request objects of everybody",
                              "client_key, with which they are signed, and request_object auto")
+        self.not_offered()
         offered = strings(self.data, "scopes_supported")
         missing = [s for s in self.provider.scope if offered and s not in offered]
         if missing:
             self.about.note("scope", f"the metadata do not list {', '.join(missing)}; they need not, "
                             "but some providers refuse a scope that they do not know")
+
+    def not_offered(self):
+        """What the configuration asks for and the metadata say that the provider does not know."""
+        mode = self.provider.one("response_mode", "query")
+        modes = strings(self.data, "response_modes_supported")
+        if modes and mode not in modes:
+            self.about.wrong("metadata", f"the provider offers no response_mode {mode}, but "
+                             f"{', '.join(modes)}", "response_mode")
+        if uses_request_object(self.provider, self.data) and \
+                self.data.get("request_parameter_supported") is False:
+            self.about.wrong("metadata", "the provider takes no request objects by value",
+                             "request_object off")
+        if self.provider.one("dpop_key") and self.data and \
+                not strings(self.data, "dpop_signing_alg_values_supported"):
+            self.about.note("metadata", "the provider does not say that it knows DPoP; what it then gives "
+                            "are bearer tokens, which the module refuses beside dpop_key")
 
     # ---- endpoints
 

@@ -534,6 +534,24 @@ def test_requests_that_are_pushed(lab, make_idp):
     assert "par is off" in result.text("metadata") and idp.count("par") == 2, result.output
 
 
+@case("F-40", "P-10")
+def test_what_the_provider_does_not_offer(lab, make_idp, tmp_path):
+    idp = make_idp()
+    idp.metadata = lambda d: {**d, "response_modes_supported": ["query", "fragment"],
+                              "request_parameter_supported": False}
+    assert check(idp, lab).code == 0
+    result = check(idp, lab, response_mode="form_post")
+    assert "no response_mode form_post, but query, fragment" in result.text("metadata"), result.output
+    key = tmp_path / "client.key"
+    key.write_text(lab.keys.p256.private_pem())
+    key.chmod(0o600)
+    result = check(idp, lab, client_key=key, request_object="on",
+                   token_endpoint_auth_method="client_secret_basic")
+    assert "takes no request objects" in result.text("metadata"), result.output
+    result = check(idp, lab, dpop_key=key)
+    assert result.code == 0 and "does not say that it knows DPoP" in result.text("metadata"), result.output
+
+
 @case("F-40", "P-03")
 def test_a_client_that_signs(lab, make_idp, tmp_path):
     idp = make_idp()
