@@ -185,6 +185,9 @@ ngx_int_t pass_on(ngx_http_request_t* r, RequestContext& ctx, Provider& provider
     ctx.foreign_callback = response;
     const bool signed_in = ctx.authenticated();
     ctx.insufficient = signed_in && !is_sufficient(*ctx.decision, loc_conf(r));
+    if (!response && signed_in && is_cross_origin(r, provider)) {
+        return refuse_cross_origin(r, ctx, provider);
+    }
     return signed_in && !ctx.insufficient ? admit(r, ctx) : challenge(r, ctx, provider);
 }
 

@@ -220,6 +220,10 @@ def test_forwarded_as_a_redirect_is(make_site):
     assert (hit.method, hit.target, hit.body) == ("POST", path, b"code=c&state=other&x=1")
     hit = passes(site, browser.post(path, b"a=b", headers={"Content-Type": FORM}), remote_user="jdoe")
     assert hit.body == b"a=b"
+    # With the session's cookie, from another name of the domain.
+    answer = browser.post(path, b"a=b", headers={"Content-Type": FORM, "Sec-Fetch-Site": "same-site",
+                                                 "Origin": "https://other.app.test"})
+    assert answer.status == 403 and not answer.from_backend and "cross_origin_request" in site.log_since_mark()
     hit = passes(site, browser.post(path, b"{}", headers={"Content-Type": "application/json"}), remote_user="jdoe")
     assert hit.body == b"{}"
 
