@@ -86,8 +86,8 @@ def test_some_aliases_and_a_configured_address(lab, make_site):
     "list": ([],), "text": ("https://idp.example",), "number": ({"token_endpoint": 7},),
     "plain-http": ({"token_endpoint": "http://192.0.2.1/token"},), "relative": ({"token_endpoint": "/token"},),
     "script": ({"token_endpoint": "javascript:x"},), "user": ({"token_endpoint": "https://a:b@idp.example/"},)}))
-def test_aliases_that_are_no_addresses(lab, make_site, aliases, catalogue_id):
-    site = make(lab, make_site, f"bad-{catalogue_id}", metadata=lambda d: {**d, "mtls_endpoint_aliases": aliases})
+def test_aliases_that_are_no_addresses(lab, make_site, aliases):
+    site = make(lab, make_site, "bad-aliases", metadata=lambda d: {**d, "mtls_endpoint_aliases": aliases})
     reject(site, site.browser().get("/x"), "metadata_invalid", 502, consumed=False)
     assert "token_endpoint" in site.refusals()[-1][2]
 

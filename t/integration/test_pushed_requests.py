@@ -45,7 +45,7 @@ def test_demanded_by_the_metadata(lab, make_site, method):
     site = make_site(idp=idp, control=False, directives={
         "scope": "email", "max_age": "30m", "login_hint": '"jane doe"', "resource": "https://a.example urn:x:y",
         "extra_auth_args": '"display=page&x=a+b"'})
-    assert "demands" not in site.nginx.log()
+    idp.claims = lambda c: {**c, "auth_time": c["iat"]}
     browser = site.browser()
     first = browser.start("/x?y=z")
     assert set(query_of(first.location)) == {"client_id", "request_uri"}
@@ -91,8 +91,8 @@ def test_when_requests_are_pushed(lab, make_site):
     idp = Idp(lab.keys)
     idp.par_required = True
     off = make_site(idp=idp, control=False, directives={"par": "off"})
-    assert "pushed authorization requests (RFC 9126), and par is off" in off.nginx.log()
     assert "request_uri" not in query_of(off.browser().start("/x").location)
+    assert "pushed authorization requests (RFC 9126), and par is off" in off.nginx.log()
     on = make_site(control=False, directives={"par": "on"})
     for kind in ("xhr", "image", "prefetch"):
         assert on.browser().get("/x", kind=kind).status == 401
@@ -184,7 +184,7 @@ def test_failures(site, change, code, status, words):
 
 @pytest.mark.parametrize("how, code, status", rows("P-02", {
     "stall": (lambda x: x.stall(), "idp_timeout", 504), "cut": (lambda x: b"HTTP/1.1 201 Created\r\nContent-Le",
-                                                              "idp_http|idp_connect", 502),
+                                                              "idp_http|par_malformed", 502),
     "garbage": (lambda x: b"\0\1\2", "idp_http|idp_connect", 502)}))
 def test_failures_of_the_connection(site, how, code, status):
     site.idp.on["par"] = how
@@ -201,7 +201,7 @@ def test_a_browser_that_does_not_wait(site):
     site.idp.on["par"] = lambda x: x.stall()
     with site.connect() as connection:
         connection.send(f"GET /x HTTP/1.1\r\nHost: {site.authority()}\r\nSec-Fetch-Mode: navigate\r\n\r\n")
-        site.wait(lambda: site.delta("par") == 1, "the pushed request")
+        site.wait(lambda: site.delta("par") >= 1, "the pushed request")
         connection.rst()
     site.idp.on.clear()
     assert site.browser().login("/x").from_backend

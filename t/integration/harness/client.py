@@ -254,7 +254,7 @@ class Browser:
         text = f"{method} {target} HTTP/1.1\r\n" + "".join(f"{n}: {v}\r\n" for n, v in pairs)
         data = text.encode("latin-1") + b"\r\n" + (body or b"")
         response = self._exchange(data, method, target)
-        response.fields = dict(pairs)
+        response.fields, response.sent = dict(pairs), body or b""
         for cookie in response.set_cookies():
             if jar is self.jar:
                 jar.store(cookie, site.scheme, self.host, urllib.parse.urlsplit(target).path)

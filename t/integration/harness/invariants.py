@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What must hold after every test, whatever it was about (INV-1 to INV-12 of the catalogue)."""
 
+import json
 import re
 import time
 import urllib.parse
 
+from .forge import b64u_decode
 from .nginx import SLOW
 
 FORBIDDEN = re.compile(
@@ -25,6 +27,7 @@ class State:
         self.pids = []
         self.exchanges = {}   # X-Test-Id -> (request pairs, response)
         self.sessions = {}    # session cookie value -> claims as the provider gave them
+        self.posted = {}      # sealed response -> code
         self.ended = set()
         self.canaries = {}
         self.allowed_log = []
@@ -48,6 +51,7 @@ def observe(site, response, pairs):
         if not cookie.deletes and len(cookie.value) >= 16:  # the last chunk may be one letter
             state.canaries[cookie.value] = f"cookie {cookie.name[:24]}"
         check_cookie(site, cookie)
+    remember_posted(site, response)
     if response.location is not None and not response.from_backend:
         check_location(site, response)
     if is_our_answer(site, response, ours):
@@ -102,6 +106,27 @@ def is_our_answer(site, response, our_cookies):
     return response.status in (302, 303, 401, 403, 502, 503, 504)
 
 
+def code_of(site, response):
+    """The code of a callback, however its response has come; None: it has none."""
+    query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(response.request[1]).query))
+    if "code" in query:
+        return query["code"]
+    if "oidc_response" in query:  # response_mode form_post
+        return site.state.posted.get(query["oidc_response"])
+    try:  # response_mode query.jwt
+        return json.loads(b64u_decode(query["response"].split(".")[1])).get("code")
+    except (KeyError, IndexError, ValueError, AttributeError):
+        return None
+
+
+def remember_posted(site, response):
+    """Which code a sealed response has: what the browser had posted."""
+    sealed = re.search(r"[?]oidc_response=([\w-]+)$", response.location or "")
+    if response.request[0] == "POST" and sealed and not response.from_backend:
+        form = dict(urllib.parse.parse_qsl(response.sent.decode("utf-8", "replace")))
+        site.state.posted[sealed[1]] = form.get("code")
+
+
 def remember_session(site, response, pairs):
     state = site.state
     for cookie in response.set_cookies():
@@ -110,10 +135,10 @@ def remember_session(site, response, pairs):
         if cookie.deletes:
             state.ended |= set(cookie_values(pairs, cookie.name))
             continue
-        code = urllib.parse.parse_qs(urllib.parse.urlsplit(response.request[1]).query).get("code")
+        code = code_of(site, response)
         claims = {}
         for idp, _ in site.providers.values():
-            grant = idp.codes.get(code[0]) if code else None
+            grant = idp.codes.get(code) if code else None
             if grant is not None:
                 claims = {**grant.get("userinfo", {}), **grant.get("claims", {})}
         if code is None:
