@@ -35,7 +35,7 @@ class RealProvider:
     client_id = "espocrm"
     client_secret = SECRET
     # Where a pushed request does not show them.
-    redirect_uri, scope = None, "openid"
+    redirect_uri, scope = None, "openid profile email groups"
     driver = staticmethod(sign_in)
 
     def __init__(self, lab, issuer_path="", paths=None):

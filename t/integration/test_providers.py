@@ -76,7 +76,7 @@ def test_plain_client_with_a_key(lab, tmp_path, alg):
 @case("A-17")
 def test_plain_form_post(lab):
     """The fields of the provider's own page, posted from its site."""
-    with NpmProvider(lab, "plain").site(directives={"userinfo": "on", "response_mode": "form_post"}) as site:
+    with NpmProvider(lab, "plain").site(control=False, directives={"userinfo": "on", "response_mode": "form_post"}) as site:
         browser = site.browser()
         path, _, body = browser.callback_url(browser.start("/page?x=1")).partition("?")
         answer = browser.post(path, body.encode(), cross_site=True, headers={
