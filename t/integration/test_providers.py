@@ -128,7 +128,7 @@ def test_plain_resource(lab):
     directives = {"resource": "https://api.example"}
     with NpmProvider(lab, "plain").site(directives=directives) as site:
         check_login(site)
-    with NpmProvider(lab, "plain").site(directives={"resource": "https://other.example"}) as site:
+    with NpmProvider(lab, "plain").site(control=False, directives={"resource": "https://other.example"}) as site:
         reject(site, site.browser().try_login("/page"), "idp_error", 400)
         assert "check resource" in site.refusals()[-1][2]
 

@@ -35,6 +35,9 @@ async function grantEverything(provider, ctx) {
   const grant = (id && (await provider.Grant.find(id)))
     || new provider.Grant({ clientId: client.clientId, accountId: session.accountId });
   grant.addOIDCScope([...requestParamScopes].join(' '));
+  for (const resource of Object.keys(ctx.oidc.resourceServers ?? {})) {
+    grant.addResourceScope(resource, [...requestParamScopes].join(' '));
+  }
   grant.addOIDCClaims([...(requestParamClaims ?? [])]);
   await grant.save();
   return grant;
