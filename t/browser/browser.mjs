@@ -6,11 +6,11 @@ import test from 'node:test';
 
 import { chromium as driver } from 'playwright-core';
 
-import { chromium, HOSTS, results } from './environment.mjs';
+import { chromium, HOSTS, patience, results } from './environment.mjs';
 import { PASSWORD } from './provider.mjs';
 
 const SIGNED_IN = '#navbar .navbar, #navbar .nav';
-export const WAIT = 30000;
+export const WAIT = 30000 * patience;
 
 let running;
 
@@ -58,7 +58,7 @@ async function explain(error, context) {
 
 // A test with a browser profile of its own. When it fails, there is a picture of each of its pages.
 export function scenario(name, run, { timeout = 120000 } = {}) {
-  test(name, { timeout }, async (t) => {
+  test(name, { timeout: timeout * patience }, async (t) => {
     const context = await newContext();
     try {
       await run({ context, page: await context.newPage(), t });

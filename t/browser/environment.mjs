@@ -20,6 +20,8 @@ export const backendPort = Number(need('ESPOCRM_PORT'));
 export const nginxBinary = need('NGINX_BIN');
 export const moduleFile = need('OIDC_MODULE');
 export const chromium = process.env.CHROMIUM || '/usr/bin/chromium';
+// How many times longer everything may take: on a machine that does other work as well.
+export const patience = Number(process.env.BROWSER_PATIENCE || 1);
 // Screenshots and, after a failure, logs.
 export const results = need('BROWSER_RESULTS');
 

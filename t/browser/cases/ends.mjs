@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import {
   fillProvider, held, logOut, newContext, picture, scenario, signedIn, signIn,
 } from '../browser.mjs';
-import { HOSTS } from '../environment.mjs';
+import { HOSTS, patience } from '../environment.mjs';
 import { api, findUser, newToken, settings } from '../espocrm.mjs';
 import { basic, cookieHeader, fetchSite } from '../http.mjs';
 import { origin } from '../site.mjs';
@@ -123,7 +123,7 @@ const PLACES = {
   },
 };
 
-const until = async (what, ask, ms = 15000) => {
+const until = async (what, ask, ms = 15000 * patience) => {
   for (const end = Date.now() + ms; ;) {
     if (await ask()) return;
     assert.ok(Date.now() < end, what);
