@@ -123,6 +123,46 @@ const PLACES = {
   },
 };
 
+// What is chosen and not typed: EspoCRM alone knows of it, and in a dialog nobody.
+const choose = async (field, value) => {
+  await field.locator('.selectize-input').click();
+  await field.locator(`.selectize-dropdown [data-value="${value}"]`).or(
+    field.page().locator(`body > .selectize-dropdown [data-value="${value}"]`)).first().click();
+  return { inputValue: () => field.locator('.selectize-input .item').innerText() };
+};
+
+const industry = (value) => (account) => api('GET', `Account/${account.id}`).then((a) => a.industry === value);
+
+const CHOICES = {
+  'inline edit of a choice': {
+    async enter(page, account) {
+      await api('PUT', `Account/${account.id}`, { industry: '' });
+      await page.goto(`${origin}/#Account/view/${account.id}`);
+      const cell = page.locator('.cell[data-name="industry"]');
+      await cell.hover();
+      await cell.locator('.inline-edit-link').click();
+      return choose(cell, 'Banking');
+    },
+    save: (page) => page.click('.cell[data-name="industry"] .inline-save-link'),
+    saved: industry('Banking'),
+  },
+  'choice in a dialog': {
+    async enter(page, account) {
+      await api('PUT', `Account/${account.id}`, { industry: '' });
+      await page.goto(`${origin}/#Account`);
+      const row = page.locator(`tr.list-row[data-id="${account.id}"]`);
+      await row.locator('.list-row-buttons .dropdown-toggle').click();
+      await page.click('[data-action="quickEdit"] >> visible=true');
+      return choose(page.locator('.modal .field[data-name="industry"]'), 'Consulting');
+    },
+    save: (page) => page.click('.modal [data-name="save"]'),
+    saved: industry('Consulting'),
+  },
+};
+
+// The page asks by itself, for notifications, and learns that the session has ended.
+const finds = (page) => page.waitForResponse((r) => r.status() === 401);
+
 const until = async (what, ask, ms = 15000 * patience) => {
   for (const end = Date.now() + ms; ;) {
     if (await ask()) return;
@@ -141,7 +181,7 @@ let count = 0;
 const newText = () => `entered ${Date.now()} ${++count}`;
 
 function workCases() {
-  for (const [name, place] of Object.entries(PLACES)) {
+  for (const [name, place] of Object.entries({ ...PLACES, ...CHOICES })) {
     scenario(`${name}: an administrator ends the session, Save finds it out`, async ({ page, context }) => {
       const { account } = await useProvider('authelia');
       await signIn(page, `${origin}/`, USER);
@@ -154,13 +194,19 @@ function workCases() {
       await showsBar(page);
       assert.equal(await field.inputValue(), value, 'what was entered is gone');
       assert.ok(!await place.saved(account, text));
+      // nobody signs in for a while
+      for (let i = 0; i < 2; i++) await finds(page);
+      await pause(1000);
+      assert.equal(await field.inputValue(), value, 'the page has been left');
       await context.clearCookies({ domain: HOSTS.authelia });
       await signInByBar(page, { atProvider: USER });
       assert.equal(await field.inputValue(), value);
       await savesNow(page, place, account, text);
       assert.equal((await held(page)).token, token, 'EspoCRM has made another token');
     });
+  }
 
+  for (const [name, place] of Object.entries(PLACES)) {
     scenario(`${name}: a second tab was faster`, async ({ page, context }) => {
       const { account } = await useProvider('authelia');
       await signIn(page, `${origin}/`, USER);
@@ -182,6 +228,23 @@ function workCases() {
       assert.equal(await field.inputValue(), value, 'what was entered is gone');
       await savesNow(page, place, account, text);
       assert.equal((await held(page)).token, token, 'EspoCRM has made another token');
+    });
+  }
+
+  for (const [name, place] of [['inline edit', PLACES['inline edit']], ...Object.entries(CHOICES)]) {
+    scenario(`${name}, not saved and given up: nothing is kept`, async ({ page }) => {
+      const { account } = await useProvider('authelia');
+      await signIn(page, `${origin}/`, USER);
+      await place.enter(page, account, newText());
+      await endSessions(USER);
+      await place.save(page);
+      await showsBar(page);
+      await page.click('.inline-cancel-link, .modal [data-name="cancel"]');
+      // nothing is left to be lost: the way to the sign-in
+      await Promise.race([
+        page.waitForSelector('#sign-in'),
+        page.waitForRequest((r) => r.url().includes('/oauth-callback.php')),
+      ]);
     });
   }
 }
@@ -229,8 +292,7 @@ function enteredCases() {
     assert.deepEqual(signIns, []);
     // announced once: the same element while the page goes on asking
     await page.evaluate((bar) => { document.querySelector(bar).id = 'still-there'; }, BAR);
-    await page.waitForResponse((r) => r.status() === 401);
-    await page.waitForResponse((r) => r.status() === 401);
+    for (let i = 0; i < 2; i++) await finds(page);
     assert.equal(await page.locator('#still-there').count(), 1);
     await picture(page, 'session-bar', { x: 0, y: 460, width: 1100, height: 300 });
   });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Whether the page holds something that somebody has entered and that would be lost with the page: text in any field,
- * a file that was added, and what EspoCRM itself asks about before it leaves a page.
+ * a file that was added, what was chosen in a dialog, and what EspoCRM itself asks about before it leaves a page.
  */
 (function () {
 
@@ -9,7 +9,14 @@
 
     const TEXT = 'textarea, input:not([type]), input[type="text"], input[type="email"], input[type="tel"], ' +
         'input[type="url"], input[type="number"], input[type="search"], [contenteditable]';
+    /** What is chosen from and no text. */
+    const CHOICE = 'select, input, .selectize-control, .selectize-dropdown, .input-group-btn, .datepicker';
+    const DIALOG = '.modal-dialog';
+    /** What sends something, or gives it up. */
+    const ACTION = 'a, button, [role="button"]';
     const ATTACHMENTS = /^Attachment(\/|$)/;
+    /** So long after somebody has pressed something a request is taken for its effect. */
+    const PRESSED_PERIOD = 10 * 1000;
 
     /** What stood in a field before somebody wrote there. @type {Map<Element, string>} */
     const before = new Map();
@@ -17,19 +24,31 @@
     const written = new Set();
     /** Where files were added that nothing has been saved with yet. @type {Set<Element>} */
     const files = new Set();
+    /** Dialogs that somebody has entered or chosen something in. EspoCRM itself does not ask about them. @type {Set<Element>} */
+    const dialogs = new Set();
+    /** When somebody last pressed something while the page held what was entered, in milliseconds since 1970. */
+    let pressedAt = 0;
 
     const read = field => 'value' in field ? field.value : field.innerHTML;
 
     const findField = target => target instanceof Element ? target.closest(TEXT) : null;
 
     const forgetGone = () => {
-        [before, written, files].forEach(it => it.forEach((_, key) => key.isConnected || it.delete(key)));
+        [before, written, files, dialogs].forEach(it => it.forEach((_, key) => key.isConnected || it.delete(key)));
     };
 
     const noteFiles = event => {
         if (event.target instanceof Element) {
             // The input itself is replaced by EspoCRM.
             files.add(event.target.closest('.modal-dialog, .panel, .record') || document.body);
+        }
+    };
+
+    const noteDialog = element => {
+        const dialog = element.closest(DIALOG);
+
+        if (dialog) {
+            dialogs.add(dialog);
         }
     };
 
@@ -47,6 +66,7 @@
 
         if (field && event.isTrusted) {
             written.add(field);
+            noteDialog(field);
         }
     }, true);
 
@@ -57,6 +77,14 @@
 
     document.addEventListener('paste', event =>
         event.clipboardData && event.clipboardData.files.length && noteFiles(event), true);
+
+    document.addEventListener('click', event => {
+        const choice = event.isTrusted && event.target instanceof Element && event.target.closest(CHOICE);
+
+        if (choice) {
+            noteDialog(choice);
+        }
+    }, true);
 
     page.watch({
         answered: (xhr, {method, path}) => {
@@ -74,7 +102,25 @@
         forgetGone();
 
         return files.size > 0 ||
+            dialogs.size > 0 ||
             [...written].some(field => read(field) !== (before.get(field) || '')) ||
             isEspoCrmAgainstLeaving();
     };
+
+    /** Some forms of EspoCRM are closed, and forgotten, before their content is sent. */
+    const notePressed = event => {
+        if (event.isTrusted && event.target instanceof Element) {
+            pressedAt = page.hasEntered() ? Date.now() : 0;
+        }
+    };
+
+    // Before EspoCRM hears of it, hence capturing.
+    document.addEventListener('click', event => event.target instanceof Element &&
+        event.target.closest(ACTION) && notePressed(event), true);
+
+    document.addEventListener('keydown', event =>
+        (event.key === 'Enter' || event.ctrlKey || event.metaKey) && notePressed(event), true);
+
+    /** Whether the page has, or has had when somebody pressed what it is doing now. */
+    page.hadEntered = () => page.hasEntered() || Date.now() - pressedAt <= PRESSED_PERIOD;
 })();

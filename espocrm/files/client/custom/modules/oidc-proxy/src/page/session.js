@@ -25,7 +25,12 @@
 
     /** So long after "Log Out" in another tab its message is one of that. */
     const LOGGED_OUT_PERIOD = 60 * 1000;
-    const REOPEN_PERIOD = 2 * 1000;
+    /** What was given up is gone from the page by then. */
+    const CANCEL_PERIOD = 1000;
+    const CANCEL = '.inline-cancel-link, [data-action="cancel"], [data-action="cancelEdit"], [data-name="cancel"], ' +
+        '[data-name="cancelEdit"], .modal [data-action="close"], .modal .close';
+    /** A field that is edited by itself. */
+    const INLINE = '.inline-save-link';
     const NOTICE_PERIOD = 10 * 1000;
     const MINUTE = 60 * 1000;
 
@@ -39,6 +44,13 @@
     let endedAt = null;
     /** Requests under way that save what was entered. */
     const saving = new Set();
+    /**
+     * Those that failed. EspoCRM opens its forms again then, in ways of its own, and knows of no change any more. So
+     * the page is kept for them until the same is saved, or somebody leaves it or gives up.
+     *
+     * @type {Set<string>}
+     */
+    const unsaved = new Set();
 
     const isOn = () => userId !== null && texts !== null;
 
@@ -158,7 +170,39 @@
     };
 
     /** Whether the page must stay. Of what is being saved, EspoCRM's form may be closed already. */
-    const isNeeded = () => saving.size > 0 || page.hasEntered();
+    const isNeeded = () => saving.size > 0 || unsaved.size > 0 || page.hasEntered();
+
+    const watchSave = (xhr, request) => {
+        const name = `${request.method} ${request.path}`;
+
+        saving.add(request);
+
+        xhr.addEventListener('loadend', () => {
+            saving.delete(request);
+
+            if (xhr.status >= 200 && xhr.status < 300) {
+                unsaved.delete(name);
+            } else {
+                unsaved.add(name);
+            }
+        });
+    };
+
+    /** The same for the view of a record and its form: EspoCRM goes from one to the other with what was entered. */
+    const getRoute = url => new URL(url).hash.replace(/^(#\w+\/)(?:view|edit)(?=\/)/, '$1');
+
+    window.addEventListener('hashchange', event => {
+        if (getRoute(event.oldURL) !== getRoute(event.newURL)) {
+            unsaved.clear();
+        }
+    });
+
+    document.addEventListener('click', event => {
+        if (event.isTrusted && event.target instanceof Element && event.target.closest(CANCEL)) {
+            // Where EspoCRM has a question first, or it was another form, there still is something.
+            setTimeout(() => page.hasEntered() || document.querySelector(INLINE) || unsaved.clear(), CANCEL_PERIOD);
+        }
+    }, true);
 
     /**
      * @return {boolean} Whether the page stays.
@@ -202,10 +246,8 @@
         sending: (xhr, request) => {
             request.sentAt = Date.now();
 
-            if (isOn() && request.method !== 'GET' && page.hasEntered()) {
-                saving.add(request);
-                // EspoCRM has opened the form again by then if it failed.
-                xhr.addEventListener('loadend', () => setTimeout(() => saving.delete(request), REOPEN_PERIOD));
+            if (isOn() && request.method !== 'GET' && page.hadEntered()) {
+                watchSave(xhr, request);
             }
         },
 
@@ -267,7 +309,7 @@
         if (message === 'logged-in') {
             if (localStorage.getItem(USER_ID_KEY) === userId) {
                 goOn();
-            } else if (page.hasEntered()) {
+            } else if (isNeeded()) {
                 showAnotherUser();
             }
         }
