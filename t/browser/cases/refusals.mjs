@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who may not sign in gets a page that says why, and what to do.
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
 
 import {
   fillProvider, picture, refusal, scenario, signedIn, signIn,
 } from '../browser.mjs';
-import { lab, secrets } from '../environment.mjs';
+import { secrets } from '../environment.mjs';
 import { api, findUser, settings, withSettings } from '../espocrm.mjs';
 import { useProvider } from '../stage.mjs';
-
-// As of EspoCRM 8.4.
-const hasOwnOrder = () => fs.existsSync(path.join(lab,
-  'espo/application/Espo/Core/Utils/Metadata/AdditionalBuilder.php'));
 
 const settingsField = (page, name) => page.locator(`.cell[data-name="${name}"] .field`);
 
@@ -61,11 +55,11 @@ async function settingsPanel(page) {
   }
   await page.locator('.oidc-proxy-secret').waitFor();
   assert.equal(await page.innerText('.oidc-proxy-secret'), 'A secret is stored.');
-  if (hasOwnOrder()) {
-    await assertNoHoles(page);
-    const first = page.locator('.panel[data-name="Oidc"] .cell:visible').first();
-    assert.equal(await first.getAttribute('data-name'), 'oidcProxy', 'the switch is not the first');
-  }
+  await assertNoHoles(page);
+  const order = await page.$$eval('.panel[data-name="Oidc"] .cell:not(.hidden-cell)',
+    (cells) => cells.filter((cell) => cell.offsetHeight > 0).map((cell) => cell.dataset.name));
+  assert.deepEqual(order.slice(0, 5), ['oidcProxy', 'oidcProxyAutoSignIn', 'oidcProxySecret',
+    'oidcProxyProviderIssuer', 'oidcProxyPublicKeys'], 'the switch and what it needs are not the first');
   await picture(page, 'settings-panel', { x: 0, y: 0, width: 770, height: 960 });
 
   await page.fill('.field[data-name="oidcProxyPublicKeys"] textarea', 'no key');
@@ -127,7 +121,7 @@ const prefilledSettings = (page) => withSettings(
     const value = (name) => page.inputValue(`.field[data-name="${name}"] input`);
     const toggle = () => page.click('.field[data-name="oidcProxy"] input');
     assert.equal(await settingsField(page, 'oidcClientId').isVisible(), true);
-    if (hasOwnOrder()) await assertNoHoles(page);
+    await assertNoHoles(page);
     await toggle();
     await settingsField(page, 'oidcClientId').waitFor({ state: 'hidden' });
     assert.deepEqual([await value('oidcUsernameClaim'), await value('oidcLogoutUrl')],

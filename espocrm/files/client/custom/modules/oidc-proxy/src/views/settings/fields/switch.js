@@ -14,6 +14,9 @@ define('modules/oidc-proxy/views/settings/fields/switch', ['views/fields/bool'],
         oidcFallback: {from: ['', false], to: true},
     };
 
+    /** What the switch needs, directly below it. */
+    const FIRST = ['oidcProxy', 'oidcProxySecret', 'oidcProxyPublicKeys'];
+
     return class extends BoolFieldView {
 
         setup() {
@@ -32,6 +35,7 @@ define('modules/oidc-proxy/views/settings/fields/switch', ['views/fields/bool'],
 
         afterRender() {
             super.afterRender();
+            this.putFirst();
 
             if (!this.isEditMode()) {
                 return;
@@ -46,6 +50,24 @@ define('modules/oidc-proxy/views/settings/fields/switch', ['views/fields/bool'],
 
             this.element.classList.add('oidc-proxy-switch');
             this.element.append(button);
+        }
+
+        /**
+         * EspoCRM before 8.4 has no way to arrange the layout on its server.
+         *
+         * @private
+         */
+        putFirst() {
+            const panel = this.element.closest('.panel-body');
+            const cells = FIRST.map(name => panel && panel.querySelector(`.cell[data-name="${name}"]`));
+
+            if (cells.every(cell => cell && cell.parentElement.parentElement === panel)) {
+                const rows = cells.map(cell => cell.parentElement);
+
+                if (panel.querySelector('.row') !== rows[0]) {
+                    panel.prepend(...rows);
+                }
+            }
         }
 
         /** @private */
