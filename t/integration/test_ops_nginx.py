@@ -451,6 +451,35 @@ def test_tokens_of_the_oauth_server(lab, variant, switches):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("switches", [(), ("api-keys",), ("mcp",), ("oauth-server",)])
+@pytest.mark.parametrize("name", ["X-Api-Key", "X-Hmac-Authorization"])
+def test_keys_at_the_endpoints_of_mcp(lab, variant, switches, name):
+    """The MCP extension before 10.1: its clients are API users."""
+    others = {"Cookie": "auth-token=1; auth-token-secret=2", "Espo-Authorization-By-Token": "true",
+              "X-Another-User": "admin"}
+    with VhostSite(lab, variant, switches) as site:
+        for method, target, rule in (
+                ("POST", MCP, {"mcp", "api-keys"}), ("POST", MCP + "?a=1", {"mcp", "api-keys"}),
+                ("GET", MCP, {"api-keys"}), ("DELETE", MCP, {"api-keys"}),
+                ("POST", "/api/v1/Mcp", {"api-keys"}), ("POST", "/api/v1/McpEndpoint", {"api-keys"}),
+                ("POST", "/api/v1/Account", {"api-keys"})):
+            found, response, hits = ask(site, method, target, {name: KEY, **others})
+            assert found == (OPEN if rule & set(switches) else PROTECTED), (method, target, response)
+            for hit in hits:
+                assert header(hit, name) == [KEY] and identity(hit) == {}
+                assert all(header(hit, other) == [] for other in (*others, "Authorization")), hit
+        for target, headers in ((MCP, {name: KEY, "Espo-Authorization": "YTpi"}),
+                                (MCP, {name: ""}), ("/", {name: KEY}),
+                                ("/api/v1//Mcp/x", {name: KEY}),
+                                ("/api/v1/Mcp/../Account", {name: KEY}),
+                                ("/api/v1/%4dcp/x/../../Account", {name: KEY})):
+            assert ask(site, "POST", target, headers)[0] != OPEN, (target, headers)
+        # with another's password in place of the key's owner
+        _, _, hits = ask(site, "POST", MCP, {name: KEY, "Authorization": "Basic YTpi"})
+        assert all(header(hit, "Authorization") == [] for hit in hits)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_a_program_learns_where_it_gets_a_token(lab, variant):
     with VhostSite(lab, variant, ["mcp"]) as site:
         for headers in ({}, {"Authorization": "Basic YTpi"}):
@@ -1327,6 +1356,10 @@ def test_check_vhost_sees_tokens_that_open_too_much(lab):
         "http.conf", r'mcp,[^|]*\|[^|]*\|1\|.\|mcp$"',
         r'mcp,[^|]*\|[^|]*\|[01]\|.\|(?:mcp|oauth-server)$"'))
     assert found == {("GET", "/api/v1/Account"): OPEN, ("GET", "/api/v1/App/user"): OPEN}
+    found = judged(lab, ["mcp"], templates=replaced(
+        "http.conf", r'mcp,[^|]*\|[^|]*\|1\|1\|mcp-without-token$"',
+        r'mcp,[^|]*\|[^|]*\|1\|1\|"'))
+    assert found[("GET", "/api/v1/Account")] == OPEN
     found = judged(lab, ["oauth-server"], templates=replaced(
         "http.conf", '_bearer$espocrm_odd_path$espocrm_without_login ',
         '_bearer${espocrm_odd_path}0 '))
