@@ -125,9 +125,16 @@ const PLACES = {
 
 // What is chosen and not typed: EspoCRM alone knows of it, and in a dialog nobody.
 const choose = async (field, value) => {
-  await field.locator('.selectize-input').click();
-  await field.locator(`.selectize-dropdown [data-value="${value}"]`).or(
-    field.page().locator(`body > .selectize-dropdown [data-value="${value}"]`)).first().click();
+  const option = field.locator(`.selectize-dropdown [data-value="${value}"]`).or(
+    field.page().locator(`body > .selectize-dropdown [data-value="${value}"]`)).first();
+  await field.locator('.selectize-input').waitFor();
+  await pause(500);
+  // it is open already where EspoCRM has put the cursor there, and a click would close it
+  await until('the list does not open', async () => {
+    if (!await option.isVisible()) await field.locator('.selectize-input').click();
+    return option.isVisible();
+  });
+  await option.click();
   return { inputValue: () => field.locator('.selectize-input .item').innerText() };
 };
 
