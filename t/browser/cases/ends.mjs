@@ -525,7 +525,7 @@ function markCases() {
   for (const variant of ['fpm', 'proxy']) {
     scenario(`${variant}: a request with the mark is answered alike and counts as no use`,
       async ({ page, context }) => {
-      const { account } = await useProvider('authelia', { variant, idle: '6s' });
+      const { account } = await useProvider('authelia', { variant, idle: `${6 * patience}s` });
       await signIn(page, `${origin}/`, USER);
       const cookies = await context.cookies(origin);
       await page.goto('about:blank');
@@ -552,7 +552,7 @@ function markCases() {
       for (const closed of ['/api/v1/Account', '/api/v1/Settings', '/?entryPoint=avatar&id=1']) {
         assert.equal((await fetchSite(origin, closed, anonymous)).status, 401, closed);
       }
-      for (const end = Date.now() + 9000; Date.now() < end; await pause(500)) {
+      for (const end = Date.now() + 9000 * patience; Date.now() < end; await pause(500)) {
         assert.equal((await ask('/api/v1/OidcProxy/alive')).status, 200, 'use does not count');
       }
       const asked = [
@@ -563,7 +563,7 @@ function markCases() {
       await until('marked requests keep the session alive', async () => {
         await Promise.all(asked.map((send) => send()));
         return !(await liveSessions(USER)).length;
-      }, 12000);
+      }, 12000 * patience);
       assert.equal((await ask(path, mark)).status, 401);
       assert.equal((await ask(path)).status, 401);
     });

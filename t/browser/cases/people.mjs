@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import {
   cookie, fillProvider, held, newContext, refusal, scenario, signedIn, signIn,
 } from '../browser.mjs';
-import { HOSTS } from '../environment.mjs';
+import { HOSTS, patience } from '../environment.mjs';
 import { activeTokens, api, newToken, withSettings } from '../espocrm.mjs';
 import { cookieHeader, fetchSite } from '../http.mjs';
 import { readAssertion, recorded } from '../identity.mjs';
@@ -63,10 +63,10 @@ async function makeFile(text, account) {
 // The ways in which a session ends that its user has not chosen.
 const ENDS = {
   idle: {
-    options: { idle: '4s' },
+    options: { idle: `${4 * patience}s` },
     async end(person) {
       const { poll } = requests(person);
-      const until = Date.now() + 20000;
+      const until = Date.now() + 20000 * patience;
       while ((await poll()).status === 200) {
         assert.ok(Date.now() < until, 'the session does not end');
         await pause(500);

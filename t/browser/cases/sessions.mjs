@@ -5,13 +5,13 @@ import assert from 'node:assert/strict';
 import {
   cookie, fillProvider, scenario, signedIn, signIn, WAIT, waitForUrl,
 } from '../browser.mjs';
-import { HOSTS } from '../environment.mjs';
+import { HOSTS, patience } from '../environment.mjs';
 import { api, withSettings } from '../espocrm.mjs';
 import { basic, cookieHeader, fetchSite } from '../http.mjs';
 import { useProvider } from '../stage.mjs';
 
 const USER = 'carl';
-const SHORT = { timeout: '12s' };
+const SHORT = { timeout: `${12 * patience}s` };
 const record = (origin, account) => `${origin}/#Account/view/${account.id}`;
 const shows = (page, name) => page.waitForSelector(`.header-title:has-text("${name}")`);
 
@@ -186,7 +186,7 @@ export function sessionCases() {
   });
 
   scenario('polling does not keep an idle session alive, work does', async ({ page, context }) => {
-    const { origin } = await useProvider('authelia', { idle: '5s' });
+    const { origin } = await useProvider('authelia', { idle: `${5 * patience}s` });
     await signIn(page, `${origin}/`, USER);
     await page.goto('about:blank');
     const cookies = await context.cookies(origin);
@@ -201,7 +201,7 @@ export function sessionCases() {
     };
     const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
     const work = () => fetchSite(origin, '/api/v1/Account?maxSize=1', { headers });
-    for (const until = Date.now() + 7500; Date.now() < until; await pause(500)) {
+    for (const until = Date.now() + 7500 * patience; Date.now() < until; await pause(500)) {
       assert.equal((await work()).status, 200, 'the session ended in spite of its use');
     }
     const since = Date.now();
@@ -210,7 +210,7 @@ export function sessionCases() {
         '/api/v1/Notification/action/notReadCount', '/api/v1/PopupNotification/action/grouped',
       ].map((path) => fetchSite(origin, path, { headers })));
       if (answers.every(({ status }) => status === 401)) break;
-      assert.ok(Date.now() - since < 15000, 'polling keeps the session alive');
+      assert.ok(Date.now() - since < 15000 * patience, 'polling keeps the session alive');
       await pause(250);
     }
     assert.equal((await work()).status, 401);
