@@ -26,8 +26,8 @@ async function openSettings(page) {
 // No visible field of the method has an empty place at its left.
 async function assertNoHoles(page) {
   const holes = await page.evaluate(() => [...document.querySelectorAll('.panel[data-name="Oidc"] .row')]
-    .map((row) => [...row.querySelectorAll(':scope > .cell')].map((cell) => [cell.dataset.name, cell.offsetHeight > 0
-      && !cell.classList.contains('hidden-cell')]))
+    .map((row) => [...row.querySelectorAll(':scope > .cell')].filter((cell) => cell.offsetWidth > 0)
+      .map((cell) => [cell.dataset.name, cell.offsetHeight > 0 && !cell.classList.contains('hidden-cell')]))
     .filter((row) => row.length > 1 && !row[0][1] && row[1][1]));
   assert.deepEqual(holes, []);
 }
