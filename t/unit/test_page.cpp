@@ -127,7 +127,7 @@ START_TEST(waiting_is_advised_where_it_helps) {
         "idp_timeout",      "idp_http",          "idp_busy",
         "token_status",     "userinfo_status",   "metadata_unavailable",
         "jwks_unavailable", "jwt_key_unknown",   "jwks_invalid",
-        "internal_error"};
+        "internal_error",   "par_status"};
     for (unsigned i = 0; i < static_cast<unsigned>(Reason::count_); ++i) {
         const auto reason = static_cast<Reason>(i);
         const std::string_view code = reason_info(reason).code;
