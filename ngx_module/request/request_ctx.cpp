@@ -70,7 +70,7 @@ Decision* identity_of(ngx_http_request_t* r) noexcept {
     if (ctx == nullptr || decision == nullptr || !decision->authenticated) {
         return nullptr;
     }
-    const bool withheld = ctx->insufficient || ctx->cross_origin;
+    const bool withheld = ctx->insufficient || ctx->cross_origin || ctx->foreign_callback;
     return decision == ctx->decision && withheld ? nullptr : decision;
 }
 

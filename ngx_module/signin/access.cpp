@@ -99,8 +99,6 @@ void refresh_when_due(ngx_http_request_t* r, const Decision& decision) noexcept 
 }
 
 ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
-    ctx.insufficient = false;
-    ctx.cross_origin = false;
     ctx.postponed = {};
     if (const Endpoint* endpoint = find_endpoint(r)) {
         Provider& provider = *endpoint->provider;
@@ -123,6 +121,7 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     if (provider == nullptr) {
+        // What another location has withheld from this request stays so, wherever it goes on.
         debug_log(r->connection->log, "oidc decision: auth_oidc is off here");
         return set_identity(r, ctx, location, false) ? NGX_DECLINED
                                                      : NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -131,6 +130,8 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
         return rc;
     }
     if (location.session_info) {
+        ctx.insufficient = false;
+        ctx.cross_origin = false;
         clear_identity(r, ctx);
         return NGX_DECLINED;
     }

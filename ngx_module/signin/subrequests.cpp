@@ -76,14 +76,14 @@ ngx_int_t judge_subrequest(ngx_http_request_t* r) {
     }
     const bool cross_origin =
         decision != nullptr && decision->authenticated && is_cross_origin(r, *provider);
-    if (cross_origin && !verify) {
+    if (cross_origin) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "oidc: subrequest to the protected \"%V\" is refused, a page of another site "
                       "has sent its main request; check auth_oidc_csrf",
                       &r->uri);
         return NGX_HTTP_FORBIDDEN;
     }
-    const bool somebody = decision != nullptr && decision->authenticated && !cross_origin;
+    const bool somebody = decision != nullptr && decision->authenticated;
     const bool authenticated = somebody && decision->provider == provider;
     const bool passes = authenticated && is_sufficient(*decision, location);
     debug_log(r->connection->log, "oidc decision: a subrequest %s",

@@ -21,6 +21,12 @@ location = /ask { internal; auth_oidc idp; proxy_method GET; proxy_pass_request_
                   proxy_set_header Content-Length ""; proxy_pass http://@BACKEND@/public/ok; }
 location /page/ { error_page 403 = @page; proxy_pass http://@BACKEND@; }
 location @page { return 200 "the operator's page"; auth_oidc off; }
+location /onward/ { auth_oidc_mode verify; try_files /nope @open; }
+location /refused/ { error_page 403 = @open; proxy_pass http://@BACKEND@; }
+location @open { auth_oidc off; proxy_set_header X-Who $oidc_user; proxy_pass http://@BACKEND@; }
+location /needs/ { auth_oidc off; auth_request /needed; proxy_pass http://@BACKEND@; }
+location = /needed { internal; auth_oidc idp; auth_oidc_mode verify; auth_oidc_require $oidc_user; proxy_method GET;
+                     proxy_pass_request_body off; proxy_set_header Content-Length ""; proxy_pass http://@BACKEND@/public/ok; }
 location /ws { proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;
                proxy_pass http://@BACKEND@; }
 """
@@ -29,7 +35,7 @@ location /ws { proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; p
 @pytest.fixture(scope="module", params=["tls", "plain"])
 def site(lab, request):
     with Site(lab, tls=request.param == "tls", locations=LOCATIONS, own_paths=("/oidc_callback", "/logout"),
-              directives={"logout_uri": "/logout"}, public=("/public/", "/asked/", "/ask")) as site:
+              directives={"logout_uri": "/logout"}, public=("/public/", "/asked/", "/ask", "/needs/", "/needed")) as site:
         yield site
 
 
@@ -141,6 +147,19 @@ def test_a_subrequest_speaks_for_its_main_request(site, browser):
     answer = send(browser, "cross-site", "https://evil.example", path="/asked/x")
     assert answer.status == 403 and not answer.from_backend, answer
     assert "check auth_oidc_csrf" in site.log_since_mark()
+
+
+@case("C-33")
+def test_nothing_is_shown_where_it_goes_on(site, browser):
+    """Neither by an internal redirect to where nobody is asked to sign in, nor in a subrequest."""
+    site.state.check_hits = False
+    for path in ("/onward/x", "/refused/x"):
+        hit = passes(site, send(browser, "cross-site", "https://evil.example", path=path))
+        assert hit.method == "POST" and hit.headers.all("X-Who") == [], path
+    assert passes(site, send(browser, "same-origin", None, path="/onward/x")).headers.all("X-Who") == ["jdoe"]
+    passes(site, send(browser, "same-origin", None, path="/needs/x"))
+    answer = send(browser, "cross-site", "https://evil.example", path="/needs/x")
+    assert answer.status == 403 and not answer.from_backend, answer
 
 
 @case("C-34")
