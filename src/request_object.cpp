@@ -99,7 +99,7 @@ Result<std::string> request_object_url(const ProviderConfig& config, const Provi
                                        Ports ports) {
     std::string url = provider.metadata.authorization_endpoint;
     const std::string_view query = authorization_url.substr(url.size() + 1);
-    const Result<std::string> object = request_object(config, query, ports);
+    Result<std::string> object = request_object(config, query, ports);
     if (!object) {
         return object;
     }
