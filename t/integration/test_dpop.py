@@ -58,7 +58,7 @@ def test_refresh(lab, make_site):
     site.idp.refresh_tokens = site.idp.rotate = True
     site.idp.token_body = lambda body: {**body, "expires_in": 10}
     with site.signed_in() as browser:
-        site.idp.dpop_nonces = {"token": "later", "userinfo": "later still"}
+        site.idp.dpop_nonces = {"token": "later", "userinfo": "later-still"}
         site.wait(lambda: browser.get("/x").from_backend and site.idp.refreshes, "a refresh", 20)
         passes(site, browser.get("/x"), remote_user="jdoe")
     assert site.refusals() == []
