@@ -50,7 +50,9 @@ def mod_auth_openidc(folder):
     run("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", "libapache2-mod-auth-openidc", cwd=folder)
     (package,) = folder.glob("libapache2-mod-auth-openidc_*.deb")
     run("dpkg-deb", "-x", str(package), str(folder / "tree"))
-    text = (folder / "tree/etc/apache2/mods-available/auth_openidc.conf").read_text(encoding="utf-8")
+    # mods-available in Debian 12, conf-available in 13.
+    (file,) = (folder / "tree/etc/apache2").rglob("auth_openidc.conf")
+    text = file.read_text(encoding="utf-8")
     return set(re.findall(r"^\s*#?\s*(OIDC[A-Z]\w+)", text, re.M))
 
 
