@@ -14,10 +14,22 @@ namespace oidc {
 namespace {
 
 // What the module sets in every request, or whose presence would change what comes back.
-constexpr std::array<std::string_view, 13> kReserved = {
-    "response_type", "client_id",   "client_secret",  "redirect_uri",          "scope",
-    "state",         "nonce",       "code_challenge", "code_challenge_method", "response_mode",
-    "request",       "request_uri", "code_verifier"};
+constexpr std::array<std::string_view, 16> kReserved = {"response_type",
+                                                        "client_id",
+                                                        "client_secret",
+                                                        "redirect_uri",
+                                                        "scope",
+                                                        "state",
+                                                        "nonce",
+                                                        "code_challenge",
+                                                        "code_challenge_method",
+                                                        "response_mode",
+                                                        "request",
+                                                        "request_uri",
+                                                        "code_verifier",
+                                                        "dpop_jkt",
+                                                        "client_assertion",
+                                                        "client_assertion_type"};
 
 bool is_reserved(std::string_view name) {
     return std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end();
@@ -75,6 +87,13 @@ void append_extra(std::string& url, std::string_view extra,
 
 std::string code_challenge(std::string_view verifier) {
     return base64url_encode(sha256(verifier));
+}
+
+std::string_view request_arguments(std::string_view url, const Metadata& metadata) noexcept {
+    url.remove_prefix(metadata.authorization_endpoint.size());
+    // An endpoint may end in the separator itself.
+    url.remove_prefix(url.starts_with('?') || url.starts_with('&') ? 1 : 0);
+    return url;
 }
 
 std::string authorization_prefix(const ProviderConfig& config, const Metadata& metadata,

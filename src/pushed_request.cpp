@@ -39,8 +39,7 @@ Error refusal(const HttpRequest& request, const HttpResponse& response, const Oa
 Result<HttpRequest> push_request(const ProviderConfig& config, const ProviderState& provider,
                                  std::string_view authorization_url, Ports ports) {
     // Behind the endpoint, which may have a query of its own.
-    const std::string_view form =
-        authorization_url.substr(provider.metadata.authorization_endpoint.size() + 1);
+    const std::string_view form = request_arguments(authorization_url, provider.metadata);
     return client_form(config, provider, provider.metadata.pushed_authorization_request_endpoint,
                        kEndpoint, form, ports);
 }

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "oidc/authz_request.hpp"
 #include "oidc/crypto.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/json.hpp"
@@ -54,7 +55,9 @@ std::vector<Parameter> parameters_of(std::string_view query) {
 }
 
 std::string claim_value(const std::string& name, const std::string& value) {
+    // JSON has no number with a zero in front.
     const bool number = name == "max_age" && !value.empty() && value.size() < 19 &&
+                        (value.front() != '0' || value.size() == 1) &&
                         std::all_of(value.begin(), value.end(), is_digit);
     if (number || (name == "claims" && json_parse_object(value).ok())) {
         return value;
@@ -98,7 +101,7 @@ Result<std::string> request_object_url(const ProviderConfig& config, const Provi
                                        std::string_view authorization_url, bool pushed,
                                        Ports ports) {
     std::string url = provider.metadata.authorization_endpoint;
-    const std::string_view query = authorization_url.substr(url.size() + 1);
+    const std::string_view query = request_arguments(authorization_url, provider.metadata);
     Result<std::string> object = request_object(config, query, ports);
     if (!object) {
         return object;

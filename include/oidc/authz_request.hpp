@@ -20,6 +20,10 @@ struct AuthzParameters {
     std::string extra_auth_args;  // raw query text, appended as it is
 };
 
+// The arguments of an authorization request, without those that the endpoint has of its own.
+// Borrows `url`, of authorization_url().
+std::string_view request_arguments(std::string_view url, const Metadata& metadata) noexcept;
+
 // What is the same in every request: the endpoint, response_type=code, client_id, scope, resource,
 // response_mode unless it is query, dpop_jkt with a dpop_key, max_age and acr_values, for
 // ProviderState. A demand that is not empty takes the place of the configuration's max_age and

@@ -111,6 +111,19 @@ START_TEST(p_01_the_client_authenticates_as_at_the_token_endpoint) {
 }
 END_TEST
 
+START_TEST(p_01_an_endpoint_that_ends_in_a_separator) {
+    for (const char* endpoint : {"https://op.example/auth", "https://op.example/auth?",
+                                 "https://op.example/auth?p=a", "https://op.example/auth?p=a&"}) {
+        Pushing p;
+        p.world.metadata.authorization_endpoint = endpoint;
+        Step step = p.start();
+        const std::string form(expect<Fetch>(step).request.body.view());
+        ck_assert_msg(form.starts_with("response_type=code&"), "%s: %s", endpoint, form.c_str());
+        ck_assert_sv_eq(argument(form, "p"), "-");
+    }
+}
+END_TEST
+
 START_TEST(p_02_no_answer_is_taken_for_leave_to_do_without) {
     const std::string longest = "urn:" + std::string(kMaxRequestUri - 4, 'a');
     const struct {
@@ -194,6 +207,7 @@ static Suite* pushed_request_suite() {
     TCase* tcase = tcase_create("all");
     tcase_add_test(tcase, p_01_what_is_pushed_and_what_the_browser_brings);
     tcase_add_test(tcase, p_01_the_client_authenticates_as_at_the_token_endpoint);
+    tcase_add_test(tcase, p_01_an_endpoint_that_ends_in_a_separator);
     tcase_add_test(tcase, p_02_no_answer_is_taken_for_leave_to_do_without);
     tcase_add_test(tcase, nothing_is_pushed_for_who_cannot_wait);
     tcase_add_test(tcase, a_long_target_stays_where_the_address_is_short);

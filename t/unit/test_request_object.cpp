@@ -90,6 +90,10 @@ START_TEST(p_10_no_argument_makes_something_else_of_it) {
     ck_assert_sv_eq(member_text(claims, "sub"), "(absent)");
     ck_assert_sv_eq(member_text(claims, "exp"), std::to_string(kNow + 300));
     ck_assert_sv_eq(member_text(claims, "max_age"), "\"1e9\"");
+    for (const auto& [given, made] : {std::pair("007", "\"007\""), {"00", "\"00\""}, {"0", "0"}}) {
+        const JsonPtr one = s.object("max_age=" + std::string(given));
+        ck_assert_sv_eq(member_text(one, "max_age"), made);
+    }
     ck_assert_sv_eq(member_text(claims, "claims"), "\"{evil\"");
     ck_assert_sv_eq(member_text(claims, "quote"), R"("\",\"iss\":\"evil")");
     ck_assert_sv_eq(member_text(claims, "bad"), "\"%zz\"");
