@@ -5,6 +5,16 @@
 
 namespace oidc {
 
+std::string_view name_when_sent(std::string_view set_cookie) noexcept {
+    CookieCursor cookie(set_cookie);
+    if (!cookie.next() || !cookie.name().empty()) {
+        return cookie.name();
+    }
+    CookieCursor value(cookie.value());
+    value.next();
+    return value.name().empty() ? value.value() : value.name();
+}
+
 std::string set_cookie(std::string_view name, std::string_view value, const CookieAttributes& attrs,
                        long max_age) {
     std::string out;

@@ -54,6 +54,10 @@ class CookieCursor {
     bool done_ = false;
 };
 
+// By which name a browser will send the cookie that a Set-Cookie sets. One without a name is sent
+// as its value alone, which may read like a name and a value (RFC 6265bis 5.7). Borrows.
+std::string_view name_when_sent(std::string_view set_cookie) noexcept;
+
 // Writes `header` without the pairs for which `ours(name, value)` is true to `out`, which has room
 // for header.size() bytes; returns the new length. The other pairs, their order and the white space
 // between them stay byte for byte; no leading separator is left over. 0: nothing is left.

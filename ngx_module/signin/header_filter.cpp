@@ -16,18 +16,6 @@ namespace {
 
 ngx_http_output_header_filter_pt next_header_filter = nullptr;
 
-// By which name a browser will send the cookie that a Set-Cookie sets. One without a name is sent
-// as its value alone, which may read like a name and a value (RFC 6265bis 5.7).
-std::string_view name_when_sent(std::string_view set_cookie) noexcept {
-    CookieCursor cookie(set_cookie);
-    if (!cookie.next() || !cookie.name().empty()) {
-        return cookie.name();
-    }
-    CookieCursor value(cookie.value());
-    value.next();
-    return value.name().empty() ? value.value() : value.name();
-}
-
 // Only this module may set its cookies; a backend that does would end or replace sessions.
 void drop_foreign_cookies(ngx_http_request_t* r) noexcept {
     const MainConf& conf = main_conf(r);

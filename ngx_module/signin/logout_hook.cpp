@@ -28,8 +28,7 @@ void take_cookies(ngx_http_request_t* r, RequestContext& ctx) {
             if (!is_set_cookie(headers[i]) || has_control_bytes(line)) {
                 continue;
             }
-            CookieCursor cookie(line);
-            if (cookie.next() && !is_own_cookie(conf, cookie.name())) {
+            if (!is_own_cookie(conf, name_when_sent(line))) {
                 ctx.answer.set_cookies.emplace_back(line);
             }
         }

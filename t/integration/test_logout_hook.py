@@ -64,6 +64,9 @@ def test_the_application_ends_its_own_session(site):
                 ("Set-Cookie", "app-token=; Path=/; Max-Age=0; HttpOnly"),
                 ("Set-Cookie", "app-farewell=1; Path=/; Secure"),
                 ("Set-Cookie", f"{site.session_cookie_name}=evil; Path=/; Secure"),
+                # what browsers send back as if it were the session's
+                ("Set-Cookie", "=NGX_OIDC_SESSION=evil; Path=/"),
+                ("Set-Cookie", f"={site.session_cookie_name}; evil=1"),
                 ("Location", "https://evil.example/"), ("X-App", "no")])
         site.backend.answers[HOOK] = answer
         response = browser.get("/logout?x=1", fetch_site="same-origin")

@@ -161,6 +161,18 @@ START_TEST(paths_of_a_cookie) {
 }
 END_TEST
 
+START_TEST(names_that_browsers_send) {
+    const std::pair<const char*, const char*> rows[] = {
+        {"s=1; Path=/", "s"}, {" s =1", "s"}, {"=s=1; Path=/", "s"}, {" =\ts = 1", "s"},
+        {"s; Path=/", "s"},   {"=s", "s"},    {"==s=1", "s=1"},      {"", ""},
+        {"; s=1", ""},        {"a=s=1", "a"}, {"=a; s=1", "a"},
+    };
+    for (const auto& [line, name] : rows) {
+        ck_assert_sv_eq(name_when_sent(line), name);
+    }
+}
+END_TEST
+
 static Suite* cookie_suite() {
     Suite* suite = suite_create("cookie");
     TCase* tcase = tcase_create("all");
@@ -171,6 +183,7 @@ static Suite* cookie_suite() {
     tcase_add_test(tcase, deleting_repeats_the_attributes);
     tcase_add_test(tcase, names_and_prefixes);
     tcase_add_test(tcase, paths_of_a_cookie);
+    tcase_add_test(tcase, names_that_browsers_send);
     suite_add_tcase(suite, tcase);
     return suite;
 }
