@@ -66,32 +66,26 @@ constexpr std::array<bool, 256> make_unreserved() {
 }
 constexpr std::array<bool, 256> kUnreserved = make_unreserved();
 
-void append_escaped(std::string& out, std::string_view text, bool space_is_plus) {
+template <class Out>
+void append_escaped(Out& out, std::string_view text, bool space_is_plus) {
     const char* const end = text.data() + text.size();
     for (const char* at = text.data(); at != end;) {
         const char* const run = at;
         while (at != end && kUnreserved[static_cast<unsigned char>(*at)]) {
             ++at;
         }
-        out.append(run, at);
+        out.append(std::string_view(run, static_cast<std::size_t>(at - run)));
         if (at == end) {
             return;
         }
         const auto byte = static_cast<unsigned char>(*at++);
         if (byte == ' ' && space_is_plus) {
-            out.push_back('+');
+            out.append(std::string_view("+"));
         } else {
             const std::array<char, 3> escape{'%', kHexUpper[byte >> 4], kHexUpper[byte & 15]};
-            out.append(escape.data(), escape.size());
+            out.append(std::string_view(escape.data(), escape.size()));
         }
     }
-}
-
-std::string escape_bytes(std::string_view text, bool space_is_plus) {
-    std::string out;
-    out.reserve(text.size() + text.size() / 2);
-    append_escaped(out, text, space_is_plus);
-    return out;
 }
 
 // Length of the well-formed UTF-8 sequence that `text` starts with (Unicode, table 3-7), or 0.
@@ -200,15 +194,18 @@ std::string hex_encode(ByteView bytes) {
 }
 
 std::string percent_encode(std::string_view text) {
-    return escape_bytes(text, false);
+    std::string out;
+    out.reserve(text.size() + text.size() / 2);
+    append_escaped(out, text, false);
+    return out;
 }
 
 void append_percent_encoded(std::string& out, std::string_view text) {
     append_escaped(out, text, false);
 }
 
-std::string form_encode(std::string_view text) {
-    return escape_bytes(text, true);
+void append_form_encoded(Secret& out, std::string_view text) {
+    append_escaped(out, text, true);
 }
 
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {

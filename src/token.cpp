@@ -19,33 +19,13 @@ namespace {
 
 constexpr Seconds kMaxExpiresIn = 10LL * 365 * 86400;
 
-bool is_unreserved(char c) {
-    return is_base64url(c) || c == '.' || c == '~';
-}
-
-// form_encode without a string on the way: the value may be the client secret.
-void append_form(Secret& out, std::string_view text) {
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    for (const char c : text) {
-        if (is_unreserved(c)) {
-            out.append({&c, 1});
-        } else if (c == ' ') {
-            out.append("+");
-        } else {
-            const auto byte = static_cast<std::uint8_t>(c);
-            const char escape[3] = {'%', digits[byte >> 4], digits[byte & 15]};
-            out.append({escape, sizeof(escape)});
-        }
-    }
-}
-
 void add(Secret& body, std::string_view name, std::string_view value) {
     if (!body.empty()) {
         body.append("&");
     }
     body.append(name);
     body.append("=");
-    append_form(body, value);
+    append_form_encoded(body, value);
 }
 
 // RFC 7521 4.2. The client id is not needed with it, but some providers look the client up by it.
@@ -69,9 +49,9 @@ Status add_assertion(Secret& body, const ProviderConfig& config, const ProviderS
 Secret basic_credentials(const ProviderConfig& config) {
     Secret pair;
     pair.reserve(3 * (config.client_id.size() + config.client_secret.size()) + 1);
-    append_form(pair, config.client_id);
+    append_form_encoded(pair, config.client_id);
     pair.append(":");
-    append_form(pair, config.client_secret.view());
+    append_form_encoded(pair, config.client_secret.view());
     const Secret encoded = base64_encode(pair.view());
     Secret value;
     value.reserve(encoded.size() + 6);

@@ -23,10 +23,10 @@ Secret base64_encode(std::string_view bytes);
 std::string hex_encode(ByteView bytes);
 
 // application/x-www-form-urlencoded, one value: unreserved characters stay, space becomes `+`
-// in form_encode and `%20` in percent_encode.
+// in form_encoded and `%20` in percent_encode. A form may hold the client secret.
 std::string percent_encode(std::string_view text);
-std::string form_encode(std::string_view text);
 void append_percent_encoded(std::string& out, std::string_view text);
+void append_form_encoded(Secret& out, std::string_view text);
 // `%xx` and, when plus_is_space, `+`. nullopt on a bad or cut escape.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
 

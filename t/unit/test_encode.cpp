@@ -91,6 +91,12 @@ START_TEST(hex) {
 }
 END_TEST
 
+static std::string form_encode(std::string_view text) {
+    Secret out;
+    append_form_encoded(out, text);
+    return std::string(out.view());
+}
+
 START_TEST(percent) {
     ck_assert_sv_eq(percent_encode("azAZ09-._~"), "azAZ09-._~");
     ck_assert_sv_eq(percent_encode("a b+c&d=e/f?g#h%"), "a%20b%2Bc%26d%3De%2Ff%3Fg%23h%25");
