@@ -15,6 +15,7 @@ from harness.cases import case, rows
 from harness.client import SetCookie
 from harness.outcome import passes, reject
 from harness.site import Site, query_of
+from harness.stores import server_side
 
 LIMIT = 4000
 FRONT = """server {
@@ -154,6 +155,36 @@ def test_a_stock_proxy_in_front(site, size):
         connection.close()
         assert login_bytes(browser) <= LIMIT
     browser.close()
+
+
+@server_side  # such ID tokens fit into no cookie
+@case("L-08")
+def test_logouts_through_a_stock_proxy(make_site):
+    """Whatever the ID token has, the head of the answer fits, and the browser is told to forget."""
+    site = make_site(servers=FRONT, own_paths=("/oidc_callback", "/logout"), directives={
+        "logout_uri": "/logout", "logout_token_hint": "on",
+        "clear_cookies": " ".join(f"app-cookie-number-{i}" for i in range(4))})
+    seen = set()
+    for size in (0, 1000, 1400, 1800, 2200, 2600, 4000, 6000):
+        site.idp.claims = lambda claims, size=size: {**claims, "pad": letters(size)}
+        browser = site.browser()
+        browser.login("/x")
+        connection = http.client.HTTPConnection("127.0.0.1", site.port2, timeout=20)
+        connection.request("GET", "/logout", headers={
+            "Host": site.authority(site.host), "Accept": "text/html", "Sec-Fetch-Mode": "navigate",
+            "Sec-Fetch-Site": "same-origin",
+            "Cookie": browser.jar.header("https", site.host, "/")})
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        assert answer.status in (200, 302, 303), (size, answer.status, text)
+        deleted = [SetCookie(value) for value in answer.msg.get_all("Set-Cookie")]
+        assert any(c.name == site.session_cookie_name and c.deletes for c in deleted), size
+        assert len(deleted) == 5
+        seen.add(answer.status)
+        assert ('name="id_token_hint"' in text) == (answer.status == 200)
+        connection.close()
+        browser.close()
+    assert len(seen) == 2
 
 
 @case("Q-09")
