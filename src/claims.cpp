@@ -97,15 +97,20 @@ void add_members(const json_t* object, bool is_userinfo, Members& members, Log& 
     }
 }
 
-// A comma divides elements, so it is escaped inside them, and so is the escape.
-void append_element(std::string& text, std::string_view element) {
-    for (const char c : element) {
-        if (c == '%') {
+// A comma divides elements, so it is escaped inside them, and so is the escape. A blank beside a
+// comma is escaped as well: whoever reads a list trims its elements (RFC 9110 5.6.1).
+void append_element(std::string& text, std::string_view element, bool first, bool last) {
+    const std::size_t begin = first ? 0 : std::min(element.find_first_not_of(' '), element.size());
+    const std::size_t end = last ? element.size() : element.find_last_not_of(' ') + 1;
+    for (std::size_t i = 0; i < element.size(); ++i) {
+        if (element[i] == '%') {
             text += "%25";
-        } else if (c == ',') {
+        } else if (element[i] == ',') {
             text += "%2C";
+        } else if (element[i] == ' ' && (i < begin || i >= end)) {
+            text += "%20";
         } else {
-            text += c;
+            text += element[i];
         }
     }
 }
@@ -142,7 +147,7 @@ std::string array_text(const json_t* value) {
         if (i > 0) {
             text += ',';
         }
-        append_element(text, scalar_text(element));
+        append_element(text, scalar_text(element), i == 0, i + 1 == count);
     }
     return text;
 }
@@ -346,15 +351,6 @@ Result<std::string> username(const std::vector<Claim>& claims,
                     "username_claim");
     }
     return claim.text;
-}
-
-std::string claim_text(const json_t* value, bool& ok) {
-    std::string text = plain_text(value);
-    ok = why_unsafe(text) == nullptr;
-    if (!ok) {
-        text.clear();
-    }
-    return text;
 }
 
 }  // namespace oidc

@@ -65,8 +65,4 @@ void note_username(const std::vector<Claim>& claims, const std::vector<std::stri
 Result<std::string> username(const std::vector<Claim>& claims,
                              const std::vector<std::string>& names);
 
-// One header-safe text of a JSON value, as above; ok=false when it has control bytes or outer
-// blanks.
-std::string claim_text(const json_t* value, bool& ok);
-
 }  // namespace oidc

@@ -172,6 +172,7 @@ def claim_text(value):
     if isinstance(value, list) and all(not isinstance(v, (list, dict)) and v is not None
                                        for v in value):
         text = ",".join(scalar(v).replace("%", "%25").replace(",", "%2C") for v in value)
+        text = re.sub(" *, *", lambda m: m[0].replace(" ", "%20"), text)
     elif isinstance(value, (list, dict)):
         text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     else:
