@@ -15,6 +15,7 @@
 #include "base/ngx.hpp"
 #include "provider/flow_runner.hpp"
 #include "request/request_ctx.hpp"
+#include "shm/login_zone.hpp"
 #include "stores/session_store.hpp"
 
 namespace oidc::ngx {
@@ -65,7 +66,7 @@ struct RequestTask final : FlowRunner::Owner {
     // ---- of a login
     std::string start_again;  // where the link of an error page leads
     std::string fragment;     // "#..." of the deep link, from its cookie
-    std::string used_state;   // that the table of used states has; empty: none
+    UsedState used_state;     // kept when somebody has been signed in
     bool overtaken = false;   // the browser has a session by now that is enough for that page
 
     // ---- of a renewal

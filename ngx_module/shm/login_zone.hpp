@@ -5,6 +5,9 @@
 #pragma once
 
 #include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/ngx.hpp"
@@ -60,6 +63,37 @@ class LoginZone : private ZoneBase {
     friend struct LoginZoneInit;
     [[nodiscard]] std::span<std::byte> used_states() const noexcept;
     Shared* shared_ = nullptr;
+};
+
+// A state's place among those that were used. Given back when this ends, unless it is kept: what
+// the state was used for came to nothing.
+class UsedState {
+  public:
+    UsedState() = default;
+    ~UsedState() { give_back(); }
+    UsedState(const UsedState&) = delete;
+    UsedState& operator=(const UsedState&) = delete;
+    // True the first time.
+    bool take(LoginZone& zone, std::string_view state, Seconds expires, Seconds now) {
+        std::string text(state);
+        if (!zone.use_state(text, expires, now)) {
+            return false;
+        }
+        give_back();
+        zone_ = &zone;
+        state_ = std::move(text);
+        return true;
+    }
+    void keep() noexcept { zone_ = nullptr; }
+    void give_back() noexcept {
+        if (LoginZone* zone = std::exchange(zone_, nullptr)) {
+            zone->forget_state(state_);
+        }
+    }
+
+  private:
+    LoginZone* zone_ = nullptr;
+    std::string state_;
 };
 
 }  // namespace oidc::ngx

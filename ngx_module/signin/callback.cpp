@@ -170,11 +170,11 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
     // nothing, and anybody can write one: it takes no place among the states that were used.
     const std::string& once = is_former_state(response.state) ? login->state : login->nonce;
     if (!response.code.empty()) {
-        if (!LoginZone::of(*main_conf(r).login_zone)->use_state(once, expires, now)) {
+        LoginZone& zone = *LoginZone::of(*main_conf(r).login_zone);
+        if (!ctx.task->used_state.take(zone, once, expires, now)) {
             return stale(r, ctx, provider,
                          fail(Reason::state_replayed, "the state has been used before"), demanding);
         }
-        ctx.task->used_state = once;
     }
     ctx.task->fragment = read_fragment(ctx, fragment_name, login->return_to);
     return begin_callback(r, ctx, provider, *std::move(login), std::move(response));

@@ -165,6 +165,7 @@ ngx_int_t forward_callback(ngx_http_request_t* r, RequestContext& ctx, const Log
 
 ngx_int_t logged_in(ngx_http_request_t* r, RequestContext& ctx, const LoggedIn& done) {
     const Provider& provider = *ctx.task->provider;
+    ctx.task->used_state.keep();
     counters(r).count_login();
     look_at_upgraded();  // those of the session that this one replaces, or of the limit
     log_limit(r, *ctx.task, done.record);
@@ -225,11 +226,9 @@ ngx_int_t on_step(ngx_http_request_t* r, RequestContext& ctx, Step step) {
     const Error* failed = step_error(step);
     const Error error =
         failed != nullptr ? *failed : fail(Reason::internal_error, "the flow ended nowhere");
-    if (!task.used_state.empty()) {
-        // Somebody without an account could fill the table with codes of his own making, and a
-        // response that has signed somebody in would be forgotten.
-        LoginZone::of(*main_conf(r).login_zone)->forget_state(task.used_state);
-    }
+    // Somebody without an account could fill the table with codes of his own making, and a response
+    // that has signed somebody in would be forgotten.
+    task.used_state.give_back();
     if (task.overtaken && is_overtakable(error.reason)) {
         return go_on_signed_in(r, task, error);
     }

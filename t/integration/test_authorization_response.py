@@ -2,6 +2,7 @@
 """Group A: what comes back from the authorization endpoint."""
 
 import concurrent.futures
+import threading
 import time
 import urllib.parse
 
@@ -165,6 +166,39 @@ def test_only_a_login_uses_its_state(site):
     browser.jar.cookies[:] = kept
     reject(site, browser.callback(url), "state_replayed", refusals=3)
     assert site.delta("token") == 2
+
+
+@case("A-39")
+def test_whoever_leaves_uses_no_state(site):
+    """One who hangs up while the code is being exchanged has signed nobody in."""
+    browser, first = started(site)
+    url = browser.callback_url(first)
+    kept = list(browser.jar.cookies)
+    asked = threading.Event()
+    go_on = threading.Event()
+
+    def slow(exchange):
+        asked.set()
+        go_on.wait(20)
+        return exchange.default()
+    site.idp.on["token"] = slow
+    gone = site.nginx.access().count('" 499 ')
+    state = urllib.parse.quote(query_of(first.location)["state"])
+    iss = urllib.parse.quote(site.idp.issuer, safe="")
+    with site.connect(site.host) as connection:
+        connection.send(f"GET {CALLBACK}?code=invented&state={state}&iss={iss} HTTP/1.1\r\n"
+                        f"Host: {site.authority(site.host)}\r\n"
+                        f"Cookie: {browser.jar.header('https', site.host, CALLBACK)}\r\n\r\n")
+        assert asked.wait(20)
+        connection.rst()
+    site.wait(lambda: site.nginx.access().count('" 499 ') > gone, "who has gone")
+    site.idp.on.clear()
+    go_on.set()
+    browser.jar.cookies[:] = kept
+    answer = browser.callback(url)
+    assert answer.status == 303 and browser.session_cookie, answer
+    browser.jar.cookies[:] = kept
+    reject(site, browser.callback(url), "state_replayed")
 
 
 @case("A-07")
