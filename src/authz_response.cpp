@@ -252,8 +252,11 @@ Status check_response_iss(const AuthzResponse& response, const ProviderConfig& c
         return Unit{};
     }
     if (metadata.response_iss_supported) {
-        return fail(Reason::issuer_missing, "the response has no iss, which the metadata of \"" +
-                                                config.issuer + "\" promises");
+        return fail(
+            Reason::issuer_missing,
+            "the response has no iss, which the metadata of \"" + config.issuer + "\" promises",
+            "let the provider send it; at Keycloak \"Exclude Issuer From Authentication "
+            "Response\" of the client must be off");
     }
     return Unit{};
 }
@@ -307,9 +310,14 @@ Error response_error(const AuthzResponse& response) {
     if (response.error == "access_denied") {
         return fail(Reason::access_denied, std::move(detail));
     }
-    const bool client =
-        response.error == "unauthorized_client" || response.error == "invalid_client";
-    std::string fix(client ? "client_id" : directive_of(response.error));
+    std::string fix(directive_of(response.error));
+    if (response.error == "invalid_client") {
+        fix = "client_id";
+    } else if (response.error == "unauthorized_client") {
+        fix =
+            "check client_id, and that the provider allows this client the authorization code "
+            "flow (Keycloak: \"Standard flow\")";
+    }
     Error error = fail(Reason::idp_error, std::move(detail), std::move(fix));
     error.advice = advice_about(response.error);
     return error;

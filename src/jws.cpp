@@ -197,7 +197,8 @@ Status verify_hmac(Alg alg, const Segments& token, std::string_view signature,
     if (!equal_constant_time(as_text(ByteView(mac.data(), size)), signature)) {
         return fail(Reason::jwt_signature,
                     "the signature was not made with the configured client secret",
-                    "client_secret");
+                    "check client_secret; a provider that signs HS256 with a secret that no client "
+                    "has (Keycloak) must be set to RS256 or ES256 for this client");
     }
     return Unit{};
 }

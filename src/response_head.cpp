@@ -113,6 +113,8 @@ bool ResponseHead::field(std::string_view line) {
         location_ = value;
     } else if (name == "retry-after") {
         retry_after_ = value;
+    } else if (name == "www-authenticate") {
+        authenticate_ = value;
     } else if (name == "dpop-nonce" && is_nonce(value)) {
         dpop_nonce_ = value;
     }

@@ -27,8 +27,8 @@ bool is_nonce_error(const HttpResponse& response) {
 }
 
 HttpResponse copy_of(const HttpResponse& response) {
-    return {response.status,      response.content_type, response.location,
-            response.retry_after, response.dpop_nonce,   response.body.clone()};
+    return {response.status,     response.content_type, response.location,    response.retry_after,
+            response.dpop_nonce, response.body.clone(), response.authenticate};
 }
 
 std::string joined(const std::vector<std::string>& words) {

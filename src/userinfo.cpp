@@ -6,6 +6,7 @@
 
 #include "oidc/json.hpp"
 #include "oidc/jws.hpp"
+#include "oidc/oauth_error.hpp"
 
 namespace oidc {
 namespace {
@@ -150,6 +151,9 @@ Result<UserInfo> parse_userinfo(const HttpRequest& request, HttpOutcome outcome,
     }
     if (response.status != 200) {
         std::string detail = answered(request, response);
+        if (const OauthError error = challenge_error(response.authenticate); !error.text.empty()) {
+            detail += " with " + error.text;
+        }
         const bool denied = response.status == 401 || response.status == 403;
         return fail(denied ? Reason::userinfo_denied : Reason::userinfo_status, std::move(detail),
                     denied                   ? "scope"

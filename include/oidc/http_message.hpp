@@ -47,6 +47,7 @@ struct HttpResponse {
     std::string retry_after;
     std::string dpop_nonce;  // RFC 9449 8
     Secret body;
+    std::string authenticate;  // WWW-Authenticate
 };
 
 // What the adapter brings back for a request: a response, or an Error with one of the idp_*

@@ -22,6 +22,9 @@ struct OauthError {
 // Of an object; null has none.
 OauthError oauth_error(const json_t* object);
 
+// Of the challenge of a protected resource (WWW-Authenticate, RFC 6750 section 3).
+OauthError challenge_error(std::string_view challenge);
+
 // Whether it is the client that was refused: by its code, by 401 without invalid_grant, or by 403
 // without a code.
 bool is_client_error(int status, std::string_view code) noexcept;

@@ -24,6 +24,8 @@ class ResponseHead {
     [[nodiscard]] const std::string& content_type() const noexcept { return content_type_; }
     [[nodiscard]] const std::string& location() const noexcept { return location_; }
     [[nodiscard]] const std::string& retry_after() const noexcept { return retry_after_; }
+    // WWW-Authenticate, the last one when there are several.
+    [[nodiscard]] const std::string& authenticate() const noexcept { return authenticate_; }
     // Empty: none, or not what RFC 9449 8.1 lets it be.
     [[nodiscard]] const std::string& dpop_nonce() const noexcept { return dpop_nonce_; }
     [[nodiscard]] std::optional<std::uint64_t> content_length() const noexcept {
@@ -48,6 +50,7 @@ class ResponseHead {
     std::string content_type_;
     std::string location_;
     std::string retry_after_;
+    std::string authenticate_;
     std::string dpop_nonce_;
     const char* problem_ = nullptr;
 };

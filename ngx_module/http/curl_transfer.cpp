@@ -352,6 +352,7 @@ HttpOutcome CurlTransfer::finish(CURL* easy, CURLcode code) {
     response.location = head_.location();
     response.retry_after = head_.retry_after();
     response.dpop_nonce = head_.dpop_nonce();
+    response.authenticate = head_.authenticate();
     char* absolute = nullptr;
     if (!response.location.empty() &&
         curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &absolute) == CURLE_OK &&

@@ -237,7 +237,9 @@ START_TEST(a_08_errors_of_the_provider) {
     const Error scope = response_error(parsed("error=invalid_scope"));
     ck_assert(scope.reason == Reason::idp_error);
     ck_assert_sv_eq(scope.fix, "scope");
-    ck_assert_sv_eq(response_error(parsed("error=unauthorized_client")).fix, "client_id");
+    ck_assert_sv_eq(response_error(parsed("error=invalid_client")).fix, "client_id");
+    ck_assert_sv_contains(response_error(parsed("error=unauthorized_client")).fix,
+                          "check client_id, and that the provider allows");
     ck_assert_sv_eq(response_error(parsed("error=invalid_client")).fix, "client_id");
     const Error other = response_error(parsed("error=server_error"));
     ck_assert(other.reason == Reason::idp_error);

@@ -99,7 +99,7 @@ START_TEST(shared_secrets_verify_their_algorithms) {
         const Secret other(std::string(64, 't'));
         const auto bad = verify(token, set, only, &other);
         ck_assert_result_is(bad, Reason::jwt_signature);
-        ck_assert_sv_eq(bad.error().fix, "client_secret");
+        ck_assert_sv_contains(bad.error().fix, "check client_secret;");
         ck_assert_sv_lacks(bad.error().detail, "tttt");
         const auto absent = verify(token, set, only, nullptr);
         ck_assert_result_is(absent, Reason::jwt_alg);

@@ -93,6 +93,25 @@ START_TEST(u_03_statuses) {
                                                                  : Reason::userinfo_status);
         ck_assert_sv_contains(info.error().detail, std::to_string(status));
     }
+    const std::pair<const char*, const char*> challenges[] = {
+        {R"(Bearer realm="x, error=y", error="invalid_token", error_description="it \"ended\"")",
+         R"( answered 401 with error "invalid_token": "it "ended"")"},
+        {"DPoP error=insufficient_scope,scope=openid", R"( with error "insufficient_scope")"},
+        {R"(Bearer Error = "x")", " answered 401"},
+        {R"(Bearer ERROR="invalid_request)", R"( with error "invalid_request")"},
+        {R"(Bearer error="a\)", R"( with error "a\")"},
+        {R"(Bearer error_description="x")", " answered 401"},
+        {"Bearer", " answered 401"},
+    };
+    for (const auto& [challenge, text] : challenges) {
+        HttpResponse denied;
+        denied.status = 401;
+        denied.authenticate = challenge;
+        const Result<UserInfo> info =
+            parse_userinfo(userinfo_request(op.provider, "at"), std::move(denied), op.config,
+                           op.provider, "john", kNow);
+        ck_assert_msg(info.error().detail.ends_with(text), "%s", info.error().detail.c_str());
+    }
     HttpResponse busy;
     busy.status = 503;
     busy.retry_after = "5";
