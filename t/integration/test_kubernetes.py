@@ -16,7 +16,7 @@ import yaml
 
 from cookie_client import CookieClient
 from harness.cases import case
-from harness.nginx import BINARY, MODULE, ROOT
+from harness.nginx import BINARY, MODULE, ROOT, SLOW, environment, run_once
 from harness.ports import free_port
 from harness.redis_server import find
 from login_drivers import sign_in
@@ -222,7 +222,7 @@ class Pod:
 
     def __init__(self, cluster, name):
         self.folder, self.port, self.status = cluster.folder / name, free_port(), free_port()
-        self.folder.mkdir()
+        (self.folder / "logs").mkdir(parents=True)
         pairs = [("/tmp/", f"{self.folder}/"), ("/run/secrets/", f"{cluster.folder}/secrets/"), ("load_module modules/ngx_http_auth_oidc_module.so", f"load_module {MODULE}"),
                  ("auth-oidc-redis:6379", f"127.0.0.1:{cluster.redis_port}"),
                  ("listen 8081", f"listen 127.0.0.1:{self.status}"), ("/etc/auth-oidc/site.conf", f"{self.folder}/site.conf"),
@@ -233,17 +233,17 @@ class Pod:
             ("/run/secrets/", f"{cluster.folder}/secrets/"), ("8080", f"127.0.0.1:{self.port}"),
             ("https://app.example.com", cluster.origin), ("server_name   app.example.com", "server_name localhost"),
             ("http://app:80", f"http://127.0.0.1:{cluster.app_port}")]))
-        self.command = [BINARY, "-e", "stderr", "-c", str(self.folder / "nginx.conf")]
         self.process = None
 
     def test(self):
-        done = subprocess.run([*self.command, "-t"], capture_output=True, text=True, check=False, timeout=30)
+        done = run_once(self.folder, self.folder / "nginx.conf", "-t")
         return done.returncode, done.stderr
 
     def start(self):
         with open(self.folder / "log", "wb") as log:
-            self.process = subprocess.Popen([*self.command, "-g", "daemon off; master_process on;"], stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                [BINARY, "-e", "stderr", "-c", str(self.folder / "nginx.conf"), "-g", "daemon off; master_process on;"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment(self.folder))
         client, end = CookieClient(), time.monotonic() + 20
         while time.monotonic() < end:  # the startup probe
             with contextlib.suppress(OSError):
@@ -256,7 +256,8 @@ class Pod:
     def quit(self):
         """As preStop ends it; nothing of it is cut off."""
         subprocess.run(["/bin/sh", "-c", f"kill -QUIT $(cat {self.folder}/nginx.pid)"], check=True)
-        self.process.wait(20)
+        self.process.wait(20 * SLOW)
+        assert list((self.folder / "logs").glob("sanitizer*")) == []
 
     def stop(self):
         if self.process is not None and self.process.poll() is None:
@@ -428,8 +429,8 @@ http {{ {names}
 """)
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x",
                     "-keyout", tmp_path / "key", "-out", tmp_path / "crt"], check=True, capture_output=True)
-    done = subprocess.run([BINARY, "-t", "-e", "stderr", "-c", tmp_path / "nginx.conf"], capture_output=True, text=True,
-                          check=False, timeout=30)
+    (tmp_path / "logs").mkdir()
+    done = run_once(tmp_path, tmp_path / "nginx.conf", "-t")
     assert done.returncode == 0 and "warn" not in done.stderr, done.stderr
     backend = ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"]
     assert backend == "app"
