@@ -8,33 +8,14 @@
 #include <cerrno>
 #include <vector>
 
+#include "base/open_file.hpp"
+
 namespace oidc::ngx {
-
-namespace {
-
-class File {
-  public:
-    // O_NONBLOCK: a FIFO must not stop the master.
-    explicit File(const std::string& path) noexcept
-        : fd_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)) {}
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-    ~File() {
-        if (fd_ >= 0) {
-            ::close(fd_);
-        }
-    }
-    [[nodiscard]] int fd() const noexcept { return fd_; }
-
-  private:
-    int fd_;
-};
-
-}  // namespace
 
 ReadFile read_regular_file(const std::string& path, std::size_t max) {
     ReadFile out;
-    const File file(path);
+    // O_NONBLOCK: a FIFO must not stop the master.
+    const OpenFile file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
     struct stat info {};
     if (file.fd() < 0 || ::fstat(file.fd(), &info) != 0) {
         out.problem = "cannot be opened";

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <string>
 
+#include "base/open_file.hpp"
 #include "base/ports_ngx.hpp"
 #include "config/messages.hpp"
 #include "oidc/key_ring.hpp"
@@ -26,25 +27,6 @@ namespace {
 constexpr const char* kTemporary = ".new";
 constexpr const char* kRejected = ".rejected";
 constexpr mode_t kMode = S_IRUSR | S_IWUSR;
-
-class File {
-  public:
-    explicit File(int fd) noexcept : fd_(fd) {}
-    ~File() { (void)close_now(); }
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-
-    [[nodiscard]] int fd() const noexcept { return fd_; }
-    [[nodiscard]] bool is_open() const noexcept { return fd_ != -1; }
-    bool close_now() noexcept {
-        const int fd = fd_;
-        fd_ = -1;
-        return fd == -1 || close(fd) == 0;
-    }
-
-  private:
-    int fd_;
-};
 
 int open_to_read(const std::string& path) noexcept {
     return open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -89,7 +71,7 @@ std::string folder_of(const std::string& path) {
 
 // What happened to a name in the folder also holds after a power failure.
 bool sync_folder(const std::string& path) {
-    const File folder(open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const OpenFile folder(open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     return folder.is_open() && fsync(folder.fd()) == 0;
 }
 
@@ -97,7 +79,7 @@ bool sync_folder(const std::string& path) {
 enum class Found : std::uint8_t { nothing, ours, other };
 
 Found look_at(const std::string& path) {
-    const File file(open_to_read(path));
+    const OpenFile file(open_to_read(path));
     if (!file.is_open()) {
         return errno == ENOENT ? Found::nothing : Found::other;
     }
@@ -161,7 +143,7 @@ class State {
 
 void State::load() {
     const ngx_msec_t begun = clock_msec();
-    const File file(open_to_read(path_));
+    const OpenFile file(open_to_read(path_));
     if (!file.is_open()) {
         if (errno != ENOENT) {
             refuse(DumpError::io, errno);
@@ -278,7 +260,8 @@ bool State::replace(const std::string& temporary, DumpCounts& counts) {
         return false;
     };
     (void)unlink(temporary.c_str());
-    File file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kMode));
+    OpenFile file(
+        open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kMode));
     if (!file.is_open()) {
         return failed("created");
     }
