@@ -68,20 +68,9 @@ void FlowRunner::log_step(const Step& step) const noexcept {
 }
 
 void FlowRunner::ask_provider(const NeedProvider& need) {
-    MetadataCache* cache = MetadataCache::worker();
-    if (cache == nullptr) {
-        outcome_.emplace(fail(Reason::internal_error, "this process has no metadata cache"));
-        return;
-    }
     const Asking asking(asking_);
     const MetadataCache::Ticket ticket =
-        cache->want(provider_, need, [this](Result<std::shared_ptr<const ProviderState>> result) {
-            if (result) {
-                deliver(ProviderReady(*std::move(result)));
-            } else {
-                deliver(std::move(result).error());
-            }
-        });
+        ask_for_provider(provider_, need, [this](Event event) { deliver(std::move(event)); });
     if (!outcome_) {
         ticket_ = ticket;
     }

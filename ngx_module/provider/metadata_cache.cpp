@@ -364,4 +364,22 @@ std::unique_ptr<MetadataCache> MetadataCache::make(ngx_cycle_t* cycle, MainConf&
     return std::make_unique<Cache>(cycle, conf);
 }
 
+MetadataCache::Ticket ask_for_provider(Provider& provider, const NeedProvider& need,
+                                       std::function<void(Event)> deliver) {
+    MetadataCache* cache = MetadataCache::worker();
+    if (cache == nullptr) {
+        deliver(fail(Reason::internal_error, "this process has no metadata cache"));
+        return 0;
+    }
+    return cache->want(
+        provider, need,
+        [deliver = std::move(deliver)](Result<std::shared_ptr<const ProviderState>> result) {
+            if (result) {
+                deliver(ProviderReady(*std::move(result)));
+            } else {
+                deliver(std::move(result).error());
+            }
+        });
+}
+
 }  // namespace oidc::ngx

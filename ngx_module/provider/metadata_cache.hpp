@@ -48,4 +48,9 @@ class MetadataCache {
     virtual Status status(const Provider& provider) = 0;
 };
 
+// Asks the worker's cache, for a flow or a request: `deliver` is called once with ProviderReady or
+// an Error, at once when the ticket is 0.
+MetadataCache::Ticket ask_for_provider(Provider& provider, const NeedProvider& need,
+                                       std::function<void(Event)> deliver);
+
 }  // namespace oidc::ngx

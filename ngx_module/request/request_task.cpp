@@ -67,20 +67,9 @@ void deliver(RequestTask& task, Event event) noexcept {
 
 bool ask_provider(RequestTask& task, const NeedProvider& need) {
     task.outcome.reset();
-    MetadataCache* cache = MetadataCache::worker();
-    if (cache == nullptr) {
-        task.outcome.emplace(fail(Reason::internal_error, "this process has no metadata cache"));
-        return true;
-    }
     const Asking asking(task.asking);
-    const MetadataCache::Ticket ticket = cache->want(
-        *task.provider, need, [&task](Result<std::shared_ptr<const ProviderState>> result) {
-            if (result) {
-                deliver(task, ProviderReady(*std::move(result)));
-            } else {
-                deliver(task, std::move(result).error());
-            }
-        });
+    const MetadataCache::Ticket ticket = ask_for_provider(
+        *task.provider, need, [&task](Event event) { deliver(task, std::move(event)); });
     if (!task.outcome) {
         task.provider_ticket = ticket;
     }
