@@ -207,14 +207,19 @@ char* Block::file_name(std::string& out) const {
 
 // ---- files -----------------------------------------------------------------------------------
 
-char* Block::secret_file(Secret& out, std::size_t max) const {
-    std::string path;
+char* Block::read_file(std::string& path, ReadFile& out, std::size_t max) const {
     if (char* rv = file_name(path); rv != conf_ok()) {
         return rv;
     }
-    const ReadFile file = read_regular_file(path, max);
-    if (file.problem != nullptr) {
-        return error(in_quotes(path) + " " + file.problem, file.err);
+    out = read_regular_file(path, max);
+    return out.problem == nullptr ? conf_ok() : error(in_quotes(path) + " " + out.problem, out.err);
+}
+
+char* Block::secret_file(Secret& out, std::size_t max) const {
+    std::string path;
+    ReadFile file;
+    if (char* rv = read_file(path, file, max); rv != conf_ok()) {
+        return rv;
     }
     std::string_view text = file.content.view();
     if (text.ends_with('\n')) {
@@ -233,12 +238,9 @@ char* Block::secret_file(Secret& out, std::size_t max) const {
 
 char* Block::text_file(std::string& out, std::size_t max) const {
     std::string path;
-    if (char* rv = file_name(path); rv != conf_ok()) {
+    ReadFile file;
+    if (char* rv = read_file(path, file, max); rv != conf_ok()) {
         return rv;
-    }
-    const ReadFile file = read_regular_file(path, max);
-    if (file.problem != nullptr) {
-        return error(in_quotes(path) + " " + file.problem, file.err);
     }
     if (file.content.empty()) {
         return error(in_quotes(path) + " is empty");

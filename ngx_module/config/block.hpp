@@ -13,6 +13,8 @@
 
 namespace oidc::ngx {
 
+struct ReadFile;
+
 // One directive of a block while it is read. The readers return NGX_CONF_OK, or NGX_CONF_ERROR
 // after a message that names the directive.
 class Block;
@@ -66,6 +68,7 @@ class Block {
   private:
     static char* handler(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
     char* directive(ngx_conf_t* cf);
+    char* read_file(std::string& path, ReadFile& out, std::size_t max) const;
 
     struct Seen {
         std::string_view name;  // of the table
