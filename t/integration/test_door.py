@@ -28,20 +28,22 @@ def test_all_places_name_one_version():
     assert status == 0, said
 
 
+# What the check reads, one file of each kind.
+PLACES = ("CHANGELOG.md", "include/oidc/version.hpp", "espocrm/manifest.json", "ops/packages/alpine/APKBUILD",
+          "ops/packages/rpm/nginx-mod-http-auth-oidc.spec", "ops/kubernetes/example/kustomization.yaml",
+          "ops/kubernetes/README.md", "docs/guides/keycloak.md", ".github/ISSUE_TEMPLATE/bug.yml")
+
+
 @pytest.fixture
 def copy(tmp_path):
     """What the check reads, to be spoilt."""
-    for name in ("CHANGELOG.md", "include/oidc/version.hpp", "espocrm/manifest.json",
-                 "ops/packages/rpm/nginx-mod-http-auth-oidc.spec", "ops/packages/alpine/APKBUILD",
-                 "docs/guides/keycloak.md", ".github/ISSUE_TEMPLATE/bug.yml"):
+    for name in PLACES:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ("include/oidc/version.hpp", "CHANGELOG.md", "espocrm/manifest.json",
-                                  "ops/packages/rpm/nginx-mod-http-auth-oidc.spec", "ops/packages/alpine/APKBUILD",
-                                  "docs/guides/keycloak.md", ".github/ISSUE_TEMPLATE/bug.yml"))
+@pytest.mark.parametrize("name", PLACES)
 def test_the_place_that_differs_is_named(copy, name):
     status, version = check_version(copy)
     assert status == 0, version
