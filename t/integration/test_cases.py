@@ -10,6 +10,7 @@ from harness.files import repository_files
 from harness.nginx import ROOT
 
 CASES = ROOT / "t" / "cases.md"
+SECURITY = ROOT / "docs" / "security.md"
 # The groups of t/cases.md. A closed list: P-256 is a curve, UTF-8 an encoding.
 GROUP = "INV|[ACDEFGIJLNPQSTUX]"
 NUMBER = r"\d{1,2}"
@@ -83,6 +84,12 @@ def test_every_case_has_a_test_or_a_reason():
             assert case not in tested, f"{case} is tested, t/cases.md says that it is not"
         else:
             assert case in tested, f"nothing tests {case}"
+
+
+def test_what_has_no_test_stands_in_the_documents():
+    section = SECURITY.read_text().partition("## Checks that do not apply\n")[2].partition("\n## ")[0]
+    told = [cell for cell in re.findall(r"^\| ([^|]+) \|", section, re.M) if cell not in ("id", "---")]
+    assert sorted(told) == sorted(case for case, text in entries().items() if "*not automated*" in text)
 
 
 def test_each_case_stands_once_in_its_group():
