@@ -470,8 +470,9 @@ def test_compose_agrees(initialised):
                  "ssl_trusted_certificate"):
         base.pop(name, None)
         mine.pop(name)
-    assert base.pop("session_refresh") == "on" and "refresh_token" not in client["grant_types"]
     assert base == mine
+    refreshed = "offline_access" in client["scopes"] and "refresh_token" in client["grant_types"]
+    assert refreshed and conf["session_refresh"] == "on" and "consent_mode" not in client
     services = compose()["services"]
     for name, port in (("espocrm_backend", 80), ("espocrm_websocket", 8080)):
         service = re.search(rf"set \${name} +(\S+):{port};", template)[1]
