@@ -16,7 +16,7 @@ from harness.site import Site
 
 import peers
 
-PAGES = ["README.md", "docs/guides/espocrm.md"] + sorted(
+PAGES = ["README.md", "docs/guides/espocrm.md", "docs/guides/entra.md"] + sorted(
     str(path.relative_to(ROOT)) for folder in ("start", "migration") for path in (ROOT / "docs" / folder).glob("*.md"))
 # (<!-- not run: reason -->) before a block that is not.
 BLOCK = re.compile(r"(?:^<!-- not run: (?P<reason>.+?) -->\n+)?^```nginx\n(?P<code>.*?)^```", re.M | re.S)

@@ -43,6 +43,7 @@ DOCUMENTS = [
     Document("docs/packages.md", "start/packages.md"),
     Document("docs/start/any-site.md", "start/any-site.md"),
     Document("docs/start/several-nodes.md", "start/several-nodes.md"),
+    Document("docs/guides/entra.md", "start/entra.md"),
     Document("docs/guides/espocrm.md", "espocrm/index.md"),
     Document("docs/guides/vhost.md", "espocrm/vhost.md"),
     Document("docs/guides/authelia.md", "espocrm/authelia.md"),
