@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// What small handlers take from a client's line: a query, a line end, and a header's value, which
+// is Accept, Retry-After or the session's sid.
+#include <algorithm>
+
+#include "fuzz.hpp"
+#include "oidc/encode.hpp"
+#include "oidc/logout.hpp"
+#include "oidc/metrics.hpp"
+#include "oidc/uri.hpp"
+
+using namespace oidc;
+using namespace oidc::fuzz;
+
+namespace {
+
+constexpr std::string_view kIssuer = "https://idp.example";
+constexpr Seconds kNow = 1700000000;
+
+// Once, and it decodes to this.
+bool is_once(std::string_view query, std::string_view name, std::string_view wanted) {
+    int count = 0;
+    const auto value = query_argument(query, name, &count);
+    const auto decoded = value ? percent_decode(*value, true) : std::nullopt;
+    return count == 1 && decoded && *decoded == wanted;
+}
+
+void look_at_arguments(std::string_view query) {
+    for (const std::string_view name : {"format", "iss", "sid", "logout_token"}) {
+        int count = 0;
+        const auto value = query_argument(query, name, &count);
+        promise(value.has_value() == (count > 0), "what is counted is found");
+        promise(!value || value->find('&') == std::string_view::npos, "ends at its separator");
+        promise(!value || value->empty() ||
+                    (value->data() >= query.data() &&
+                     value->data() + value->size() <= query.data() + query.size()),
+                "borrowed from the query");
+        std::string more(query);
+        append_query(more, name, "x");
+        int then = 0;
+        promise(more.find('#') != std::string::npos || more.find('?') == std::string::npos ||
+                    query_argument(std::string_view(more).substr(more.find('?') + 1), name, &then),
+                "what is appended is found");
+    }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view input = text_of(data, size);
+    const std::size_t end = std::min(input.find('\n'), input.size());
+    const std::string_view query = input.substr(0, end);
+    const std::string_view value = input.substr(std::min(end + 1, input.size()));
+    look_at_arguments(query);
+
+    const auto format = status_format(query, value);
+    if (query_argument(query, "format")) {
+        promise(!format ||
+                    is_once(query, "format", *format == StatusFormat::json ? "json" : "prometheus"),
+                "one of the two, and once");
+    } else {
+        promise(format.ok(), "without the argument there is always a format");
+        promise(!value.empty() || *format == StatusFormat::json, "JSON for who asks for nothing");
+    }
+
+    for (const bool nameless : {false, true}) {
+        if (!why_not_frontchannel(query, kIssuer, value, nameless).empty()) {
+            continue;
+        }
+        const bool named = query_argument(query, "iss") || query_argument(query, "sid");
+        promise(named || nameless, "somebody says whose session it is");
+        promise(!named || is_once(query, "sid", value), "the session's own sid");
+        promise(!query_argument(query, "iss") || is_once(query, "iss", kIssuer),
+                "the issuer itself");
+    }
+
+    if (const auto seconds = retry_after_seconds(value, kNow)) {
+        promise(*seconds >= 0, "never back in time");
+        const auto later = retry_after_seconds(value, kNow + 10);
+        promise(later && (*later == *seconds || *later == std::max<Seconds>(0, *seconds - 10)),
+                "a number stays, a date comes nearer");
+    }
+    return 0;
+}
