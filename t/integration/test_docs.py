@@ -95,8 +95,8 @@ def test_nothing_is_documented_that_does_not_exist():
 # ---- documents against sources
 
 CHECKS = {check.__name__: check for check in (
-    docs.reasons, docs.outsiders, docs.log_lines, docs.metrics, docs.steps, docs.folder_map, docs.house, docs.contexts,
-    docs.inheritance, docs.defaults)}
+    docs.reasons, docs.outsiders, docs.log_lines, docs.transcripts, docs.quoted_pages, docs.metrics,
+    docs.steps, docs.folder_map, docs.house, docs.contexts, docs.inheritance, docs.defaults)}
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -138,6 +138,14 @@ FORGOTTEN = {
     "test-new": ("log_lines", source("ngx_module/x.cpp", 'void f() { conf_warn(cf, place, "new"); }')),
     "test-new-in-a-block": ("log_lines", source("ngx_module/x.cpp", 'char* f(Block& b) { return b.error("new"); }')),
     "test-level": ("log_lines", change('conf_warn(b.cf(), ', 'conf_error(b.cf(), ')),
+    "debug-line": ("transcripts", change('"oidc decision: a login begins"', '"oidc decision: a sign-in begins"')),
+    "debug-line-with-gaps": ("transcripts", change('"oidc store: look-up: %s"', '"oidc store: look-up was: %s"')),
+    "debug-word": ("transcripts", change("nobody, no such cookie came", "nobody, no cookie of that name came")),
+    "debug-step": ("transcripts", change(': StartLogin\n', ': BeginLogin\n')),
+    "transcript-of-a-line": ("transcripts", change("documents of provider \\\"", "metadata of provider \\\"")),
+    "page-sentence": ("quoted_pages", change("This sign-in was not started in this browser.",
+                                          "This sign-in was started in another browser.")),
+    "page-status": ("quoted_pages", change('{"store_unavailable", 503', '{"store_unavailable", 502')),
     "metric-name": ("metrics", change('"oidc_challenges_total"', '"oidc_asked_total"')),
     "metric-label": ("metrics", change('w, "kind", counters.logouts', 'w, "sort", counters.logouts')),
     "metric-value": ("metrics", change('"frontchannel", "backchannel",', '"frontchannel", "backchannel", "new",')),

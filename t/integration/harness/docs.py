@@ -9,7 +9,8 @@ import functools
 import pathlib
 import re
 
-from .log_texts import collect
+from .cpp import ANY, Source, literal, tidy
+from .log_texts import FORMAT, collect
 from .nginx import ROOT
 
 SOURCE_FOLDERS = ("include", "src", "ngx_module")
@@ -153,6 +154,78 @@ def log_lines(tree):
         documented, twice = once("line", pairs)
         out += twice + differences("line", documented, real[kind])
     return out
+
+
+# ---- debugging
+
+def debug_formats(tree):
+    """What debug_log() is given, gaps as ANY."""
+    out = set()
+    for path, text in tree.texts.items():
+        if not path.startswith("docs/"):
+            source = Source(text)
+            for at, name, arguments in source.calls():
+                if name == "debug_log" and len(arguments) > 1:
+                    out.update(tidy(FORMAT.sub(ANY, said)) for said in source.line(arguments[1], at))
+    return out
+
+
+def gaps_of(line, texts):
+    """What stands in the gaps of the text that fits a line best; None: no text does."""
+    found = [(len(text), match.groups()) for text in texts
+             if (match := re.fullmatch(re.escape(text).replace(ANY, "(.*)"), line))]
+    return max(found)[1] if found else None
+
+
+def transcript(text):
+    """The module's lines in the blocks of a document."""
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, re.M | re.S)
+    return [line for language, block in blocks if not language for line in block.splitlines()
+            if re.match(r"(?:\*\d+ )?oidc[ :]", line)]
+
+
+def pages(tree):
+    """{reason: (status, the first sentence of its page)}"""
+    found = re.findall(r'\{Reason::\w+,\s*\{"(\w+)",\s*(\d+),[^"{}]*("[^{}]*?")(?:,\s*true)?\}\}', tree.source("src"))
+    assert len(found) > 60, "the table of reasons has another form"
+    texts = {name: "".join(map(literal, re.findall(r'"(?:\\.|[^"\\])*"', text))) for name, _, text in found}
+    return {name: (status, re.match(r"[^.]*\.", texts[name])[0]) for name, status, _ in found}
+
+
+def transcripts(tree):
+    """Every line that is shown is one that the sources can write."""
+    sources = {path: text for path, text in tree.texts.items() if not path.startswith("docs/")}
+    debug, run = debug_formats(tree), [text + ANY for text in collect(sources)["run"]]
+    said = "\n".join(literal(m) for m in re.findall(r'"(?:\\.|[^"\\\n])*"', "\n".join(sources.values())))
+    steps_, reasons_ = variant(tree, "Step"), pages(tree)
+    shown, out = transcript(tree.doc("debugging")), []
+    assert len(debug) > 20 and len(shown) > 30, "the page or the sources have another form"
+    for whole in shown:
+        line = re.sub(r"^\*\d+ ", "", whole)
+        refused = re.match(r'oidc: login at provider "\w+" refused: (\w+): .*, reference [0-9a-f]{16}$', line)
+        step = re.match(r'oidc flow: \w+ at provider "\w+": (\w+)(?:: (\w+))?$', line)
+        if refused:
+            fits = refused[1] in reasons_
+        elif line.startswith("oidc: "):
+            fits = gaps_of(line.removeprefix("oidc: "), run) is not None
+        elif step:
+            fits = gaps_of(line, debug) is not None and step[1] in steps_ and step[2] in {None, *reasons_}
+        else:
+            gaps = gaps_of(line, debug)
+            # Single words are names, numbers and addresses; what is more stands in the sources.
+            fits = gaps is not None and all(part in said for gap in gaps for part in gap.split(", ") if " " in part)
+        if not fits:
+            out.append(f"nothing writes this line: {whole}")
+    return out
+
+
+def quoted_pages(tree):
+    """Every page that is quoted is the one of its reason."""
+    page, real = tree.doc("debugging"), pages(tree)
+    quoted = re.findall(r'^### `(\w+)`\n\nPage, (\d+): "([^"]+)"$', page, re.M)
+    assert len(quoted) == len(re.findall(r"^Page, ", page, re.M)) > 5, "pages are quoted in another form"
+    return [f"page of {name}: quoted is {status} {sentence}, true is {real.get(name)}"
+            for name, status, sentence in quoted if real.get(name) != (status, sentence)]
 
 
 # ---- metrics
