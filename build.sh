@@ -157,7 +157,7 @@ build_packages() {
 provider_packages() {
     echo python3-pip
     command -v mvn >/dev/null || echo maven
-    command -v java >/dev/null || echo default-jre-headless
+    command -v javac >/dev/null || echo default-jdk-headless
     command -v go >/dev/null || echo golang-go
 }
 

@@ -94,6 +94,18 @@ def go_program(name, module, version, source=None, tags="", replace=()):
     return once("-".join(filter(None, (name, version.lstrip("v"), written))), make) / name
 
 
+def maven_program(name, version, source):
+    """The jar NAME.jar that Maven makes of the project in the folder `source`."""
+    def make(folder):
+        shutil.copy(source / "pom.xml", folder)
+        shutil.copytree(source / "src", folder / "src")
+        run([program("mvn"), "-q", "-B", "-Dstyle.color=never", "package"], cwd=folder)
+    written = hashlib.sha256((source / "pom.xml").read_bytes())
+    for file in sorted((source / "src").rglob("*.java")):
+        written.update(file.read_bytes())
+    return once(f"{name}-{version}-{written.hexdigest()[:8]}", make) / "target" / f"{name}.jar"
+
+
 def python_packages(name, requirements):
     """Packages of PyPI in a folder for PYTHONPATH."""
     def make(folder):

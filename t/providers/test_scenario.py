@@ -13,9 +13,10 @@ from hydra import Hydra
 from keycloak import Keycloak
 from oidc_provider import OidcProvider
 from provider import DUE
+from spring import Spring
 from zitadel import Zitadel
 
-PROVIDERS = [Keycloak, Hydra, OidcProvider, DjangoOAuthToolkit, Zitadel]
+PROVIDERS = [Keycloak, Hydra, OidcProvider, DjangoOAuthToolkit, Zitadel, Spring]
 WHO = {"remote_user": "jane", "remote_name": "Jane Müller",
        "remote_email": "jane.mueller@example.com"}
 # Seconds that a logout token, a refresh or the news of a key may be under way: a busy machine is none
