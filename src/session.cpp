@@ -237,14 +237,18 @@ std::uint32_t SessionView::claim_count() const noexcept {
 }
 
 std::optional<std::string_view> SessionView::claim(std::string_view name) const noexcept {
-    const std::uint32_t count = claim_count();
-    const char* data = record_.data();
-    for (std::uint32_t i = 0; i < count; ++i) {
+    std::uint32_t left = claim_count();
+    if (left == 0) {
+        return std::nullopt;  // also without a record
+    }
+    const char* const data = record_.data();
+    const char* ends = data + sizeof(Header) + (first_piece(0) - 1) * kEndBytes;
+    for (; left > 0; --left, ends += kPiecesPerClaim * kEndBytes) {
         // Most names differ in length, which two loads tell.
-        const std::uint32_t first = first_piece(i);
-        const std::uint32_t begin = end_of(data, first - 1);
-        if (std::string_view(data + begin, end_of(data, first) - begin) == name) {
-            return piece(record_, first + 1);
+        const auto begin = load<std::uint32_t>(ends);
+        const auto end = load<std::uint32_t>(ends + kEndBytes);
+        if (std::string_view(data + begin, end - begin) == name) {
+            return std::string_view(data + end, load<std::uint32_t>(ends + 2 * kEndBytes) - end);
         }
     }
     return std::nullopt;

@@ -26,19 +26,27 @@ bool has_control_bytes(std::string_view text) noexcept {
     // are masked away, so the additions cannot carry from one byte to the next.
     constexpr std::uint64_t kOnes = 0x0101010101010101;
     constexpr std::uint64_t kHigh = 0x80 * kOnes;
-    std::size_t i = 0;
-    for (; text.size() - i >= sizeof(std::uint64_t); i += sizeof(std::uint64_t)) {
+    const auto word_has = [](const char* at) {
         std::uint64_t word = 0;
-        std::memcpy(&word, text.data() + i, sizeof word);
+        std::memcpy(&word, at, sizeof word);
         const std::uint64_t low = word & ~kHigh;
         const std::uint64_t at_least_space = low + (0x80 - 0x20) * kOnes;
         const std::uint64_t is_delete = low + kOnes;
-        if ((~word & (~at_least_space | is_delete) & kHigh) != 0) {
-            return true;
+        return (~word & (~at_least_space | is_delete) & kHigh) != 0;
+    };
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    if (text.size() >= sizeof(std::uint64_t)) {
+        const char* const last = end - sizeof(std::uint64_t);
+        for (; at < last; at += sizeof(std::uint64_t)) {
+            if (word_has(at)) {
+                return true;
+            }
         }
+        return word_has(last);  // with some that were seen before
     }
-    for (; i < text.size(); ++i) {
-        const auto byte = static_cast<unsigned char>(text[i]);
+    for (; at != end; ++at) {
+        const auto byte = static_cast<unsigned char>(*at);
         if (byte < 0x20 || byte == 0x7f) {
             return true;
         }

@@ -94,6 +94,14 @@ START_TEST(control_bytes) {
          {raw("\x00"), raw("a\tb"), raw("a\r"), raw("\n"), raw("\x1f"), raw("x\x7f")}) {
         ck_assert(has_control_bytes(text));
     }
+    for (std::size_t size = 1; size < 20; ++size) {
+        ck_assert(!has_control_bytes(std::string(size, 'a')));
+        for (std::size_t place = 0; place < size; ++place) {
+            std::string text(size, 'a');
+            text[place] = '\n';
+            ck_assert_msg(has_control_bytes(text), "%zu of %zu", place, size);
+        }
+    }
     // Eight bytes are looked at together: every byte at every place of the word and of the rest.
     for (int byte = 0; byte < 256; ++byte) {
         const bool control = byte < 0x20 || byte == 0x7f;
