@@ -31,7 +31,7 @@ def lab(request):
 
 @pytest.fixture(autouse=True)
 def invariants(request):
-    """INV-1 to INV-12 around every test, for every site that is up."""
+    """INV-1 to INV-13 around every test, for every site that is up."""
     for site in Site.live:
         site.begin()
         site.state.check_workers = request.node.get_closest_marker("kills_workers") is None

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What must hold after every test, whatever it was about (INV-1 to INV-12 of the catalogue)."""
+"""What must hold after every test, whatever it was about (INV-1 to INV-13)."""
 
 import json
 import re
 import time
 import urllib.parse
+from collections import Counter
 
 from .forge import b64u_decode
 from .nginx import SLOW
@@ -13,6 +14,9 @@ FORBIDDEN = re.compile(
     r"\[alert\]|\[emerg\]|exited on signal|open socket #|AddressSanitizer|LeakSanitizer|"
     r"runtime error:|was locked by|stale global SSL error")
 OURS = ("NGX_OIDC_",)
+REFERENCE = re.compile(r"Reference for your administrator: <code>([^<]+)</code>")
+SEVERE = re.compile(r"\[(?:error|crit)\] ")
+TOLD = re.compile(r"\[(?:error|crit)\] [^\n]* refused: (?P<code>[a-z_]+)")
 # "2026/01/01 12:00:00 [debug] 12#12: *3 oidc decision: ..."
 OWN_LINE = re.compile(r"\[\w+\] \d+#\d+: (?:\*\d+ )?oidc\b")
 RETURN_TO_PATHS = ("/oauth-callback.php", "/oidc_callback")
@@ -28,6 +32,7 @@ class State:
         self.exchanges = {}   # X-Test-Id -> (request pairs, response)
         self.sessions = {}    # session cookie value -> claims as the provider gave them
         self.posted = {}      # sealed response -> code
+        self.references = []  # of the pages that people saw
         self.ended = set()
         self.canaries = {}
         self.allowed_log = []
@@ -52,6 +57,8 @@ def observe(site, response, pairs):
             state.canaries[cookie.value] = f"cookie {cookie.name[:24]}"
         check_cookie(site, cookie)
     remember_posted(site, response)
+    if not response.from_backend:
+        state.references += REFERENCE.findall(response.text)
     if response.location is not None and not response.from_backend:
         check_location(site, response)
     if is_our_answer(site, response, ours):
@@ -200,6 +207,7 @@ def begin(site, reset=True):
     state.check_workers = True
     state.check_hits = True
     state.allowed_log = []
+    state.references = []
     state.trap = site.lab.trap.connections
     for idp, _ in site.providers.values():
         if reset:
@@ -216,6 +224,7 @@ def end(site):
     state = site.state
     problems = []
     problems += check_log(site, site.nginx.log(state.log_start))
+    problems += check_references(site)
     if site.nginx.worker_pids() != state.pids:
         # nginx never takes back what a dead worker had counted.
         state.lost_connections = 10000
@@ -241,6 +250,21 @@ def check_log(site, text):
         if FORBIDDEN.search(line) and not any(p.search(line) for p in site.state.allowed_log):
             problems.append(f"INV-4: {line}")
     return problems + check_canaries(site, text, "error log")
+
+
+def check_references(site):
+    """INV-13: whatever page showed a reference, an error_log without a level has its line; beyond ten
+    of a reason within a minute the lines are told of by their number."""
+    whole = site.nginx.log()
+    told = Counter(m["code"] for m in TOLD.finditer(whole))
+    problems = []
+    for reference in site.state.references:
+        line = next((li for li in whole.splitlines() if f", reference {reference}" in li), "")
+        code = re.search(r" refused: ([a-z_]+)", line)
+        many = told[code[1]] if code else max(told.values(), default=0)
+        if not SEVERE.search(line) and many < 10:
+            problems.append(f"INV-13: a page's reference {reference} is in no line of level error: {line}")
+    return problems
 
 
 def own_lines(text):
