@@ -687,7 +687,7 @@ def test_slow_redis(make_site, lab, redis):
 def test_clients_that_leave_while_waiting(make_site, lab, redis):
     with Proxy(redis.socket) as proxy:
         site = make_site(http=store(lab, f"127.0.0.1:{proxy.port}", prefix="leave:",
-                                    timeout="1s", local_copy="1s"),
+                                    timeout="5s", local_copy="1s"),
                          directives=DIRECTIVES, own_paths=OWN, control=False)
         browser = works(site)
         cookie = browser.session_cookie
