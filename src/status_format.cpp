@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which format of oidc_status a request wants.
+#include "oidc/status_format.hpp"
+
 #include <algorithm>
 
-#include "oidc/metrics.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 

@@ -7,6 +7,7 @@
 
 #include "http/curl_loop.hpp"
 #include "oidc/json.hpp"
+#include "oidc/status_format.hpp"
 #include "oidc/version.hpp"
 #include "provider/metadata_cache.hpp"
 #include "request/request_view.hpp"

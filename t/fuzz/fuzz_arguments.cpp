@@ -6,7 +6,7 @@
 #include "fuzz.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/logout.hpp"
-#include "oidc/metrics.hpp"
+#include "oidc/status_format.hpp"
 #include "oidc/uri.hpp"
 
 using namespace oidc;

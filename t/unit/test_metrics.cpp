@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "oidc/status_format.hpp"
 #include "oidc/version.hpp"
 #include "unit.hpp"
 
