@@ -26,11 +26,11 @@ constexpr Seconds kGivenUp = 30;
 // Sessions that are known for that; the oldest makes room.
 constexpr std::size_t kMaxGivenUp = 64;
 
-class Worker;
+class WorkerRefresher;
 
 // One refresh under way. It lives until it ends, whatever becomes of the request that began it.
 struct Refresh final : FlowRunner::Owner {
-    Refresh(Worker& the_worker, Provider& the_provider, const SessionRef& session)
+    Refresh(WorkerRefresher& the_worker, Provider& the_provider, const SessionRef& session)
         : worker(the_worker),
           provider(the_provider),
           ref(session),
@@ -40,7 +40,7 @@ struct Refresh final : FlowRunner::Owner {
     Refresh& operator=(const Refresh&) = delete;
     void on_outcome() noexcept override;
 
-    Worker& worker;
+    WorkerRefresher& worker;
     Provider& provider;
     SessionRef ref;
     FlowRunner runner;
@@ -49,12 +49,12 @@ struct Refresh final : FlowRunner::Owner {
     std::list<Refresh>::iterator self;
 };
 
-class Worker final : public Refresher {
+class WorkerRefresher final : public Refresher {
   public:
-    Worker() noexcept;
-    ~Worker() override;
-    Worker(const Worker&) = delete;
-    Worker& operator=(const Worker&) = delete;
+    WorkerRefresher() noexcept;
+    ~WorkerRefresher() override;
+    WorkerRefresher(const WorkerRefresher&) = delete;
+    WorkerRefresher& operator=(const WorkerRefresher&) = delete;
     void begin(Provider& provider, const SessionRef& session, const SessionView& view,
                ngx_log_t* log) noexcept override;
     Ticket wait(Provider& provider, const SessionRef& session, const SessionView& view,
@@ -93,7 +93,7 @@ class Worker final : public Refresher {
     Ticket last_ticket_ = 0;
 };
 
-Worker* g_worker = nullptr;
+WorkerRefresher* g_worker = nullptr;
 
 void count_refresh(RefreshResult result) noexcept {
     if (CountersZone* zone = CountersZone::running()) {
@@ -214,11 +214,11 @@ void tell(const SessionRef& ref) noexcept {
     }
 }
 
-Worker::Worker() noexcept {
+WorkerRefresher::WorkerRefresher() noexcept {
     g_worker = this;
 }
 
-Worker::~Worker() {
+WorkerRefresher::~WorkerRefresher() {
     g_worker = nullptr;
 }
 
@@ -232,8 +232,8 @@ void Refresh::on_outcome() noexcept {
     worker.run(*this);
 }
 
-void Worker::begin(Provider& provider, const SessionRef& session, const SessionView& view,
-                   ngx_log_t* log) noexcept {
+void WorkerRefresher::begin(Provider& provider, const SessionRef& session, const SessionView& view,
+                            ngx_log_t* log) noexcept {
     // A worker that is leaving would end before the answer comes.
     if (!ngx_exiting && !ngx_quit && !ngx_terminate) {
         try_begin(provider, session, view, log);
@@ -241,20 +241,20 @@ void Worker::begin(Provider& provider, const SessionRef& session, const SessionV
 }
 
 // A request that waits holds a worker that is leaving.
-Refresher::Ticket Worker::wait(Provider& provider, const SessionRef& session,
-                               const SessionView& view, ngx_log_t* log,
-                               std::function<void()> ended) {
+Refresher::Ticket WorkerRefresher::wait(Provider& provider, const SessionRef& session,
+                                        const SessionView& view, ngx_log_t* log,
+                                        std::function<void()> ended) {
     waiters_.push_back({++last_ticket_, session.key, session.binding, std::move(ended)});
     const Ticket ticket = last_ticket_;
     try_begin(provider, session, view, log);
     return ticket;
 }
 
-void Worker::forget(Ticket ticket) noexcept {
+void WorkerRefresher::forget(Ticket ticket) noexcept {
     waiters_.remove_if([ticket](const Waiter& waiter) { return waiter.ticket == ticket; });
 }
 
-void Worker::give_up(const SessionRef& session) noexcept {
+void WorkerRefresher::give_up(const SessionRef& session) noexcept {
     auto place = std::find_if(given_up_.begin(), given_up_.end(),
                               [&](const GivenUp& entry) { return entry.is(session); });
     if (place == given_up_.end()) {
@@ -265,13 +265,13 @@ void Worker::give_up(const SessionRef& session) noexcept {
     *place = {session.key, session.binding, ngx_time() + kGivenUp};
 }
 
-bool Worker::is_given_up(const SessionRef& session) const noexcept {
+bool WorkerRefresher::is_given_up(const SessionRef& session) const noexcept {
     return std::any_of(given_up_.begin(), given_up_.end(), [&](const GivenUp& entry) {
         return entry.until > ngx_time() && entry.is(session);
     });
 }
 
-void Worker::tell(const SessionRef& session) noexcept {
+void WorkerRefresher::tell(const SessionRef& session) noexcept {
     for (GivenUp& entry : given_up_) {
         if (entry.is(session)) {
             entry = {};
@@ -294,8 +294,8 @@ void Worker::tell(const SessionRef& session) noexcept {
     }
 }
 
-void Worker::try_begin(Provider& provider, const SessionRef& session, const SessionView& view,
-                       ngx_log_t* log) noexcept try {
+void WorkerRefresher::try_begin(Provider& provider, const SessionRef& session,
+                                const SessionView& view, ngx_log_t* log) noexcept try {
     SessionStore& store = provider.store->sessions();
     const Seconds seconds = lease_of(provider);
     const SessionStore::Lease lease = store.try_lease(session, view, seconds);
@@ -330,7 +330,7 @@ void Worker::try_begin(Provider& provider, const SessionRef& session, const Sess
     ngx_log_error(NGX_LOG_ERR, log, 0, "oidc: no memory to refresh a session");
 }
 
-void Worker::run(Refresh& refresh) noexcept try {
+void WorkerRefresher::run(Refresh& refresh) noexcept try {
     const std::optional<Step> step = refresh.flow != nullptr
                                          ? refresh.runner.start(std::move(refresh.flow))
                                          : refresh.runner.go_on();
@@ -350,7 +350,7 @@ Refresher* Refresher::worker() noexcept {
 }
 
 std::unique_ptr<Refresher> Refresher::make() {
-    return std::make_unique<Worker>();
+    return std::make_unique<WorkerRefresher>();
 }
 
 }  // namespace oidc::ngx
