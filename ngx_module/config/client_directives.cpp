@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/client_directives.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "config/provider_target.hpp"
+#include "oidc/authz_request.hpp"
+#include "oidc/encode.hpp"
+#include "oidc/json.hpp"
+#include "oidc/jwk.hpp"
+#include "oidc/signer.hpp"
+#include "oidc/text.hpp"
+#include "oidc/uri.hpp"
+
+namespace oidc::ngx {
+
+namespace {
+
+constexpr std::size_t kMaxJwks = 256 * 1024;
+
+}  // namespace
+
+// ---- client ----------------------------------------------------------------------------------
+
+char* set_client_secret(Block& b) {
+    if (b.arg().empty()) {
+        return b.error("must not be empty");
+    }
+    if (b.arg().size() > kMaxSecretFile) {
+        return b.error("is too large");
+    }
+    config(b).client_secret = Secret(b.arg());
+    return conf_ok();
+}
+
+char* set_client_auth(Block& b) {
+    ClientAuth& out = config(b).client_auth;
+    if (b.arg() == "client_secret_basic") {
+        out = ClientAuth::basic;
+    } else if (b.arg() == "client_secret_post") {
+        out = ClientAuth::post;
+    } else if (b.arg() == "client_secret_jwt") {
+        out = ClientAuth::secret_jwt;
+    } else if (b.arg() == "private_key_jwt") {
+        out = ClientAuth::private_key_jwt;
+    } else if (b.arg() == "tls_client_auth" || b.arg() == "self_signed_tls_client_auth") {
+        out = ClientAuth::tls;
+    } else if (b.arg() == "none") {
+        out = ClientAuth::none;
+    } else {
+        return b.error(in_quotes(b.arg()) +
+                       " is not supported by this version, only \"client_secret_basic\", "
+                       "\"client_secret_post\", \"client_secret_jwt\", \"private_key_jwt\", "
+                       "\"tls_client_auth\", \"self_signed_tls_client_auth\" and \"none\" are");
+    }
+    return conf_ok();
+}
+
+// client_key FILE [alg=ALG] [kid=ID]
+char* set_client_key(Block& b) {
+    std::optional<Alg> alg;
+    std::string_view kid;
+    for (std::size_t i = 1; i < b.size(); ++i) {
+        const std::string_view word = b.arg(i);
+        if (word.starts_with("kid=") && word.size() > 4 && kid.empty()) {
+            kid = word.substr(4);
+        } else if (word.starts_with("alg=") && !alg) {
+            alg = alg_from_name(word.substr(4));
+            if (!alg || alg_is_symmetric(*alg)) {
+                return b.invalid(word.substr(4),
+                                 "an algorithm that signs with a private key: RS256, PS256, "
+                                 "ES256, EdDSA or a longer one of these");
+            }
+        } else {
+            return b.invalid(word, "alg=ALGORITHM or kid=ID");
+        }
+    }
+    Secret pem;
+    if (char* rv = b.secret_file(pem, kMaxClientKey); rv != conf_ok()) {
+        return rv;
+    }
+    Result<JwsSigner> signer = JwsSigner::from_pem(pem.view(), alg, kid);
+    if (!signer) {
+        return b.error("is no key to authenticate with: " + signer.error().detail);
+    }
+    provider(b).client_signer = std::make_shared<JwsSigner>(*std::move(signer));
+    provider(b).client_key_named = !kid.empty();
+    config(b).client_key = provider(b).client_signer;
+    provider(b).transport.client_key = std::move(pem);
+    return conf_ok();
+}
+
+// dpop_key FILE [alg=ALG]
+char* set_dpop_key(Block& b) {
+    std::optional<Alg> alg;
+    if (b.size() > 1) {
+        const std::string_view word = b.arg(1);
+        alg = word.starts_with("alg=") ? alg_from_name(word.substr(4)) : std::nullopt;
+        if (!alg || alg_is_symmetric(*alg)) {
+            return b.invalid(word, "alg= with an algorithm that signs with a private key");
+        }
+    }
+    Secret pem;
+    if (char* rv = b.secret_file(pem, kMaxClientKey); rv != conf_ok()) {
+        return rv;
+    }
+    Result<JwsSigner> signer = JwsSigner::from_pem(pem.view(), alg);
+    if (!signer) {
+        return b.error("is no key to bind tokens to: " + signer.error().detail);
+    }
+    config(b).dpop_key = std::make_shared<const JwsSigner>(*std::move(signer));
+    return conf_ok();
+}
+
+// "issuer" (RFC 7523 leaves more open, and attacks have used that), or what a provider wants.
+char* set_assertion_audience(Block& b) {
+    std::string& out = config(b).client_assertion_audience;
+    if (b.arg() == "issuer") {
+        out.clear();
+        return conf_ok();
+    }
+    return b.text(out);
+}
+
+// ---- the authorization request ---------------------------------------------------------------
+
+char* set_scope(Block& b) {
+    std::vector<std::string>& scope = config(b).scope;
+    if (char* rv = b.words(scope); rv != conf_ok()) {
+        return rv;
+    }
+    for (const std::string& token : scope) {
+        // RFC 6749 3.3
+        if (std::any_of(token.begin(), token.end(),
+                        [](char c) { return c < 0x21 || c > 0x7e || c == '"' || c == '\\'; })) {
+            return b.invalid(token, "a scope token of RFC 6749");
+        }
+    }
+    if (std::find(scope.begin(), scope.end(), "openid") == scope.end()) {
+        scope.insert(scope.begin(), "openid");
+    }
+    return conf_ok();
+}
+
+char* set_resource(Block& b) {
+    std::vector<std::string>& resource = config(b).resource;
+    if (char* rv = b.words(resource); rv != conf_ok()) {
+        return rv;
+    }
+    for (const std::string& uri : resource) {
+        if (!is_resource(uri)) {
+            return b.invalid(uri, "an absolute URI without fragment (RFC 8707)");
+        }
+    }
+    return conf_ok();
+}
+
+char* set_redirect_uri(Block& b) {
+    provider(b).redirect_uri = b.arg();  // judged at the end of the block
+    return b.arg().empty() ? b.error("must not be empty") : conf_ok();
+}
+
+char* set_callback(Block& b) {
+    if (b.arg() != "redirect" && b.arg() != "forward") {
+        return b.invalid(b.arg(), "\"redirect\" or \"forward\"");
+    }
+    config(b).callback_forward = b.arg() == "forward";
+    return conf_ok();
+}
+
+char* set_response_mode(Block& b) {
+    for (const ResponseMode mode :
+         {ResponseMode::query, ResponseMode::form_post, ResponseMode::query_jwt}) {
+        if (b.arg() == response_mode_name(mode)) {
+            config(b).response_mode = mode;
+            return conf_ok();
+        }
+    }
+    return b.invalid(b.arg(), "\"query\", \"form_post\" or \"query.jwt\"");
+}
+
+char* set_extra_auth_args(Block& b) {
+    auto*& value = provider(b).extra_auth_args;
+    if (char* rv = b.complex(value); rv != conf_ok()) {
+        return rv;
+    }
+    if (value->lengths == nullptr) {
+        const Status status = check_extra_auth_args(view(value->value));
+        if (!status) {
+            return b.error("is refused: " + status.error().detail);
+        }
+    }
+    return conf_ok();
+}
+
+char* set_prompt(Block& b) {
+    auto*& value = provider(b).prompt;
+    if (char* rv = b.complex(value); rv != conf_ok()) {
+        return rv;
+    }
+    const std::string_view text = view(value->value);
+    if (value->lengths == nullptr && text != "none" &&
+        (" " + std::string(text) + " ").find(" none ") != std::string::npos) {
+        return b.error("\"none\" cannot be combined with other values");
+    }
+    return conf_ok();
+}
+
+char* set_claims(Block& b) {
+    auto*& value = provider(b).claims;
+    if (char* rv = b.complex(value); rv != conf_ok()) {
+        return rv;
+    }
+    if (value->lengths == nullptr && !json_parse_object(view(value->value))) {
+        return b.error("must be a JSON object");
+    }
+    return conf_ok();
+}
+
+char* set_max_age(Block& b) {
+    Seconds value = 0;
+    char* rv = b.seconds(value, 0, kYear);
+    config(b).max_age = value;
+    return rv;
+}
+
+char* set_toggle(Block& b, Toggle& out) {
+    if (b.arg() == "on") {
+        out = Toggle::on;
+    } else if (b.arg() == "off") {
+        out = Toggle::off;
+    } else if (b.arg() == "auto") {
+        out = Toggle::automatic;
+    } else {
+        return b.invalid(b.arg(), "\"on\", \"off\" or \"auto\"");
+    }
+    return conf_ok();
+}
+
+char* set_code_challenge_method(Block& b) {
+    if (b.arg() != "S256") {
+        return b.error(in_quotes(b.arg()) + " is not supported, only \"S256\" is");
+    }
+    return conf_ok();
+}
+
+// ---- tokens ----------------------------------------------------------------------------------
+
+char* set_algs(Block& b) {
+    std::vector<std::string> names;
+    if (char* rv = b.words(names); rv != conf_ok()) {
+        return rv;
+    }
+    for (const std::string& name : names) {
+        const std::optional<Alg> alg = alg_from_name(name);
+        if (!alg) {
+            return b.error(in_quotes(name) + " is not supported" +
+                           (equal_nocase(name, "none") ? ", tokens must be signed" : ""));
+        }
+        config(b).id_token_algs.push_back(*alg);
+    }
+    return conf_ok();
+}
+
+char* set_jwks_file(Block& b) {
+    std::string& text = config(b).jwks_text;
+    if (char* rv = b.text_file(text, kMaxJwks); rv != conf_ok()) {
+        return rv;
+    }
+    const Result<KeySet> keys = KeySet::parse(text);
+    if (!keys) {
+        return b.error("is no JWKS document: " + keys.error().detail);
+    }
+    if (keys->size() == 0) {
+        return b.error("holds no key that can verify a signature");
+    }
+    return conf_ok();
+}
+
+}  // namespace oidc::ngx
