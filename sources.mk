@@ -62,6 +62,7 @@ OIDC_CORE += src/token_life.cpp
 OIDC_CORE += src/uri.cpp
 OIDC_CORE += src/userinfo.cpp
 OIDC_ADAPTER += ngx_module/base/ports_ngx.cpp
+OIDC_ADAPTER += ngx_module/base/refusal_log.cpp
 OIDC_ADAPTER += ngx_module/base/random_reserve.cpp
 OIDC_ADAPTER += ngx_module/config/assertion_directives.cpp
 OIDC_ADAPTER += ngx_module/config/backends.cpp

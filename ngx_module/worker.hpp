@@ -8,6 +8,7 @@
 
 #include "base/ngx.hpp"
 #include "base/ports_ngx.hpp"
+#include "base/refusal_log.hpp"
 #include "config/conf.hpp"
 #include "http/curl_loop.hpp"
 #include "provider/metadata_cache.hpp"
@@ -41,6 +42,7 @@ class Worker {
 
     // Each uses what stands above it, and ends before it.
     WorkerPorts ports_;
+    RefusalLog refusals_;
     std::unique_ptr<CurlLoop> http_;
     std::vector<std::unique_ptr<SessionSweeper>> sweepers_;
     Stores stores_;

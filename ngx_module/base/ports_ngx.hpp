@@ -4,7 +4,6 @@
 
 #include "base/ngx.hpp"
 #include "base/random_reserve.hpp"
-#include "base/worker_event.hpp"
 #include "oidc/crypto.hpp"
 #include "oidc/log_throttle.hpp"
 #include "oidc/ports.hpp"
@@ -20,6 +19,10 @@ class OpensslRandom final : public Random {
   public:
     [[nodiscard]] bool fill(std::span<std::uint8_t> out) noexcept override;
 };
+
+// A line of nginx's error log holds 2048 bytes; escaping may take four for one.
+inline constexpr std::size_t kMaxLogText = 512;
+ngx_uint_t ngx_level(LogLevel level) noexcept;
 
 // Escapes and bounds the text, and puts "oidc: " in front.
 class NgxLog final : public Log {
@@ -41,31 +44,6 @@ struct FlowPorts {
     NgxLog log;
 };
 
-// One line at the reason's level: `oidc: <what> at provider "<name>" refused: <code>: <detail>;
-// <fix>, reference <ref>`. `what` is "login" or "logout". What an outsider has brought about goes
-// to level info when there were many such lines, with a line that says how many.
-void log_refusal(ngx_log_t* log, std::string_view what, std::string_view provider,
-                 const Error& error, std::string_view reference, bool outsider) noexcept;
-
-// Bounds the lines of refusals that outsiders bring about.
-class RefusalLog {
-  public:
-    RefusalLog() noexcept;
-    // Writes what was held back.
-    ~RefusalLog();
-    RefusalLog(const RefusalLog&) = delete;
-    RefusalLog& operator=(const RefusalLog&) = delete;
-    // False: this line is one too many of its reason.
-    bool pass(Reason reason) noexcept;
-
-  private:
-    static void on_timer(ngx_event_t* event) noexcept;
-    void write_held(bool all) noexcept;
-
-    LogThrottle<Reason> throttle_;
-    WorkerEvent timer_;
-};
-
 // What the ports of a worker draw on. Made once in a process, after the fork.
 class WorkerPorts {
   public:
@@ -77,7 +55,6 @@ class WorkerPorts {
   private:
     Sha256 sha256_;
     RandomReserve random_;
-    RefusalLog refusals_;
     LogThrottle<Notice> notices_;
 };
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/ports_ngx.hpp"
+#include "base/refusal_log.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/page.hpp"
 #include "oidc/text.hpp"

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/ports_ngx.hpp"
+#include "base/refusal_log.hpp"
 #include "oidc/backchannel_flow.hpp"
 #include "oidc/logout_token.hpp"
 #include "oidc/page.hpp"

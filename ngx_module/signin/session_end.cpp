@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/debug_log.hpp"
-#include "base/ports_ngx.hpp"
+#include "base/refusal_log.hpp"
 #include "oidc/page.hpp"
 #include "request/own_cookies.hpp"
 #include "request/request_view.hpp"
