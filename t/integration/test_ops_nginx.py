@@ -1169,7 +1169,20 @@ def test_portal_with_a_provider_of_its_own(lab, variant):
         for browser, expected in ((None, PROTECTED), (staff, PROTECTED), (stranger, OPEN)):
             assert ask(site, "GET", urls[-1], mark, browser)[0] == expected
         assert ask(site, "POST", closed_url, mark, stranger)[0] == CLOSED
+        nonce_arrives(site, urls, stranger)
         assert check_vhost(site)[0] == 0
+    with VhostSite(lab, variant, ["portal"]) as site:
+        nonce_arrives(site, urls)
+
+
+def nonce_arrives(site, targets, browser=None):
+    """EspoCRM's own sign-in of portal users needs it, whether the page asked or somebody."""
+    site.state.check_hits = False  # it looks like an identity
+    for target in targets:
+        for mark in ({}, {"X-Espo-Unattended": "1"}):
+            found, _, hits = ask(site, "GET", target, {"X-Oidc-Authorization-Nonce": "n", **mark}, browser)
+            assert found == OPEN
+            assert header(hits[0], "X-Oidc-Authorization-Nonce") == ["n"], (target, mark)
 
 
 # ---- the way in while the provider is down -----------------------------------------------------
