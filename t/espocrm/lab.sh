@@ -123,6 +123,7 @@ php_admin_value[memory_limit] = 256M
 php_admin_value[post_max_size] = 50M
 php_admin_value[upload_max_filesize] = 50M
 php_admin_value[opcache.revalidate_freq] = 0
+php_admin_value[user_ini.cache_ttl] = 0
 php_admin_value[auto_prepend_file] = $LAB/run/record.php
 php_admin_value[error_log] = $LAB/log/php-error.log
 php_admin_flag[log_errors] = on

@@ -525,8 +525,7 @@ def test_the_callback_page_is_not_compressed(closed):
         assert answer.body == b"x" * 5000 and answer.headers.get("content-encoding") is None, answer
         hit = site.hits()[-1]
         assert hit.path == "/oauth-callback.php"
-        if site.variant == "proxy":
-            assert header(hit, "Accept-Encoding") == []
+        assert header(hit, "Accept-Encoding") in ([], [""])
         site.backend.reset()
     site.backend.answers["/"] = page
     assert browser.get("/", headers=packed).headers.get("content-encoding") == "gzip"

@@ -29,18 +29,28 @@ final class Page
     private const SIGNED_IN_SCRIPT = <<<'JS'
         var target = data.target;
 
+        // See Mask.
+        var unmask = function (text) {
+            var bytes = (text.match(/../g) || []).map(function (pair) { return parseInt(pair, 16); });
+            var length = bytes.length / 2;
+
+            return String.fromCharCode.apply(null, bytes.slice(length).map(function (byte, index) {
+                return byte ^ bytes[index];
+            }));
+        };
+
         if (localStorage.getItem('espo-user-lastUserId') !== data.userId) {
             Object.keys(localStorage)
                 .filter(function (key) { return /^cache.*-app-(metadata|language)/.test(key); })
                 .forEach(function (key) { localStorage.removeItem(key); });
         }
 
-        localStorage.setItem('espo-user-auth', data.auth);
+        localStorage.setItem('espo-user-auth', unmask(data.auth));
         localStorage.setItem('espo-user-lastUserId', data.userId);
         localStorage.removeItem('espo-user-anotherUser');
         localStorage.removeItem('oidc-proxy-logged-out');
 
-        document.cookie = 'auth-token=' + data.token + '; SameSite=Lax; path=/; expires=' +
+        document.cookie = 'auth-token=' + unmask(data.token) + '; SameSite=Lax; path=/; expires=' +
             new Date(Date.now() + 1000 * 24 * 3600 * 1000).toUTCString() +
             (location.protocol === 'https:' ? '; Secure' : '');
 
@@ -179,8 +189,8 @@ final class Page
     public function writeSignedIn(Response $response, Session $session, string $target, bool $closes): void
     {
         $data = [
-            'auth' => base64_encode($session->getUserName() . ':' . $session->getToken()),
-            'token' => $session->getToken(),
+            'auth' => Mask::put(base64_encode($session->getUserName() . ':' . $session->getToken())),
+            'token' => Mask::put($session->getToken()),
             'userId' => $session->getUserId(),
             'target' => $target,
             'closing' => $closes ? $this->translate('closing') : '',
@@ -345,9 +355,12 @@ final class Page
         $language = self::escape(str_replace('_', '-', $this->language->getLanguage()));
         $style = self::STYLE;
 
+        // No compression, neither here nor on the way: links bring text into this page, see Mask.
+        ini_set('zlib.output_compression', '0');
+
         $response
             ->setHeader('Content-Type', 'text/html; charset=utf-8')
-            ->setHeader('Cache-Control', 'no-store')
+            ->setHeader('Cache-Control', 'no-store, no-transform')
             ->setHeader('Referrer-Policy', 'no-referrer')
             ->setHeader('X-Content-Type-Options', 'nosniff')
             ->setHeader('Content-Security-Policy',
