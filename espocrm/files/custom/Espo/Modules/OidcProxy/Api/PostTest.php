@@ -70,6 +70,7 @@ final class PostTest implements Action
             hasSession: SessionHeader::read($request) !== null,
             isSecureAtServer: self::isSecure($request),
             address: $this->apiUtil->obtainIpFromRequest($request) ?? '',
+            statedAddress: $request->getHeader('X-Real-IP'),
             browserUrl: is_string($url) ? $url : '',
             clockDifference: is_int($clock) ? $clock - time() : null,
             probe: isset($body->probe) ? Probe::fromBrowser($body->probe->status ?? null, $body->probe->data ?? null) : null,

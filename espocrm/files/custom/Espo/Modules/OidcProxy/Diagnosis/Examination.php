@@ -240,7 +240,10 @@ final class Examination
 
         $values = ['address' => $facts->address];
 
-        return self::isLoopback($facts->address) && $browser && !self::isLocal($browser) ?
+        $isOther = $facts->statedAddress !== null && $facts->statedAddress !== $facts->address;
+        $isNobodys = self::isLoopback($facts->address) && $browser && !self::isLocal($browser);
+
+        return $isOther || $isNobodys ?
             new Check(State::Warning, 'addressOfProxy', $values) :
             new Check(State::Ok, 'address', $values);
     }

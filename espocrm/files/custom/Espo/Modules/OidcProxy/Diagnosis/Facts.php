@@ -16,6 +16,7 @@ final class Facts
      * @param string $browserUrl Where the page is, as its address bar says.
      * @param ?int $clockDifference Seconds by which the clock of the browser is ahead of that of the server.
      * @param string $address The client, as EspoCRM sees it.
+     * @param ?string $statedAddress The client, as the proxy says it. Null: it says nothing.
      * @param ?Probe $probe Null if none could be made.
      */
     public function __construct(
@@ -33,6 +34,7 @@ final class Facts
         public readonly bool $hasSession,
         public readonly bool $isSecureAtServer,
         public readonly string $address,
+        public readonly ?string $statedAddress,
         public readonly string $browserUrl,
         public readonly ?int $clockDifference,
         public readonly ?Probe $probe,
