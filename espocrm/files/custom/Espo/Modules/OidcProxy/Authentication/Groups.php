@@ -20,7 +20,8 @@ final class Groups
 
     /**
      * Unknown is not none. A provider leaves the claim out when the list is too long for a token ("overage", Entra ID),
-     * when a scope is missing, or while it cannot look the groups up. None is an empty list.
+     * when a scope is missing, or while it cannot look the groups up. None is an empty list. A list of something else
+     * than texts, as of groups with their numbers, says nothing that could be compared.
      */
     public static function fromClaims(Claims $claims, string $claimName): self
     {
@@ -34,7 +35,9 @@ final class Groups
             return new self(null);
         }
 
-        return new self(array_values(array_filter($value, is_string(...))));
+        $list = array_values(array_filter($value, is_string(...)));
+
+        return new self($list || !$value ? $list : null);
     }
 
     public function areKnown(): bool
