@@ -651,14 +651,31 @@ function idleCases() {
     await signIn(clicking, `${origin}/#Account`, USER);
     await clicking.waitForSelector('.list-container');
     const [clicker] = (await liveSessions(USER)).filter((id) => id !== typist && !known.includes(id));
+    // As a screen reader does it: the page hears of nothing but the click.
+    const third = await newContext();
+    t.after(() => third.close());
+    await third.addInitScript(() => {
+      const listen = window.addEventListener;
+      window.addEventListener = function (type, ...rest) {
+        if (/^(key|pointer|mouse|touch)/.test(type)) return;
+        listen.call(this, type, ...rest);
+      };
+    });
+    const speaking = await third.newPage();
+    await signIn(speaking, `${origin}/#Account`, USER);
+    await speaking.waitForSelector('.list-container');
+    const [speaker] = (await liveSessions(USER)).filter((id) =>
+      id !== typist && id !== clicker && !known.includes(id));
     let asked = 0;
     typing.on('request', (r) => { asked += r.url().endsWith('/OidcProxy/alive'); });
     for (const end = Date.now() + TIMES.alone; Date.now() < end; await pause(TIMES.pace)) {
       await typing.keyboard.type('word ');
       await clicking.mouse.click(1090, 750);
+      await speaking.mouse.click(1090, 750);
       const live = await liveSessions(USER);
       assert.ok(live.includes(typist), 'the session of who types has ended');
       assert.ok(live.includes(clicker), 'the session of who clicks has ended');
+      assert.ok(live.includes(speaker), 'the session of who clicks without a pointer has ended');
     }
     assert.ok(asked > 1, 'nothing was asked for: this test proves nothing');
     assert.ok(asked <= 2 + TIMES.alone / 20000, `${asked} requests for typing`);

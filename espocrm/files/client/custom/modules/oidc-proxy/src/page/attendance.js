@@ -25,7 +25,8 @@
     /** What EspoCRM asks for on a timer, also while somebody works. The proxy never counts them. */
     const POLL = /^(Popup)?Notification\/action\/(notReadCount|grouped)$/;
 
-    const INPUT_LIST = ['keydown', 'pointerdown', 'touchstart', 'wheel', 'input', 'paste', 'drop'];
+    // Screen readers and control by voice make clicks and changes without keys and without a pointer.
+    const INPUT_LIST = ['keydown', 'pointerdown', 'touchstart', 'wheel', 'input', 'click', 'change', 'paste', 'drop'];
 
     // Somebody has just opened the page.
     let inputAt = Date.now();
