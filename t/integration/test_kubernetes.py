@@ -19,6 +19,7 @@ from harness.cases import case
 from harness.nginx import BINARY, MODULE, ROOT, SLOW, environment, run_once
 from harness.ports import free_port
 from harness.redis_server import find
+from harness.vhost import HAS_IPV6
 from login_drivers import sign_in
 from op_process import OidcProvider, installed
 
@@ -225,12 +226,14 @@ class Pod:
         (self.folder / "logs").mkdir(parents=True)
         pairs = [("/tmp/", f"{self.folder}/"), ("/run/secrets/", f"{cluster.folder}/secrets/"), ("load_module modules/ngx_http_auth_oidc_module.so", f"load_module {MODULE}"),
                  ("auth-oidc-redis:6379", f"127.0.0.1:{cluster.redis_port}"),
-                 ("listen 8081", f"listen 127.0.0.1:{self.status}"), ("/etc/auth-oidc/site.conf", f"{self.folder}/site.conf"),
+                 ("listen 8081", f"listen 127.0.0.1:{self.status}"),
+                 ("        listen [::]:8081;\n", f"        listen [::1]:{self.status};\n" if HAS_IPV6 else ""), ("/etc/auth-oidc/site.conf", f"{self.folder}/site.conf"),
                  ("/dev/stdout", f"{self.folder}/access.log")]
         (self.folder / "nginx.conf").write_text(substituted((KUBERNETES / "base/nginx.conf").read_text(), pairs))
         (self.folder / "site.conf").write_text(substituted((KUBERNETES / "example/site.conf").read_text(), [
             ("https://auth.example.com;", f"{cluster.issuer};\n    ssl_trusted_certificate {cluster.ca};"),
-            ("/run/secrets/", f"{cluster.folder}/secrets/"), ("8080", f"127.0.0.1:{self.port}"),
+            ("/run/secrets/", f"{cluster.folder}/secrets/"), ("        8080", f" 127.0.0.1:{self.port}"),
+            ("    listen        [::]:8080;\n", f"    listen [::1]:{self.port};\n" if HAS_IPV6 else ""),
             ("https://app.example.com", cluster.origin), ("server_name   app.example.com", "server_name localhost"),
             ("http://app:80", f"http://127.0.0.1:{cluster.app_port}")]))
         self.process = None
@@ -352,6 +355,16 @@ def cluster(tmp_path, lab):
 def test_the_configuration_loads_without_a_warning(cluster):
     status, said = cluster.pod().test()
     assert status == 0 and "warn" not in said, said
+
+
+@case("F-48")
+@pytest.mark.skipif(not HAS_IPV6, reason="this machine has no ::1")
+def test_pods_answer_where_there_is_ipv6_alone(cluster):
+    pod = cluster.pod().start()
+    client = CookieClient(connect_to={"localhost": "::1"})
+    assert client.get(f"http://localhost:{pod.status}/oidc-status").status == 200
+    reply = client.get(f"http://localhost:{pod.port}/page")
+    assert reply.status == 302 and reply.location.startswith(cluster.issuer), reply
 
 
 @case("F-48")

@@ -340,6 +340,29 @@ def test_compose_files_exist(initialised):
         assert set(service.get("depends_on", [])) <= set(document["services"]), name
 
 
+@pytest.mark.parametrize("directive", [False, True])
+def test_the_site_of_the_composition_fits_its_nginx(tmp_path, directive):
+    """The lines for HTTP/2 that its nginx takes without a warning."""
+    folders = {name: tmp_path / name for name in ("bin", "templates", "conf.d", "proc")}
+    for folder in folders.values():
+        folder.mkdir()
+    (folders["proc"] / "if_inet6").touch()
+    shutil.copy(COMPOSE / "nginx/site.conf.template", folders["templates"])
+    for name, text in (("envsubst", "cat"),
+                       ("nginx", '[ "$#" != 3 ] || ! grep -q http2 "$3" || exit ' + str(int(not directive)))):
+        (folders["bin"] / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folders["bin"] / name).chmod(0o755)
+    script = text_of("compose/nginx/entrypoint.sh").replace("/etc/nginx", str(tmp_path)).replace("/proc/net", f"{tmp_path}/proc")
+    done = subprocess.run(["sh", "-c", script], env={"PATH": f"{folders['bin']}:/usr/bin:/bin", "CRM_HOST": "c", "AUTH_HOST": "a"},
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    site = (folders["conf.d"] / "site.conf").read_text()
+    listens = re.findall(r"^ *(listen|http2) +(.*);$", site, re.M)
+    expected = [("listen", "443 ssl"), ("listen", "[::]:443 ssl"), ("http2", "on")] if directive else \
+        [("listen", "443 ssl http2"), ("listen", "[::]:443 ssl http2")]
+    assert listens == [("listen", "80"), ("listen", "[::]:80"), *expected, *expected]
+
+
 def test_dockerfile_copies_what_exists():
     text = text_of("compose/Dockerfile")
     for line in re.findall(r"^COPY (?!--from)(.*)$", text, re.M):
