@@ -901,7 +901,7 @@ def test_the_button_says_what_is_wrong():
                               "probe": {"status": 200, "data": probe(assertion(secret="w" * 40)).json()}}, None)
     assert [state for state, _ in found][:3] == ["error"] * 3
     text = " ".join(text for state, text in found if state != "ok")
-    for words in ("opened at https://elsewhere.example", "without “X-Oidc-Session”", "differ by", "Proxy Secret at"):
+    for words in ("opened at https://elsewhere.example", "without “X-Oidc-Session”", "differ by", "Proxy Secret must equal"):
         assert words in text
     assert "{" not in text and SECRET not in text
     for odd in ({}, {"url": [], "clock": "x", "probe": "x"}, {"probe": {"status": "x", "data": []}}, []):

@@ -101,6 +101,24 @@ final class TextsTest extends TestCase
     }
 
     /**
+     * What is wrong with the key may be wrong with either.
+     *
+     * @dataProvider provideLanguages
+     */
+    #[DataProvider('provideLanguages')]
+    public function testBothFieldsOfTheKeyAreNamed(string $language): void
+    {
+        $messages = self::read($language, 'OidcProxy')['messages'];
+        $fields = self::read($language, 'Settings')['fields'];
+
+        foreach ([AssertionReason::SecretNotSet, AssertionReason::Algorithm, AssertionReason::Signature] as $reason) {
+            foreach (['oidcProxySecret', 'oidcProxyPublicKeys'] as $field) {
+                $this->assertStringContainsString(substr($fields[$field], strlen('OIDC ')), $messages["$reason->value-admin"]);
+            }
+        }
+    }
+
+    /**
      * What must be the same in each language: placeholders, and names of the proxy's configuration.
      *
      * @return list<string>
