@@ -897,6 +897,13 @@ def test_the_button_says_what_is_wrong():
     assert [state for state, _ in found if state == "error"] == [], found
     assert f"The assertion of the proxy arrives and is genuine. It names prober of {IDP}." in texts
     assert "A Proxy Secret is stored." in texts
+    by_name = "Existing Users is “Same username”"
+    assert not any(by_name in text for text in texts)
+    settings(oidcProxyTakeOver="username")
+    try:
+        assert any(state == "warning" and by_name in text for state, text in findings(good)[1])
+    finally:
+        settings(oidcProxyTakeOver="never")
     status, found = findings({**good, "url": "https://elsewhere.example/", "clock": 5,
                               "probe": {"status": 200, "data": probe(assertion(secret="w" * 40)).json()}}, None)
     assert [state for state, _ in found][:3] == ["error"] * 3

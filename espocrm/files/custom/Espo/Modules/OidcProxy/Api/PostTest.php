@@ -15,6 +15,7 @@ use Espo\Core\Utils\Language;
 use Espo\Entities\User;
 use Espo\Modules\OidcProxy\Assertion\FileJtiStore;
 use Espo\Modules\OidcProxy\Authentication\Params;
+use Espo\Modules\OidcProxy\Authentication\TakeOver;
 use Espo\Modules\OidcProxy\Diagnosis\Check;
 use Espo\Modules\OidcProxy\Diagnosis\Examination;
 use Espo\Modules\OidcProxy\Diagnosis\Facts;
@@ -62,6 +63,7 @@ final class PostTest implements Action
             secretState: $this->params->getSecretState(),
             keyAlgorithms: $this->params->getKeyAlgorithms(),
             pinnedIssuer: $this->params->getProviderIssuer(),
+            takesOverByName: $this->params->getTakeOver() === TakeOver::UserName,
             usernameClaim: $this->params->getUsernameClaim(),
             logoutUrl: $this->params->getLogoutUrl(),
             signsInAutomatically: $this->params->signsInAutomatically(),

@@ -39,6 +39,7 @@ final class Examination
             self::checkAssertion($facts),
             self::checkUsername($facts),
             self::checkIssuer($facts),
+            self::checkTakeOver($facts),
             self::checkSize($facts),
             self::checkClock($facts),
             self::checkAge($facts),
@@ -160,6 +161,14 @@ final class Examination
             $issuer !== null && $issuer !== $pinned => new Check(State::Error, 'issuerOther', $values),
             default => new Check(State::Ok, 'issuer', $values),
         };
+    }
+
+    /**
+     * After an upgrade it is so, and nobody is reminded to change it.
+     */
+    private static function checkTakeOver(Facts $facts): ?Check
+    {
+        return $facts->takesOverByName ? new Check(State::Warning, 'takeOverName') : null;
     }
 
     private static function checkSize(Facts $facts): ?Check

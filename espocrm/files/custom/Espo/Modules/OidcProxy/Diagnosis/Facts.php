@@ -26,6 +26,7 @@ final class Facts
         public readonly string $secretState,
         public readonly ?array $keyAlgorithms,
         public readonly ?string $pinnedIssuer,
+        public readonly bool $takesOverByName,
         public readonly ?string $usernameClaim,
         public readonly ?string $logoutUrl,
         public readonly bool $signsInAutomatically,
