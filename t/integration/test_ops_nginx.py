@@ -1258,9 +1258,10 @@ def test_break_glass_while_the_provider_is_down(lab, closed):
             assert header(hits[0], "Espo-Authorization") == ["YTpi"]
             assert header(hits[0], "Cookie") == ["auth-token=a"]
             assert header(hits[0], "X-Real-IP") == [ADMIN]
-        status, text, hits = site.knock(ADMIN, "GET", "/oauth-callback.php")
-        assert status == 302 and not hits
-        assert f"Location: https://{site.host}:{site.emergency_port}/?signIn=password\r\n" in text
+        for target in ("/oauth-callback.php", "/oidc/logout"):
+            status, text, hits = site.knock(ADMIN, "GET", target)
+            assert status == 302 and not hits
+            assert f"Location: https://{site.host}:{site.emergency_port}/?signIn=password\r\n" in text
         assert site.knock(ADMIN, "GET", "/client/lib/espo.js")[0] == 200
     finally:
         site.stop(check=False)
@@ -1271,7 +1272,7 @@ def test_break_glass_is_closed_from_elsewhere(emergency):
     sources = [(STRANGER, "127.0.0.1")] + ([("::1", "::1")] if HAS_IPV6 else [])
     for source, address in sources:
         for target in ("/", "/?signIn=password", "/api/v1/App/user", "/index.php", "/client/lib/espo.js",
-                       "/oauth-callback.php", "/portal/", "/api/v1/index.php/x", "/none", "/install/",
+                       "/oauth-callback.php", "/oidc/logout", "/portal/", "/api/v1/index.php/x", "/none", "/install/",
                        "/?entryPoint=logoImage", "/.env", "/signed-out", "/robots.txt"):
             for headers in ([], [("X-Forwarded-For", ADMIN), ("X-Real-IP", ADMIN),
                                  ("Forwarded", f"for={ADMIN}"), ("X-Api-Key", KEY)]):
@@ -1279,7 +1280,7 @@ def test_break_glass_is_closed_from_elsewhere(emergency):
                 assert status in (403, 404) and not hits and "<center>nginx" in text, (target, text)
     for target in ("/install/", "/install/index.php", "/.env", "/web.config", "/client/.git/config",
                    "/client/x.php", "/api/v1/index.php/Settings", "/api/%76%31/Settings", "/none.php",
-                   "/wss?authToken=1&userId=1", "/wss/admitted", "/oidc/logout",
+                   "/wss?authToken=1&userId=1", "/wss/admitted", "/oidc/logout/",
                    "/oidc/espocrm-sign-out", "/data/config.php"):
         status, text, hits = site.knock(ADMIN, "GET", target)
         assert status == 404 and not hits, (target, text)
