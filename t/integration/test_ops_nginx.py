@@ -62,6 +62,8 @@ TABLE = [
     ("GET", f"/?entryPoint=campaignTrackOpened&id={ID}", {"campaigns"}),
     ("GET", f"/?entryPoint=unsubscribe&id={ID}", {"campaigns"}),
     ("GET", f"/?entryPoint=unsubscribe&emailAddress=a%40example.com&hash={KEY}", {"campaigns"}),
+    ("GET", f"/?entryPoint=subscribeAgain&id={ID}", {"campaigns"}),
+    ("GET", f"/?entryPoint=subscribeAgain&emailAddress=a%40example.com&hash={KEY}", {"campaigns"}),
     ("POST", f"/api/v1/Campaign/unsubscribe/{ID}", {"campaigns"}),
     ("DELETE", f"/api/v1/Campaign/unsubscribe/{ID}", {"campaigns"}),
     ("POST", f"/api/v1/Campaign/unsubscribe/a%40example.com/{KEY}", {"campaigns"}),
@@ -1681,7 +1683,7 @@ def test_check_vhost_sees_wrong_switches(lab):
     with VhostSite(lab, "fpm", ["campaigns"]) as site:
         code, result, _ = check_vhost(site, switches=())
         assert code == 1 and set(wrong(result).values()) == {OPEN}
-        assert all("campaign" in url or "unsubscribe" in url or "ogoImage" in url
+        assert all("campaign" in url or "subscribe" in url or "ogoImage" in url
                    or url.endswith(("ettings", "/I18n", "default=true")) for _, url in wrong(result))
         code, result, _ = check_vhost(site, switches=("campaigns", "portal"))
         assert code == 1 and set(wrong(result).values()) == {PROTECTED}
