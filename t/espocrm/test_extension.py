@@ -1085,6 +1085,37 @@ def test_a_window_that_was_opened_to_sign_in_closes_itself():
     assert callback(assertion()).page_data()["closing"] == ""
 
 
+# ---- the composition -------------------------------------------------------------------------
+
+def test_first_settings_of_the_composition():
+    """ops/compose/espocrm/settings.php: once, with the issuer of the provider."""
+    script = Path(f"{LAB}/run/settings.php")
+    shutil.copy(ROOT / "ops/compose/espocrm/settings.php", script)
+    script.chmod(0o644)
+
+    def run(host, secret):
+        return subprocess.run([*AS_WEB, "env", f"AUTH_HOST={host}", PHP, script, f"{LAB}/espo"], input=secret,
+                              capture_output=True, text=True, check=False)
+
+    def forget():
+        code = ("foreach (['config', 'config-internal'] as $n) { $c = include \"data/$n.php\"; "
+                "unset($c['oidcProxySecret'], $c['oidcProxyProviderIssuer']); "
+                "file_put_contents(\"data/$n.php\", '<?php return ' . var_export($c, true) . ';'); }")
+        subprocess.run([*AS_WEB, PHP, "-r", code], cwd=f"{LAB}/espo", check=True)
+    assert "set up before" in run("idp.example", SECRET).stdout
+    forget()
+    try:
+        assert run("", SECRET).returncode == 1 and run("idp.example", "short").returncode == 1
+        done = run("idp.example", SECRET)
+        assert done.stdout == "The sign-in by the proxy is on.\n", done
+        assert config_values()["oidcProxyProviderIssuer"] == IDP
+        assert sign_in("alice").status == 200
+        assert callback(assertion("alice", idp="https://other.example")).reason() == "provider"
+        assert callback(assertion("admin")).reason() == "admin-unbound"
+    finally:
+        settings(oidcProxySecret=SECRET, oidcProxyProviderIssuer=None, oidcAllowAdminUser=False)
+
+
 # ---- upgrade and removal ---------------------------------------------------------------------
 
 def test_upgrade_keeps_everything(tmp_path):

@@ -363,6 +363,15 @@ def test_the_site_of_the_composition_fits_its_nginx(tmp_path, directive):
     assert listens == [("listen", "80"), ("listen", "[::]:80"), *expected, *expected]
 
 
+def test_the_composition_lets_in_whom_its_provider_signs_in():
+    """The issuer of nginx, of Authelia and of the settings is one."""
+    template = text_of("compose/nginx/site.conf.template")
+    assert re.search(r"^ +issuer +https://\$\{AUTH_HOST\};$", template, re.M)
+    assert "'oidcProxyProviderIssuer' => \"https://$host\"" in text_of("compose/espocrm/settings.php")
+    for name in ("espocrm-setup", "nginx"):
+        assert compose()["services"][name]["environment"]["AUTH_HOST"] == "${AUTH_HOST:?run ./init first}", name
+
+
 def test_dockerfile_copies_what_exists():
     text = text_of("compose/Dockerfile")
     for line in re.findall(r"^COPY (?!--from)(.*)$", text, re.M):

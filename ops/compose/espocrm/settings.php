@@ -1,7 +1,7 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 /**
- * First settings of the sign-in by the proxy: php settings.php ESPOCRM_DIRECTORY <SECRET_FILE
+ * First settings of the sign-in by the proxy: AUTH_HOST=… php settings.php ESPOCRM_DIRECTORY <SECRET_FILE
  * Does nothing when the sign-in has been set up before, by this or in the administration.
  */
 
@@ -20,6 +20,13 @@ if (strlen($secret) < 32) {
     exit(1);
 }
 
+$host = (string) getenv('AUTH_HOST');
+
+if ($host === '') {
+    fwrite(STDERR, "AUTH_HOST is not set.\n");
+    exit(1);
+}
+
 $container = (new Application())->getContainer();
 
 if ($container->getByClass(Config::class)->has('oidcProxySecret')) {
@@ -32,13 +39,15 @@ $writer->setMultiple([
     'authenticationMethod' => 'Oidc',
     'oidcProxy' => true,
     'oidcProxySecret' => $secret,
+    // As `issuer` in nginx: nobody else's users.
+    'oidcProxyProviderIssuer' => "https://$host",
     'oidcProxyAutoSignIn' => true,
     'oidcLogoutUrl' => '/oidc/logout',
     'oidcUsernameClaim' => 'preferred_username',
     'oidcCreateUser' => true,
     'oidcSync' => true,
     'oidcFallback' => true,
-    // The user "admin" of Authelia is the one of EspoCRM.
+    // The user "admin" of Authelia can become the one of EspoCRM: its first sign-in asks for that one's password.
     'oidcAllowAdminUser' => true,
     'oidcGroupClaim' => 'groups',
 ]);
