@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whose user of EspoCRM it is, and what a sign-in writes, on a real EspoCRM. See test_extension.py.
 """
+import base64
+import hashlib
+import hmac
 import json
 import re
 import secrets
 import subprocess
 import threading
+import time
 
 import pytest
 import test_extension as ext
@@ -351,6 +355,41 @@ def test_an_administrator_is_bound_by_the_password(boss):
     assert token_row(token)[0] is False
     # the ticket of a refusal where nothing is to be had
     assert "ticket" not in refused_data(refuse(assertion(name, sub="thief"), "other-subject"))
+
+
+def totp(secret):
+    """RFC 6238, as an application of a phone makes it."""
+    counter = int(time.time()) // 30
+    digest = hmac.new(base64.b32decode(secret), counter.to_bytes(8, "big"), hashlib.sha1).digest()
+    start = digest[-1] & 15
+    return f"{(int.from_bytes(digest[start:start + 4], 'big') & 0x7fffffff) % 10 ** 6:06d}"
+
+
+def test_the_form_asks_for_the_second_factor(boss):
+    """Headers and answers are those of the form's script."""
+    name, password, secret = boss["userName"], "Pa-ss:wörd1", base64.b32encode(secrets.token_bytes(20)).decode()
+    settings(oidcAllowAdminUser=True, auth2FA=True, auth2FAMethodList=["Totp"])
+    rows("INSERT INTO user_data (id, user_id, auth2_f_a, auth2_f_a_method, auth2_f_a_totp_secret) "
+         f"VALUES ('2fa-{boss['id'][:12]}', {text(boss['id'])}, 1, 'Totp', '{secret}')")
+    try:
+        answer = refuse(assertion(name, sub="owner-" + name), "admin-unbound")
+        ticket = refused_data(answer)["ticket"]
+        assert "'second-step-required'" in answer.text and "headers['Espo-Authorization-Code']" in answer.text
+
+        def ask(password, code=None):
+            headers = by_password(name, password)
+            return bind(ticket, headers if code is None else {**headers, "Espo-Authorization-Code": code})
+
+        asked = ask(password)
+        assert (asked.status, asked.headers["X-Status-Reason"]) == (401, "second-step-required")
+        for wrong in (ask("wrong"), ask("wrong", totp(secret)), ask(password, "000000"), ask(password, "x")):
+            assert wrong.status == 401 and wrong.headers["X-Status-Reason"] != "second-step-required"
+        assert not find_user(name)["oidcProxySubject"]
+        assert ask(password, totp(secret)).status == 200
+        assert find_user(name)["oidcProxySubject"] == "owner-" + name
+    finally:
+        rows(f"DELETE FROM user_data WHERE user_id = {text(boss['id'])}")
+        settings(auth2FA=False)
 
 
 def test_the_form_comes_although_the_token_of_another_session_is_ended(boss):
