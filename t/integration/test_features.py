@@ -575,6 +575,7 @@ def test_our_own_lines_at_debug_level(make_site):
     site.idp.canaries.clear()
     site.state.canaries.clear()
     site.nginx.error_log.write_text("")
+    site.state.references.clear()
 
 
 @case("Q-22")
