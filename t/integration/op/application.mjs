@@ -79,7 +79,7 @@ function configuration(settings, persona, keys, holder, cookieKey) {
       claimsParameter: { enabled: settings.persona !== 'authentik' },
       introspection: { enabled: true },
       // It wants a key for the algorithm of every client's responses, RS256 unless said otherwise.
-      jwtResponseModes: { enabled: clients.some((client) => client.authorization_signed_response_alg) },
+      jwtResponseModes: { enabled: clients.some((c) => c.authorization_signed_response_alg) },
       jwtUserinfo: { enabled: options.keys.length > 0 },
       pushedAuthorizationRequests: { enabled: settings.persona !== 'authentik' },
       requestObjects: { request: settings.persona === 'plain', requestUri: false },
