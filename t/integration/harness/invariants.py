@@ -255,6 +255,8 @@ def check_log(site, text):
 def check_references(site):
     """INV-13: whatever page showed a reference, an error_log without a level has its line; beyond ten
     of a reason within a minute the lines are told of by their number."""
+    if not site.state.references:
+        return []
     whole = site.nginx.log()
     told = Counter(m["code"] for m in TOLD.finditer(whole))
     problems = []
