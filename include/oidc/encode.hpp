@@ -23,7 +23,7 @@ Secret base64_encode(std::string_view bytes);
 std::string hex_encode(ByteView bytes);
 
 // application/x-www-form-urlencoded, one value: unreserved characters stay, space becomes `+`
-// in form_encoded and `%20` in percent_encode. A form may hold the client secret.
+// in append_form_encoded, for forms that may hold the client secret, and `%20` in the others.
 std::string percent_encode(std::string_view text);
 void append_percent_encoded(std::string& out, std::string_view text);
 void append_form_encoded(Secret& out, std::string_view text);
