@@ -1,7 +1,8 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 /**
- * First settings of the sign-in by the proxy: AUTH_HOST=… php settings.php ESPOCRM_DIRECTORY <SECRET_FILE
+ * First settings of the sign-in by the proxy:
+ * AUTH_HOST=… php settings.php ESPOCRM_DIRECTORY <SECRET_FILE
  * Does nothing when the sign-in has been set up before, by this or in the administration.
  */
 
@@ -47,7 +48,8 @@ $writer->setMultiple([
     'oidcCreateUser' => true,
     'oidcSync' => true,
     'oidcFallback' => true,
-    // The user "admin" of Authelia can become the one of EspoCRM: its first sign-in asks for that one's password.
+    // The user "admin" of Authelia can become the one of EspoCRM: its first sign-in asks for that
+    // one's password.
     'oidcAllowAdminUser' => true,
     'oidcGroupClaim' => 'groups',
 ]);

@@ -10,6 +10,8 @@ use Espo\Core\Api\Request;
 use Espo\Core\Api\Response;
 use Espo\Core\Api\ResponseComposer;
 use Espo\Core\Api\Util as ApiUtil;
+use Espo\Core\Authentication\AuthToken\EspoManager;
+use Espo\Core\Authentication\AuthToken\Manager as AuthTokenManager;
 use Espo\Core\Exceptions\Forbidden;
 use Espo\Core\Utils\Language;
 use Espo\Entities\User;
@@ -36,6 +38,7 @@ final class PostTest implements Action
         private Params $params,
         private ApiUtil $apiUtil,
         private Language $language,
+        private AuthTokenManager $authTokenManager,
     ) {}
 
     public function process(Request $request): Response
@@ -70,6 +73,7 @@ final class PostTest implements Action
             hasFallback: $this->params->hasFallback(),
             isStorageWritable: (new FileJtiStore())->isWritable(),
             hasSession: SessionHeader::read($request) !== null,
+            keepsTokens: $this->authTokenManager instanceof EspoManager,
             isSecureAtServer: self::isSecure($request),
             address: $this->apiUtil->obtainIpFromRequest($request) ?? '',
             statedAddress: $request->getHeader('X-Real-IP'),

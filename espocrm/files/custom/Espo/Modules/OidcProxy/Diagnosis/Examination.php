@@ -36,6 +36,7 @@ final class Examination
             self::checkScheme($facts, $browser),
             self::checkKey($facts),
             self::checkSession($facts),
+            self::checkTokens($facts),
             self::checkAssertion($facts),
             self::checkUsername($facts),
             self::checkIssuer($facts),
@@ -108,6 +109,14 @@ final class Examination
     private static function checkSession(Facts $facts): Check
     {
         return $facts->hasSession ? new Check(State::Ok, 'session') : new Check(State::Error, 'sessionNone');
+    }
+
+    /**
+     * A token that is no record of EspoCRM's has no place for the sessions that it belongs to.
+     */
+    private static function checkTokens(Facts $facts): ?Check
+    {
+        return $facts->keepsTokens ? null : new Check(State::Warning, 'tokensElsewhere');
     }
 
     private static function checkAssertion(Facts $facts): ?Check

@@ -13,6 +13,7 @@ final class Facts
     /**
      * @param string $secretState As Params says it.
      * @param ?list<string> $keyAlgorithms Of the public keys. Null: there are none, empty: they cannot be read.
+     * @param bool $keepsTokens Whether the auth tokens are EspoCRM's own, not those of another `authTokenManager`.
      * @param string $browserUrl Where the page is, as its address bar says.
      * @param ?int $clockDifference Seconds by which the clock of the browser is ahead of that of the server.
      * @param string $address The client, as EspoCRM sees it.
@@ -33,6 +34,7 @@ final class Facts
         public readonly bool $hasFallback,
         public readonly bool $isStorageWritable,
         public readonly bool $hasSession,
+        public readonly bool $keepsTokens,
         public readonly bool $isSecureAtServer,
         public readonly string $address,
         public readonly ?string $statedAddress,
