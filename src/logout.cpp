@@ -2,11 +2,9 @@
 #include "oidc/logout.hpp"
 
 #include <array>
-#include <optional>
 #include <utility>
 
 #include "oidc/bytes.hpp"
-#include "oidc/encode.hpp"
 #include "oidc/jws.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
@@ -17,19 +15,6 @@ namespace {
 // With the cookies that the answer deletes, within the 4 kB that a stock nginx in front takes as
 // the head of an answer.
 constexpr std::size_t kMaxUrl = 3000;
-
-// An argument that may stand there once.
-struct Argument {
-    int count = 0;
-    std::optional<std::string> value;  // nullopt: absent, or it cannot be decoded
-};
-Argument argument(std::string_view query, std::string_view name) {
-    Argument found;
-    if (const auto raw = query_argument(query, name, &found.count)) {
-        found.value = percent_decode(*raw, true);
-    }
-    return found;
-}
 
 }  // namespace
 

@@ -157,18 +157,16 @@ Result<std::string> parse_logout_form(std::string_view content_type, std::string
                                                   " bytes, at most " +
                                                   std::to_string(kMaxLogoutForm) + " are accepted");
     }
-    int count = 0;
-    const std::optional<std::string_view> value = query_argument(body, "logout_token", &count);
-    if (!value || count != 1) {
-        return fail(Reason::logout_malformed, "the body has " + std::to_string(count) +
+    Argument token = argument(body, "logout_token");
+    if (token.count != 1) {
+        return fail(Reason::logout_malformed, "the body has " + std::to_string(token.count) +
                                                   " parameters logout_token, one is expected");
     }
-    std::optional<std::string> token = percent_decode(*value, true);
-    if (!token || token->empty()) {
-        return fail(Reason::logout_malformed, !token ? "bad escape in parameter logout_token"
-                                                     : "parameter logout_token is empty");
+    if (!token.value || token.value->empty()) {
+        return fail(Reason::logout_malformed, !token.value ? "bad escape in parameter logout_token"
+                                                           : "parameter logout_token is empty");
     }
-    return *std::move(token);
+    return *std::move(token.value);
 }
 
 Result<LogoutToken> validate_logout_token(std::string_view compact,

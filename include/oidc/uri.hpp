@@ -56,4 +56,11 @@ void append_query(std::string& url, std::string_view name, std::string_view valu
 std::optional<std::string_view> query_argument(std::string_view query, std::string_view name,
                                                int* count = nullptr);
 
+// An argument that may stand there once.
+struct Argument {
+    int count = 0;
+    std::optional<std::string> value;  // decoded; nullopt: absent, or it cannot be
+};
+Argument argument(std::string_view query, std::string_view name);
+
 }  // namespace oidc

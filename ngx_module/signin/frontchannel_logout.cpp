@@ -2,7 +2,6 @@
 #include "signin/frontchannel_logout.hpp"
 
 #include "base/ports_ngx.hpp"
-#include "oidc/encode.hpp"
 #include "oidc/logout.hpp"
 #include "oidc/page.hpp"
 #include "oidc/uri.hpp"
@@ -19,12 +18,11 @@ namespace {
 
 // The sid that the provider's page names; empty: none that may be meant.
 std::string named_sid(ngx_http_request_t* r, const Provider& provider) {
-    int count = 0;
-    const auto argument = query_argument(view(r->args), "sid", &count);
-    const auto sid = argument && count == 1 ? percent_decode(*argument, true) : std::nullopt;
-    return sid && !sid->empty() &&
-                   why_not_frontchannel(view(r->args), provider.config.issuer, *sid, false).empty()
-               ? *sid
+    const Argument sid = argument(view(r->args), "sid");
+    return sid.value && !sid.value->empty() &&
+                   why_not_frontchannel(view(r->args), provider.config.issuer, *sid.value, false)
+                       .empty()
+               ? *sid.value
                : std::string();
 }
 

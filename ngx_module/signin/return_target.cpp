@@ -2,9 +2,7 @@
 #include "signin/return_target.hpp"
 
 #include <algorithm>
-#include <optional>
 
-#include "oidc/encode.hpp"
 #include "oidc/uri.hpp"
 #include "request/request_view.hpp"
 
@@ -24,20 +22,18 @@ std::string_view path_of(std::string_view target) {
 
 // The page behind `callback forward` signs in again with ?return_to=...
 std::string asked_return_to(ngx_http_request_t* r, const Provider& provider) {
-    int count = 0;
-    const auto argument = query_argument(view(r->args), "return_to", &count);
-    if (!argument || count != 1) {
-        return "/";
-    }
-    const std::optional<std::string> target = percent_decode(*argument, true);
-    if (!target || !is_safe_return_target(*target) ||
-        is_endpoint_path(r, provider, path_of(*target))) {
-        return "/";
-    }
-    return *target;
+    const Argument target = argument(view(r->args), "return_to");
+    return target.count == 1 && target.value ? guarded_target(r, provider, *target.value) : "/";
 }
 
 }  // namespace
+
+std::string guarded_target(ngx_http_request_t* r, const Provider& provider,
+                           std::string_view target) {
+    return is_safe_return_target(target) && !is_endpoint_path(r, provider, path_of(target))
+               ? std::string(target)
+               : "/";
+}
 
 std::string login_url(ngx_http_request_t* r, const Provider& provider) {
     return own_url(
@@ -48,10 +44,7 @@ std::string login_url(ngx_http_request_t* r, const Provider& provider) {
 std::string page_before(ngx_http_request_t* r, const Provider& provider) {
     const ngx_str_t origin = public_origin(r, &provider);
     std::string_view page = path_on_origin(request_header(r, "referer"), view(origin));
-    page = page.substr(0, page.find('#'));
-    return is_safe_return_target(page) && !is_endpoint_path(r, provider, path_of(page))
-               ? std::string(page)
-               : "/";
+    return guarded_target(r, provider, page.substr(0, page.find('#')));
 }
 
 std::string return_target(ngx_http_request_t* r, const Provider& provider) {
@@ -63,11 +56,7 @@ std::string return_target(ngx_http_request_t* r, const Provider& provider) {
     // No browser sends a fragment; what came after "#" is not part of a request.
     std::string_view target = view(r->unparsed_uri);
     target = target.substr(0, target.find('#'));
-    if (endpoint != nullptr || is_endpoint_path(r, provider, path_of(target)) ||
-        !is_safe_return_target(target)) {
-        return "/";
-    }
-    return std::string(target);
+    return endpoint == nullptr ? guarded_target(r, provider, target) : "/";
 }
 
 }  // namespace oidc::ngx

@@ -202,16 +202,15 @@ ngx_int_t end_one(ngx_http_request_t* r, RequestContext& ctx, const Question& qu
 
 // False: the argument is there more than once, or cannot be read.
 bool read_argument(ngx_http_request_t* r, std::string_view name, std::string& out) {
-    int count = 0;
-    const auto argument = query_argument(view(r->args), name, &count);
-    if (!argument) {
-        return count == 0;
+    Argument found = argument(view(r->args), name);
+    if (found.count == 0) {
+        return true;
     }
-    std::optional<std::string> value = percent_decode(*argument, true);
-    if (count != 1 || !value || value->empty() || has_control_bytes(*value)) {
+    if (found.count != 1 || !found.value || found.value->empty() ||
+        has_control_bytes(*found.value)) {
         return false;
     }
-    out = *std::move(value);
+    out = *std::move(found.value);
     return true;
 }
 
