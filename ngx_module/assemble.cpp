@@ -237,6 +237,7 @@ void add_endpoints(SrvConf& server, Provider& provider) {
             server.endpoints.push_back({kind, &provider, path});
         }
     };
+    add(Endpoint::Kind::initiation, provider.initiation_path);
     add(Endpoint::Kind::logout, provider.logout_path);
     add(Endpoint::Kind::frontchannel, provider.frontchannel_path);
     add(Endpoint::Kind::backchannel, provider.backchannel_path);

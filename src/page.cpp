@@ -160,6 +160,13 @@ Words words_for(Reason reason, Blame blame) {
         case Reason::logout_cross_site:
             return {"A link or a form on another website led here. You are still signed in.",
                     "If you want to sign out, use the button."};
+        case Reason::initiation_malformed:
+        case Reason::initiation_issuer:
+            return {
+                "Another website, such as a page of your sign-in service, has sent you here with a "
+                "link that does not fit this site.",
+                "Open this site itself and sign in there. If you need the link, tell your "
+                "administrator where it stands."};
         case Reason::access_denied:
             return {"You have cancelled, or your sign-in service does not let this account in.",
                     "Start again to use another account. If you should have access, ask your "

@@ -36,6 +36,8 @@ enum class Reason : std::uint8_t {
     callback_malformed,
     callback_too_large,
     callback_not_https,
+    initiation_malformed,
+    initiation_issuer,
     state_missing,
     state_unknown,
     state_expired,

@@ -99,6 +99,7 @@ struct Provider {
     // Empty: none.
     std::string logout_path;
     std::string frontchannel_path;
+    std::string initiation_path;
     std::string post_logout_param{"post_logout_redirect_uri"};  // as the provider calls it
     std::vector<std::string> logout_origins;                    // beside our own
     std::string backchannel_path;
@@ -215,9 +216,9 @@ struct MainConf {
     [[nodiscard]] Provider* find_provider(std::string_view name) const noexcept;
 };
 
-// A server's callback and logout paths, looked up by exact URI.
+// A server's paths of our own, looked up by exact URI.
 struct Endpoint {
-    enum class Kind : unsigned char { callback, logout, frontchannel, backchannel };
+    enum class Kind : unsigned char { callback, initiation, logout, frontchannel, backchannel };
     Kind kind{};
     Provider* provider = nullptr;
     std::string path;

@@ -209,7 +209,7 @@ char* lint_server(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, const 
                 return conf_error(
                     cf, place,
                     label(*a.provider) + " and " + label(*b.provider) + " share the " +
-                        (callback ? "callback" : "callback or logout") + " path " +
+                        (callback ? "callback" : "callback, login or logout") + " path " +
                         in_quotes(a.path) +
                         " on this server, give each its own \"redirect_uri\" and \"logout_uri\"");
             }

@@ -103,6 +103,11 @@ constexpr BlockDirective kDirectives[] = {
      [](Block& b) { return b.seconds(config(b).session_timeout, 1, kYear); }},
     {"session_idle_timeout", {}, 1, 1, set_idle_timeout},
     {"session_idle_ignore", {}, 1, kMany, set_idle_ignore},
+    {"initiate_login_uri",
+     {},
+     1,
+     1,
+     [](Block& b) { return b.local_path(provider(b).initiation_path); }},
     {"logout_uri", {}, 1, 1, [](Block& b) { return b.local_path(provider(b).logout_path); }},
     {"post_logout_uri", {}, 1, 1, [](Block& b) { return b.text(config(b).post_logout_uri); }},
     {"post_logout_param", {}, 1, 1, set_post_logout_param},
@@ -208,8 +213,9 @@ char* derive(ngx_conf_t* cf, Provider& p, const Block& block) {
             "\"redirect_uri\" " + std::string(problem) + ", not " + in_quotes(p.callback_path));
     }
 
-    const std::array<std::pair<const char*, const std::string*>, 5> paths = {{
+    const std::array<std::pair<const char*, const std::string*>, 6> paths = {{
         {"redirect_uri", &p.callback_path},
+        {"initiate_login_uri", &p.initiation_path},
         {"logout_uri", &p.logout_path},
         {"frontchannel_logout_uri", &p.frontchannel_path},
         {"backchannel_logout_uri", &p.backchannel_path},

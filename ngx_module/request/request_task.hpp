@@ -21,7 +21,15 @@
 namespace oidc::ngx {
 
 struct RequestTask final : FlowRunner::Owner {
-    enum class Kind : unsigned char { none, login, callback, logout, backchannel, renewal };
+    enum class Kind : unsigned char {
+        none,
+        login,
+        initiation,
+        callback,
+        logout,
+        backchannel,
+        renewal
+    };
     using Next = std::function<ngx_int_t()>;
     // What lives as long as the task and gives back what it holds.
     struct Held {

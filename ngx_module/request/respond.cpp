@@ -248,7 +248,9 @@ ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* pro
                               page_form(request_facts(r)), error.advice);
     page.status = status;
     if (status == NGX_HTTP_NOT_ALLOWED) {
-        page.headers.push_back({"Allow", kind == RequestTask::Kind::logout ? "GET, HEAD, POST"
+        const bool any_form =
+            kind == RequestTask::Kind::logout || kind == RequestTask::Kind::initiation;
+        page.headers.push_back({"Allow", any_form ? "GET, HEAD, POST"
                                          : provider != nullptr && provider->config.response_mode ==
                                                                       ResponseMode::form_post
                                              ? "GET, POST"

@@ -16,6 +16,7 @@
 #include "signin/callback.hpp"
 #include "signin/decide.hpp"
 #include "signin/frontchannel_logout.hpp"
+#include "signin/initiation.hpp"
 #include "signin/logout.hpp"
 #include "signin/refresher.hpp"
 #include "signin/renewal.hpp"
@@ -71,6 +72,9 @@ ngx_int_t find_answer(ngx_http_request_t* r, RequestContext& ctx, const Endpoint
     switch (endpoint.kind) {
         case Endpoint::Kind::backchannel:
             answer = handle_backchannel;
+            break;
+        case Endpoint::Kind::initiation:
+            answer = handle_initiation;
             break;
         case Endpoint::Kind::logout:
             answer = handle_logout;

@@ -94,10 +94,15 @@ Respond login_answer(ngx_http_request_t* r, const RequestContext& ctx, const Pro
     counters(r).count_redirect();
     const ProviderConfig& config = provider.config;
     const bool https = public_https(r, &provider);
-    Respond answer = config.preserve_fragment && r->method == NGX_HTTP_GET
+    const Endpoint* endpoint = find_endpoint(r);
+    const bool initiated = endpoint != nullptr && endpoint->kind == Endpoint::Kind::initiation;
+    // The fragment of a link that begins a login is none of the page that it leads to.
+    const bool keep_fragment = config.preserve_fragment && r->method == NGX_HTTP_GET && !initiated;
+    Respond answer = keep_fragment
                          ? fragment_page(step.authorization_url,
                                          login_cookie_name(step.fragment_cookie_name, https), https)
-                         : redirect(NGX_HTTP_MOVED_TEMPORARILY, step.authorization_url);
+                         : redirect(initiated ? NGX_HTTP_SEE_OTHER : NGX_HTTP_MOVED_TEMPORARILY,
+                                    step.authorization_url);
     for (const std::string& name : former_to_drop(ctx.cookies.pending)) {
         answer.headers.push_back(
             {"Set-Cookie", delete_cookie(name, login_cookie_attributes(https))});
@@ -259,15 +264,18 @@ std::string former_session_key(ngx_http_request_t* r, RequestContext& ctx,
 }
 
 // Makes the flow of a new login. Errors: why it cannot start.
-// `renewed` null: of a request for a page.
+// `renewed` null: of a request for a page. `login_hint` empty: the configured one.
 Status make_login(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
                   std::string return_to, const RenewLogin* renewed, std::unique_ptr<Flow>& out,
-                  bool at_once = false) {
+                  bool at_once = false, std::string_view login_hint = {}) {
     const Digest* binding = binding_of(r, provider);
     const MetadataCache* cache = MetadataCache::worker();
     LoginFlow::Input input;
     if (binding == nullptr || cache == nullptr || !read_parameters(r, provider, input.parameters)) {
         return fail(Reason::internal_error, "the parameters of the login cannot be computed");
+    }
+    if (!login_hint.empty()) {
+        input.parameters.login_hint = login_hint;
     }
     if (has_control_bytes(input.parameters.extra_auth_args)) {
         return fail(Reason::internal_error, "extra_auth_args has control bytes", "extra_auth_args");
@@ -322,9 +330,10 @@ const Aead& pending_aead(const Provider& provider, const MetadataCache& cache) n
 }
 
 ngx_int_t begin_login(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
-                      std::string return_to) {
+                      std::string return_to, std::string_view login_hint) {
     std::unique_ptr<Flow> flow;
-    const Status made = make_login(r, ctx, provider, std::move(return_to), nullptr, flow);
+    const Status made =
+        make_login(r, ctx, provider, std::move(return_to), nullptr, flow, false, login_hint);
     if (!made) {
         return refuse(r, ctx, &provider, made.error(), {});
     }

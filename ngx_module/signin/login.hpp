@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "oidc/authz_response.hpp"
 #include "oidc/crypto.hpp"
@@ -13,9 +14,10 @@
 
 namespace oidc::ngx {
 
-// No session: to the provider, and back to `return_to` one day.
+// No session: to the provider, and back to `return_to` one day. `login_hint` takes the place of the
+// configured one; empty: it does not.
 ngx_int_t begin_login(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
-                      std::string return_to);
+                      std::string return_to, std::string_view login_hint = {});
 // The same as a finished answer, if the provider's metadata is at hand; for `satisfy any`.
 bool login_answer_at_once(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
                           Respond& out);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What small handlers take from a client's line: a query, a line end, and a header's value, which
-// is Accept, Retry-After or the session's sid.
+// is Accept, Retry-After, the session's sid or an origin.
 #include <algorithm>
 
 #include "fuzz.hpp"
 #include "oidc/encode.hpp"
+#include "oidc/login_initiation.hpp"
 #include "oidc/logout.hpp"
 #include "oidc/status_format.hpp"
 #include "oidc/uri.hpp"
@@ -72,6 +73,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         promise(!named || is_once(query, "sid", value), "the session's own sid");
         promise(!query_argument(query, "iss") || is_once(query, "iss", kIssuer),
                 "the issuer itself");
+    }
+
+    if (const auto initiation = parse_login_initiation(query, kIssuer)) {
+        promise(is_once(query, "iss", kIssuer), "a link for this provider");
+        promise(initiation->login_hint.size() <= 1024, "a hint that fits");
+        const std::string_view target = target_on_origin(initiation->target_link_uri, value);
+        promise(target.empty() || is_safe_return_target(target), "a path on our origin");
+    } else {
+        promise(initiation.error().reason == Reason::initiation_malformed ||
+                    initiation.error().reason == Reason::initiation_issuer,
+                "refused as what it is");
     }
 
     if (const auto seconds = retry_after_seconds(value, kNow)) {
