@@ -134,7 +134,10 @@ std::string authorization_url(const ProviderConfig& config, const ProviderState&
     url.append("&redirect_uri=");
     append_percent_encoded(url, login.redirect_uri);
     // base64url and our prefix: nothing to escape.
-    url.append("&state=").append(login.state).append("&nonce=").append(login.nonce);
+    url.append("&state=").append(login.state);
+    if (config.nonce) {
+        url.append("&nonce=").append(login.nonce);
+    }
     if (!login.verifier.empty()) {
         url.append("&code_challenge=").append(code_challenge(login.verifier.view()));
         url.append("&code_challenge_method=S256");

@@ -260,6 +260,11 @@ Step CallbackFlow::on_provider(ProviderReady provider, bool first) {
     if (response_.code.empty()) {
         return refuse(fail(Reason::callback_malformed, "neither code nor error"));
     }
+    if (!config_.nonce && login_.verifier.empty()) {
+        // It began before a reload.
+        return refuse(fail(Reason::state_unknown,
+                           "the login began without PKCE, which \"nonce off\" needs", "nonce"));
+    }
     TokenGrant grant{std::move(response_.code), login_.redirect_uri, std::move(login_.verifier)};
     return go_on(exchange_.start(std::move(provider), std::move(grant)));
 }

@@ -129,7 +129,12 @@ class Checks {
             return fail(Reason::id_token_nonce, nonce.error().detail);
         }
         if (!*nonce) {
-            return refresh_ != nullptr ? ok() : missing_claim(Reason::id_token_nonce, "nonce");
+            if (refresh_ != nullptr || !provider_.nonce) {
+                return ok();
+            }
+            Error error = missing_claim(Reason::id_token_nonce, "nonce");
+            error.fix = "nonce";
+            return error;
         }
         if (!equal_constant_time(**nonce, expected_.nonce)) {
             return fail(Reason::id_token_nonce, refresh_ != nullptr

@@ -320,6 +320,9 @@ std::vector<std::string> internal_endpoints(const Metadata& metadata,
 }
 
 bool use_pkce(const ProviderConfig& config, const Metadata& metadata) noexcept {
+    if (!config.nonce) {
+        return true;
+    }
     switch (config.pkce) {
         case Toggle::on:
             return true;

@@ -88,6 +88,9 @@ struct ProviderConfig {
     std::vector<std::string> resource;  // RFC 8707: of authorization, token and refresh requests
     ResponseMode response_mode = ResponseMode::query;
     Toggle pkce = Toggle::automatic;
+    // False for a provider whose ID tokens come without the nonce that was sent: PKCE alone binds
+    // the code to the browser then, whatever `pkce` and the metadata say.
+    bool nonce = true;
     Toggle par = Toggle::automatic;  // automatic: when the metadata demand it
     // Signed request objects, by client_key; automatic: when the metadata demand them and there is
     // a key.

@@ -120,6 +120,11 @@ char* check_client(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) 
         return conf_error(cf, block.where("code_challenge_method"),
                           "\"code_challenge_method\" cannot be combined with \"pkce off\"");
     }
+    if (c.pkce == Toggle::off && !c.nonce) {
+        return conf_error(cf, block.where("nonce"),
+                          "\"nonce off\" cannot be combined with \"pkce off\": nothing would bind "
+                          "the code to the browser");
+    }
     return conf_ok();
 }
 

@@ -59,6 +59,7 @@ constexpr BlockDirective kDirectives[] = {
     {"login_hint", {}, 1, 1, [](Block& b) { return b.complex(provider(b).login_hint); }},
     {"ui_locales", {}, 1, kMany, [](Block& b) { return b.complex(provider(b).ui_locales); }},
     {"claims", {}, 1, 1, set_claims},
+    {"nonce", {}, 1, 1, [](Block& b) { return b.flag(config(b).nonce); }},
     {"pkce", {}, 1, 1, [](Block& b) { return set_toggle(b, config(b).pkce); }},
     {"par", {}, 1, 1, [](Block& b) { return set_toggle(b, config(b).par); }},
     {"request_object", {}, 1, 1, [](Block& b) { return set_toggle(b, config(b).request_object); }},

@@ -169,6 +169,8 @@ REFUSED = {
     "challenge-plain": (P, "code_challenge_method plain;", "plain"),
     "challenge-off": (P, "code_challenge_method S256; pkce off;", "pkce"),
     "off-challenge": (P, "pkce off; code_challenge_method S256;", "pkce"),
+    "nonce-without-pkce": (P, "nonce off; pkce off;", "nothing would bind"),
+    "nonce-word": (P, "nonce maybe;", "nonce"),
     "alg-none": (P, "id_token_signed_response_alg none;", "none"),
     "alg-none-in-list": (P, "id_token_signed_response_alg RS256 none;", "none"),
     "alg-unknown": (P, "id_token_signed_response_alg RS255;", "RS255"),

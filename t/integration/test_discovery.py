@@ -351,6 +351,21 @@ def test_pkce_is_never_downgraded(lab, make_site, directives, methods):
     assert b"code_verifier" in site.idp.last("token").body
 
 
+@pytest.mark.parametrize("methods", rows("I-35", {"none": None, "empty": [], "plain": ["plain"]}))
+def test_without_nonce(lab, make_site, methods):
+    """A provider that never gives it back, and that does not say that it takes S256."""
+    site = cold(lab, make_site, lambda d: {**d, "code_challenge_methods_supported": methods}, directives={"nonce": "off"})
+    site.idp.claims = lambda c: {k: v for k, v in c.items() if k != "nonce"}
+    browser = site.browser()
+    asked = query_of(browser.start("/i").location)
+    assert "nonce" not in asked and asked["code_challenge_method"] == "S256", asked
+    passes(site, browser.login("/i"), remote_user="jdoe")
+    assert b"code_verifier" in site.idp.last("token").body, "PKCE is what binds the code"
+    for count, nonce in enumerate(("A" * 43, "", 5), 1):
+        site.idp.claims = lambda c, nonce=nonce: {**c, "nonce": nonce}
+        reject(site, site.browser().try_login("/i"), "id_token_nonce", 502, refusals=count)
+
+
 @case("D-11")
 def test_pkce_off(lab, make_site):
     off = cold(lab, make_site, directives={"pkce": "off"})

@@ -9,7 +9,7 @@ import pytest
 from harness import forge
 from harness.cases import case, rows
 from harness.outcome import passes, reject, sane
-from harness.site import Site
+from harness.site import Site, query_of
 
 LEEWAY = 60
 
@@ -286,7 +286,6 @@ def test_nonce(site, change):
 @case("I-34")
 def test_nonce_of_another_login(site):
     first = site.browser().start("/other")
-    from harness.site import query_of
     nonce = query_of(first.location)["nonce"]
     check(site, "id_token_nonce", claims=lambda c: {**c, "nonce": nonce})
 

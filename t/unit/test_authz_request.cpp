@@ -71,6 +71,15 @@ START_TEST(a_01_each_parameter_once) {
 }
 END_TEST
 
+START_TEST(i_35_without_nonce) {
+    Request r;
+    r.config.nonce = false;
+    ck_assert_sv_eq(r.argument("nonce"), "-");
+    ck_assert_sv_eq(r.argument("state"), "ngxoidc1.abc");
+    ck_assert_sv_eq(r.argument("code_challenge_method"), "S256");
+}
+END_TEST
+
 START_TEST(without_pkce) {
     Request r;
     r.login.verifier.clear();
@@ -191,6 +200,7 @@ static Suite* authz_request_suite() {
     TCase* tcase = tcase_create("all");
     tcase_add_test(tcase, rfc_7636_appendix_b);
     tcase_add_test(tcase, a_01_each_parameter_once);
+    tcase_add_test(tcase, i_35_without_nonce);
     tcase_add_test(tcase, without_pkce);
     tcase_add_test(tcase, openid_is_always_asked_for);
     tcase_add_test(tcase, optional_parameters);

@@ -149,6 +149,23 @@ START_TEST(login_without_pkce) {
 }
 END_TEST
 
+START_TEST(i_35_without_nonce_never_without_pkce) {
+    World w;
+    w.config.nonce = false;
+    Callback with_verifier(w);
+    Step token = with_verifier.start();
+    ck_assert_sv_contains(expect<Fetch>(token).request.body.view(), "code_verifier=");
+    // Begun when neither was there.
+    AuthzResponse response;
+    response.code = Secret("the-code");
+    CallbackFlow flow(w.config, w.fake.ports(), PendingLogin{}, std::move(response));
+    Step first = flow.start();
+    (void)expect<NeedProvider>(first);
+    Step refused = flow.resume(ProviderReady(w.provider()));
+    ck_assert(expect<Refuse>(refused).error.reason == Reason::state_unknown);
+}
+END_TEST
+
 START_TEST(q_10_the_callback_is_no_return_target) {
     const auto target = [](const char* return_to) {
         Login l;
@@ -644,6 +661,7 @@ static Suite* flow_suite() {
     tcase_add_test(tcase, b_26_the_head_of_the_answer_is_bounded);
     tcase_add_test(tcase, b_05_keycloak_wants_a_new_attempt);
     tcase_add_test(tcase, login_without_pkce);
+    tcase_add_test(tcase, i_35_without_nonce_never_without_pkce);
     tcase_add_test(tcase, q_10_the_callback_is_no_return_target);
     tcase_add_test(tcase, login_refusals);
     tcase_add_test(tcase, the_whole_way);

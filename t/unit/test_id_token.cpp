@@ -445,6 +445,22 @@ START_TEST(i_34_nonce) {
 }
 END_TEST
 
+START_TEST(i_35_without_nonce) {
+    Case none = with("nonce", "");
+    none.config.nonce = false;
+    accepted(none);
+    // Of a login from before the reload; anything else was asked for by somebody else.
+    Case own;
+    own.config.nonce = false;
+    accepted(own);
+    for (const char* other : {"\"wrong\"", "\"\"", "5"}) {
+        Case foreign = with("nonce", other);
+        foreign.config.nonce = false;
+        refused(foreign, Reason::id_token_nonce);
+    }
+}
+END_TEST
+
 START_TEST(i_36_sub) {
     for (const char* sub : {"", "null", "\"\"", "5", "\"   \"", "\" a\"", "\"a \"", "\"a\\r\\nb\"",
                             "\"a\\tb\"", "\"m\xc3\xbcller\\u0001\"", "\"a\\u007fb\""}) {
@@ -610,6 +626,7 @@ static Suite* id_token_suite() {
     tcase_add_test(tcase, i_33_claims_that_nobody_asked_for);
     tcase_add_test(tcase, i_40_one_method_as_a_text_is_a_list_of_one);
     tcase_add_test(tcase, i_34_nonce);
+    tcase_add_test(tcase, i_35_without_nonce);
     tcase_add_test(tcase, i_36_sub);
     tcase_add_test(tcase, i_37_at_hash_and_c_hash);
     tcase_add_test(tcase, i_38_duplicate_members);

@@ -457,6 +457,10 @@ START_TEST(d_11_pkce) {
     config.pkce = Toggle::off;
     m.code_challenge_methods = {"S256"};
     ck_assert(!use_pkce(config, m));
+    config.pkce = Toggle::automatic;
+    config.nonce = false;
+    m.code_challenge_methods = {"plain"};
+    ck_assert(use_pkce(config, m));  // I-35
 }
 END_TEST
 
