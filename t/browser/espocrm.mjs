@@ -15,6 +15,13 @@ export async function api(method, path, data) {
 
 export const settings = (values) => api('PUT', 'Settings/1', values);
 
+// Whether the release is an older one.
+export async function isBefore(major, minor) {
+  const { version } = await api('GET', 'Settings');
+  const [is, point] = version.split('.').map(Number);
+  return is < major || (is === major && point < minor);
+}
+
 // Settings for the time of one function.
 export async function withSettings(values, before, run) {
   await settings(values);

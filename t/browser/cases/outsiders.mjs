@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 
 import { scenario, signIn } from '../browser.mjs';
-import { api } from '../espocrm.mjs';
+import { api, isBefore } from '../espocrm.mjs';
 import { basic, cookieHeader, fetchSite } from '../http.mjs';
 import * as site from '../site.mjs';
 import { useProvider } from '../stage.mjs';
@@ -80,7 +80,11 @@ export function outsiderCases(variant) {
     assert.equal((await leads(`closed-${variant}`)).length, 0);
   });
 
-  scenario(at('web form, filled in by somebody without a session'), async ({ page, context }) => {
+  scenario(at('web form, filled in by somebody without a session'), async ({ page, context, t }) => {
+    if (await isBefore(9, 0)) {
+      t.skip('EspoCRM before 9.0 has no web forms');
+      return;
+    }
     const { origin } = await useProvider('authelia', { variant, open: ['web-forms'] });
     const { formId } = await leadCapture(`Form ${variant}`, {
       formEnabled: true, formTitle: 'Write to us', formSuccessText: 'Thank you indeed',
