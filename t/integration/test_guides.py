@@ -105,6 +105,15 @@ def test_a_site_that_was_pasted_signs_people_in(lab, page, number):
                 header: site.idp.user[claim] for header, claim in SITES[page, number].items()})
 
 
+@pytest.mark.parametrize("page", ["espocrm", "espocrm-extension"])
+def test_a_vhost_by_hand_has_what_the_extension_needs(page):
+    """Without the first of these it refuses everybody, without the others people do not land where they wanted to."""
+    code = re.sub(r" +", " ", block(f"docs/guides/{page}.md", 0))
+    for directive in ("auth_oidc_header X-Oidc-Session $oidc_session_id;", "redirect_uri /oauth-callback.php;", "callback forward;",
+                      "auth_oidc_assertion on;", "preserve_fragment on;", "logout_uri /oidc/logout;"):
+        assert directive in code, f"{page}.md lacks {directive}"
+
+
 # ---- those who move in
 
 def named(page):
