@@ -107,10 +107,11 @@ def test_a_site_that_was_pasted_signs_people_in(lab, page, number):
 
 @pytest.mark.parametrize("page", ["espocrm", "espocrm-extension"])
 def test_a_vhost_by_hand_has_what_the_extension_needs(page):
-    """Without the first of these it refuses everybody, without the others people do not land where they wanted to."""
+    """Without the first of these it refuses everybody, without the others people land elsewhere."""
     code = re.sub(r" +", " ", block(f"docs/guides/{page}.md", 0))
-    for directive in ("auth_oidc_header X-Oidc-Session $oidc_session_id;", "redirect_uri /oauth-callback.php;", "callback forward;",
-                      "auth_oidc_assertion on;", "preserve_fragment on;", "logout_uri /oidc/logout;"):
+    for directive in ("auth_oidc_header X-Oidc-Session $oidc_session_id;", "redirect_uri /oauth-callback.php;",
+                      "callback forward;", "auth_oidc_assertion on;", "preserve_fragment on;",
+                      "logout_uri /oidc/logout;"):
         assert directive in code, f"{page}.md lacks {directive}"
 
 
@@ -173,6 +174,23 @@ def test_shell_block_is_shell(code):
     done = subprocess.run(["bash", "-n"], input=code, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0 and not done.stderr, done.stderr
     assert not re.search(r"(?<!<)<[a-z][\w -]*>", code), "a name in angle brackets is a redirection"
+
+
+def test_guides_ask_for_root_in_one_way():
+    """They are for root, on machines that may have neither sudo nor systemd."""
+    for page in (ROOT / "docs" / "guides").glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        assert not re.search(r"\bsudo\b|\bsystemctl\b", text), page.name
+
+
+def test_the_vhost_is_complete_before_it_is_tried():
+    """Literally from top to bottom, `nginx -t` must find the module loaded and the former vhost gone."""
+    text = (ROOT / "docs" / "guides" / "vhost.md").read_text(encoding="utf-8")
+    code = text.partition("```sh\n")[2].partition("```")[0]
+    steps = ["site-fpm.conf.example", "espocrm-assertion", "espocrm-client", "load_module", "former vhost",
+             "nginx -t", "check-vhost"]
+    places = [code.find(step) for step in steps]
+    assert -1 not in places and places == sorted(places), dict(zip(steps, places))
 
 
 def test_options_of_our_programs_exist():
