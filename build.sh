@@ -337,8 +337,10 @@ installed_nginx() {
     die "there is no $name on this system; NGINX_BIN=file names the one to install for"
 }
 
+# shellcheck disable=SC2046 # a list of words
 run_install() {
     local nginx
+    need $(build_packages)    # Debian's nginx is one of them
     nginx=$(installed_nginx)
     build_default
     [ "$nginx" = "$NGINX_BIN" ] || NGINX_BIN=$nginx load_test "$root/$out/$MODULE"
