@@ -117,6 +117,20 @@ def test_what_the_package_asks_for():
 
 
 @case("F-46")
+def test_the_package_has_what_the_guides_name():
+    examples = (DEBIAN / "libnginx-mod-http-auth-oidc.examples").read_text().split()
+    commands = (DEBIAN / "libnginx-mod-http-auth-oidc.links").read_text()
+    for page in (ROOT / "docs" / "guides").glob("*.md"):
+        for name in set(re.findall(r"`(?:cp -r )?ops/([\w-]+)", page.read_text(encoding="utf-8"))):
+            packaged = f"ops/{name}" in examples or f"/{name} usr/sbin/" in commands
+            assert packaged or name == "compose", f"{page.name}: ops/{name}"
+    vhost = (ROOT / "docs" / "guides" / "vhost.md").read_text(encoding="utf-8")
+    told = re.search(r"The Debian package has (.*?) in `(/usr/share/doc/[\w-]+/examples)`", vhost)
+    assert sorted(examples) == sorted(re.findall(r"`(ops/\w+)`", told[1]))
+    assert "usr/sbin/auth-oidc-check-vhost" in commands and "`auth-oidc-check-vhost`" in vhost
+
+
+@case("F-46")
 def test_the_recipe_for_alpine_asks_for_what_the_module_needs():
     text = (ROOT / "ops/packages/alpine/APKBUILD").read_text()
     release = "ID=alpine\n"
