@@ -36,7 +36,7 @@ PECULIAR = {
                  "userinfo on;                # since 4.39 the ID token names nobody",
                  "session_refresh on;         # there is no back-channel logout",
                  "# It has no end-session endpoint; its own logout page, see docs/guides/authelia.md:",
-                 "# end_session_endpoint https://auth.example.com/logout?rd=https%3A%2F%2Fapp.example.com%2F;"),
+                 "# end_session_endpoint ISSUER/logout?rd=https%3A%2F%2Fapp.example.com%2F;"),
     "authentik": ("# Not Basic: by 2025.10 it does not decode it, and secrets with + / = fail.",
                   "token_endpoint_auth_method client_secret_post;",
                   "scope openid profile email offline_access;",
@@ -77,7 +77,7 @@ def block_to_paste(provider, data):
     if not algorithms:
         lines.append("id_token_signed_response_alg HS256;   # it advertises no published key")
     peculiar = PECULIAR.get(kind, ("scope openid profile email;",))
-    lines += peculiar
+    lines += [line.replace("ISSUER", quoted(provider.issuer.rstrip("/"))) for line in peculiar]
     if not uses_pkce(provider, data):
         lines.append("# It does not offer PKCE with S256.")
     return "oidc_provider main {\n" + "".join(f"    {line}\n" for line in lines) + "}\n"

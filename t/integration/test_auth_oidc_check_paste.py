@@ -82,6 +82,7 @@ def test_a_provider_that_is_not_configured(lab, make_idp, tmp_path):  # noqa: F8
     done = ask("--issuer", idp.issuer, "--client-id", "crm", "--cacert", lab.pki.ca.file)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"issuer {idp.issuer};" in done.stdout and "# Authelia" in done.stdout, done.stdout
+    assert f"# end_session_endpoint {idp.issuer}/logout?rd=" in done.stdout, done.stdout
     assert idp.count("token") == 0 and idp.count("api/oidc/token") == 0
     loads(tmp_path, done.stdout[done.stdout.index("oidc_provider main {"):])
 
