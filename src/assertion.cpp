@@ -40,7 +40,9 @@ Result<Secret> read_secret(std::string_view text) {
         }
     }
     if (has_control_bytes(text)) {
-        return bad_key("the HS256 key file must hold one line of text");
+        return bad_key(text.starts_with("-----BEGIN ")
+                           ? "it holds a PEM key, which needs \"alg ES256\" or \"alg EdDSA\""
+                           : "the HS256 key file must hold one line of text");
     }
     if (text.size() < kMinSecretChars) {
         return bad_key("the HS256 secret has " + std::to_string(text.size()) +

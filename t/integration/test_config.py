@@ -295,6 +295,7 @@ REFUSED = {
     "claim-set-twice": ("http", "oidc_claim_set $r a; oidc_claim_set $r b;", "duplicate"),
     "assertion-short": ("http", "oidc_assertion { key_file @F@/hs-short; }", "32"),
     "assertion-wrong-key": ("http", "oidc_assertion { key_file @F@/hs; alg ES256; }", "ES256"),
+    "assertion-pem-without-alg": ("http", "oidc_assertion { key_file @F@/key; }", 'needs "alg ES256"'),
     "assertion-no-key": ("http", "oidc_assertion { alg HS256; }", "key_file"),
     "assertion-alg": ("http", "oidc_assertion { key_file @F@/hs; alg RS256; }", "RS256"),
     "assertion-lifetime": ("http", "oidc_assertion { key_file @F@/hs; lifetime 5m; }", "lifetime"),
