@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <iterator>
 #include <map>
 #include <utility>
@@ -33,10 +32,6 @@ struct Member {
 
 // Top-level members by name; the map gives the sorted, stable order.
 using Members = std::map<std::string_view, Member>;
-
-std::string_view string_of(const json_t* value) {
-    return {json_string_value(value), json_string_length(value)};
-}
 
 // Entra ID says so when a user is in more groups than it puts into a token.
 void note_overage(Log& log) {
@@ -115,39 +110,18 @@ void append_element(std::string& text, std::string_view element, bool first, boo
     }
 }
 
-bool is_scalar(const json_t* value) {
-    return json_is_string(value) || json_is_number(value) || json_is_boolean(value);
-}
-
-std::string scalar_text(const json_t* value) {
-    if (json_is_string(value)) {
-        return std::string(string_of(value));
-    }
-    if (json_is_real(value)) {
-        // The shortest text that reads back as the same number.
-        std::array<char, 32> buffer{};
-        const auto end =
-            std::to_chars(buffer.data(), buffer.data() + buffer.size(), json_real_value(value));
-        return {buffer.data(), end.ptr};
-    }
-    if (json_is_integer(value)) {
-        return std::to_string(json_integer_value(value));
-    }
-    return json_is_true(value) ? "true" : "false";
-}
-
 std::string array_text(const json_t* value) {
     std::string text;
     const std::size_t count = json_array_size(value);
     for (std::size_t i = 0; i < count; ++i) {
         const json_t* element = json_array_get(value, i);
-        if (!is_scalar(element)) {
+        if (!json_is_scalar(element)) {
             return json_text(value);
         }
         if (i > 0) {
             text += ',';
         }
-        append_element(text, scalar_text(element), i == 0, i + 1 == count);
+        append_element(text, json_scalar_text(element), i == 0, i + 1 == count);
     }
     return text;
 }
@@ -156,8 +130,8 @@ std::string plain_text(const json_t* value) {
     if (json_is_array(value)) {
         return array_text(value);
     }
-    if (is_scalar(value)) {
-        return scalar_text(value);
+    if (json_is_scalar(value)) {
+        return json_scalar_text(value);
     }
     return value == nullptr || json_is_null(value) ? std::string() : json_text(value);
 }

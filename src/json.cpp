@@ -2,6 +2,8 @@
 #include "oidc/json.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <new>
@@ -149,6 +151,26 @@ Result<std::optional<std::vector<std::string>>> json_strings(const json_t* objec
         strings.emplace_back(json_string_value(element), json_string_length(element));
     }
     return std::optional<std::vector<std::string>>(std::move(strings));
+}
+
+bool json_is_scalar(const json_t* value) noexcept {
+    return json_is_string(value) || json_is_number(value) || json_is_boolean(value);
+}
+
+std::string json_scalar_text(const json_t* value) {
+    if (json_is_string(value)) {
+        return {json_string_value(value), json_string_length(value)};
+    }
+    if (json_is_real(value)) {
+        std::array<char, 32> buffer{};
+        const auto end =
+            std::to_chars(buffer.data(), buffer.data() + buffer.size(), json_real_value(value));
+        return {buffer.data(), end.ptr};
+    }
+    if (json_is_integer(value)) {
+        return std::to_string(json_integer_value(value));
+    }
+    return json_is_true(value) ? "true" : "false";
 }
 
 std::string json_text(const json_t* value) {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "oidc/session.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
+
+#include "oidc/crypto.hpp"
 
 namespace oidc {
 
@@ -40,7 +43,8 @@ enum Field : std::uint32_t {
     kUserinfo,
     kRefreshToken,
     kScope,
-    kSources,  // a byte for each claim: its ClaimSource
+    kSources,  // a byte for each claim: its ClaimSource; then the ClaimsId, which older builds
+               // neither write nor read
     kFields,
 };
 
@@ -96,14 +100,33 @@ void append_bytes(Secret& out, const T& value) {
     out.append({reinterpret_cast<const char*>(&value), sizeof value});
 }
 
+SessionView::ClaimsId id_of(const std::vector<Claim>& claims) {
+    std::string all;
+    for (const Claim& claim : claims) {
+        for (const std::string* text : {&claim.name, &claim.text, &claim.json}) {
+            // Each with its length: no two lists of claims are written alike.
+            const auto size = static_cast<std::uint64_t>(text->size());
+            std::array<char, sizeof size> bytes{};
+            std::memcpy(bytes.data(), &size, sizeof size);
+            all.append(bytes.data(), bytes.size()).append(*text);
+        }
+    }
+    const Digest digest = sha256(all);
+    SessionView::ClaimsId id;
+    std::copy_n(digest.begin(), id.size(), id.begin());
+    return id;
+}
+
 }  // namespace
 
 Result<Secret> encode_session(const Session& session) {
+    const SessionView::ClaimsId claims_id = id_of(session.claims);
     std::string sources;
-    sources.reserve(session.claims.size());
+    sources.reserve(session.claims.size() + claims_id.size());
     for (const Claim& claim : session.claims) {
         sources.push_back(static_cast<char>(claim.source));
     }
+    sources.append(as_text(claims_id));
     std::vector<std::string_view> pieces{
         session.provider,
         session.sub,
@@ -273,6 +296,16 @@ ClaimSource SessionView::claim_source(std::uint32_t index) const noexcept {
     // A damaged source costs no more than that a refresh drops the claim.
     return source < static_cast<std::uint8_t>(ClaimSource::both) ? static_cast<ClaimSource>(source)
                                                                  : ClaimSource::both;
+}
+
+std::optional<SessionView::ClaimsId> SessionView::claims_id() const noexcept {
+    const std::string_view sources = piece(record_, kSources);
+    ClaimsId id;
+    if (sources.size() != claim_count() + id.size()) {
+        return std::nullopt;
+    }
+    std::memcpy(id.data(), sources.data() + claim_count(), id.size());
+    return id;
 }
 
 Session read_session(const SessionView& view) {

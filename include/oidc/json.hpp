@@ -36,6 +36,11 @@ Result<std::optional<std::int64_t>> json_time(const json_t* object, const char* 
 Result<std::optional<std::vector<std::string>>> json_strings(const json_t* object,
                                                              const char* name);
 
+// A text, number or boolean. Their text: that of a text itself, of the others as in JSON, of a real
+// the shortest that reads back as the same number. Precondition of the second: the first.
+bool json_is_scalar(const json_t* value) noexcept;
+std::string json_scalar_text(const json_t* value);
+
 // Compact text of any value, UTF-8, members in their order.
 std::string json_text(const json_t* value);
 

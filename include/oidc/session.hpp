@@ -2,6 +2,7 @@
 // Session records: one flat run of bytes per session, read in place without parsing JSON.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -77,6 +78,11 @@ class SessionView {
     [[nodiscard]] std::uint32_t claim_count() const noexcept;
     [[nodiscard]] Entry claim_at(std::uint32_t index) const noexcept;  // index < claim_count()
     [[nodiscard]] ClaimSource claim_source(std::uint32_t index) const noexcept;  // the same
+
+    // Part of a SHA-256 over names, texts and JSON of all claims: two sessions with the same have
+    // the same claims. nullopt: the record is of a build that did not write it.
+    using ClaimsId = std::array<std::uint8_t, 16>;
+    [[nodiscard]] std::optional<ClaimsId> claims_id() const noexcept;
 
   private:
     std::string_view record_;

@@ -208,6 +208,40 @@ START_TEST(a_copy_says_the_same) {
 }
 END_TEST
 
+// The record as a build before the digest of the claims wrote it.
+static std::string without_claims_id(std::string record) {
+    constexpr std::size_t kEnds = 48;
+    constexpr std::size_t kSources = 9;
+    constexpr std::uint32_t kSize = sizeof(SessionView::ClaimsId);
+    const std::uint32_t pieces = 10 + 3 * SessionView::open(record)->claim_count();
+    for (std::size_t piece = kSources; piece < pieces; ++piece) {
+        std::uint32_t end = 0;
+        std::memcpy(&end, record.data() + kEnds + 4 * piece, sizeof end);
+        if (piece == kSources) {
+            record.erase(end - kSize, kSize);
+        }
+        end -= kSize;
+        std::memcpy(record.data() + kEnds + 4 * piece, &end, sizeof end);
+    }
+    return record;
+}
+
+START_TEST(c_27_a_record_without_the_digest_is_read) {
+    const std::string record = encode(full_session());
+    const std::string former = without_claims_id(record);
+    ck_assert_uint_eq(former.size() + 16, record.size());
+    const auto view = SessionView::open(former);
+    ck_assert(view.has_value());
+    ck_assert(!view->claims_id().has_value());
+    ck_assert(SessionView::open(record)->claims_id().has_value());
+    ck_assert_sv_eq(*view->claim("groups"), "a,b");
+    ck_assert(view->claim_source(2) == ClaimSource::both);
+    ck_assert_sv_eq(encode(read_session(*view)), record);
+    // Any other length is not taken for one.
+    ck_assert(!SessionView::open(without_claims_id(encode(Session{})))->claims_id().has_value());
+}
+END_TEST
+
 START_TEST(c_26_times_beyond_2106) {
     Session session;
     session.access_expires = 5'000'000'000;
@@ -292,6 +326,7 @@ static Suite* session_suite() {
     tcase_add_test(tcase, q_15_limits);
     tcase_add_test(tcase, any_other_length_is_refused);
     tcase_add_test(tcase, a_copy_says_the_same);
+    tcase_add_test(tcase, c_27_a_record_without_the_digest_is_read);
     tcase_add_test(tcase, c_26_times_beyond_2106);
     tcase_add_test(tcase, c_27_another_version_is_refused);
     tcase_add_test(tcase, damage_is_refused_or_stays_inside);
