@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Session records as found in a store: a damaged one is refused or read within its bounds.
 #include "fuzz.hpp"
+#include "oidc/claim_rules.hpp"
 #include "oidc/session.hpp"
 
 using namespace oidc;
@@ -12,6 +13,19 @@ void inside(std::string_view record, std::string_view part) {
     promise(part.empty() || (part.data() >= record.data() &&
                              part.data() + part.size() <= record.data() + record.size()),
             "views stay inside the record");
+}
+
+// Of whatever a claim says, one of two rules that exclude each other is not met.
+void judged(const SessionView& view, std::string_view name) {
+    ClaimRule rule;
+    rule.path = {std::string(name)};
+    rule.wanted.push_back({"a", nullptr, "a"});
+    ClaimRules any;
+    any.add(rule);
+    rule.kind = ClaimRule::Kind::none;
+    ClaimRules none;
+    none.add(rule);
+    promise(any.judge(view) || none.judge(view), "a claim is never what it is not");
 }
 
 }  // namespace
@@ -34,6 +48,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         inside(record, entry.json);
         promise(view->claim(entry.name).has_value(), "a claim is found by its name");
         promise(view->claim_source(i) <= ClaimSource::both, "a source is one of three");
+        if (i < 4) {
+            judged(*view, entry.name);
+        }
     }
     const Session session = read_session(*view);
     (void)view->claim("no such claim");
@@ -42,5 +59,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::optional<SessionView> second = SessionView::open(again->view());
     promise(second && second->sub() == view->sub() && second->claim_count() == view->claim_count(),
             "and reads the same");
+    promise(second->claims_id().has_value(), "what is written has the digest of its claims");
     return 0;
 }
