@@ -295,7 +295,7 @@ void add_common_headers(Respond& respond) {
 }
 
 Respond error_page(Reason reason, std::string_view reference, std::string_view start_again,
-                   PageForm form, Advice advice) {
+                   PageForm form, Advice advice, std::string_view told) {
     const ReasonInfo& info = reason_info(reason);
     Respond respond;
     respond.status = info.status;
@@ -304,7 +304,11 @@ Respond error_page(Reason reason, std::string_view reference, std::string_view s
         respond.headers.push_back({"Retry-After", "10"});
     }
     if (form == PageForm::json) {
-        set_json(respond, json_refusal(reason, reference) + "}\n");
+        std::string json = json_refusal(reason, reference);
+        if (!told.empty()) {
+            json += ",\"detail\":" + json_quote(told);
+        }
+        set_json(respond, json + "}\n");
         return respond;
     }
     const Words words =
@@ -314,6 +318,9 @@ Respond error_page(Reason reason, std::string_view reference, std::string_view s
                        element("p", " class=\"soft\"", words.try_this);
     if (is_safe_return_target(start_again)) {
         body += button(start_again, label_of_link(reason), form);
+    }
+    if (!told.empty()) {
+        body += element("p", " class=\"reference\"", told);
     }
     if (!reference.empty()) {
         body += "<p class=\"reference\">Reference for your administrator: <code>" +

@@ -17,10 +17,10 @@ enum class PageForm : unsigned char { html, framed, json };
 
 // The refusal of `reason` with its status: what happened, what to try, the reference that stands in
 // the log, a link that starts again (`start_again`, a path on our origin; empty: none). Nothing
-// that came from outside is shown. no-store, nosniff, no-referrer, CSP default-src 'none',
-// frame-ancestors 'none' ('self' when framed).
+// that came from outside is shown. `told` is shown as well, in the JSON as "detail". no-store,
+// nosniff, no-referrer, CSP default-src 'none', frame-ancestors 'none' ('self' when framed).
 Respond error_page(Reason reason, std::string_view reference, std::string_view start_again,
-                   PageForm form, Advice advice = Advice::of_reason);
+                   PageForm form, Advice advice = Advice::of_reason, std::string_view told = {});
 
 // 401 for requests that cannot follow a login: {"error":"login_required","login_url":...}, or the
 // page of error_page(), which leads to `page`.

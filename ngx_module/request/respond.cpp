@@ -219,6 +219,12 @@ ngx_int_t send_respond(ngx_http_request_t* r, const Respond& respond) noexcept {
 
 ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* provider,
                  const Error& error, std::string_view start_again, int status) {
+    return refuse(r, ctx, provider, error, start_again, status, {});
+}
+
+ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* provider,
+                 const Error& error, std::string_view start_again, int status,
+                 std::string_view told) {
     const ReasonInfo& info = reason_info(error.reason);
     const RequestTask::Kind kind = task_kind(ctx);
     if (status == 0) {
@@ -245,7 +251,7 @@ ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* pro
         return status;
     }
     Respond page = error_page(error.reason, view(ctx.answer.reference), start_again,
-                              page_form(request_facts(r)), error.advice);
+                              page_form(request_facts(r)), error.advice, told);
     page.status = status;
     if (status == NGX_HTTP_NOT_ALLOWED) {
         const bool any_form =

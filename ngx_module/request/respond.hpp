@@ -36,6 +36,10 @@ ngx_int_t send_body(ngx_http_request_t* r, std::string_view body) noexcept;
 // `status` 0: the reason's own.
 ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* provider,
                  const Error& error, std::string_view start_again, int status = 0);
+// The same where page and JSON say besides what `told` says: text of the configuration and ours.
+ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* provider,
+                 const Error& error, std::string_view start_again, int status,
+                 std::string_view told);
 
 // 302 or 303 to `location`, an absolute URL.
 ngx_int_t send_redirect(ngx_http_request_t* r, int status, std::string_view location);

@@ -98,6 +98,24 @@ START_TEST(advice_follows_blame) {
 }
 END_TEST
 
+START_TEST(n_53_what_is_told_besides) {
+    constexpr std::string_view kTold = "claim \"<groups>\" is not in the session";
+    const Respond page =
+        error_page(Reason::not_permitted, "ab12", {}, PageForm::html, Advice::of_reason, kTold);
+    assert_html(page);
+    ck_assert_sv_contains(page.body, html_escape(kTold));
+    ck_assert_sv_lacks(page.body, "<groups>");
+    const Respond json =
+        error_page(Reason::not_permitted, "ab12", {}, PageForm::json, Advice::of_reason, kTold);
+    const Result<JsonPtr> object = json_parse_object(json.body);
+    ck_assert_result_ok(object);
+    ck_assert_sv_eq(**json_string(object->get(), "detail"), kTold);
+    ck_assert_sv_eq(**json_string(object->get(), "reference"), "ab12");
+    ck_assert_sv_lacks(error_page(Reason::not_permitted, "ab12", {}, PageForm::json).body,
+                       "detail");
+}
+END_TEST
+
 // What the provider's own error is about, each in words of its own.
 START_TEST(a_08_advice_about_errors_of_the_provider) {
     std::set<std::string> all{
@@ -352,6 +370,7 @@ static Suite* page_suite() {
     TCase* tcase = tcase_create("all");
     tcase_add_test(tcase, error_pages_for_people);
     tcase_add_test(tcase, advice_follows_blame);
+    tcase_add_test(tcase, n_53_what_is_told_besides);
     tcase_add_test(tcase, a_08_advice_about_errors_of_the_provider);
     tcase_add_test(tcase, waiting_is_advised_where_it_helps);
     tcase_add_test(tcase, optional_parts_are_left_out);
