@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "config/regular_file.hpp"
@@ -28,6 +29,33 @@ ngx_http_complex_value_t* compile_value(ngx_conf_t* cf, ngx_str_t value) noexcep
     compile.value = &copy;
     compile.complex_value = out;
     return ngx_http_compile_complex_value(&compile) == NGX_OK ? out : nullptr;
+}
+
+ngx_regex_t* compile_pattern(ngx_conf_t* cf, std::string_view pattern, std::string& problem) {
+    std::array<u_char, NGX_MAX_CONF_ERRSTR> message{};
+    ngx_regex_compile_t compile;
+    ngx_memzero(&compile, sizeof(compile));
+    pattern.remove_prefix(1);
+    if (pattern.starts_with('*')) {
+        pattern.remove_prefix(1);
+        compile.options = NGX_REGEX_CASELESS;
+    }
+    if (pattern.empty()) {
+        return nullptr;
+    }
+    compile.pattern = copy_to_pool(cf->pool, pattern);
+    compile.pool = cf->pool;
+    compile.err.data = message.data();
+    compile.err.len = message.size();
+    if (compile.pattern.data == nullptr) {
+        problem = "out of memory";
+        return nullptr;
+    }
+    if (ngx_regex_compile(&compile) != NGX_OK) {
+        problem = view(compile.err);
+        return nullptr;
+    }
+    return compile.regex;
 }
 
 // ---- the block driver ------------------------------------------------------------------------

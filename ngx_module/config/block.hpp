@@ -85,5 +85,8 @@ class Block {
 
 // Null after a message: no memory, or an unknown variable.
 ngx_http_complex_value_t* compile_value(ngx_conf_t* cf, ngx_str_t value) noexcept;
+// "~regex", or "~*regex" for letters of any case. Null: `problem` says why, or is empty when there
+// is nothing behind the mark.
+ngx_regex_t* compile_pattern(ngx_conf_t* cf, std::string_view pattern, std::string& problem);
 
 }  // namespace oidc::ngx

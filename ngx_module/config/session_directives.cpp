@@ -179,7 +179,7 @@ char* set_session_limit(Block& b) {
 
 char* set_idle_ignore(Block& b) {
     for (std::size_t i = 0; i < b.size(); i++) {
-        std::string_view pattern = b.arg(i);
+        const std::string_view pattern = b.arg(i);
         if (pattern.starts_with('/')) {
             provider(b).idle_ignore_prefixes.emplace_back(pattern);
             continue;
@@ -187,25 +187,14 @@ char* set_idle_ignore(Block& b) {
         if (!pattern.starts_with('~')) {
             return b.invalid(pattern, "a URI prefix that starts with \"/\", or \"~regex\"");
         }
-        std::array<u_char, NGX_MAX_CONF_ERRSTR> message{};
-        ngx_regex_compile_t compile;
-        ngx_memzero(&compile, sizeof(compile));
-        pattern.remove_prefix(1);
-        if (pattern.starts_with('*')) {
-            pattern.remove_prefix(1);
-            compile.options = NGX_REGEX_CASELESS;
+        std::string problem;
+        ngx_regex_t* regex = compile_pattern(b.cf(), pattern, problem);
+        if (regex == nullptr) {
+            return problem.empty()
+                       ? b.invalid(pattern, "a URI prefix that starts with \"/\", or \"~regex\"")
+                       : b.error("is refused: " + problem);
         }
-        compile.pattern = copy_to_pool(b.cf()->pool, pattern);
-        compile.pool = b.cf()->pool;
-        compile.err.data = message.data();
-        compile.err.len = message.size();
-        if (compile.pattern.len == 0 || compile.pattern.data == nullptr) {
-            return b.invalid(b.arg(i), "a URI prefix that starts with \"/\", or \"~regex\"");
-        }
-        if (ngx_regex_compile(&compile) != NGX_OK) {
-            return b.error("is refused: " + std::string(view(compile.err)));
-        }
-        provider(b).idle_ignore_regexes.push_back(compile.regex);
+        provider(b).idle_ignore_regexes.push_back(regex);
     }
     return conf_ok();
 }
