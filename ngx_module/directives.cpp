@@ -7,6 +7,7 @@
 
 #include "config/assertion_directives.hpp"
 #include "config/block.hpp"
+#include "config/claim_rule.hpp"
 #include "config/conf.hpp"
 #include "config/header_rules.hpp"
 #include "config/provider_directives.hpp"
@@ -62,6 +63,15 @@ char* set_mode(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept {
     return rv;
 }
 
+// The demands of a level are refused at the first of them.
+void note_requirement(ngx_conf_t* cf, LocConf& loc, const char* directive) noexcept {
+    if (!loc.said.require) {
+        loc.said.require = true;
+        loc.places.require = place_of(cf);
+        loc.required_by = directive;
+    }
+}
+
 char* set_require(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
     LocConf& loc = as_loc_conf(conf);
     LocConf::Require require;
@@ -99,10 +109,23 @@ char* set_require(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept t
         require.values.push_back(compiled);
     }
     loc.require.push_back(std::move(require));
-    if (!loc.said.require) {
-        loc.said.require = true;
-        loc.places.require = place_of(cf);
+    note_requirement(cf, loc, "auth_oidc_require");
+    return conf_ok();
+} catch (...) {
+    return conf_exception(cf);
+}
+
+char* set_require_claim(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
+    LocConf& loc = as_loc_conf(conf);
+    ClaimRule rule;
+    if (!read_claim_rule(cf, arguments(cf), rule)) {
+        return conf_fail();
     }
+    if (loc.claim_rules == nullptr) {
+        loc.claim_rules = std::make_shared<ClaimRules>();
+    }
+    loc.claim_rules->add(std::move(rule));
+    note_requirement(cf, loc, "auth_oidc_require_claim");
     return conf_ok();
 } catch (...) {
     return conf_exception(cf);
@@ -475,6 +498,9 @@ ngx_command_t oidc_commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfPod, unauthorized), &unauthorized_policies},
 
     {ngx_string("auth_oidc_require"), kAnyLevel | NGX_CONF_1MORE, set_require,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+
+    {ngx_string("auth_oidc_require_claim"), kAnyLevel | NGX_CONF_2MORE, set_require_claim,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
 
     {ngx_string("auth_oidc_max_age"), kAnyLevel | NGX_CONF_TAKE1, set_max_age,

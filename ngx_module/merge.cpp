@@ -57,9 +57,15 @@ void merge_demand(const LocConf& prev, LocConf& conf) {
     }
     ngx_conf_merge_value(conf.csrf, prev.csrf, 1);
     conf.step_up = conf.demand.empty() ? nullptr : &conf.demand;
-    if (!conf.said.require) {
+    if (conf.require.empty()) {
         conf.require = prev.require;
+    }
+    if (conf.claim_rules == nullptr) {
+        conf.claim_rules = prev.claim_rules;
+    }
+    if (!conf.said.require) {
         conf.places.require = prev.places.require;
+        conf.required_by = prev.required_by;
     }
 }
 

@@ -49,6 +49,7 @@ Worker::Worker(ngx_cycle_t* cycle, MainConf& conf)
       stores_(cycle, conf),
       metadata_(MetadataCache::make(cycle, conf)),
       refresher_(Refresher::make()),
+      claim_check_(ClaimCheck::make()),
       upgraded_(Upgraded::make(cycle->log)) {}
 
 ngx_int_t Worker::begin(ngx_cycle_t* cycle) noexcept try {

@@ -13,6 +13,7 @@
 #include "http/curl_loop.hpp"
 #include "provider/metadata_cache.hpp"
 #include "shm/session_sweeper.hpp"
+#include "signin/claim_check.hpp"
 #include "signin/refresher.hpp"
 #include "signin/upgraded.hpp"
 
@@ -48,6 +49,7 @@ class Worker {
     Stores stores_;
     std::unique_ptr<MetadataCache> metadata_;
     std::unique_ptr<Refresher> refresher_;
+    std::unique_ptr<ClaimCheck> claim_check_;
     std::unique_ptr<Upgraded> upgraded_;
 };
 

@@ -13,6 +13,7 @@
 #include "config/messages.hpp"
 #include "oidc/assertion.hpp"
 #include "oidc/challenge.hpp"
+#include "oidc/claim_rules.hpp"
 #include "oidc/config.hpp"
 #include "oidc/cookie.hpp"
 #include "oidc/crypto.hpp"
@@ -270,7 +271,7 @@ struct LocConf : LocConfPod {
     struct {
         Place provider;
         Place mode;
-        Place require;
+        Place require;  // or auth_oidc_require_claim
         Place max_age;
         Place acr_values;
     } places;
@@ -309,6 +310,12 @@ struct LocConf : LocConfPod {
     bool sessions = false;
     Place sessions_place;
 
+    std::shared_ptr<ClaimRules> claim_rules;  // auth_oidc_require_claim; null: none
+    const char* required_by = nullptr;        // the directive at places.require
+
+    [[nodiscard]] bool requires_something() const noexcept {
+        return !require.empty() || claim_rules != nullptr;
+    }
     [[nodiscard]] Mode effective_mode() const noexcept {
         return provider == nullptr ? Mode::off : static_cast<Mode>(mode);
     }

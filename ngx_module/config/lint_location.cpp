@@ -17,7 +17,7 @@ namespace {
 // enough: it takes a claim.
 bool is_restricted(ngx_conf_t* cf, const LocConf& conf) noexcept {
     return has_access_control(cf, confs_of(cf)).value_or(true) ||
-           (conf.effective_mode() == Mode::require && !conf.require.empty());
+           (conf.effective_mode() == Mode::require && conf.requires_something());
 }
 
 char* refuse_fault(ngx_conf_t* cf, const ProtectionFault& fault, const LocConf& conf,
@@ -27,7 +27,7 @@ char* refuse_fault(ngx_conf_t* cf, const ProtectionFault& fault, const LocConf& 
         std::string_view name;
         const Place& place;
     } demands[] = {{"auth_oidc_mode", conf.places.mode},
-                   {"auth_oidc_require", conf.places.require},
+                   {conf.required_by != nullptr ? conf.required_by : "", conf.places.require},
                    {"auth_oidc_max_age", conf.places.max_age},
                    {"auth_oidc_acr_values", conf.places.acr_values}};
     const auto& [name, place] = demands[static_cast<std::size_t>(fault.demand)];
@@ -139,7 +139,7 @@ char* lint_directives(ngx_conf_t* cf, const LocConf& conf) {
                           "\"oidc_sessions\" in " + location_label(location) +
                               " is open to everyone, say who may use it with \"allow\" and "
                               "\"deny\", \"auth_basic\", \"auth_request\" or \"auth_oidc\" with "
-                              "\"auth_oidc_require\"");
+                              "\"auth_oidc_require\" or \"auth_oidc_require_claim\"");
     }
     // Issuers, errors and versions; somebody who is signed in may see them.
     if (conf.status && !is_restricted(cf, conf) && conf.effective_mode() != Mode::require &&

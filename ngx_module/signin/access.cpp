@@ -163,7 +163,7 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
         if (!set_identity(r, ctx, location, false)) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
-        const ngx_int_t rc = enforce_requirements(r, ctx, location);
+        const ngx_int_t rc = enforce_requirements(r, ctx, location, nullptr);
         // Not NGX_OK: under `satisfy any` that would let everyone in.
         return rc == NGX_OK ? NGX_DECLINED : rc;
     }

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "signin/admission.hpp"
 
+#include <string>
+#include <utility>
+
 #include "base/debug_log.hpp"
 #include "request/identity_headers.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
+#include "signin/claim_check.hpp"
 #include "signin/decide.hpp"
 
 namespace oidc::ngx {
@@ -24,25 +28,42 @@ ngx_int_t check_requirements(ngx_http_request_t* r, const LocConf& location) {
     return NGX_OK;
 }
 
-ngx_int_t enforce_requirements(ngx_http_request_t* r, RequestContext& ctx,
-                               const LocConf& location) {
-    const ngx_int_t rc = check_requirements(r, location);
+namespace {
+
+ngx_int_t refuse_unmet(ngx_http_request_t* r, RequestContext& ctx, const char* directive,
+                       int status, std::string_view told) {
+    const std::string_view user = ctx.authenticated() ? ctx.decision->session.username() : "nobody";
+    std::string detail = std::string(directive) + " is not met for \"" + std::string(user) + "\"";
+    detail.append(told.empty() ? "" : ": ").append(told);
+    return refuse(r, ctx, ctx.decision != nullptr ? ctx.decision->provider : nullptr,
+                  fail(Reason::not_permitted, std::move(detail), directive), {}, status, told);
+}
+
+}  // namespace
+
+ngx_int_t enforce_requirements(ngx_http_request_t* r, RequestContext& ctx, const LocConf& location,
+                               const SessionView* session) {
     if (!location.require.empty()) {
+        const ngx_int_t rc = check_requirements(r, location);
         debug_log(r->connection->log, "oidc decision: auth_oidc_require is %s",
                   rc == NGX_OK ? "met" : "not met");
+        if (rc == NGX_ERROR) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+        if (rc != NGX_OK) {
+            return refuse_unmet(r, ctx, "auth_oidc_require", static_cast<int>(rc), {});
+        }
     }
-    if (rc == NGX_OK) {
-        return NGX_OK;
+    if (location.claim_rules != nullptr) {
+        const auto unmet = check_claims(location, session);
+        debug_log(r->connection->log, "oidc decision: auth_oidc_require_claim is %s",
+                  unmet ? "not met" : "met");
+        if (unmet) {
+            return refuse_unmet(r, ctx, "auth_oidc_require_claim", NGX_HTTP_FORBIDDEN,
+                                describe(*unmet));
+        }
     }
-    if (rc == NGX_ERROR) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-    const std::string_view user = ctx.authenticated() ? ctx.decision->session.username() : "nobody";
-    return refuse(
-        r, ctx, ctx.decision != nullptr ? ctx.decision->provider : nullptr,
-        fail(Reason::not_permitted,
-             "auth_oidc_require is not met for \"" + std::string(user) + "\"", "auth_oidc_require"),
-        {}, static_cast<int>(rc));
+    return NGX_OK;
 }
 
 ngx_int_t refuse_cross_origin(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
@@ -60,8 +81,9 @@ ngx_int_t refuse_cross_origin(ngx_http_request_t* r, RequestContext& ctx, Provid
 ngx_int_t admit(ngx_http_request_t* r, RequestContext& ctx) {
     const LocConf& location = loc_conf(r);
     const bool off = is_off(location);  // a callback may stand there
-    if (!off && !location.require.empty()) {
-        const ngx_int_t rc = enforce_requirements(r, ctx, location);
+    if (!off && location.requires_something()) {
+        const SessionView* session = ctx.authenticated() ? &ctx.decision->session : nullptr;
+        const ngx_int_t rc = enforce_requirements(r, ctx, location, session);
         if (rc != NGX_OK) {
             return rc;
         }

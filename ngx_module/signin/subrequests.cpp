@@ -2,8 +2,11 @@
 #include "signin/subrequests.hpp"
 
 #include "base/debug_log.hpp"
+#include "base/ports_ngx.hpp"
+#include "oidc/text.hpp"
 #include "request/request_view.hpp"
 #include "signin/admission.hpp"
+#include "signin/claim_check.hpp"
 #include "signin/decide.hpp"
 #include "signin/logout_hook.hpp"
 
@@ -30,11 +33,21 @@ ngx_int_t find_decision(ngx_http_request_t* r, RequestContext& ctx, Provider& pr
     return NGX_DECLINED;
 }
 
-// The requirements of the location hold as for any request.
-ngx_int_t judge_requirements(ngx_http_request_t* r, const LocConf& location) {
+// The requirements of the location hold as for any request. `session` is that of whom it lets in;
+// null: nobody's.
+ngx_int_t judge_requirements(ngx_http_request_t* r, const LocConf& location,
+                             const SessionView* session) {
     const ngx_int_t rc = check_requirements(r, location);
     if (rc == NGX_OK) {
-        return NGX_DECLINED;
+        const auto unmet = check_claims(location, session);
+        if (!unmet) {
+            return NGX_DECLINED;
+        }
+        NgxLog(r->connection->log)
+            .write(LogLevel::error, "subrequest to " + in_quotes(view(r->uri)) +
+                                        " is refused, auth_oidc_require_claim is not met there: " +
+                                        describe(*unmet));
+        return NGX_HTTP_FORBIDDEN;
     }
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -65,7 +78,7 @@ ngx_int_t judge_subrequest(ngx_http_request_t* r) {
     }
     // `verify` lets everyone in who meets them.
     const bool verify = location.effective_mode() == Mode::verify;
-    if (verify && location.require.empty()) {
+    if (verify && !location.requires_something()) {
         return NGX_DECLINED;
     }
     Decision* decision = nullptr;
@@ -90,7 +103,7 @@ ngx_int_t judge_subrequest(ngx_http_request_t* r) {
               passes ? "passes with its main request's session" : "is refused");
     // Whoever is somebody elsewhere must not meet them with that identity.
     if (passes || (verify && !somebody)) {
-        return judge_requirements(r, location);
+        return judge_requirements(r, location, passes ? &decision->session : nullptr);
     }
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "oidc: subrequest to the protected \"%V\" is refused, its main request has no "
