@@ -3,7 +3,8 @@
 // number of logins can be under way. For measurements only.
 //   node stub_op.mjs PORT [--tls cert.pem key.pem]
 // GET /stall/on and /stall/off make the token endpoint wait, /expires/N gives access tokens N
-// seconds and a refresh token; GET /counts tells what was asked.
+// seconds and a refresh token; GET /counts tells what was asked. Whose name begins with "member500-"
+// is in 500 groups.
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -16,6 +17,7 @@ const { privateKey, publicKey } = crypto.generateKeyPairSync('rsa', { modulusLen
 const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'bench', alg: 'RS256', use: 'sig' };
 const counts = { discovery: 0, jwks: 0, token: 0, refresh: 0, userinfo: 0, connections: 0 };
 const waiting = [];
+const many = Array.from({ length: 500 }, (_, number) => `group${number}`);
 let stalled = false;
 let expires = 3600;
 let renewable = false;
@@ -74,7 +76,7 @@ function handle(request, response) {
     const sub = (request.headers.authorization ?? '').replace('Bearer at-', '');
     answer(response, {
       sub, preferred_username: sub, email: `${sub}@example.com`, email_verified: true, name: `Person ${sub}`,
-      given_name: 'Person', family_name: sub, groups: ['sales', 'support'],
+      given_name: 'Person', family_name: sub, groups: sub.startsWith('member500-') ? many : ['sales', 'support'],
     });
     return;
   }
