@@ -24,6 +24,7 @@ OIDC_CORE += src/jwk.cpp
 OIDC_CORE += src/jws.cpp
 OIDC_CORE += src/jwt_claims.cpp
 OIDC_CORE += src/key_ring.cpp
+OIDC_CORE += src/language.cpp
 OIDC_CORE += src/log_throttle.cpp
 OIDC_CORE += src/login_initiation.cpp
 OIDC_CORE += src/logout.cpp
