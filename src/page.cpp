@@ -6,6 +6,7 @@
 #include "oidc/crypto.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/logout.hpp"
+#include "oidc/page_texts.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 
@@ -74,12 +75,6 @@ constexpr std::string_view kSubmitScript = R"(
 document.forms[0].submit();
 )";
 
-struct Words {
-    std::string_view happened;
-    std::string_view try_this;
-    std::string_view title{};  // empty: the reason's own
-};
-
 // What goes away by itself: something is down or busy, or has new keys.
 constexpr bool waiting_helps(Reason reason) noexcept {
     using enum Reason;
@@ -96,115 +91,66 @@ constexpr bool waiting_helps(Reason reason) noexcept {
     return false;
 }
 
-// An account that the provider has let in without what was asked for.
-constexpr Words kStronger{
-    "Your sign-in service let you in without it.",
-    "Set up a second factor at your sign-in service and start again. If you have one and were not "
-    "asked for it, tell your administrator."};
-constexpr Words kMisfit{
-    "This site and your sign-in service do not fit together as they are set up. You have not done "
-    "anything wrong.",
-    "Tell your administrator, who can put it right."};
-
-Words words_of(Advice advice) {
-    switch (advice) {
-        case Advice::sign_in_there:
-            return {
-                "Your sign-in service wants to ask you something first, for instance to sign "
-                "in, to choose an account or to agree, and was not allowed to.",
-                "Open your sign-in service in another tab and sign in there. Then start again. "
-                "If it happens again, tell your administrator.",
-                "Your sign-in service needs you first."};
-        case Advice::stronger_there:
-            return {"Your sign-in service cannot sign you in that way.",
-                    "Set up a second factor at your sign-in service and start again. If you have "
-                    "one, tell your administrator.",
-                    "This site asks for a stronger way of signing in, such as a second factor."};
-        case Advice::later:
-            return {"It is overloaded, or closed for maintenance. Your account is not the reason.",
-                    "Wait a few minutes and start again.",
-                    "Your sign-in service is not available right now."};
-        case Advice::again_later:
-            return {
-                "It says so itself. You have not done anything wrong, and you have not been "
-                "signed in here.",
-                "Wait a minute and start again. If it happens again, tell your administrator.",
-                "Something went wrong at your sign-in service."};
-        case Advice::administrator:
-            return {kMisfit.happened, kMisfit.try_this,
-                    "Your sign-in service did not take the request of this site."};
-        case Advice::of_reason:
-            break;
-    }
-    return {};
-}
-
-Words words_for(Reason reason, Blame blame) {
+PageWords words_for(const PageTexts& texts, Reason reason, Blame blame) {
     switch (reason) {
         case Reason::login_required:
-            return {
-                "You are not signed in, or your last sign-in has ended. What you have just sent, "
-                "if anything, did not arrive.",
-                "If you filled in a form, go back first: your browser often still has what you "
-                "entered. Then sign in, and send it again."};
+            return texts.login_required;
         case Reason::insufficient_user_authentication:
-            return {
-                "This page wants a more recent or a stronger sign-in than yours. What you have "
-                "just sent, if anything, did not arrive.",
-                "If you filled in a form, go back first: your browser often still has what you "
-                "entered. Then sign in again, and send it again."};
+            return texts.insufficient;
         case Reason::cross_origin_request:
-            return {"A page of another website has had your browser send it. It did not arrive.",
-                    "If you meant to do this, open this site and do it there. If it happens on a "
-                    "website that you trust, tell your administrator."};
+            return texts.cross_origin;
         case Reason::logout_cross_site:
-            return {"A link or a form on another website led here. You are still signed in.",
-                    "If you want to sign out, use the button."};
+            return texts.logout_cross_site;
         case Reason::initiation_malformed:
         case Reason::initiation_issuer:
-            return {
-                "Another website, such as a page of your sign-in service, has sent you here with a "
-                "link that does not fit this site.",
-                "Open this site itself and sign in there. If you need the link, tell your "
-                "administrator where it stands."};
+            return texts.initiation;
         case Reason::access_denied:
-            return {"You have cancelled, or your sign-in service does not let this account in.",
-                    "Start again to use another account. If you should have access, ask your "
-                    "administrator for it."};
+            return texts.access_denied;
         case Reason::id_token_acr:
-            return kStronger;
+            return texts.stronger;
         case Reason::id_token_auth_time:
-            return {"Your sign-in service did not ask you to sign in anew.",
-                    "Sign out at your sign-in service and start again. If it happens again, tell "
-                    "your administrator."};
+            return texts.auth_time;
         default:
             break;
     }
     switch (blame) {
         case Blame::user:
-            return {"Everything works, but this account was not let in.",
-                    "If you have several accounts, try again with another one. If you should have "
-                    "access, ask your administrator for it."};
+            return texts.account;
         case Blame::client:
-            return {
-                "This happens when a sign-in is left open for a long time, is continued from a "
-                "bookmark or with the Back button, or when the browser blocks cookies.",
-                "Start again in one tab, with cookies allowed for this site."};
+            return texts.browser;
         case Blame::idp:
-            return {
-                "This site asked your sign-in service who you are, and got no answer that it "
-                "could accept. You have not been signed in here.",
-                waiting_helps(reason)
-                    ? "Wait a minute and start again. If it happens again, tell your administrator."
-                    : "Start again once. If it happens again, waiting will not help: tell your "
-                      "administrator."};
+            return {texts.provider, waiting_helps(reason) ? texts.wait : texts.no_use_waiting};
         case Blame::config:
-            return kMisfit;
+            return texts.misfit;
         case Blame::server:
             break;
     }
-    return {"The request could not be finished. You have not done anything wrong.",
-            "Wait a minute and start again. If it happens again, tell your administrator."};
+    return {texts.server, texts.wait};
+}
+
+struct Told {
+    std::string_view title;
+    PageWords words;
+};
+
+// What the provider said itself tells more than the reason, which is the same for all of it.
+Told told_of(Language language, Reason reason, Blame blame, Advice advice) {
+    const PageTexts& texts = page_texts(language);
+    switch (advice) {
+        case Advice::sign_in_there:
+            return {texts.sign_in_there_title, texts.sign_in_there};
+        case Advice::stronger_there:
+            return {page_title(language, Reason::id_token_acr), texts.stronger_there};
+        case Advice::later:
+            return {texts.later_title, texts.later};
+        case Advice::again_later:
+            return {texts.again_later_title, {texts.again_later, texts.wait}};
+        case Advice::administrator:
+            return {texts.not_taken_title, texts.misfit};
+        case Advice::of_reason:
+            break;
+    }
+    return {page_title(language, reason), words_for(texts, reason, blame)};
 }
 
 std::string csp_hash(std::string_view text) {
@@ -224,14 +170,26 @@ std::string content_security_policy(std::string_view script, bool forms, PageFor
     return forms ? policy : policy + "; form-action 'none'";
 }
 
+// The language is the reader's choice, so an answer to somebody else is another.
+void set_language(Respond& respond, Language language) {
+    respond.headers.push_back({"Content-Language", std::string(tag_of(language))});
+    respond.headers.push_back({"Vary", "Accept-Language"});
+    respond.body.append("<!doctype html>\n<html lang=\"")
+        .append(tag_of(language))
+        .append("\" dir=\"")
+        .append(direction_of(language))
+        .append("\">\n");
+}
+
 // `head` and `body` are markup.
-void set_html(Respond& respond, std::string_view title, std::string_view head,
+void set_html(Respond& respond, Language language, std::string_view title, std::string_view head,
               std::string_view body, std::string_view script = {}, bool forms = false,
               PageForm form = PageForm::html) {
     respond.headers.push_back({"Content-Type", "text/html; charset=utf-8"});
     respond.headers.push_back(
         {"Content-Security-Policy", content_security_policy(script, forms, form)});
-    respond.body.append("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
+    set_language(respond, language);
+    respond.body.append("<head>\n<meta charset=\"utf-8\">\n")
         .append("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n")
         .append("<meta name=\"robots\" content=\"noindex\">\n<title>")
         .append(html_escape(title))
@@ -269,11 +227,12 @@ bool is_about_the_page(Reason reason) noexcept {
            reason == Reason::login_required || reason == Reason::insufficient_user_authentication;
 }
 
-std::string_view label_of_link(Reason reason) noexcept {
+std::string_view label_of_link(const PageTexts& texts, Reason reason) noexcept {
     if (reason == Reason::logout_cross_site) {
-        return "Sign out";
+        return texts.sign_out;
     }
-    return is_about_the_page(reason) && reason != Reason::not_permitted ? "Sign in" : "Start again";
+    return is_about_the_page(reason) && reason != Reason::not_permitted ? texts.sign_in
+                                                                        : texts.start_again;
 }
 
 std::string json_refusal(Reason reason, std::string_view reference) {
@@ -295,7 +254,7 @@ void add_common_headers(Respond& respond) {
 }
 
 Respond error_page(Reason reason, std::string_view reference, std::string_view start_again,
-                   PageForm form, Advice advice, std::string_view told) {
+                   PageForm form, Language language, Advice advice, std::string_view told) {
     const ReasonInfo& info = reason_info(reason);
     Respond respond;
     respond.status = info.status;
@@ -311,29 +270,33 @@ Respond error_page(Reason reason, std::string_view reference, std::string_view s
         set_json(respond, json + "}\n");
         return respond;
     }
-    const Words words =
-        advice != Advice::of_reason ? words_of(advice) : words_for(reason, info.blame);
-    std::string body = element("h1", "", words.title.empty() ? info.title : words.title) +
-                       element("p", "", words.happened) +
-                       element("p", " class=\"soft\"", words.try_this);
+    const PageTexts& texts = page_texts(language);
+    const Told page = told_of(language, reason, info.blame, advice);
+    std::string body = element("h1", "", page.title) + element("p", "", page.words.happened) +
+                       element("p", " class=\"soft\"", page.words.try_this);
     if (is_safe_return_target(start_again)) {
-        body += button(start_again, label_of_link(reason), form);
+        body += button(start_again, label_of_link(texts, reason), form);
     }
     if (!told.empty()) {
-        body += element("p", " class=\"reference\"", told);
+        body += element("p", " class=\"reference\" lang=\"en\"", told);
     }
     if (!reference.empty()) {
-        body += "<p class=\"reference\">Reference for your administrator: <code>" +
-                html_escape(reference) + "</code></p>\n";
+        body.append("<p class=\"reference\">")
+            .append(html_escape(texts.reference))
+            .append(" <code>")
+            .append(html_escape(reference))
+            .append("</code></p>\n");
     }
-    set_html(respond, is_about_the_page(reason) ? info.title : "Sign-in problem", {}, body, {},
-             false, form);
+    const std::string_view title =
+        is_about_the_page(reason) ? page_title(language, reason) : std::string_view(texts.problem);
+    set_html(respond, language, title, {}, body, {}, false, form);
     return respond;
 }
 
-Respond login_required(std::string_view login_url, std::string_view page, PageForm form) {
+Respond login_required(std::string_view login_url, std::string_view page, PageForm form,
+                       Language language) {
     if (form != PageForm::json) {
-        return error_page(Reason::login_required, {}, page, form);
+        return error_page(Reason::login_required, {}, page, form, language);
     }
     Respond respond;
     respond.status = reason_info(Reason::login_required).status;
@@ -346,30 +309,30 @@ Respond login_required(std::string_view login_url, std::string_view page, PageFo
     return respond;
 }
 
-Respond signed_out_page(std::string_view login) {
+Respond signed_out_page(std::string_view login, Language language) {
+    const PageTexts& texts = page_texts(language);
     Respond respond;
     respond.status = 200;
     add_common_headers(respond);
-    std::string body = element("h1", "", "You are signed out.") +
-                       element("p", " class=\"soft\"",
-                               "On a computer that others use as well, close the browser now.");
+    std::string body =
+        element("h1", "", texts.signed_out) + element("p", " class=\"soft\"", texts.close_browser);
     if (is_safe_return_target(login)) {
-        body += button(login, "Sign in again");
+        body += button(login, texts.sign_in_again);
     }
-    set_html(respond, "Signed out", {}, body);
+    set_html(respond, language, texts.signed_out_title, {}, body);
     return respond;
 }
 
-Respond end_session_page(const EndSession& target) {
+Respond end_session_page(const EndSession& target, Language language) {
+    const PageTexts& texts = page_texts(language);
     Respond respond;
     respond.status = 200;
     add_common_headers(respond);
-    std::string body = element("h1", "", "You are signed out here.") +
-                       element("p", " class=\"soft\"",
-                               "One more step signs you out of the sign-in service as well.");
+    std::string body = element("h1", "", texts.signed_out_here) +
+                       element("p", " class=\"soft\"", texts.one_more_step);
     if (target.fields.empty()) {
-        body += button(target.url, "Sign out there as well");
-        set_html(respond, "Signed out", {}, body);
+        body += button(target.url, texts.sign_out_there);
+        set_html(respond, language, texts.signed_out_title, {}, body);
         return respond;
     }
     body += "<form method=\"post\" action=\"" + html_escape(target.url) + "\">\n";
@@ -377,22 +340,22 @@ Respond end_session_page(const EndSession& target) {
         body += "<input type=\"hidden\" name=\"" + html_escape(field.name) + "\" value=\"" +
                 html_escape(field.value) + "\">\n";
     }
-    body += "<button class=\"go\">Continue</button>\n</form>\n<script>";
+    body += element("button", " class=\"go\"", texts.go_on) + "</form>\n<script>";
     body.append(kSubmitScript).append("</script>\n");
-    set_html(respond, "Signed out", {}, body, kSubmitScript, true);
+    set_html(respond, language, texts.signed_out_title, {}, body, kSubmitScript, true);
     return respond;
 }
 
-Respond frontchannel_page() {
+Respond frontchannel_page(Language language) {
     Respond respond;
     respond.status = 200;
     add_common_headers(respond);
     respond.headers.push_back({"Content-Type", "text/html; charset=utf-8"});
     respond.headers.push_back(
         {"Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'"});
-    respond.body =
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
-        "<title>Signed out</title>\n</html>\n";
+    set_language(respond, language);
+    respond.body += "<meta charset=\"utf-8\">\n" +
+                    element("title", "", page_texts(language).signed_out_title) + "</html>\n";
     return respond;
 }
 
@@ -419,8 +382,9 @@ Respond backchannel_refusal(const Error& error) {
     return respond;
 }
 
-Respond fragment_page(std::string_view authorization_url, std::string_view cookie_name,
-                      bool secure) {
+Respond fragment_page(std::string_view authorization_url, std::string_view cookie_name, bool secure,
+                      Language language) {
+    const PageTexts& texts = page_texts(language);
     Respond respond;
     respond.status = 200;
     add_common_headers(respond);
@@ -430,35 +394,35 @@ Respond fragment_page(std::string_view authorization_url, std::string_view cooki
                        html_escape(cookie_name) + "\" data-secure=\"" + (secure ? "1" : "0") +
                        "\">";
     head.append(kFragmentScript).append("</script>\n");
-    const std::string body =
-        element("h1", "", "Taking you to the sign-in page") +
-        element("p", " class=\"soft\"", "If nothing happens, use this button.") +
-        button(authorization_url, "Continue");
-    set_html(respond, "Sign in", head, body, kFragmentScript);
+    const std::string body = element("h1", "", texts.to_sign_in) +
+                             element("p", " class=\"soft\"", texts.if_nothing) +
+                             button(authorization_url, texts.go_on);
+    set_html(respond, language, texts.sign_in, head, body, kFragmentScript);
     return respond;
 }
 
-Respond onward_page(std::string_view target) {
+Respond onward_page(std::string_view target, Language language) {
     if (!is_safe_return_target(target)) {
-        return error_page(Reason::internal_error, {}, {}, PageForm::html);  // a bug of the caller
+        // A bug of the caller.
+        return error_page(Reason::internal_error, {}, {}, PageForm::html, language);
     }
+    const PageTexts& texts = page_texts(language);
     Respond respond;
     respond.status = 200;
     add_common_headers(respond);
     const std::string head =
         "<meta http-equiv=\"refresh\" content=\"0; url=" + html_escape(target) + "\">\n";
-    const std::string body =
-        element("h1", "", "Taking you to the page") +
-        element("p", " class=\"soft\"", "If nothing happens, use this button.") +
-        button(target, "Continue");
-    set_html(respond, "One moment", head, body);
+    const std::string body = element("h1", "", texts.to_page) +
+                             element("p", " class=\"soft\"", texts.if_nothing) +
+                             button(target, texts.go_on);
+    set_html(respond, language, texts.one_moment, head, body);
     return respond;
 }
 
 Respond redirect(int status, std::string_view location) {
     if ((status != 302 && status != 303) || location.empty() || has_control_bytes(location)) {
         // A bug of the caller. Better no answer of use than a header that was split in two.
-        return error_page(Reason::internal_error, {}, {}, PageForm::html);
+        return error_page(Reason::internal_error, {}, {}, PageForm::html, Language::en);
     }
     Respond respond;
     respond.status = status;

@@ -108,8 +108,8 @@ Error shortfall_error(Shortfall what, const SessionView& session, const LoginDem
                 "auth_oidc_acr_values");
 }
 
-Respond insufficient_authentication(const LoginDemand& demand, std::string_view page,
-                                    PageForm form) {
+Respond insufficient_authentication(const LoginDemand& demand, std::string_view page, PageForm form,
+                                    Language language) {
     const ReasonInfo& info = reason_info(Reason::insufficient_user_authentication);
     std::string body = "{\"error\":" + json_quote(info.code);
     body.append(",\"message\":").append(json_quote(info.title));
@@ -124,7 +124,8 @@ Respond insufficient_authentication(const LoginDemand& demand, std::string_view 
         body.append(",\"max_age\":").append(age);
         challenge.append(", max_age=\"").append(age).append("\"");
     }
-    Respond respond = error_page(Reason::insufficient_user_authentication, {}, page, form);
+    Respond respond =
+        error_page(Reason::insufficient_user_authentication, {}, page, form, language);
     respond.headers.push_back({"WWW-Authenticate", std::move(challenge)});
     if (form == PageForm::json) {
         respond.body = std::move(body.append("}\n"));

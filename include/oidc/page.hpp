@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "oidc/http_message.hpp"
+#include "oidc/language.hpp"
 #include "oidc/result.hpp"
 
 namespace oidc {
@@ -15,26 +16,31 @@ struct EndSession;
 // framed: a page that pages of our own origin may have in a frame; its link leaves the frame.
 enum class PageForm : unsigned char { html, framed, json };
 
+// Every page speaks `language`, and says so: lang and dir, Content-Language, Vary. JSON is for
+// programs and always English.
+
 // The refusal of `reason` with its status: what happened, what to try, the reference that stands in
 // the log, a link that starts again (`start_again`, a path on our origin; empty: none). Nothing
 // that came from outside is shown. `told` is shown as well, in the JSON as "detail". no-store,
 // nosniff, no-referrer, CSP default-src 'none', frame-ancestors 'none' ('self' when framed).
 Respond error_page(Reason reason, std::string_view reference, std::string_view start_again,
-                   PageForm form, Advice advice = Advice::of_reason, std::string_view told = {});
+                   PageForm form, Language language, Advice advice = Advice::of_reason,
+                   std::string_view told = {});
 
 // 401 for requests that cannot follow a login: {"error":"login_required","login_url":...}, or the
 // page of error_page(), which leads to `page`.
-Respond login_required(std::string_view login_url, std::string_view page, PageForm form);
+Respond login_required(std::string_view login_url, std::string_view page, PageForm form,
+                       Language language);
 
 // After logout; `login` is a path that signs in again.
-Respond signed_out_page(std::string_view login);
+Respond signed_out_page(std::string_view login, Language language);
 
 // What the iframe of a front-channel logout gets, whether a session has ended or not: 200, nothing
 // to see. The provider must be able to frame it, so there is no frame-ancestors.
-Respond frontchannel_page();
+Respond frontchannel_page(Language language);
 // Posts the fields of an EndSession to the provider by itself, or by its button; without fields it
 // waits for the user, whose link leads to the provider.
-Respond end_session_page(const EndSession& target);
+Respond end_session_page(const EndSession& target, Language language);
 
 // Answers to the provider's back-channel request (Back-Channel Logout 2.8): 200 without content;
 // or the status of the error with {"error":"invalid_request"}, below 500, or "server_error", and
@@ -44,13 +50,13 @@ Respond backchannel_refusal(const Error& error);
 
 // preserve_fragment: stores location.hash in `cookie_name` (script, allowed by its hash in the CSP)
 // and goes on to `authorization_url`; without script a link does.
-Respond fragment_page(std::string_view authorization_url, std::string_view cookie_name,
-                      bool secure);
+Respond fragment_page(std::string_view authorization_url, std::string_view cookie_name, bool secure,
+                      Language language);
 
 // Goes on to `target`, a path on our origin with query and fragment, by itself: what a page of ours
 // asks for carries cookies that are SameSite=Strict, and a redirect that another site began does
 // not. Without what browsers do by themselves a link does.
-Respond onward_page(std::string_view target);
+Respond onward_page(std::string_view target, Language language);
 
 // A redirect with no-store; status 302 or 303.
 Respond redirect(int status, std::string_view location);

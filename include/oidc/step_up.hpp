@@ -41,8 +41,8 @@ Error shortfall_error(Shortfall what, const SessionView& session, const LoginDem
 // 401 for requests that cannot follow a login, of a session that is not enough (RFC 9470 3):
 // {"error":"insufficient_user_authentication","acr_values":...,"max_age":...} and the same in
 // WWW-Authenticate. The scheme is Bearer, for which no browser opens a dialog.
-Respond insufficient_authentication(const LoginDemand& demand, std::string_view page,
-                                    PageForm form);
+Respond insufficient_authentication(const LoginDemand& demand, std::string_view page, PageForm form,
+                                    Language language);
 
 // Whether a value can be told to the provider and to clients: printable ASCII without blanks, `"`
 // and `\`.

@@ -94,6 +94,23 @@ RequestFacts request_facts(ngx_http_request_t* r) noexcept {
     return facts;
 }
 
+Language page_language(ngx_http_request_t* r, PageForm form) noexcept {
+    if (form == PageForm::json) {
+        return Language::en;
+    }
+    LanguageChoice choice;
+    for (const ngx_list_part_t* part = &r->headers_in.headers.part; part != nullptr;
+         part = part->next) {
+        const auto* headers = static_cast<const ngx_table_elt_t*>(part->elts);
+        for (ngx_uint_t i = 0; i < part->nelts; ++i) {
+            if (equal_nocase(view(headers[i].key), "accept-language")) {
+                choice.add(view(headers[i].value));
+            }
+        }
+    }
+    return choice.chosen();
+}
+
 bool public_https(ngx_http_request_t* r, const Provider* provider) noexcept {
     const LocConf& location = loc_conf(r);
     if (!location.base_url.empty()) {

@@ -19,6 +19,9 @@ const Endpoint* find_endpoint(ngx_http_request_t* r) noexcept;
 
 RequestFacts request_facts(ngx_http_request_t* r) noexcept;
 
+// What Accept-Language asks for. English where `form` is no page.
+Language page_language(ngx_http_request_t* r, PageForm form = PageForm::html) noexcept;
+
 // Whether browsers reach this location over https: decides cookie names and Secure.
 bool public_https(ngx_http_request_t* r, const Provider* provider) noexcept;
 

@@ -250,8 +250,9 @@ ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* pro
     if (others_may_grant || has_error_page(r, status)) {
         return status;
     }
-    Respond page = error_page(error.reason, view(ctx.answer.reference), start_again,
-                              page_form(request_facts(r)), error.advice, told);
+    const PageForm form = page_form(request_facts(r));
+    Respond page = error_page(error.reason, view(ctx.answer.reference), start_again, form,
+                              page_language(r, form), error.advice, told);
     page.status = status;
     if (status == NGX_HTTP_NOT_ALLOWED) {
         const bool any_form =
@@ -274,7 +275,7 @@ ngx_int_t send_redirect(ngx_http_request_t* r, int status, std::string_view loca
 
 ngx_int_t send_onward(ngx_http_request_t* r, const Provider& provider, std::string_view target) {
     return provider.strict_cookie()
-               ? send_respond(r, onward_page(target))
+               ? send_respond(r, onward_page(target, page_language(r)))
                : send_redirect(r, NGX_HTTP_SEE_OTHER, own_url(r, provider, target));
 }
 

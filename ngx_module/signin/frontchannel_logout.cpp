@@ -42,13 +42,13 @@ ngx_int_t handle_frontchannel(ngx_http_request_t* r, RequestContext& ctx, Provid
             NgxLog(r->connection->log)
                 .write(LogLevel::notice, "front-channel logout at provider \"" +
                                              provider.config.name + "\" ends nothing: " + why_not);
-            return send_respond(r, frontchannel_page());
+            return send_respond(r, frontchannel_page(page_language(r)));
         }
         return with_logout_hook(r, ctx, [r, &ctx, &provider] {
             return end_sessions(r, ctx, [r, &ctx, &provider] {
                 counters(r).count_logout(LogoutKind::frontchannel);
                 expire_cookies(r, ctx, provider);
-                return send_respond(r, frontchannel_page());
+                return send_respond(r, frontchannel_page(page_language(r)));
             });
         });
     }
@@ -56,7 +56,7 @@ ngx_int_t handle_frontchannel(ngx_http_request_t* r, RequestContext& ctx, Provid
     // A store without records could only note that whoever has this sid is signed out, and the sid
     // is anybody's choice: notes without end.
     if (sid.empty() || provider.store->type == Store::Type::cookie) {
-        return send_respond(r, frontchannel_page());
+        return send_respond(r, frontchannel_page(page_language(r)));
     }
     // The frame of another site comes without our cookie, which is SameSite.
     return when_ready(r, ctx, end_owned(task, RecordTable::Tag::sid, sid_tag(provider, sid)),
@@ -69,7 +69,7 @@ ngx_int_t handle_frontchannel(ngx_http_request_t* r, RequestContext& ctx, Provid
                               look_at_upgraded();
                               counters(r).count_logout(LogoutKind::frontchannel);
                           }
-                          return send_respond(r, frontchannel_page());
+                          return send_respond(r, frontchannel_page(page_language(r)));
                       });
 }
 

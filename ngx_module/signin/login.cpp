@@ -100,7 +100,8 @@ Respond login_answer(ngx_http_request_t* r, const RequestContext& ctx, const Pro
     const bool keep_fragment = config.preserve_fragment && r->method == NGX_HTTP_GET && !initiated;
     Respond answer = keep_fragment
                          ? fragment_page(step.authorization_url,
-                                         login_cookie_name(step.fragment_cookie_name, https), https)
+                                         login_cookie_name(step.fragment_cookie_name, https), https,
+                                         page_language(r))
                          : redirect(initiated ? NGX_HTTP_SEE_OTHER : NGX_HTTP_MOVED_TEMPORARILY,
                                     step.authorization_url);
     for (const std::string& name : former_to_drop(ctx.cookies.pending)) {

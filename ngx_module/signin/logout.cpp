@@ -59,13 +59,14 @@ ngx_int_t leave(ngx_http_request_t* r, RequestContext& ctx, const Provider& prov
                          ctx.task->logout_hint.view(), *state, provider.post_logout_param});
         // Providers that ask for a hint answer with a question or an error page without one.
         const bool hint_missing = config.logout_token_hint && ctx.task->logout_hint.empty();
-        return target.fields.empty() && !hint_missing ? send_redirect(r, status, target.url)
-                                                      : send_respond(r, end_session_page(target));
+        return target.fields.empty() && !hint_missing
+                   ? send_redirect(r, status, target.url)
+                   : send_respond(r, end_session_page(target, page_language(r)));
     }
     if (!landing.empty()) {
         return send_redirect(r, status, landing);
     }
-    return send_respond(r, signed_out_page("/"));
+    return send_respond(r, signed_out_page("/", page_language(r)));
 }
 
 void log_not_revoked(const std::string& provider, const Error& error) {

@@ -97,7 +97,7 @@ std::optional<Respond> before_login(ngx_http_request_t* r, const RequestContext&
         is_from_another_site(request_header(r, "sec-fetch-site"))) {
         debug_log(r->connection->log,
                   "oidc decision: once more from a page of ours, for the cookie");
-        return onward_page(same_page(r, ctx, provider));
+        return onward_page(same_page(r, ctx, provider), page_language(r));
     }
     return std::nullopt;
 }
@@ -108,13 +108,15 @@ Respond unauthorized(ngx_http_request_t* r, RequestContext& ctx, const Provider&
     const PageForm form =
         policy == Unauthorized::status_401 ? PageForm::json : page_form(request_facts(r));
     const std::string page = form == PageForm::json ? std::string() : page_before(r, provider);
+    const Language language = page_language(r, form);
     const LoginDemand* demand = location.step_up;
     if (ctx.insufficient && demand != nullptr) {
         ctx.answer.error_code = reason_info(Reason::insufficient_user_authentication).code.data();
-        return insufficient_authentication(strictest(provider.config, *demand), page, form);
+        return insufficient_authentication(strictest(provider.config, *demand), page, form,
+                                           language);
     }
     ctx.answer.error_code = reason_info(Reason::login_required).code.data();
-    return login_required(login_url(r, provider), page, form);
+    return login_required(login_url(r, provider), page, form, language);
 }
 
 }  // namespace oidc::ngx

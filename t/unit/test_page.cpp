@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <set>
+#include <vector>
 
 #include "oidc/crypto.hpp"
 #include "oidc/encode.hpp"
@@ -55,7 +57,9 @@ static void assert_html(const Respond& respond) {
     ck_assert_sv_contains(
         policy, "style-src " + hash_of(between(respond.body, "<style>", "</style>")) + ";");
     ck_assert_sv_lacks(policy, "unsafe");
-    ck_assert_sv_contains(respond.body, "<html lang=\"en\">");
+    ck_assert_sv_contains(respond.body, "<html lang=\"en\" dir=\"ltr\">");
+    ck_assert_sv_eq(header(respond, "Content-Language"), "en");
+    ck_assert_sv_eq(header(respond, "Vary"), "Accept-Language");
     ck_assert_sv_contains(respond.body, "</html>\n");
     ck_assert_sv_lacks(respond.body, " style=");
     ck_assert_sv_lacks(respond.body, " onclick=");
@@ -66,7 +70,8 @@ START_TEST(error_pages_for_people) {
     for (unsigned i = 0; i < static_cast<unsigned>(Reason::count_); ++i) {
         const auto reason = static_cast<Reason>(i);
         const ReasonInfo& info = reason_info(reason);
-        const Respond page = error_page(reason, "ab12-34", "/?x=1&y=2", PageForm::html);
+        const Respond page =
+            error_page(reason, "ab12-34", "/?x=1&y=2", PageForm::html, Language::en);
         ck_assert_int_eq(page.status, info.status);
         assert_html(page);
         ck_assert_sv_contains(page.body, "<h1>" + std::string(info.title) + "</h1>");
@@ -87,13 +92,14 @@ START_TEST(advice_follows_blame) {
           Reason::store_full, Reason::login_required, Reason::logout_cross_site,
           Reason::not_permitted, Reason::id_token_acr, Reason::id_token_auth_time,
           Reason::jwt_signature, Reason::cross_origin_request}) {
-        const Respond page = error_page(reason, {}, {}, PageForm::html);
+        const Respond page = error_page(reason, {}, {}, PageForm::html, Language::en);
         advice.insert(between(page.body, "</h1>", "</main>"));
     }
     ck_assert_uint_eq(advice.size(), 12);
-    const Respond sign_in = error_page(Reason::login_required, {}, "/", PageForm::html);
+    const Respond sign_in =
+        error_page(Reason::login_required, {}, "/", PageForm::html, Language::en);
     ck_assert_sv_contains(sign_in.body, ">Sign in</a>");
-    const Respond again = error_page(Reason::idp_error, {}, "/", PageForm::html);
+    const Respond again = error_page(Reason::idp_error, {}, "/", PageForm::html, Language::en);
     ck_assert_sv_contains(again.body, ">Start again</a>");
 }
 END_TEST
@@ -119,10 +125,12 @@ END_TEST
 // What the provider's own error is about, each in words of its own.
 START_TEST(a_08_advice_about_errors_of_the_provider) {
     std::set<std::string> all{
-        between(error_page(Reason::idp_error, {}, {}, PageForm::html).body, "<h1>", "</main>")};
+        between(error_page(Reason::idp_error, {}, {}, PageForm::html, Language::en).body, "<h1>",
+                "</main>")};
     for (const Advice advice : {Advice::sign_in_there, Advice::stronger_there, Advice::later,
                                 Advice::again_later, Advice::administrator}) {
-        const Respond page = error_page(Reason::idp_error, "r", "/", PageForm::html, advice);
+        const Respond page =
+            error_page(Reason::idp_error, "r", "/", PageForm::html, Language::en, advice);
         assert_html(page);
         ck_assert_int_eq(page.status, 400);
         all.insert(between(page.body, "<h1>", "</h1>"));
@@ -132,7 +140,8 @@ START_TEST(a_08_advice_about_errors_of_the_provider) {
                           page.body.find("administrator, who") != std::string::npos;
         ck_assert(asks == (advice != Advice::later));
         // Scripts are told the same as ever.
-        const Respond json = error_page(Reason::idp_error, "r", "/", PageForm::json, advice);
+        const Respond json =
+            error_page(Reason::idp_error, "r", "/", PageForm::json, Language::en, advice);
         ck_assert_sv_contains(json.body, reason_info(Reason::idp_error).title);
     }
     ck_assert_uint_eq(all.size(), 6);
@@ -152,7 +161,7 @@ START_TEST(waiting_is_advised_where_it_helps) {
         if (reason_info(reason).blame != Blame::idp && !passing.contains(code)) {
             continue;
         }
-        const Respond page = error_page(reason, {}, "/", PageForm::html);
+        const Respond page = error_page(reason, {}, "/", PageForm::html, Language::en);
         const bool waits = page.body.find("Wait a minute") != std::string::npos;
         ck_assert_msg(waits == passing.contains(code), "%s", std::string(code).c_str());
     }
@@ -160,15 +169,16 @@ START_TEST(waiting_is_advised_where_it_helps) {
 END_TEST
 
 START_TEST(optional_parts_are_left_out) {
-    const Respond bare = error_page(Reason::idp_error, {}, {}, PageForm::html);
+    const Respond bare = error_page(Reason::idp_error, {}, {}, PageForm::html, Language::en);
     ck_assert_sv_lacks(bare.body, "<a ");
     ck_assert_sv_lacks(bare.body, "<code>");
     // Only a path on our own origin is offered.
     for (const char* target :
          {"//evil.example", "https://evil.example", "javascript:alert(1)", "x"}) {
-        const Respond page = error_page(Reason::idp_error, {}, target, PageForm::html);
+        const Respond page =
+            error_page(Reason::idp_error, {}, target, PageForm::html, Language::en);
         ck_assert_sv_lacks(page.body, "<a ");
-        const Respond out = signed_out_page(target);
+        const Respond out = signed_out_page(target, Language::en);
         ck_assert_sv_lacks(out.body, "<a ");
     }
 }
@@ -176,7 +186,7 @@ END_TEST
 
 START_TEST(markup_is_escaped) {  // A-09, Q-24
     const Respond page = error_page(Reason::idp_error, "<script>x</script>\"'",
-                                    "/\"><script>y</script>", PageForm::html);
+                                    "/\"><script>y</script>", PageForm::html, Language::en);
     ck_assert_sv_lacks(page.body, "<script");
     ck_assert_sv_contains(page.body, "&lt;script&gt;x&lt;/script&gt;&quot;&#39;");
     ck_assert_sv_contains(page.body, "href=\"/&quot;&gt;&lt;script&gt;y&lt;/script&gt;\"");
@@ -185,6 +195,8 @@ END_TEST
 
 static JsonPtr json_body(const Respond& respond) {
     ck_assert_sv_eq(header(respond, "Content-Type"), "application/json");
+    ck_assert_sv_eq(header(respond, "Content-Language"), "(none)");
+    ck_assert_sv_eq(header(respond, "Vary"), "(none)");
     assert_common_headers(respond);
     auto parsed = json_parse_object(respond.body);
     ck_assert_result_ok(parsed);
@@ -200,31 +212,34 @@ static std::string member(const JsonPtr& object, const char* name) {
 START_TEST(error_pages_for_scripts) {
     for (unsigned i = 0; i < static_cast<unsigned>(Reason::count_); ++i) {
         const auto reason = static_cast<Reason>(i);
-        const Respond respond = error_page(reason, "r\"1", "/x", PageForm::json);
+        const Respond respond = error_page(reason, "r\"1", "/x", PageForm::json, Language::en);
         ck_assert_int_eq(respond.status, reason_info(reason).status);
         const JsonPtr body = json_body(respond);
         ck_assert_sv_eq(member(body, "error"), reason_info(reason).code);
         ck_assert_sv_eq(member(body, "message"), reason_info(reason).title);
         ck_assert_sv_eq(member(body, "reference"), "r\"1");
     }
-    const JsonPtr bare = json_body(error_page(Reason::idp_error, {}, {}, PageForm::json));
+    const JsonPtr bare =
+        json_body(error_page(Reason::idp_error, {}, {}, PageForm::json, Language::en));
     ck_assert_sv_eq(member(bare, "reference"), "(none)");
 }
 END_TEST
 
 START_TEST(login_required_answer) {
-    const Respond respond = login_required("/oidc/login?return_to=\"x\"", {}, PageForm::json);
+    const Respond respond =
+        login_required("/oidc/login?return_to=\"x\"", {}, PageForm::json, Language::en);
     ck_assert_int_eq(respond.status, 401);
     const JsonPtr body = json_body(respond);
     ck_assert_sv_eq(member(body, "error"), "login_required");
     ck_assert_sv_eq(member(body, "login_url"), "/oidc/login?return_to=\"x\"");
-    const JsonPtr bare = json_body(login_required({}, {}, PageForm::json));
+    const JsonPtr bare = json_body(login_required({}, {}, PageForm::json, Language::en));
     ck_assert_sv_eq(member(bare, "login_url"), "(none)");
 }
 END_TEST
 
 START_TEST(q_11_people_get_a_page) {
-    const Respond page = login_required("https://app.example/", "/form?a=1&b", PageForm::html);
+    const Respond page =
+        login_required("https://app.example/", "/form?a=1&b", PageForm::html, Language::en);
     ck_assert_int_eq(page.status, 401);
     assert_html(page);
     ck_assert_sv_contains(page.body, "<title>Please sign in to see this page.</title>");
@@ -232,13 +247,14 @@ START_TEST(q_11_people_get_a_page) {
     ck_assert_sv_contains(page.body, "did not arrive");
     ck_assert_sv_contains(page.body, "go back first");
     ck_assert_sv_contains(header(page, "Content-Security-Policy"), "frame-ancestors 'none'");
-    ck_assert_sv_lacks(login_required("x", "https://evil.example/", PageForm::html).body, "<a ");
+    ck_assert_sv_lacks(
+        login_required("x", "https://evil.example/", PageForm::html, Language::en).body, "<a ");
 }
 END_TEST
 
 START_TEST(q_11_frames_of_our_own) {
     for (const Reason reason : {Reason::login_required, Reason::state_unknown}) {
-        const Respond page = error_page(reason, {}, "/form", PageForm::framed);
+        const Respond page = error_page(reason, {}, "/form", PageForm::framed, Language::en);
         const std::string policy(header(page, "Content-Security-Policy"));
         ck_assert_sv_contains(policy, "frame-ancestors 'self'");
         ck_assert_sv_contains(policy, "default-src 'none'");
@@ -248,7 +264,7 @@ START_TEST(q_11_frames_of_our_own) {
 END_TEST
 
 START_TEST(signed_out) {
-    const Respond page = signed_out_page("/?a=1&b=2");
+    const Respond page = signed_out_page("/?a=1&b=2", Language::en);
     ck_assert_int_eq(page.status, 200);
     assert_html(page);
     ck_assert_sv_contains(page.body, "<title>Signed out</title>");
@@ -257,7 +273,7 @@ START_TEST(signed_out) {
 END_TEST
 
 START_TEST(c_29_onward) {
-    const Respond page = onward_page("/x?a=1&b='#frag");
+    const Respond page = onward_page("/x?a=1&b='#frag", Language::en);
     ck_assert_int_eq(page.status, 200);
     assert_html(page);
     ck_assert_sv_contains(
@@ -266,7 +282,7 @@ START_TEST(c_29_onward) {
     ck_assert_sv_lacks(page.body, "<script");
     ck_assert_sv_eq(header(page, "Location"), "(none)");
     for (const char* target : {"", "//evil.example", "https://evil.example/", "/\\evil.example"}) {
-        const Respond none = onward_page(target);
+        const Respond none = onward_page(target, Language::en);
         ck_assert_int_eq(none.status, 500);
         ck_assert_sv_lacks(none.body, "evil");
     }
@@ -275,7 +291,7 @@ END_TEST
 
 START_TEST(fragments_are_kept_by_script) {
     const Respond page =
-        fragment_page("https://op.example/auth?a=1&b=\"'><script>", "__Host-f", true);
+        fragment_page("https://op.example/auth?a=1&b=\"'><script>", "__Host-f", true, Language::en);
     ck_assert_int_eq(page.status, 200);
     assert_html(page);
     const std::string tag = between(page.body, "<script ", ">");
@@ -296,7 +312,7 @@ START_TEST(fragments_are_kept_by_script) {
                           "http-equiv=\"refresh\" content=\"0; url=https://op.example/auth?");
     ck_assert_sv_contains(page.body, "<a class=\"go\" href=\"https://op.example/auth?a=1&amp;b=");
 
-    const Respond plain = fragment_page("http://localhost/auth", "f", false);
+    const Respond plain = fragment_page("http://localhost/auth", "f", false, Language::en);
     ck_assert_sv_contains(plain.body, "data-secure=\"0\"");
     ck_assert_sv_eq(header(plain, "Content-Security-Policy"),
                     header(page, "Content-Security-Policy"));  // the script is constant
@@ -305,7 +321,8 @@ END_TEST
 
 START_TEST(a_logout_that_is_posted) {
     const Respond page = end_session_page(
-        {"https://op.example/l?a=1&b=\"", {{"id_token_hint", "a.b.c"}, {"x\"y", "<\">"}}});
+        {"https://op.example/l?a=1&b=\"", {{"id_token_hint", "a.b.c"}, {"x\"y", "<\">"}}},
+        Language::en);
     ck_assert_int_eq(page.status, 200);
     assert_common_headers(page);
     ck_assert_sv_contains(page.body, "method=\"post\" action=\"https://op.example/l?a=1&amp;b=&");
@@ -322,7 +339,7 @@ START_TEST(a_logout_that_is_posted) {
 END_TEST
 
 START_TEST(without_fields_the_user_decides) {
-    const Respond page = end_session_page({"https://op.example/l?a=1&b=\"<", {}});
+    const Respond page = end_session_page({"https://op.example/l?a=1&b=\"<", {}}, Language::en);
     ck_assert_int_eq(page.status, 200);
     assert_common_headers(page);
     ck_assert_sv_contains(page.body, "href=\"https://op.example/l?a=1&amp;b=&quot;&lt;\"");
@@ -350,7 +367,7 @@ START_TEST(redirects) {
 END_TEST
 
 START_TEST(l_27_the_page_in_the_frame) {
-    const Respond respond = frontchannel_page();
+    const Respond respond = frontchannel_page(Language::en);
     ck_assert_int_eq(respond.status, 200);
     assert_common_headers(respond);
     ck_assert_sv_eq(header(respond, "X-Frame-Options"), "(none)");
@@ -360,8 +377,109 @@ START_TEST(l_27_the_page_in_the_frame) {
     ck_assert_sv_lacks(respond.body, "<script");
     ck_assert_uint_le(respond.body.size(), 200);
     // And nowhere else.
-    ck_assert_sv_contains(header(signed_out_page("/"), "Content-Security-Policy"),
+    ck_assert_sv_contains(header(signed_out_page("/", Language::en), "Content-Security-Policy"),
                           "frame-ancestors 'none'");
+}
+END_TEST
+
+// Every page there is, with what it needs of links.
+static std::vector<Respond> all_pages(Language language) {
+    std::vector<Respond> pages;
+    for (unsigned i = 0; i < static_cast<unsigned>(Reason::count_); ++i) {
+        pages.push_back(
+            error_page(static_cast<Reason>(i), "ab12-34", "/x", PageForm::html, language));
+    }
+    for (const Advice advice : {Advice::sign_in_there, Advice::stronger_there, Advice::later,
+                                Advice::again_later, Advice::administrator}) {
+        pages.push_back(
+            error_page(Reason::idp_error, "ab12-34", "/x", PageForm::framed, language, advice));
+    }
+    pages.push_back(login_required("/login", "/x", PageForm::html, language));
+    pages.push_back(signed_out_page("/", language));
+    pages.push_back(end_session_page({"https://op.example/l", {}}, language));
+    pages.push_back(end_session_page({"https://op.example/l", {{"a", "b"}}}, language));
+    pages.push_back(fragment_page("https://op.example/auth", "f", true, language));
+    pages.push_back(onward_page("/x", language));
+    return pages;
+}
+
+static std::size_t count_of(std::string_view text, std::string_view part) {
+    std::size_t count = 0;
+    for (std::size_t at = text.find(part); at != std::string_view::npos;
+         at = text.find(part, at + part.size())) {
+        ++count;
+    }
+    return count;
+}
+
+// What a reader sees: the title of the window, and the text without tags, script and style.
+static std::string visible(std::string_view page) {
+    std::string out = between(page, "<title>", "</title>") + "\n";
+    std::string_view rest = page.substr(page.find("<main>"));
+    while (!rest.empty()) {
+        const std::size_t tag = std::min(rest.find('<'), rest.size());
+        out += rest.substr(0, tag);
+        rest.remove_prefix(tag);
+        const std::string_view close = rest.starts_with("<script") ? "</script>" : ">";
+        const std::size_t end = rest.find(close);
+        rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + close.size());
+    }
+    return out;
+}
+
+START_TEST(q_55_pages_in_the_language_of_the_reader) {
+    const std::vector<Respond> english = all_pages(Language::en);
+    std::set<std::string> everything;
+    for (std::size_t i = 0; i < kLanguageCount; ++i) {
+        const auto language = static_cast<Language>(i);
+        const std::string tag(tag_of(language));
+        const std::vector<Respond> pages = all_pages(language);
+        for (std::size_t k = 0; k < pages.size(); ++k) {
+            const Respond& page = pages[k];
+            ck_assert_sv_contains(page.body, "<html lang=\"" + tag + "\" dir=\"ltr\">");
+            ck_assert_sv_eq(header(page, "Content-Language"), tag);
+            ck_assert_sv_eq(header(page, "Vary"), "Accept-Language");
+            ck_assert_int_eq(page.status, english[k].status);
+            // The same policy: script and style are constant whatever the language is.
+            ck_assert_sv_eq(header(page, "Content-Security-Policy"),
+                            header(english[k], "Content-Security-Policy"));
+            ck_assert_uint_eq(page.headers.size(), english[k].headers.size());
+            ck_assert_uint_eq(count_of(page.body, "<"), count_of(english[k].body, "<"));
+            ck_assert(is_utf8(page.body));
+            if (language != Language::en) {
+                const std::string text = " " + visible(page.body);
+                for (const char* word : {" the ", " your ", "Your ", "Sign in", "You "}) {
+                    ck_assert_sv_lacks(text, word);
+                }
+            }
+        }
+        everything.insert(pages[0].body);
+    }
+    ck_assert_uint_eq(everything.size(), kLanguageCount);
+    const Respond german =
+        error_page(Reason::state_expired, "ab12", "/x", PageForm::html, Language::de);
+    ck_assert_sv_contains(german.body, "<title>Problem bei der Anmeldung</title>");
+    ck_assert_sv_contains(german.body,
+                          "<h1>Diese Anmeldung hat zu lange gedauert und ist "
+                          "abgelaufen.</h1>");
+    ck_assert_sv_contains(german.body, ">Noch einmal beginnen</a>");
+    ck_assert_sv_contains(german.body, "Kennung für Ihren Administrator: <code>ab12</code>");
+    const Respond frame = frontchannel_page(Language::pl);
+    ck_assert_sv_contains(frame.body, "<html lang=\"pl\" dir=\"ltr\">");
+    ck_assert_sv_contains(frame.body, "<title>Wylogowano</title>");
+}
+END_TEST
+
+START_TEST(q_57_programs_are_told_the_same) {
+    for (unsigned i = 0; i < static_cast<unsigned>(Reason::count_); ++i) {
+        const auto reason = static_cast<Reason>(i);
+        const Respond english = error_page(reason, "r", "/", PageForm::json, Language::en);
+        const Respond german = error_page(reason, "r", "/", PageForm::json, Language::de);
+        ck_assert_sv_eq(german.body, english.body);
+        ck_assert_uint_eq(german.headers.size(), english.headers.size());
+    }
+    ck_assert_sv_eq(login_required("/l", "/", PageForm::json, Language::fr).body,
+                    login_required("/l", "/", PageForm::json, Language::en).body);
 }
 END_TEST
 
@@ -386,6 +504,8 @@ static Suite* page_suite() {
     tcase_add_test(tcase, without_fields_the_user_decides);
     tcase_add_test(tcase, redirects);
     tcase_add_test(tcase, l_27_the_page_in_the_frame);
+    tcase_add_test(tcase, q_55_pages_in_the_language_of_the_reader);
+    tcase_add_test(tcase, q_57_programs_are_told_the_same);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -274,7 +274,7 @@ END_TEST
 
 START_TEST(what_a_script_is_told) {
     const LoginDemand gold = demand(300, {"urn:mace:gold", "mfa"});
-    const Respond answer = insufficient_authentication(gold, {}, PageForm::json);
+    const Respond answer = insufficient_authentication(gold, {}, PageForm::json, Language::en);
     ck_assert_int_eq(answer.status, 401);
     const auto header = [](const Respond& respond, std::string_view name) {
         for (const Header& h : respond.headers) {
@@ -292,13 +292,14 @@ START_TEST(what_a_script_is_told) {
     ck_assert(answer.body.ends_with(",\"acr_values\":\"urn:mace:gold mfa\",\"max_age\":300}\n"));
     ck_assert_sv_eq(header(answer, "Content-Type"), "application/json");
     // A person gets a page; a script that reads the header all the same is told the same.
-    const Respond page = insufficient_authentication(gold, "/form?a=1", PageForm::html);
+    const Respond page =
+        insufficient_authentication(gold, "/form?a=1", PageForm::html, Language::en);
     ck_assert_int_eq(page.status, 401);
     ck_assert_sv_eq(header(page, "WWW-Authenticate"), header(answer, "WWW-Authenticate"));
     ck_assert(header(page, "Content-Type").starts_with("text/html"));
     ck_assert(page.body.find("href=\"/form?a=1\">Sign in</a>") != std::string::npos);
     ck_assert(page.body.find("did not arrive") != std::string::npos);
-    const Respond age = insufficient_authentication(demand(0), {}, PageForm::json);
+    const Respond age = insufficient_authentication(demand(0), {}, PageForm::json, Language::en);
     ck_assert(age.body.find("acr_values") == std::string::npos);
     ck_assert_sv_eq(header(age, "WWW-Authenticate"),
                     "Bearer error=\"insufficient_user_authentication\", max_age=\"0\"");

@@ -54,6 +54,8 @@ def page(response):
     assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy, response
     assert not re.search(r"(src|href)=[\"']?(https?:)?//", response.text), response
     assert "<script" not in response.text, response
+    assert f'<html lang="{response.headers.get("content-language")}" dir="ltr">' in response.text, response
+    assert "Accept-Language" in ", ".join(response.headers.all("vary")), response
 
 
 def notoken(site, expected=0, idp=None):
