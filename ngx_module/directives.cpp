@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <span>
 
 #include "config/assertion_directives.hpp"
@@ -341,6 +342,41 @@ char* set_csrf(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try 
     return conf_exception(cf);
 }
 
+// ---- oidc_page_language ----------------------------------------------------------------------
+
+ngx_conf_enum_t page_languages[] = {
+    {ngx_string("auto"), static_cast<ngx_uint_t>(Language::count_)},
+    {ngx_string("en"), static_cast<ngx_uint_t>(Language::en)},
+    {ngx_string("de"), static_cast<ngx_uint_t>(Language::de)},
+    {ngx_string("fr"), static_cast<ngx_uint_t>(Language::fr)},
+    {ngx_string("es"), static_cast<ngx_uint_t>(Language::es)},
+    {ngx_string("pl"), static_cast<ngx_uint_t>(Language::pl)},
+    {ngx_string("it"), static_cast<ngx_uint_t>(Language::it)},
+    {ngx_string("nl"), static_cast<ngx_uint_t>(Language::nl)},
+    {ngx_string("pt"), static_cast<ngx_uint_t>(Language::pt)},
+};
+static_assert(std::size(page_languages) == kLanguageCount + 1, "every language can be chosen");
+
+char* set_page_language(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
+    LocConf& loc = as_loc_conf(conf);
+    if (loc.page_language != NGX_CONF_UNSET_UINT) {
+        return conf_duplicate();
+    }
+    const std::string_view value = view(arguments(cf)[0]);
+    std::string words;
+    for (const ngx_conf_enum_t& word : page_languages) {
+        if (value == view(word.name)) {
+            loc.page_language = word.value;
+            return conf_ok();
+        }
+        words.append(words.empty() ? "" : ", ").append(view(word.name));
+    }
+    return conf_error(cf, "invalid value " + in_quotes(value) +
+                              " in \"oidc_page_language\" directive, it must be one of " + words);
+} catch (...) {
+    return conf_exception(cf);
+}
+
 char* set_base_url(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
     LocConf& loc = as_loc_conf(conf);
     if (!loc.base_url.empty()) {
@@ -525,6 +561,9 @@ ngx_command_t oidc_commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConfPod, assertion), nullptr},
 
     {ngx_string("oidc_base_url"), kAnyLevel | NGX_CONF_TAKE1, set_base_url,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+
+    {ngx_string("oidc_page_language"), kAnyLevel | NGX_CONF_TAKE1, set_page_language,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
 
     {ngx_string("oidc_status"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_status,

@@ -181,6 +181,8 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept try {
     }
     ngx_conf_merge_uint_value(conf.unauthorized, prev.unauthorized,
                               static_cast<ngx_uint_t>(Unauthorized::automatic));
+    ngx_conf_merge_uint_value(conf.page_language, prev.page_language,
+                              static_cast<ngx_uint_t>(Language::count_));
     ngx_conf_merge_value(conf.headers, prev.headers, 1);
     ngx_conf_merge_value(conf.assertion, prev.assertion, 0);
     if (!conf.passed_headers_set) {

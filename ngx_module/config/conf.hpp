@@ -309,6 +309,8 @@ struct LocConf : LocConfPod {
     // oidc_sessions and where it was given; not inherited.
     bool sessions = false;
     Place sessions_place;
+    // oidc_page_language: a Language; count_: the reader's.
+    ngx_uint_t page_language = NGX_CONF_UNSET_UINT;
 
     std::shared_ptr<ClaimRules> claim_rules;  // auth_oidc_require_claim; null: none
     const char* required_by = nullptr;        // the directive at places.require

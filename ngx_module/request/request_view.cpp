@@ -98,6 +98,10 @@ Language page_language(ngx_http_request_t* r, PageForm form) noexcept {
     if (form == PageForm::json) {
         return Language::en;
     }
+    const auto configured = static_cast<Language>(loc_conf(r).page_language);
+    if (configured != Language::count_) {
+        return configured;
+    }
     LanguageChoice choice;
     for (const ngx_list_part_t* part = &r->headers_in.headers.part; part != nullptr;
          part = part->next) {

@@ -19,7 +19,7 @@ const Endpoint* find_endpoint(ngx_http_request_t* r) noexcept;
 
 RequestFacts request_facts(ngx_http_request_t* r) noexcept;
 
-// What Accept-Language asks for. English where `form` is no page.
+// oidc_page_language, or what Accept-Language asks for. English where `form` is no page.
 Language page_language(ngx_http_request_t* r, PageForm form = PageForm::html) noexcept;
 
 // Whether browsers reach this location over https: decides cookie names and Secure.

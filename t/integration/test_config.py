@@ -331,6 +331,13 @@ REFUSED = {
                                               "auth_oidc_header"),
     "pass-header-that-is-set-spelled": (S, "auth_oidc idp; auth_oidc_pass_header X-Oidc-A_B; location /b/"
                                            " { auth_oidc_header X-Oidc-A-B $oidc_user; }", "auth_oidc_header"),
+    "language-word": (S, "auth_oidc idp; oidc_page_language sv;", "must be one of auto, en, de, fr, es, pl, it, nl, pt"),
+    "language-region": (S, "auth_oidc idp; oidc_page_language de-AT;", "must be one of"),
+    "language-spelled": (S, "auth_oidc idp; oidc_page_language DE;", "must be one of"),
+    "language-empty": (S, 'auth_oidc idp; oidc_page_language "";', "must be one of"),
+    "language-two": (S, "auth_oidc idp; oidc_page_language de en;", "invalid number of arguments"),
+    "language-none": (S, "auth_oidc idp; oidc_page_language;", "invalid number of arguments"),
+    "language-twice": (S, "auth_oidc idp; oidc_page_language de; oidc_page_language de;", "duplicate"),
     "csrf-word": (S, "auth_oidc idp; auth_oidc_csrf maybe;", "it must be"),
     "csrf-two-words": (S, "auth_oidc idp; auth_oidc_csrf on off;", "it must be"),
     "csrf-no-origin": (S, "auth_oidc idp; auth_oidc_csrf origins;", "it must be"),

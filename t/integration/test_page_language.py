@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The language of pages: Accept-Language, and what stays English."""
+"""The language of pages: Accept-Language, oidc_page_language, and what stays English."""
 
 import re
 
@@ -26,6 +26,12 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 LOCATIONS = """
 location /closed { auth_oidc_require $never; proxy_pass http://@BACKEND@; }
 location /any { satisfy any; deny all; proxy_pass http://@BACKEND@; }
+location /dutch/ {
+    oidc_page_language nl;
+    proxy_pass http://@BACKEND@;
+    location /dutch/any/ { oidc_page_language auto; proxy_pass http://@BACKEND@; }
+    location /dutch/below/ { proxy_pass http://@BACKEND@; }
+}
 """
 
 
@@ -143,3 +149,17 @@ def test_programs_are_told_the_same(site):
         answer = browser.get("/closed", kind="xhr", headers={"Accept-Language": "de"})
         assert answer.json()["message"] == "Your account is not allowed to see this page.", answer
     assert re.search(r"refused: not_permitted: [ -~]+, reference", site.log_since_mark())
+
+
+@case("Q-59")
+def test_a_language_for_everybody(lab, site):
+    for wish in ("de", None, "nl;q=0"):
+        speaks(form(site, wish, "/dutch/x"), "nl", ">Aanmelden</a>")
+        speaks(form(site, wish, "/dutch/below/x"), "nl")
+    speaks(form(site, "de", "/dutch/any/x"), "de")
+    assert unauthorized(site.browser().get("/dutch/x", kind="xhr"))["message"].startswith("Please")
+    with Site(lab, http="oidc_page_language pl;\n", server="oidc_page_language it;", control=False) as other:
+        speaks(form(other, "de"), "it")
+        other.reload(server="")
+        speaks(form(other, "de"), "pl")
+        speaks(elsewhere(other, ("fr",)), "pl", ELSEWHERE["pl"])
