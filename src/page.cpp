@@ -27,7 +27,7 @@ body { margin: 0; min-height: 100vh; display: flex; align-items: center; justify
   padding: 1.5rem; background: var(--ground); color: var(--text);
   font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
 main { width: 100%; max-width: 38em; padding: 2rem 2.25rem 2.25rem; background: var(--card);
-  border: 1px solid var(--line); border-radius: .75rem; }
+  border: 1px solid var(--line); border-radius: .75rem; overflow-wrap: anywhere; }
 h1 { margin: 0 0 .75rem; font-size: 1.45rem; line-height: 1.3; font-weight: 650; }
 p { margin: 0 0 .75rem; }
 main > :last-child { margin-bottom: 0; }
@@ -38,7 +38,7 @@ button.go { border: 0; font: inherit; font-weight: 600; cursor: pointer; }
 .go:hover, .go:focus-visible { text-decoration: underline; }
 .go:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
 .reference { margin: 1.5rem 0 0; padding-top: 1rem; border-top: 1px solid var(--line);
-  color: var(--soft); font-size: .875rem; overflow-wrap: anywhere; }
+  color: var(--soft); font-size: .875rem; }
 code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; color: var(--text); }
 @media (max-width: 30em) { main { padding: 1.5rem 1.25rem; } }
 )";

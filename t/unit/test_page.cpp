@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <set>
 #include <vector>
 
@@ -483,6 +485,107 @@ START_TEST(q_57_programs_are_told_the_same) {
 }
 END_TEST
 
+// WCAG 2.2: 2.4.2 title, 3.1.1 language, 1.3.1 headings and landmarks, 4.1.2 names of controls.
+START_TEST(q_58_structure) {
+    for (std::size_t i = 0; i < kLanguageCount; ++i) {
+        for (const Respond& page : all_pages(static_cast<Language>(i))) {
+            const std::string_view body = page.body;
+            ck_assert_uint_eq(count_of(body, "<html lang=\""), 1);
+            ck_assert_uint_eq(count_of(body, "<title>"), 1);
+            ck_assert(!between(body, "<title>", "</title>").empty());
+            ck_assert_uint_eq(count_of(body, "<main>"), 1);
+            ck_assert_uint_eq(count_of(body, "</main>"), 1);
+            ck_assert_uint_eq(count_of(body, "<h1>"), 1);
+            ck_assert(body.find("<main>") < body.find("<h1>"));
+            ck_assert(!between(body, "<h1>", "</h1>").empty());
+            // Zooming is not forbidden (1.4.4), and nothing but a refresh at once goes on (2.2.1).
+            ck_assert_sv_lacks(body, "user-scalable");
+            ck_assert_sv_lacks(body, "maximum-scale");
+            ck_assert_uint_eq(count_of(body, "http-equiv=\"refresh\""),
+                              count_of(body, "http-equiv=\"refresh\" content=\"0; "));
+            // Its one control, with a text.
+            ck_assert_uint_eq(count_of(body, "class=\"go\""), 1);
+            ck_assert_sv_lacks(body, "\"></a>");
+            ck_assert_sv_lacks(body, "<button class=\"go\"></button>");
+        }
+    }
+}
+END_TEST
+
+using Rgb = std::array<double, 3>;
+
+// The custom property `name` of a scheme, as #rgb or #rrggbb.
+static Rgb colour(std::string_view scheme, const std::string& name) {
+    const std::string hex = between(scheme, "--" + name + ": #", ";");
+    ck_assert(hex.size() == 3 || hex.size() == 6);
+    Rgb out{};
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        const std::string part = hex.size() == 3 ? std::string(2, hex[i]) : hex.substr(2 * i, 2);
+        out[i] = static_cast<double>(std::stoi(part, nullptr, 16)) / 255;
+    }
+    return out;
+}
+
+// Relative luminance and contrast ratio, as WCAG 2.2 defines them.
+static double luminance(const Rgb& rgb) {
+    const auto linear = [](double c) {
+        return c <= 0.04045 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4);
+    };
+    return 0.2126 * linear(rgb[0]) + 0.7152 * linear(rgb[1]) + 0.0722 * linear(rgb[2]);
+}
+static double contrast(const Rgb& a, const Rgb& b) {
+    const auto [dark, light] = std::minmax(luminance(a), luminance(b));
+    return (light + 0.05) / (dark + 0.05);
+}
+
+START_TEST(q_58_contrast) {
+    ck_assert_double_eq_tol(contrast({0, 0, 0}, {1, 1, 1}), 21, 1e-9);
+    const std::string style =
+        between(signed_out_page("/", Language::en).body, "<style>", "</style>");
+    const std::size_t dark_at = style.find("@media (prefers-color-scheme: dark)");
+    ck_assert(dark_at != std::string::npos);
+    struct Pair {
+        const char* front;
+        const char* behind;
+        double least;
+    };
+    // 1.4.3: text. 1.4.11: what a control and its focus are seen by.
+    const Pair pairs[] = {{"text", "card", 4.5},   {"soft", "card", 4.5},
+                          {"text", "ground", 4.5}, {"on-button", "button", 4.5},
+                          {"button", "card", 3},   {"link", "card", 3},
+                          {"link", "ground", 3}};
+    for (const std::string& scheme : {style.substr(0, dark_at), style.substr(dark_at)}) {
+        for (const Pair& pair : pairs) {
+            const double ratio = contrast(colour(scheme, pair.front), colour(scheme, pair.behind));
+            ck_assert_msg(ratio >= pair.least, "%s on %s: %f", pair.front, pair.behind, ratio);
+        }
+    }
+    // And there are no other colours.
+    const std::size_t rules = style.find("* { box-sizing");
+    ck_assert(rules != std::string::npos && rules > dark_at);
+    ck_assert_sv_lacks(style.substr(rules), "#");
+    ck_assert_sv_lacks(style.substr(rules), "rgb");
+    ck_assert_uint_eq(count_of(style.substr(rules), "var(--line)"),
+                      count_of(style.substr(rules), "1px solid var(--line)"));
+}
+END_TEST
+
+// 2.5.8: at least 24 px; 2.4.7: the focus is seen; 1.4.10: long words do not widen the page.
+START_TEST(q_58_targets_and_focus) {
+    const std::string style =
+        between(signed_out_page("/", Language::en).body, "<style>", "</style>");
+    const double line = std::stod(between(style, "font: 1rem/", " "));
+    const std::string button = between(style, "\n.go {", "}");
+    ck_assert_sv_contains(button, "display: inline-block");
+    const double padding = std::stod(between(button, "padding: ", "rem"));
+    ck_assert_double_ge(16 * (2 * padding + line), 24);
+    ck_assert_sv_contains(style, ".go:focus-visible { outline: 3px solid var(--link);");
+    ck_assert_sv_lacks(style, "outline: 0");
+    ck_assert_sv_lacks(style, "outline: none");
+    ck_assert_sv_contains(between(style, "\nmain {", "}"), "overflow-wrap: anywhere");
+}
+END_TEST
+
 static Suite* page_suite() {
     Suite* suite = suite_create("page");
     TCase* tcase = tcase_create("all");
@@ -506,6 +609,9 @@ static Suite* page_suite() {
     tcase_add_test(tcase, l_27_the_page_in_the_frame);
     tcase_add_test(tcase, q_55_pages_in_the_language_of_the_reader);
     tcase_add_test(tcase, q_57_programs_are_told_the_same);
+    tcase_add_test(tcase, q_58_structure);
+    tcase_add_test(tcase, q_58_contrast);
+    tcase_add_test(tcase, q_58_targets_and_focus);
     suite_add_tcase(suite, tcase);
     return suite;
 }
