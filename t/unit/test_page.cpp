@@ -108,19 +108,19 @@ END_TEST
 
 START_TEST(n_53_what_is_told_besides) {
     constexpr std::string_view kTold = "claim \"<groups>\" is not in the session";
-    const Respond page =
-        error_page(Reason::not_permitted, "ab12", {}, PageForm::html, Advice::of_reason, kTold);
+    const Respond page = error_page(Reason::not_permitted, "ab12", {}, PageForm::html, Language::en,
+                                    Advice::of_reason, kTold);
     assert_html(page);
     ck_assert_sv_contains(page.body, html_escape(kTold));
     ck_assert_sv_lacks(page.body, "<groups>");
-    const Respond json =
-        error_page(Reason::not_permitted, "ab12", {}, PageForm::json, Advice::of_reason, kTold);
+    const Respond json = error_page(Reason::not_permitted, "ab12", {}, PageForm::json, Language::en,
+                                    Advice::of_reason, kTold);
     const Result<JsonPtr> object = json_parse_object(json.body);
     ck_assert_result_ok(object);
     ck_assert_sv_eq(**json_string(object->get(), "detail"), kTold);
     ck_assert_sv_eq(**json_string(object->get(), "reference"), "ab12");
-    ck_assert_sv_lacks(error_page(Reason::not_permitted, "ab12", {}, PageForm::json).body,
-                       "detail");
+    ck_assert_sv_lacks(
+        error_page(Reason::not_permitted, "ab12", {}, PageForm::json, Language::en).body, "detail");
 }
 END_TEST
 
