@@ -35,6 +35,7 @@ OIDC_CORE += src/oauth_error.cpp
 OIDC_CORE += src/once_table.cpp
 OIDC_CORE += src/page.cpp
 OIDC_CORE += src/page_texts.cpp
+OIDC_CORE += src/private_key.cpp
 OIDC_CORE += src/protection.cpp
 OIDC_CORE += src/pushed_request.cpp
 OIDC_CORE += src/record_blocks.cpp

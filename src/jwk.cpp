@@ -123,8 +123,9 @@ Status load_rsa(const json_t* entry, Jwk& key) {
     return made(key.cjose != nullptr);
 }
 
-// Full public-key validation (SP 800-56A 5.6.2.3): coordinates in range and on the curve.
-bool on_curve(const Curve& curve, std::string_view x, std::string_view y) {
+// Full public-key validation (SP 800-56A 5.6.2.3): coordinates in range and on the curve. Null: no
+// point of it.
+PkeyPtr point_of(const Curve& curve, std::string_view x, std::string_view y) {
     std::string point("\x04");  // uncompressed
     point.append(x).append(y);
     std::array<OSSL_PARAM, 3> params{
@@ -135,13 +136,18 @@ bool on_curve(const Curve& curve, std::string_view x, std::string_view y) {
     };
     const PkeyCtxPtr maker(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
     EVP_PKEY* raw = nullptr;
-    if (!maker || EVP_PKEY_fromdata_init(maker.get()) != 1 ||
+    if (x.size() != curve.bytes || y.size() != curve.bytes || !maker ||
+        EVP_PKEY_fromdata_init(maker.get()) != 1 ||
         EVP_PKEY_fromdata(maker.get(), &raw, EVP_PKEY_PUBLIC_KEY, params.data()) != 1) {
-        return false;
+        return nullptr;
     }
-    const PkeyPtr pkey(raw);
+    PkeyPtr pkey(raw);
     const PkeyCtxPtr checker(EVP_PKEY_CTX_new_from_pkey(nullptr, pkey.get(), nullptr));
-    return checker && EVP_PKEY_public_check(checker.get()) == 1;
+    return checker && EVP_PKEY_public_check(checker.get()) == 1 ? std::move(pkey) : nullptr;
+}
+
+Error no_point(const Curve& curve) {
+    return unfit("\"x\" and \"y\" are no point of " + std::string(curve.name));
 }
 
 Status load_ec(const json_t* entry, Jwk& key) {
@@ -155,8 +161,8 @@ Status load_ec(const json_t* entry, Jwk& key) {
         if (curve.name != name) {
             continue;
         }
-        if (x->size() != curve.bytes || y->size() != curve.bytes || !on_curve(curve, *x, *y)) {
-            return unfit("\"x\" and \"y\" are no point of " + std::string(curve.name));
+        if (!point_of(curve, *x, *y)) {
+            return no_point(curve);
         }
         cjose_jwk_ec_keyspec spec{};
         spec.crv = curve.id;
@@ -275,6 +281,25 @@ bool Jwk::may_verify(Alg wanted) const noexcept {
             break;  // a published key is no shared secret
     }
     return false;
+}
+
+Result<PkeyPtr> public_ec_key(const json_t* jwk, std::string_view crv) {
+    const OpensslErrorGuard guard;
+    if (!json_is_object(jwk) || text_member(jwk, "kty") != "EC" || text_member(jwk, "crv") != crv) {
+        return unfit("it is no key of " + std::string(crv));
+    }
+    const auto x = bytes_member(jwk, "x");
+    const auto y = bytes_member(jwk, "y");
+    if (!x || !y) {
+        return !x ? x.error() : y.error();
+    }
+    for (const Curve& curve : kCurves) {
+        if (curve.name == crv) {
+            PkeyPtr key = point_of(curve, *x, *y);
+            return key ? Result<PkeyPtr>(std::move(key)) : no_point(curve);
+        }
+    }
+    return unfit("\"crv\" is none of P-256, P-384 and P-521");
 }
 
 Result<KeySet> KeySet::parse(std::string_view text) {

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "oidc/signer.hpp"
 
-#include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
-#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -15,15 +13,13 @@
 #include "oidc/encode.hpp"
 #include "oidc/json.hpp"
 #include "oidc/jws.hpp"
+#include "oidc/private_key.hpp"
 
 namespace oidc {
 
 namespace {
 
-constexpr int kMinRsaBits = 2048;  // RFC 7518 3.3
-
 using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
-using BnPtr = std::unique_ptr<BIGNUM, Deleter<BN_free>>;
 using EcdsaSigPtr = std::unique_ptr<ECDSA_SIG, Deleter<ECDSA_SIG_free>>;
 
 enum class Family : std::uint8_t { rsa, ec, ed25519, hmac };
@@ -49,35 +45,6 @@ bool is_pss(Alg alg) noexcept {
     return alg == Alg::PS256 || alg == Alg::PS384 || alg == Alg::PS512;
 }
 
-// RFC 7518 3.4 and 6.2.1.1.
-struct Curve {
-    Alg alg;
-    std::string_view group;  // OpenSSL's name
-    std::string_view crv;
-    std::size_t bytes;  // of a coordinate
-};
-constexpr std::array<Curve, 3> kCurves{{{Alg::ES256, SN_X9_62_prime256v1, "P-256", 32},
-                                        {Alg::ES384, SN_secp384r1, "P-384", 48},
-                                        {Alg::ES512, SN_secp521r1, "P-521", 66}}};
-
-const Curve* curve_of(const EVP_PKEY* key) {
-    std::array<char, 64> group{};
-    std::size_t size = 0;
-    if (EVP_PKEY_is_a(key, "EC") != 1 ||
-        EVP_PKEY_get_group_name(key, group.data(), group.size(), &size) != 1) {
-        return nullptr;
-    }
-    const std::string_view name(group.data(), size);
-    const auto* found = std::find_if(kCurves.begin(), kCurves.end(),
-                                     [name](const Curve& c) { return c.group == name; });
-    return found == kCurves.end() ? nullptr : found;
-}
-
-const Curve& curve_of(Alg alg) {
-    return *std::find_if(kCurves.begin(), kCurves.end(),
-                         [alg](const Curve& c) { return c.alg == alg; });
-}
-
 Error bad_key(std::string detail) {
     return fail(Reason::malformed, std::move(detail));
 }
@@ -85,16 +52,6 @@ Error bad_key(std::string detail) {
 // Instead of OpenSSL's default, which asks on the terminal.
 int no_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*data*/) {
     return -1;
-}
-
-Result<PkeyPtr> read_pem(std::string_view text) {
-    const BioPtr bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-    PkeyPtr key(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr)
-                    : nullptr);
-    if (!key) {
-        return bad_key("the key file is not a PEM private key without passphrase");
-    }
-    return key;
 }
 
 // All of a PEM text, in its order.
@@ -130,75 +87,26 @@ std::optional<Alg> natural_alg(const EVP_PKEY* key) {
     if (EVP_PKEY_is_a(key, "ED25519") == 1) {
         return Alg::EdDSA;
     }
-    const Curve* curve = curve_of(key);
+    const EcCurve* curve = ec_curve_of(key);
     return curve == nullptr ? std::nullopt : std::optional(curve->alg);
 }
 
-std::optional<std::string> number(const EVP_PKEY* key, const char* name, std::size_t bytes) {
-    BIGNUM* raw = nullptr;
-    if (EVP_PKEY_get_bn_param(key, name, &raw) != 1) {
-        return std::nullopt;
-    }
-    const BnPtr value(raw);
-    std::vector<unsigned char> out(
-        std::max(bytes, static_cast<std::size_t>(BN_num_bytes(value.get()))));
-    if (BN_bn2binpad(value.get(), out.data(), static_cast<int>(out.size())) < 0) {
-        return std::nullopt;
-    }
-    return base64url_encode(out);
-}
-
-// The members of the public JWK that RFC 7638 hashes, in its order and form, without braces.
-Result<std::string> rsa_members(Alg alg, const EVP_PKEY* key) {
-    if (EVP_PKEY_is_a(key, "RSA") != 1) {
-        return bad_key("the key file holds no RSA key, which " + std::string(alg_name(alg)) +
-                       " needs");
-    }
-    if (EVP_PKEY_get_bits(key) < kMinRsaBits) {
-        return bad_key("the RSA key of the key file has " + std::to_string(EVP_PKEY_get_bits(key)) +
-                       " bits, at least " + std::to_string(kMinRsaBits) + " are needed");
-    }
-    const auto e = number(key, OSSL_PKEY_PARAM_RSA_E, 1);
-    const auto n = number(key, OSSL_PKEY_PARAM_RSA_N, 1);
-    if (!e || !n) {
-        return bad_key("the public key of the key file cannot be computed");
-    }
-    return R"("e":")" + *e + R"(","kty":"RSA","n":")" + *n + "\"";
-}
-
-Result<std::string> ec_members(Alg alg, const EVP_PKEY* key) {
-    const Curve& wanted = curve_of(alg);
-    if (curve_of(key) != &wanted) {
-        return bad_key("the key file holds no " + std::string(wanted.crv) + " key, which " +
-                       std::string(alg_name(alg)) + " needs");
-    }
-    const auto x = number(key, OSSL_PKEY_PARAM_EC_PUB_X, wanted.bytes);
-    const auto y = number(key, OSSL_PKEY_PARAM_EC_PUB_Y, wanted.bytes);
-    if (!x || !y) {
-        return bad_key("the public key of the key file cannot be computed");
-    }
-    return R"("crv":")" + std::string(wanted.crv) + R"(","kty":"EC","x":")" + *x + R"(","y":")" +
-           *y + "\"";
-}
-
-Result<std::string> ed25519_members(const EVP_PKEY* key) {
-    std::array<unsigned char, 32> bytes{};
-    std::size_t size = bytes.size();
-    if (EVP_PKEY_is_a(key, "ED25519") != 1 ||
-        EVP_PKEY_get_raw_public_key(key, bytes.data(), &size) != 1) {
-        return bad_key("the key file holds no Ed25519 key, which EdDSA needs");
-    }
-    return R"("crv":"Ed25519","kty":"OKP","x":")" + base64url_encode(bytes) + "\"";
-}
-
-Result<std::string> public_members(Alg alg, const EVP_PKEY* key) {
+// malformed: no key that `alg` signs with.
+Status check_kind(Alg alg, const EVP_PKEY* key) {
     switch (family_of(alg)) {
         case Family::rsa:
-            return rsa_members(alg, key);
-        case Family::ec:
-            return ec_members(alg, key);
+            return check_rsa_key(key, alg_name(alg));
+        case Family::ec: {
+            const EcCurve& wanted = ec_curve_of(alg);
+            return ec_curve_of(key) == &wanted
+                       ? Status(Unit{})
+                       : bad_key("the key file holds no " + std::string(wanted.crv) +
+                                 " key, which " + std::string(alg_name(alg)) + " needs");
+        }
         case Family::ed25519:
-            return ed25519_members(key);
+            return EVP_PKEY_is_a(key, "ED25519") == 1
+                       ? Status(Unit{})
+                       : bad_key("the key file holds no Ed25519 key, which EdDSA needs");
         case Family::hmac:
             break;
     }
@@ -233,7 +141,7 @@ std::optional<std::string> sign_public(Alg alg, EVP_PKEY* key, std::string_view 
         return std::nullopt;
     }
     const ByteView bytes(signature.data(), size);
-    return family_of(alg) == Family::ec ? raw_ecdsa(bytes, curve_of(alg).bytes)
+    return family_of(alg) == Family::ec ? raw_ecdsa(bytes, ec_curve_of(alg).bytes)
                                         : std::string(as_text(bytes));
 }
 
@@ -273,7 +181,7 @@ JwsSigner JwsSigner::hmac(Alg alg, std::string_view secret) {
 Result<JwsSigner> JwsSigner::from_pem(std::string_view pem, std::optional<Alg> alg,
                                       std::string_view kid) {
     const OpensslErrorGuard guard;
-    auto key = read_pem(pem);
+    auto key = read_private_key(pem);
     if (!key) {
         return std::move(key).error();
     }
@@ -284,12 +192,14 @@ Result<JwsSigner> JwsSigner::from_pem(std::string_view pem, std::optional<Alg> a
         return bad_key(
             "the key file holds neither an RSA, a P-256, P-384, P-521 nor an Ed25519 key");
     }
-    const auto members = public_members(*alg, key->get());
+    if (Status fits = check_kind(*alg, key->get()); !fits) {
+        return std::move(fits).error();
+    }
+    const auto members = public_members(key->get());
     if (!members) {
         return members.error();
     }
-    const std::string name =
-        kid.empty() ? base64url_encode(sha256("{" + *members + "}")) : std::string(kid);
+    const std::string name = kid.empty() ? jwk_thumbprint(*members) : std::string(kid);
     JwsSigner signer(*alg);
     signer.key_ = *std::move(key);
     signer.members_ = *members;
@@ -307,7 +217,7 @@ Result<std::string> JwsSigner::sign_with_key(std::string_view typ, std::string_v
 }
 
 std::string JwsSigner::thumbprint() const {
-    return base64url_encode(sha256("{" + members_ + "}"));
+    return jwk_thumbprint(members_);
 }
 
 Status JwsSigner::set_certificate(std::string_view pem, bool keep_kid) {

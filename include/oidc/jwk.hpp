@@ -56,4 +56,8 @@ class KeySet {
     bool ignored_a_signing_key_ = false;
 };
 
+// The public key of an EC JWK on the curve `crv` and no other, validated in full: an agreement with
+// a point that is not on the curve gives the private key away. Errors: jwks_invalid.
+Result<PkeyPtr> public_ec_key(const json_t* jwk, std::string_view crv);
+
 }  // namespace oidc
