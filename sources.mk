@@ -20,6 +20,7 @@ OIDC_CORE += src/header_name.cpp
 OIDC_CORE += src/http_message.cpp
 OIDC_CORE += src/id_token.cpp
 OIDC_CORE += src/json.cpp
+OIDC_CORE += src/jwe.cpp
 OIDC_CORE += src/jwk.cpp
 OIDC_CORE += src/jws.cpp
 OIDC_CORE += src/jwt_claims.cpp

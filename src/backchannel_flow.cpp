@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "oidc/crypto.hpp"
+#include "oidc/jwe.hpp"
 #include "oidc/jws.hpp"
 #include "oidc/logout_token.hpp"
 
@@ -27,6 +28,15 @@ Step BackchannelFlow::resume(Event event) {
         return Refuse{unexpected_event()};
     }
     const ProviderState& provider = **ready;
+    if (stage == Stage::provider) {
+        auto inside = open_token(token_, config_, kMaxEncryptedToken, ports_.random);
+        if (!inside) {
+            return Refuse{logout_token_error(std::move(inside).error())};
+        }
+        if (*inside) {
+            token_ = (*inside)->view();
+        }
+    }
     Result<LogoutToken> token = validate_logout_token(
         token_, {&config_, &provider.keys, provider.algs, ports_.clock.now()});
     if (!token) {

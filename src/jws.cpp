@@ -39,7 +39,8 @@ Result<Segments> split(std::string_view compact, std::size_t max_bytes) {
     if (dots == 4) {
         return fail(Reason::jwt_encrypted,
                     "the token is encrypted (five segments), turn its encryption off at the "
-                    "provider");
+                    "provider, or give the key for it",
+                    "id_token_encryption_key");
     }
     if (dots != 2) {
         return malformed("has " + std::to_string(dots + 1) + " segments instead of 3");

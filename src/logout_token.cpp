@@ -188,6 +188,7 @@ Error logout_token_error(Error error) {
     switch (error.reason) {
         case Reason::jwt_malformed:
         case Reason::jwt_encrypted:
+        case Reason::jwt_decryption:
         case Reason::jwt_crit:
             error.reason = Reason::logout_token_malformed;
             break;

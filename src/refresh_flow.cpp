@@ -67,6 +67,7 @@ std::string lost_words(std::string_view before, std::string_view now) {
 bool ends_session(Reason reason) noexcept {
     switch (reason) {
         case Reason::refresh_denied:
+        case Reason::jwt_not_encrypted:
         case Reason::jwt_alg:
         case Reason::jwt_crit:
         case Reason::jwt_typ:

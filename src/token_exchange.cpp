@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "oidc/dpop.hpp"
+#include "oidc/jwe.hpp"
 #include "oidc/jws.hpp"
 #include "oidc/oauth_error.hpp"
 #include "oidc/text.hpp"
@@ -155,7 +156,26 @@ Progress TokenExchange::on_token(HttpOutcome outcome) {
     }
     tokens_ = *std::move(tokens);
     log_left_out(tokens_.left_out);
-    return tokens_.id_token.empty() ? ask_userinfo() : check_id_token();
+    if (tokens_.id_token.empty()) {
+        return ask_userinfo();
+    }
+    Status opened = check_encrypted(tokens_.id_token.view(), config_);
+    if (opened) {
+        opened = open(tokens_.id_token, kMaxEncryptedToken);
+    }
+    return opened ? check_id_token() : Progress(std::move(opened).error());
+}
+
+// Once: what was inside takes the place of `token`, and is what an id_token_hint has to be.
+Status TokenExchange::open(Secret& token, std::size_t max_bytes) {
+    auto inside = open_token(token.view(), config_, max_bytes, ports_.random);
+    if (!inside) {
+        return std::move(inside).error();
+    }
+    if (*inside) {
+        token = **std::move(inside);
+    }
+    return Unit{};
 }
 
 void TokenExchange::log_left_out(const std::vector<std::string>& lines) {
@@ -232,6 +252,13 @@ Progress TokenExchange::on_userinfo(HttpOutcome outcome) {
         return ask_userinfo(outcome->dpop_nonce);
     }
     const bool is_signed = outcome.ok() && outcome->content_type == "application/jwt";
+    if (is_signed && outcome->status == 200) {
+        if (Status opened = open(outcome->body, kMaxEncryptedUserinfo); !opened) {
+            Error error = std::move(opened).error();
+            error.detail.insert(0, "userinfo: ");
+            return error;
+        }
+    }
     if (is_signed && may_refetch()) {
         userinfo_response_ = copy_of(*outcome);
     }

@@ -49,6 +49,7 @@ enum class ClientAuth : std::uint8_t {
 inline constexpr std::string_view kTokenEndpointAudience = "token_endpoint";
 
 class JwsSigner;
+class JweDecrypter;
 
 // How the authorization response comes: in the query, posted by a page of the provider's (OAuth 2.0
 // Form Post Response Mode), or in the query as a signed JWT (JARM).
@@ -70,6 +71,9 @@ struct ProviderConfig {
     bool has_certificate = false;  // of client_key, for the handshake
     // Of dpop_key: tokens are bound to it. Null: tokens are bearers'.
     std::shared_ptr<const JwsSigner> dpop_key;
+    // Of id_token_encryption_key; null: tokens that are encrypted are refused.
+    std::shared_ptr<const JweDecrypter> decrypter;
+    bool encryption_required = false;  // of ID tokens
     // Empty: the issuer. "token_endpoint": its URL. Else a text as it is.
     std::string client_assertion_audience;
 

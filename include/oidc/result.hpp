@@ -83,6 +83,8 @@ enum class Reason : std::uint8_t {
     // ID token and other JWTs.
     jwt_malformed,
     jwt_encrypted,
+    jwt_not_encrypted,
+    jwt_decryption,
     jwt_alg,
     jwt_crit,
     jwt_typ,

@@ -49,8 +49,8 @@ class TokenExchange {
 
     // Errors: metadata_invalid, internal_error (the request cannot be made).
     Progress start(ProviderReady provider, TokenGrant grant);
-    // Errors: the event's own, those of parse_token_response, validate_id_token, parse_userinfo,
-    // and internal_error for an event that was not asked for.
+    // Errors: the event's own, those of parse_token_response, check_encrypted, open_token,
+    // validate_id_token, parse_userinfo, and internal_error for an event that was not asked for.
     Progress resume(Event event);
 
     // The token endpoint has given tokens, which an error after that does not take back.
@@ -78,6 +78,7 @@ class TokenExchange {
     Progress on_provider(Stage stage, ProviderReady provider);
     Progress ask_token(std::string_view nonce);
     Progress on_token(HttpOutcome outcome);
+    Status open(Secret& token, std::size_t max_bytes);
     Progress check_id_token();
     Progress ask_userinfo(std::string_view nonce = {});
     Progress send(HttpRequest request, std::string_view access_token, std::string_view nonce,

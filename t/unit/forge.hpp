@@ -229,6 +229,41 @@ inline std::string forge_hs_token(std::string_view header, std::string_view payl
     const std::string input = b64(header) + "." + b64(payload);
     return input + "." + b64(forge_hmac(alg, secret, input));
 }
+// A JWE of RSA-OAEP-256 and A256GCM around any bytes, for the public half of an RSA key. The header
+// may say something else.
+inline std::string forge_jwe(std::string_view header, std::string_view plain, const ForgeKey& key) {
+    const std::string cek = "an A256GCM key of 32 bytes, here";
+    const std::string iv = "twelve bytes";
+    const std::string head = b64(header);
+    const PkeyCtxPtr wrap(EVP_PKEY_CTX_new_from_pkey(nullptr, key.get(), nullptr));
+    std::string wrapped(static_cast<std::size_t>(EVP_PKEY_get_size(key.get())), '\0');
+    std::size_t size = wrapped.size();
+    const auto raw = [](std::string& text) {
+        return reinterpret_cast<unsigned char*>(text.data());
+    };
+    must(EVP_PKEY_encrypt_init(wrap.get()) == 1 &&
+             EVP_PKEY_CTX_set_rsa_padding(wrap.get(), RSA_PKCS1_OAEP_PADDING) == 1 &&
+             EVP_PKEY_CTX_set_rsa_oaep_md(wrap.get(), EVP_sha256()) == 1 &&
+             EVP_PKEY_encrypt(wrap.get(), raw(wrapped), &size, as_bytes(cek).data(), cek.size()) ==
+                 1,
+         "wrap");
+    const CipherCtxPtr ctx(EVP_CIPHER_CTX_new());
+    std::string sealed(plain.size() + 1, '\0');
+    std::string tag(16, '\0');
+    int length = 0;
+    int last = 0;
+    must(EVP_EncryptInit_ex(ctx.get(), EVP_aes_256_gcm(), nullptr, as_bytes(cek).data(),
+                            as_bytes(iv).data()) == 1 &&
+             EVP_EncryptUpdate(ctx.get(), nullptr, &length, as_bytes(head).data(),
+                               static_cast<int>(head.size())) == 1 &&
+             EVP_EncryptUpdate(ctx.get(), raw(sealed), &length, as_bytes(plain).data(),
+                               static_cast<int>(plain.size())) == 1 &&
+             EVP_EncryptFinal_ex(ctx.get(), raw(sealed), &last) == 1 &&
+             EVP_CIPHER_CTX_ctrl(ctx.get(), EVP_CTRL_AEAD_GET_TAG, 16, tag.data()) == 1,
+         "seal");
+    sealed.resize(plain.size());
+    return head + "." + b64(wrapped) + "." + b64(iv) + "." + b64(sealed) + "." + b64(tag);
+}
 // {"alg":…,"typ":"JWT","kid":…}, kid left out when empty.
 inline std::string forge_header(std::string_view alg, std::string_view kid = {}) {
     std::string json = R"({"alg":)" + json_quote(alg) + R"(,"typ":"JWT")";
