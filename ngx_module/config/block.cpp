@@ -222,10 +222,14 @@ char* Block::local_path(std::string& out) const {
 }
 
 char* Block::file_name(std::string& out) const {
-    if (arg().empty()) {
+    return full_name(arg(), out);
+}
+
+char* Block::full_name(std::string_view name, std::string& out) const {
+    if (name.empty()) {
         return error("must not be empty");
     }
-    ngx_str_t full = copy_to_pool(cf_->pool, arg());
+    ngx_str_t full = copy_to_pool(cf_->pool, name);
     if (full.data == nullptr || ngx_conf_full_name(cf_->cycle, &full, 1) != NGX_OK) {
         return conf_fail();
     }
@@ -235,18 +239,19 @@ char* Block::file_name(std::string& out) const {
 
 // ---- files -----------------------------------------------------------------------------------
 
-char* Block::read_file(std::string& path, ReadFile& out, std::size_t max) const {
-    if (char* rv = file_name(path); rv != conf_ok()) {
+char* Block::read_file(std::string_view name, std::string& path, ReadFile& out,
+                       std::size_t max) const {
+    if (char* rv = full_name(name, path); rv != conf_ok()) {
         return rv;
     }
     out = read_regular_file(path, max);
     return out.problem == nullptr ? conf_ok() : error(in_quotes(path) + " " + out.problem, out.err);
 }
 
-char* Block::secret_file(Secret& out, std::size_t max) const {
+char* Block::secret_file(std::string_view name, Secret& out, std::size_t max) const {
     std::string path;
     ReadFile file;
-    if (char* rv = read_file(path, file, max); rv != conf_ok()) {
+    if (char* rv = read_file(name, path, file, max); rv != conf_ok()) {
         return rv;
     }
     std::string_view text = file.content.view();
@@ -267,7 +272,7 @@ char* Block::secret_file(Secret& out, std::size_t max) const {
 char* Block::text_file(std::string& out, std::size_t max) const {
     std::string path;
     ReadFile file;
-    if (char* rv = read_file(path, file, max); rv != conf_ok()) {
+    if (char* rv = read_file(arg(), path, file, max); rv != conf_ok()) {
         return rv;
     }
     if (file.content.empty()) {

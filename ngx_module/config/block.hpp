@@ -61,14 +61,16 @@ class Block {
     char* file_name(std::string& out) const;              // relative to the configuration
     // A secret or key file, read now: a regular file, one final newline dropped; a warning when
     // others than its owner can read it.
-    char* secret_file(Secret& out, std::size_t max) const;
+    char* secret_file(Secret& out, std::size_t max) const { return secret_file(arg(), out, max); }
+    char* secret_file(std::string_view name, Secret& out, std::size_t max) const;
     // Any other file, read now.
     char* text_file(std::string& out, std::size_t max) const;
 
   private:
     static char* handler(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
     char* directive(ngx_conf_t* cf);
-    char* read_file(std::string& path, ReadFile& out, std::size_t max) const;
+    char* full_name(std::string_view name, std::string& out) const;
+    char* read_file(std::string_view name, std::string& path, ReadFile& out, std::size_t max) const;
 
     struct Seen {
         std::string_view name;  // of the table

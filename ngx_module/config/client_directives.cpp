@@ -8,6 +8,7 @@
 #include "oidc/authz_request.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/json.hpp"
+#include "oidc/jwe.hpp"
 #include "oidc/jwk.hpp"
 #include "oidc/signer.hpp"
 #include "oidc/text.hpp"
@@ -260,6 +261,78 @@ char* set_algs(Block& b) {
         }
         config(b).id_token_algs.push_back(*alg);
     }
+    return conf_ok();
+}
+
+namespace {
+
+// The words behind the file of id_token_encryption_key.
+struct EncryptionWords {
+    std::optional<JweAlg> alg;
+    std::optional<JweEnc> enc;
+    std::string_view kid;
+    std::string_view former;
+    bool optional = false;
+};
+
+// False: no such word, or a second one of it.
+bool take_word(std::string_view word, EncryptionWords& out) {
+    const std::string_view name = word.substr(0, word.find('='));
+    const std::string_view value = word.substr(std::min(word.size(), name.size() + 1));
+    if (name == "alg" && !out.alg) {
+        out.alg = jwe_alg_from_name(value);
+        return out.alg.has_value();
+    }
+    if (name == "enc" && !out.enc) {
+        out.enc = jwe_enc_from_name(value);
+        return out.enc.has_value();
+    }
+    if (word == "required=off" && !out.optional) {
+        out.optional = true;
+        return true;
+    }
+    std::string_view* const text = name == "kid"      ? &out.kid
+                                   : name == "former" ? &out.former
+                                                      : nullptr;
+    if (text == nullptr || !text->empty() || value.empty()) {
+        return false;
+    }
+    *text = value;
+    return true;
+}
+
+}  // namespace
+
+// id_token_encryption_key FILE [alg=ALG] [enc=ENC] [kid=ID] [former=FILE] [required=off]
+char* set_encryption_key(Block& b) {
+    EncryptionWords words;
+    for (std::size_t i = 1; i < b.size(); ++i) {
+        if (!take_word(b.arg(i), words)) {
+            return b.invalid(b.arg(i),
+                             "alg= with RSA-OAEP-256, ECDH-ES, ECDH-ES+A128KW or ECDH-ES+A256KW, "
+                             "enc= with A128GCM, A256GCM, A128CBC-HS256 or A256CBC-HS512, kid=ID, "
+                             "former=FILE or required=off, each once");
+        }
+    }
+    Secret pem;
+    if (char* rv = b.secret_file(pem, kMaxClientKey); rv != conf_ok()) {
+        return rv;
+    }
+    Result<JweDecrypter> decrypter =
+        JweDecrypter::from_pem(pem.view(), words.alg, words.enc, words.kid);
+    if (!decrypter) {
+        return b.error("is no key to decrypt with: " + decrypter.error().detail);
+    }
+    if (!words.former.empty()) {
+        if (char* rv = b.secret_file(words.former, pem, kMaxClientKey); rv != conf_ok()) {
+            return rv;
+        }
+        if (const Status added = decrypter->add_former(pem.view()); !added) {
+            return b.error("has a former key that cannot be used: " + added.error().detail);
+        }
+    }
+    config(b).decrypter = std::make_shared<const JweDecrypter>(*std::move(decrypter));
+    config(b).encryption_required = !words.optional;
     return conf_ok();
 }
 

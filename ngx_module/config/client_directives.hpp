@@ -11,6 +11,7 @@ char* set_client_secret(Block& b);
 char* set_client_auth(Block& b);
 char* set_client_key(Block& b);
 char* set_dpop_key(Block& b);
+char* set_encryption_key(Block& b);
 char* set_assertion_audience(Block& b);
 char* set_scope(Block& b);
 char* set_resource(Block& b);

@@ -133,6 +133,7 @@ struct Provider {
     // While the block is read: what config.client_key points to.
     std::shared_ptr<JwsSigner> client_signer;
     bool client_key_named = false;  // by kid
+    std::string jwks;               // the client's public keys; empty: it has none
 
     bool used = false;  // some auth_oidc names it
     Place place;
@@ -302,7 +303,7 @@ struct LocConf : LocConfPod {
 
     std::shared_ptr<const Assertion> assertion_block;  // oidc_assertion; null: none in reach
     bool jwks = false;                                 // oidc_jwks; not inherited
-    std::string jwks_provider;                         // whose client_key; empty: the assertion's
+    std::string jwks_provider;  // whose client's keys; empty: the assertion's
     // oidc_status and where it was given; not inherited.
     bool status = false;
     Place status_place;

@@ -116,12 +116,13 @@ char* lint_directives(ngx_conf_t* cf, const LocConf& conf) {
 
     if (!conf.jwks_provider.empty()) {
         const Provider* provider = conf_main(cf).find_provider(conf.jwks_provider);
-        if (provider == nullptr || provider->config.client_key == nullptr) {
-            return conf_error(cf, place,
-                              "\"oidc_jwks " + conf.jwks_provider + "\" in " +
-                                  location_label(location) +
-                                  (provider == nullptr ? " names no oidc_provider"
-                                                       : ": that provider has no \"client_key\""));
+        if (provider == nullptr || provider->jwks.empty()) {
+            return conf_error(
+                cf, place,
+                "\"oidc_jwks " + conf.jwks_provider + "\" in " + location_label(location) +
+                    (provider == nullptr ? " names no oidc_provider"
+                                         : ": that provider has no \"client_key\" and no "
+                                           "\"id_token_encryption_key\""));
         }
     } else if (conf.jwks && conf.assertion_block == nullptr) {
         return conf_error(cf, place,

@@ -8,6 +8,8 @@
 #include "config/places.hpp"
 #include "oidc/client_assertion.hpp"
 #include "oidc/cookie.hpp"
+#include "oidc/jwe.hpp"
+#include "oidc/signer.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 
@@ -83,6 +85,12 @@ char* check_client(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) 
             "\"client_key\" is for \"token_endpoint_auth_method\" private_key_jwt, "
             "tls_client_auth and self_signed_tls_client_auth, and for \"request_object "
             "on\"");
+    }
+    if (c.client_key != nullptr && c.decrypter != nullptr &&
+        c.client_key->thumbprint() == c.decrypter->thumbprint()) {
+        return conf_error(cf, block.where("id_token_encryption_key"),
+                          "\"id_token_encryption_key\" is the key of \"client_key\": a key that "
+                          "signs must not decrypt");
     }
     if (c.client_key == nullptr && block.given("client_certificate")) {
         return conf_error(cf, block.where("client_certificate"),

@@ -10,6 +10,7 @@
 #include "config/session_directives.hpp"
 #include "config/transport_directives.hpp"
 #include "oidc/cookie.hpp"
+#include "oidc/jwe.hpp"
 #include "oidc/state.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
@@ -79,6 +80,7 @@ constexpr BlockDirective kDirectives[] = {
     {"dpop_key", {}, 1, 2, set_dpop_key},
     {"client_assertion_audience", {}, 1, 1, set_assertion_audience},
     {"id_token_signed_response_alg", {}, 1, kMany, set_algs},
+    {"id_token_encryption_key", {}, 1, 6, set_encryption_key},
     {"trusted_audience",
      {},
      1,
@@ -180,6 +182,7 @@ char* derive(ngx_conf_t* cf, Provider& p, const Block& block) {
         }
     }
     p.client_signer.reset();
+    p.jwks = published_keys(p.config);
     p.config.has_certificate = !p.transport.client_chain.empty();
     if (auth != ClientAuth::tls) {
         p.transport.client_key.clear();  // nobody shows the certificate

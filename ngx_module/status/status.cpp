@@ -227,9 +227,9 @@ ngx_int_t jwks_handler(ngx_http_request_t* r) noexcept try {
     const LocConf& loc = loc_conf(r);
     if (!loc.jwks_provider.empty()) {
         const Provider* provider = main_conf(r).find_provider(loc.jwks_provider);
-        return provider == nullptr || provider->config.client_key == nullptr
+        return provider == nullptr || provider->jwks.empty()
                    ? NGX_HTTP_NOT_FOUND
-                   : send_text(r, provider->config.client_key->jwks(), kJson, "max-age=300");
+                   : send_text(r, provider->jwks, kJson, "max-age=300");
     }
     const Assertion* assertion = loc.assertion_block.get();
     if (assertion == nullptr) {

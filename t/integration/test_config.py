@@ -9,6 +9,7 @@ import socket
 import pytest
 
 from harness.cases import case, rows
+from harness.forge import Key
 from harness.nginx import Nginx
 
 SECRET = "S3CRET-CANARY-5f1d0c"
@@ -45,6 +46,10 @@ def files(lab):
     put("ca", lab.pki.ca.file.read_bytes())
     put("ca-broken", lab.pki.ca.file.read_bytes() + b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")
     put("key", lab.keys.p256.private_pem())
+    put("key-world", lab.keys.p256.private_pem(), 0o644)
+    put("key-1024", Key.rsa("-", 1024).private_pem())
+    put("key-other", lab.keys.p384.private_pem())
+    put("key-ed", lab.keys.ed.private_pem())
     put("lines", "one\ntwo\n")
     put("crl", lab.pki.crl.read_bytes())
     (folder / "link").symlink_to(folder / "secret")
@@ -157,6 +162,19 @@ REFUSED = {
     "dpop-key-no-pem": (P, "dpop_key @F@/text;", "is no key to bind tokens to"),
     "dpop-key-alg": (P, "dpop_key @F@/key alg=HS256;", "private key"),
     "dpop-key-other-alg": (P, "dpop_key @F@/key alg=RS256;", "RSA"),
+    "encryption-key-absent": (P, "id_token_encryption_key absent.pem;", "No such file"),
+    "encryption-key-no-pem": (P, "id_token_encryption_key @F@/text;", "is no key to decrypt with"),
+    "encryption-key-short": (P, "id_token_encryption_key @F@/key-1024;", "1024 bits, at least 2048"),
+    "encryption-key-ed25519": (P, "id_token_encryption_key @F@/key-ed;", "neither an RSA nor a P-256"),
+    "encryption-key-alg": (P, "id_token_encryption_key @F@/key alg=RSA-OAEP-256;", "no key for RSA-OAEP-256"),
+    "encryption-key-rsa1-5": (P, "id_token_encryption_key @F@/key alg=RSA1_5;", "it must be alg= with RSA-OAEP-256"),
+    "encryption-key-enc": (P, "id_token_encryption_key @F@/key enc=A192GCM;", "enc= with A128GCM"),
+    "encryption-key-twice": (P, "id_token_encryption_key @F@/key kid=a kid=b;", "each once"),
+    "encryption-key-words": (P, "id_token_encryption_key @F@/key required=on;", "required=off"),
+    "encryption-key-former-absent": (P, "id_token_encryption_key @F@/key former=absent.pem;", "No such file"),
+    "encryption-key-former-no-pem": (P, "id_token_encryption_key @F@/key former=@F@/text;", "former key"),
+    "encryption-key-former-same": (P, "id_token_encryption_key @F@/key former=@F@/key;", "same key"),
+    "encryption-key-signs": (P, "client_key @F@/key; id_token_encryption_key @F@/key;", "must not decrypt"),
     "certificate-without-key": (P, "client_certificate @F@/ca;", 'needs "client_key"'),
     "certificate-of-another-key": (P, "client_key @F@/key; client_certificate @F@/ca;", "another key"),
     "certificate-no-pem": (P, "client_key @F@/key; client_certificate @F@/text;", "no certificate"),
@@ -463,6 +481,9 @@ def test_refused(files, part, text, message):
 
 WARNED = {
     "plain-http": ("whole", None, "without TLS"),
+    "encryption-key-world": (P, "id_token_encryption_key @F@/key-world;", "can be read by other users"),
+    "encryption-key-former-world": (P, "id_token_encryption_key @F@/key-other former=@F@/key-world;",
+                                    "can be read by other users"),
     "world-readable": (P, "client_secret_file @F@/secret-world;", "can be read by other users"),
     "insecure-http": ("whole-provider", "issuer http://127.0.0.1:9; client_id x; insecure_http on;",
                       "insecure_http"),
