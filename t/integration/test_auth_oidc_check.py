@@ -552,6 +552,27 @@ def test_what_the_provider_does_not_offer(lab, make_idp, tmp_path):
     assert result.code == 0 and "does not say that it knows DPoP" in result.text("metadata"), result.output
 
 
+@case("F-40", "I-21")
+def test_how_the_provider_encrypts(lab, make_idp, tmp_path):
+    idp = make_idp()
+    key = tmp_path / "decrypt.key"
+    key.write_text(lab.keys.p256.private_pem())
+    key.chmod(0o600)
+    result = check(idp, lab, id_token_encryption_key=key)
+    assert result.code == 0 and "does not say with which alg it encrypts" in result.text("metadata"), result.output
+    for algs, encs, words, told in (
+            (["RSA-OAEP", "RSA1_5"], ["A256GCM"], "", "with no alg of RSA-OAEP-256, ECDH-ES"),
+            (["ECDH-ES"], ["A192GCM"], "", "with no enc of A128GCM"),
+            (["ECDH-ES"], ["A256GCM"], " alg=ECDH-ES+A128KW", "with no alg of ECDH-ES+A128KW, but ECDH-ES"),
+            (["ECDH-ES"], ["A128GCM"], " enc=A256GCM", "with no enc of A256GCM, but A128GCM"),
+            (["RSA1_5", "ECDH-ES"], ["A192GCM", "A256GCM"], " alg=ECDH-ES enc=A256GCM", None)):
+        idp.metadata = lambda d, a=algs, e=encs: {**d, "id_token_encryption_alg_values_supported": a,
+                                                  "id_token_encryption_enc_values_supported": e}
+        result = check(idp, lab, id_token_encryption_key=f"{key}{words}")
+        assert result.code == (1 if told else 0), result.output
+        assert told is None or told in result.text("metadata"), result.output
+
+
 @case("F-40", "P-03")
 def test_a_client_that_signs(lab, make_idp, tmp_path):
     idp = make_idp()

@@ -10,6 +10,10 @@ import secrets
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 
 HASHES = {"256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}
 CURVES = {"P-256": (ec.SECP256R1, 32), "P-384": (ec.SECP384R1, 48), "P-521": (ec.SECP521R1, 66)}
@@ -162,6 +166,56 @@ def signed(header, payload, key, alg=None):
     if alg.startswith("HS"):
         return compact(header, payload, sign=lambda data: hs_sign(alg, key, data))
     return compact(header, payload, sign=lambda data: key.sign(alg, data))
+
+
+# Bytes of the content's key and of its vector.
+CONTENTS = {"A128GCM": (16, 12), "A256GCM": (32, 12), "A128CBC-HS256": (32, 16), "A256CBC-HS512": (64, 16)}
+
+
+def public_key(jwk):
+    """The key of a public JWK, RSA or EC."""
+    number = lambda name: int.from_bytes(b64u_decode(jwk[name]), "big")
+    if jwk["kty"] == "RSA":
+        return rsa.RSAPublicNumbers(number("e"), number("n")).public_key()
+    return ec.EllipticCurvePublicNumbers(number("x"), number("y"), CURVES[jwk["crv"]][0]()).public_key()
+
+
+def agreed_key(public, alg, enc, header):
+    """ECDH-ES (RFC 7518 4.6) with a new key, whose public half goes into the header."""
+    mine = Key("-", ec.generate_private_key(public.curve))
+    header["epk"] = {n: v for n, v in mine.jwk().items() if n in ("kty", "crv", "x", "y")}
+    name, size = (enc, CONTENTS[enc][0]) if alg == "ECDH-ES" else (alg, int(alg[9:12]) // 8)
+    info = b"".join(len(part).to_bytes(4, "big") + part for part in (
+        name.encode(), b64u_decode(header.get("apu", "")), b64u_decode(header.get("apv", ""))))
+    return ConcatKDFHash(hashes.SHA256(), size, info + (size * 8).to_bytes(4, "big")).derive(
+        mine.private.exchange(ec.ECDH(), public))
+
+
+def encrypted(text, jwk, alg="RSA-OAEP-256", enc="A256GCM", header=None, parts=None):
+    """A JWE (RFC 7516) for the public JWK. `header` changes the correct one, None takes a member
+    away. parts(list) -> the decoded segments to send, the header among them."""
+    public, (size, vector) = public_key(jwk), CONTENTS[enc]
+    head = {"alg": alg, "enc": enc, "cty": "JWT", "kid": jwk["kid"]}
+    key, wrapped = secrets.token_bytes(size), b""
+    if alg == "RSA-OAEP-256":
+        wrapped = public.encrypt(key, padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None))
+    else:
+        agreed = agreed_key(public, alg, enc, head)
+        key, wrapped = (agreed, b"") if alg == "ECDH-ES" else (key, aes_key_wrap(agreed, key))
+    head = {k: v for k, v in {**head, **(header or {})}.items() if v is not None}
+    data = text if isinstance(text, bytes) else text.encode()
+    iv, aad = secrets.token_bytes(vector), b64u(dump(head)).encode()
+    if enc.endswith("GCM"):
+        sealed = AESGCM(key).encrypt(iv, data, aad)
+        sealed, tag = sealed[:-16], sealed[-16:]
+    else:
+        data += bytes([16 - len(data) % 16]) * (16 - len(data) % 16)
+        cipher = Cipher(algorithms.AES(key[size // 2:]), modes.CBC(iv)).encryptor()
+        sealed = cipher.update(data) + cipher.finalize()
+        tag = hmac.new(key[:size // 2], aad + iv + sealed + (len(aad) * 8).to_bytes(8, "big"),
+                       "sha256" if size == 32 else "sha512").digest()[:size // 2]
+    segments = [b64u_decode(aad), wrapped, iv, sealed, tag]
+    return ".".join(b64u(part) for part in (parts(segments) if parts else segments))
 
 
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"

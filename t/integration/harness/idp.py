@@ -111,6 +111,7 @@ class Idp:
             self.claims = None
             self.header = None
             self.make_token = None
+            self.encrypt = None  # fn(signed ID token) -> what is sent in its place
             self.token_body = None
             self.userinfo_body = None
             self.authorize_response = None
@@ -610,6 +611,9 @@ class Idp:
             token = forge.signed(header, claims, key, self.alg)
         if isinstance(token, str):
             self.canary(token, "id token")
+        if self.encrypt is not None:
+            token = self.encrypt(token)
+            self.canary(token, "encrypted id token")
         return token
 
     def default_userinfo(self, request):
