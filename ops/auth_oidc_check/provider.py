@@ -23,6 +23,11 @@ BY_KEY = ("private_key_jwt", *BY_TLS)
 PUSHED = "pushed_authorization_request_endpoint"
 
 
+# What the module decrypts.
+ENCRYPTION_ALGS = ("RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A256KW")
+ENCRYPTION_ENCS = ("A128GCM", "A256GCM", "A128CBC-HS256", "A256CBC-HS512")
+
+
 class ProviderCheck:
     """Everything about one provider. `redirect_uri`: one that is registered, or None."""
 
@@ -199,6 +204,22 @@ class ProviderCheck:
                 not strings(self.data, "dpop_signing_alg_values_supported"):
             self.about.note("metadata", "the provider does not say that it knows DPoP; what it then gives "
                             "are bearer tokens, which the module refuses beside dpop_key")
+        self.encryption()
+
+    def encryption(self):
+        """Whether the provider encrypts ID tokens in a way that the key can open."""
+        words = self.provider.words("id_token_encryption_key")
+        if not words or not self.data:
+            return
+        for what, known in (("alg", ENCRYPTION_ALGS), ("enc", ENCRYPTION_ENCS)):
+            wanted = [w.removeprefix(f"{what}=") for w in words[1:] if w.startswith(f"{what}=")] or known
+            offered = strings(self.data, f"id_token_encryption_{what}_values_supported")
+            if not offered:
+                self.about.note("metadata", f"the provider does not say with which {what} it encrypts ID tokens; "
+                                "one that is not encrypted is refused beside id_token_encryption_key")
+            elif not set(offered) & set(wanted):
+                self.about.wrong("metadata", f"the provider encrypts ID tokens with no {what} of {', '.join(wanted)}, "
+                                 f"but {', '.join(offered)}", "id_token_encryption_key")
 
     # ---- endpoints
 
