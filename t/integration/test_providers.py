@@ -123,6 +123,23 @@ def test_plain_signed_responses(lab, alg):
 
 
 @needs_npm
+@pytest.mark.parametrize("alg, enc", rows("I-21", {
+    "rsa": ("RSA-OAEP-256", "A256GCM"), "rsa-cbc": ("RSA-OAEP-256", "A256CBC-HS512"), "ec": ("ECDH-ES", "A128CBC-HS256")}))
+def test_plain_encrypted_tokens(lab, tmp_path, alg, enc):
+    """ID token and UserInfo, signed and then encrypted."""
+    key = lab.keys.p384 if alg == "ECDH-ES" else lab.keys.rsa2
+    file = tmp_path / "decrypt.key"
+    file.write_text(key.private_pem())
+    file.chmod(0o600)
+    client = {"jwks": {"keys": [key.jwk(use="enc")]}, "userinfo_signed_response_alg": "RS256"}
+    for what in ("id_token", "userinfo"):
+        client |= {f"{what}_encrypted_response_alg": alg, f"{what}_encrypted_response_enc": enc}
+    directives = {"userinfo": "on", "id_token_encryption_key": f"{file} kid={key.kid} alg={alg} enc={enc}"}
+    with NpmProvider(lab, "plain").site(client, directives=directives) as site:
+        check_login(site)
+
+
+@needs_npm
 @case("P-09")
 def test_plain_resource(lab):
     directives = {"resource": "https://api.example"}

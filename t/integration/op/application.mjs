@@ -77,6 +77,7 @@ function configuration(settings, persona, keys, holder, cookieKey) {
       devInteractions: { enabled: false },
       backchannelLogout: { enabled: options.endSession },
       claimsParameter: { enabled: settings.persona !== 'authentik' },
+      encryption: { enabled: clients.some((c) => c.id_token_encrypted_response_alg) },
       introspection: { enabled: true },
       // It wants a key for the algorithm of every client's responses, RS256 unless said otherwise.
       jwtResponseModes: { enabled: clients.some((c) => c.authorization_signed_response_alg) },
