@@ -9,6 +9,7 @@ OIDC_CORE += src/challenge.cpp
 OIDC_CORE += src/claim_rules.cpp
 OIDC_CORE += src/claims.cpp
 OIDC_CORE += src/client_assertion.cpp
+OIDC_CORE += src/client_credentials.cpp
 OIDC_CORE += src/config.cpp
 OIDC_CORE += src/cookie.cpp
 OIDC_CORE += src/crypto.cpp

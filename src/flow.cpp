@@ -128,22 +128,31 @@ Step LoginFlow::on_provider(ProviderReady ready) {
     if (!provider.par) {
         return *std::move(step);
     }
-    Result<HttpRequest> request = push_request(config_, provider, step->authorization_url, ports_);
+    login_ = *std::move(step);
+    provider_ = std::move(ready);
+    client_.begin(config_, provider_->client_auth, ports_.clock.now());
+    return push();
+}
+
+Step LoginFlow::push() {
+    Result<HttpRequest> request =
+        push_request(config_, *provider_, login_.authorization_url, ports_, client_.credential());
     if (!request) {
         return refuse(std::move(request).error());
     }
-    login_ = *std::move(step);
     request_ = without_secrets(*request);
-    provider_ = std::move(ready);
     stage_ = Stage::pushed;
     return Fetch{*std::move(request)};
 }
 
 // Whatever went wrong: the browser never brings itself what was to be pushed.
 Step LoginFlow::on_pushed(HttpOutcome outcome) {
+    if (client_.again(config_, provider_->client_auth, outcome, ports_)) {
+        return push();
+    }
     Result<std::string> request_uri = parse_pushed_response(request_, std::move(outcome));
     if (!request_uri) {
-        return refuse(std::move(request_uri).error());
+        return refuse(client_.told(std::move(request_uri).error()));
     }
     login_.authorization_url = pushed_url(config_, *provider_, *request_uri);
     return std::move(login_);

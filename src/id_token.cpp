@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "oidc/client_credentials.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/jwt_claims.hpp"
 #include "oidc/text.hpp"
@@ -316,6 +317,7 @@ Result<IdToken> validate_id_token(std::string_view compact, const IdTokenExpecta
     options.allowed = expected.algs;
     options.keys = expected.keys;
     options.shared_secret = &expected.provider->client_secret;
+    options.former_secret = former_secret(*expected.provider);
     options.accepted_typ = kTyp;
     auto jwt = verify_jws(compact, options);
     if (!jwt.ok()) {

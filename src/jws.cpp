@@ -293,9 +293,13 @@ Result<VerifiedJwt> verify_jws(std::string_view compact, const VerifyOptions& op
     if (!text.ok() || !signature.ok()) {
         return text.ok() ? signature.error() : text.error();
     }
-    const Status verdict = alg_is_symmetric(header->alg)
-                               ? verify_hmac(header->alg, *token, *signature, options.shared_secret)
-                               : verify_public(compact, *header, *token, *signature, options.keys);
+    Status verdict = alg_is_symmetric(header->alg)
+                         ? verify_hmac(header->alg, *token, *signature, options.shared_secret)
+                         : verify_public(compact, *header, *token, *signature, options.keys);
+    if (!verdict.ok() && alg_is_symmetric(header->alg) && options.former_secret != nullptr &&
+        verify_hmac(header->alg, *token, *signature, options.former_secret).ok()) {
+        verdict = Unit{};
+    }
     if (!verdict.ok()) {
         return verdict.error();
     }

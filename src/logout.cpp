@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "oidc/bytes.hpp"
+#include "oidc/client_credentials.hpp"
 #include "oidc/jws.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
@@ -56,6 +57,7 @@ Status check_hint(std::string_view id_token, const ProviderConfig& config,
     options.allowed = kAny;
     options.keys = &provider.keys;
     options.shared_secret = &config.client_secret;
+    options.former_secret = former_secret(config);
     options.accepted_typ = kTypes;
     Result<VerifiedJwt> jwt = verify_jws(id_token, options);
     // Whatever else there is to say was said when the token came.

@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "oidc/client_credentials.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/http_message.hpp"
 #include "oidc/json.hpp"
@@ -176,6 +177,7 @@ Result<LogoutToken> validate_logout_token(std::string_view compact,
     options.allowed = expected.algs;
     options.keys = expected.keys;
     options.shared_secret = &expected.provider->client_secret;
+    options.former_secret = former_secret(*expected.provider);
     options.accepted_typ = kTyp;
     auto jwt = verify_jws(compact, options);
     if (!jwt.ok()) {

@@ -7,6 +7,7 @@
 
 #include "oidc/authz_request.hpp"
 #include "oidc/client_assertion.hpp"
+#include "oidc/client_credentials.hpp"
 #include "oidc/id_token.hpp"
 #include "oidc/json.hpp"
 #include "oidc/uri.hpp"
@@ -349,6 +350,16 @@ bool use_request_object(const ProviderConfig& config, const Metadata& metadata) 
 Result<ClientAuth> choose_client_auth(const ProviderConfig& config, const Metadata& metadata) {
     const bool has_secret = !config.client_secret.empty();
     const bool has_key = config.client_key != nullptr;
+    const bool has_assertion = file_assertion(config) != nullptr;
+    if ((config.client_auth == ClientAuth::automatic ||
+         (config.client_auth == ClientAuth::private_key_jwt && !has_key)) &&
+        has_assertion) {
+        return ClientAuth::file_assertion;
+    }
+    if (config.client_auth == ClientAuth::file_assertion && !has_assertion) {
+        return invalid("token_endpoint_auth_method client_assertion_file needs that directive",
+                       "client_assertion_file");
+    }
     if (config.client_auth == ClientAuth::private_key_jwt && !has_key) {
         return invalid("token_endpoint_auth_method private_key_jwt needs a client_key",
                        "client_key");
@@ -358,8 +369,9 @@ Result<ClientAuth> choose_client_auth(const ProviderConfig& config, const Metada
                        "client_certificate");
     }
     if (config.client_auth != ClientAuth::automatic) {
-        if (config.client_auth != ClientAuth::none && config.client_auth != ClientAuth::tls &&
-            config.client_auth != ClientAuth::private_key_jwt && !has_secret) {
+        if ((config.client_auth == ClientAuth::basic || config.client_auth == ClientAuth::post ||
+             config.client_auth == ClientAuth::secret_jwt) &&
+            !has_secret) {
             return invalid("token_endpoint_auth_method needs a client_secret", "client_secret");
         }
         return config.client_auth;

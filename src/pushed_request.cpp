@@ -37,11 +37,12 @@ Error refusal(const HttpRequest& request, const HttpResponse& response, const Oa
 }  // namespace
 
 Result<HttpRequest> push_request(const ProviderConfig& config, const ProviderState& provider,
-                                 std::string_view authorization_url, Ports ports) {
+                                 std::string_view authorization_url, Ports ports,
+                                 Credential credential) {
     // Behind the endpoint, which may have a query of its own.
     const std::string_view form = request_arguments(authorization_url, provider.metadata);
     return client_form(config, provider, provider.metadata.pushed_authorization_request_endpoint,
-                       kEndpoint, form, ports);
+                       kEndpoint, form, ports, credential);
 }
 
 Result<std::string> parse_pushed_response(const HttpRequest& request, HttpOutcome outcome) {

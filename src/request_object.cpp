@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "oidc/authz_request.hpp"
+#include "oidc/client_credentials.hpp"
 #include "oidc/crypto.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/json.hpp"
@@ -94,7 +95,7 @@ Result<std::string> request_object(const ProviderConfig& config, std::string_vie
         }
         claims.append("]");
     }
-    return config.client_key->sign_as(kTyp, claims.append("}"));
+    return signing_key(config, now).sign_as(kTyp, claims.append("}"));
 }
 
 Result<std::string> request_object_url(const ProviderConfig& config, const ProviderState& provider,

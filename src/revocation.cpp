@@ -9,23 +9,30 @@
 
 namespace oidc {
 
-Result<std::optional<HttpRequest>> revocation_request(const ProviderConfig& config,
-                                                      const ProviderState& provider,
-                                                      const SessionView& session, Ports ports) {
+std::optional<Revocation> Revocation::of(const ProviderConfig& config,
+                                         std::shared_ptr<const ProviderState> provider,
+                                         const SessionView& session, Seconds now) {
     const bool refresh = !session.refresh_token().empty();
     const std::string_view token = refresh ? session.refresh_token() : session.access_token();
-    const std::string& endpoint = provider.metadata.revocation_endpoint;
-    if (!config.revoke_on_logout || endpoint.empty() || token.empty()) {
-        return std::optional<HttpRequest>();
+    if (!config.revoke_on_logout || provider->metadata.revocation_endpoint.empty() ||
+        token.empty()) {
+        return std::nullopt;
     }
+    Revocation revocation(config, std::move(provider), token,
+                          refresh ? "refresh_token" : "access_token");
+    revocation.client_.begin(config, revocation.provider_->client_auth, now);
+    return revocation;
+}
+
+Result<HttpRequest> Revocation::request(Ports ports) const {
     const std::array<FormField, 2> fields = {
-        {{"token", token}, {"token_type_hint", refresh ? "refresh_token" : "access_token"}}};
-    Result<HttpRequest> request =
-        client_request(config, provider, endpoint, "revocation_endpoint", fields, ports);
-    if (!request) {
-        return std::move(request).error();
-    }
-    return std::optional<HttpRequest>(*std::move(request));
+        {{"token", token_.view()}, {"token_type_hint", hint_}}};
+    return client_request(config_, *provider_, provider_->metadata.revocation_endpoint,
+                          "revocation_endpoint", fields, ports, client_.credential());
+}
+
+bool Revocation::again(const HttpOutcome& outcome, Ports ports) {
+    return client_.again(config_, provider_->client_auth, outcome, ports);
 }
 
 Status check_revocation(const HttpRequest& request, const HttpOutcome& outcome) {

@@ -28,16 +28,34 @@ void add(Secret& body, std::string_view name, std::string_view value) {
     append_form_encoded(body, value);
 }
 
+// The one before may have ended since it was chosen.
+const Secret& secret_of(const ProviderConfig& config, Credential credential) {
+    const Secret* former = credential == Credential::former ? former_secret(config) : nullptr;
+    return former != nullptr ? *former : config.client_secret;
+}
+
+const JwsSigner& key_of(const ProviderConfig& config, Credential credential) {
+    return credential == Credential::former && config.renewed->former_key != nullptr
+               ? *config.renewed->former_key
+               : *config.client_key;
+}
+
 // RFC 7521 4.2. The client id is not needed with it, but some providers look the client up by it.
 Status add_assertion(Secret& body, const ProviderConfig& config, const ProviderState& provider,
-                     Ports ports) {
-    const auto& key = provider.client_auth == ClientAuth::private_key_jwt
-                          ? config.client_key
-                          : config.client_secret_key;
-    if (!key) {
+                     Ports ports, Credential credential) {
+    const bool by_key = provider.client_auth == ClientAuth::private_key_jwt;
+    if (by_key && !config.client_key) {
         return fail(Reason::internal_error, "there is no key to authenticate the client with");
     }
-    const Result<std::string> assertion = client_assertion(config, provider, *key, ports);
+    const Secret& secret = secret_of(config, credential);
+    if (!by_key && secret.size() < kMinHmacSecret) {
+        return client_auth_error("client_secret_jwt needs a secret of at least " +
+                                 std::to_string(kMinHmacSecret) + " characters");
+    }
+    const Result<std::string> assertion =
+        by_key
+            ? client_assertion(config, provider, key_of(config, credential), ports)
+            : client_assertion(config, provider, JwsSigner::hmac(Alg::HS256, secret.view()), ports);
     if (!assertion) {
         return assertion.error();
     }
@@ -46,12 +64,33 @@ Status add_assertion(Secret& body, const ProviderConfig& config, const ProviderS
     return Unit{};
 }
 
-Secret basic_credentials(const ProviderConfig& config) {
+// A provider would refuse it, and say less.
+Status add_file_assertion(Secret& body, const ProviderConfig& config, Ports ports,
+                          Credential credential) {
+    const RenewedCredentials& renewed = *config.renewed;
+    const FileAssertion& assertion =
+        credential == Credential::former && !renewed.former_assertion.text.empty()
+            ? renewed.former_assertion
+            : renewed.assertion;
+    const Seconds now = ports.clock.now();
+    if (assertion.expires != 0 && assertion.expires + config.clock_skew <= now) {
+        return fail(Reason::token_client_auth,
+                    "the assertion of client_assertion_file expired at " +
+                        std::to_string(assertion.expires) + ", now is " + std::to_string(now) +
+                        ": whoever renews the file has stopped",
+                    "client_assertion_file");
+    }
+    add(body, "client_assertion_type", kJwtBearer);
+    add(body, "client_assertion", assertion.text.view());
+    return Unit{};
+}
+
+Secret basic_credentials(const ProviderConfig& config, const Secret& secret) {
     Secret pair;
-    pair.reserve(3 * (config.client_id.size() + config.client_secret.size()) + 1);
+    pair.reserve(3 * (config.client_id.size() + secret.size()) + 1);
     append_form_encoded(pair, config.client_id);
     pair.append(":");
-    append_form_encoded(pair, config.client_secret.view());
+    append_form_encoded(pair, secret.view());
     const Secret encoded = base64_encode(pair.view());
     Secret value;
     value.reserve(encoded.size() + 6);
@@ -266,7 +305,7 @@ TokenNeeds token_needs(const ProviderConfig& config) {
 
 Result<HttpRequest> client_form(const ProviderConfig& config, const ProviderState& provider,
                                 std::string_view url, std::string_view endpoint,
-                                std::string_view form, Ports ports) {
+                                std::string_view form, Ports ports, Credential credential) {
     HttpRequest request;
     request.method = HttpRequest::Method::post;
     request.url = url;
@@ -285,16 +324,24 @@ Result<HttpRequest> client_form(const ProviderConfig& config, const ProviderStat
     switch (provider.client_auth) {
         case ClientAuth::basic:
         case ClientAuth::automatic:  // resolved long ago; the default of OIDC Core 9
-            request.authorization = basic_credentials(config);
+            request.authorization = basic_credentials(config, secret_of(config, credential));
             break;
         case ClientAuth::post:
             add_client_id();
-            add(request.body, "client_secret", config.client_secret.view());
+            add(request.body, "client_secret", secret_of(config, credential).view());
             break;
         case ClientAuth::secret_jwt:
         case ClientAuth::private_key_jwt:
             add_client_id();
-            if (Status status = add_assertion(request.body, config, provider, ports); !status) {
+            if (Status status = add_assertion(request.body, config, provider, ports, credential);
+                !status) {
+                return std::move(status).error();
+            }
+            break;
+        case ClientAuth::file_assertion:
+            add_client_id();
+            if (Status status = add_file_assertion(request.body, config, ports, credential);
+                !status) {
                 return std::move(status).error();
             }
             break;
@@ -311,7 +358,8 @@ Result<HttpRequest> client_form(const ProviderConfig& config, const ProviderStat
 
 Result<HttpRequest> client_request(const ProviderConfig& config, const ProviderState& provider,
                                    std::string_view url, std::string_view endpoint,
-                                   std::span<const FormField> fields, Ports ports) {
+                                   std::span<const FormField> fields, Ports ports,
+                                   Credential credential) {
     Secret form;
     std::size_t size = 0;
     for (const FormField& field : fields) {
@@ -321,12 +369,12 @@ Result<HttpRequest> client_request(const ProviderConfig& config, const ProviderS
     for (const FormField& field : fields) {
         add(form, field.name, field.value);
     }
-    return client_form(config, provider, url, endpoint, form.view(), ports);
+    return client_form(config, provider, url, endpoint, form.view(), ports, credential);
 }
 
 Result<HttpRequest> token_request(const ProviderConfig& config, const ProviderState& provider,
                                   std::string_view code, std::string_view redirect_uri,
-                                  std::string_view verifier, Ports ports) {
+                                  std::string_view verifier, Ports ports, Credential credential) {
     std::vector<FormField> fields = {
         {"grant_type", "authorization_code"}, {"code", code}, {"redirect_uri", redirect_uri}};
     if (!verifier.empty()) {
@@ -334,16 +382,17 @@ Result<HttpRequest> token_request(const ProviderConfig& config, const ProviderSt
     }
     add_resources(fields, config);
     return client_request(config, provider, provider.metadata.token_endpoint, "token_endpoint",
-                          fields, ports);
+                          fields, ports, credential);
 }
 
 Result<HttpRequest> refresh_request(const ProviderConfig& config, const ProviderState& provider,
-                                    std::string_view refresh_token, Ports ports) {
+                                    std::string_view refresh_token, Ports ports,
+                                    Credential credential) {
     std::vector<FormField> fields = {{"grant_type", "refresh_token"},
                                      {"refresh_token", refresh_token}};
     add_resources(fields, config);
     return client_request(config, provider, provider.metadata.token_endpoint, "token_endpoint",
-                          fields, ports);
+                          fields, ports, credential);
 }
 
 Result<TokenResponse> parse_token_response(const HttpRequest& request, HttpOutcome outcome,

@@ -68,6 +68,7 @@ Progress TokenExchange::start(ProviderReady provider, TokenGrant grant) {
         return std::move(status).error();
     }
     grant_ = std::move(grant);
+    client_.begin(config_, provider_->client_auth, ports_.clock.now());
     return ask_token({});
 }
 
@@ -76,9 +77,9 @@ Progress TokenExchange::ask_token(std::string_view nonce) {
     const std::string_view credential = grant_.credential.view();
     Result<HttpRequest> request =
         expectation_.grant == Grant::refresh
-            ? refresh_request(config_, *provider_, credential, ports_)
+            ? refresh_request(config_, *provider_, credential, ports_, client_.credential())
             : token_request(config_, *provider_, credential, grant_.redirect_uri,
-                            grant_.verifier.view(), ports_);
+                            grant_.verifier.view(), ports_, client_.credential());
     if (!request) {
         return std::move(request).error();
     }
@@ -145,14 +146,18 @@ Progress TokenExchange::on_provider(Stage stage, ProviderReady provider) {
 }
 
 Progress TokenExchange::on_token(HttpOutcome outcome) {
-    if (wants_nonce(outcome, Stage::token)) {
-        return ask_token(outcome->dpop_nonce);
+    if (outcome && !outcome->dpop_nonce.empty()) {
+        nonce_ = outcome->dpop_nonce;
+    }
+    if (wants_nonce(outcome, Stage::token) ||
+        client_.again(config_, provider_->client_auth, outcome, ports_)) {
+        return ask_token(nonce_);
     }
     grant_ = {};
     Result<TokenResponse> tokens = parse_token_response(request_, std::move(outcome),
                                                         expectation_.grant, token_needs(config_));
     if (!tokens) {
-        return std::move(tokens).error();
+        return client_.told(std::move(tokens).error());
     }
     tokens_ = *std::move(tokens);
     log_left_out(tokens_.left_out);

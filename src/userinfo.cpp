@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "oidc/client_credentials.hpp"
 #include "oidc/json.hpp"
 #include "oidc/jws.hpp"
 #include "oidc/oauth_error.hpp"
@@ -67,6 +68,7 @@ Result<JsonPtr> read_jwt(std::string_view text, const ProviderConfig& config,
     options.allowed = provider.algs;
     options.keys = &provider.keys;
     options.shared_secret = &config.client_secret;
+    options.former_secret = former_secret(config);
     options.accepted_typ = kTypes;
     options.max_bytes = 256 * 1024;
     Result<VerifiedJwt> jwt = verify_jws(text, options);

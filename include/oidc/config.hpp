@@ -34,7 +34,8 @@ std::optional<Alg> alg_from_name(std::string_view name) noexcept;  // exact case
 bool alg_is_symmetric(Alg alg) noexcept;
 
 // OIDC Core 9.
-// tls: a certificate in the handshake (RFC 8705 2), by whomever it is signed.
+// tls: a certificate in the handshake (RFC 8705 2), by whomever it is signed. file_assertion: a JWT
+// that another program makes (RFC 7523 2.2).
 enum class ClientAuth : std::uint8_t {
     automatic,
     basic,
@@ -42,7 +43,8 @@ enum class ClientAuth : std::uint8_t {
     secret_jwt,
     private_key_jwt,
     tls,
-    none
+    none,
+    file_assertion
 };
 
 // Of ProviderConfig::client_assertion_audience.
@@ -50,6 +52,7 @@ inline constexpr std::string_view kTokenEndpointAudience = "token_endpoint";
 
 class JwsSigner;
 class JweDecrypter;
+struct RenewedCredentials;  // client_credentials.hpp
 
 // How the authorization response comes: in the query, posted by a page of the provider's (OAuth 2.0
 // Form Post Response Mode), or in the query as a signed JWT (JARM).
@@ -64,10 +67,10 @@ struct ProviderConfig {
     std::string name;    // of the oidc_provider block
     std::string issuer;  // byte for byte as configured
     std::string client_id;
-    Secret client_secret;  // empty: a public client, or one with a key
-    // Of client_key; null: none. Of client_secret, for client_secret_jwt; null without one.
-    std::shared_ptr<const JwsSigner> client_key;
-    std::shared_ptr<const JwsSigner> client_secret_key;
+    Secret client_secret;                         // empty: a public client, or one with a key
+    std::shared_ptr<const JwsSigner> client_key;  // null: none
+    // Of files that are renewed, shared by all who read the configuration of a worker; null: none.
+    std::shared_ptr<RenewedCredentials> renewed;
     bool has_certificate = false;  // of client_key, for the handshake
     // Of dpop_key: tokens are bound to it. Null: tokens are bearers'.
     std::shared_ptr<const JwsSigner> dpop_key;

@@ -6,6 +6,7 @@
 
 #include "oidc/authz_request.hpp"
 #include "oidc/authz_response.hpp"
+#include "oidc/client_credentials.hpp"
 #include "oidc/ports.hpp"
 #include "oidc/session.hpp"
 #include "oidc/state.hpp"
@@ -14,7 +15,8 @@
 
 namespace oidc {
 
-// No session: NeedProvider [-> Fetch, which pushes the request] -> StartLogin.
+// No session: NeedProvider [-> Fetch, which pushes the request [-> Fetch, the same with the
+// client's other credential]] -> StartLogin.
 class LoginFlow final : public Flow {
   public:
     struct Input {
@@ -36,6 +38,7 @@ class LoginFlow final : public Flow {
   private:
     enum class Stage : std::uint8_t { provider, pushed, done };
     Step on_provider(ProviderReady provider);
+    Step push();
     Step on_pushed(HttpOutcome outcome);
     Result<StartLogin> begin(const ProviderState& provider, PendingLogin login);
 
@@ -48,6 +51,7 @@ class LoginFlow final : public Flow {
     ProviderReady provider_;
     HttpRequest request_;  // without its credentials
     StartLogin login_;
+    ClientTry client_;
 };
 
 // A callback whose pending login was opened and consumed by the adapter:

@@ -24,6 +24,7 @@ struct VerifyOptions {
     // Values of "typ" (lower case, without "application/") that are accepted; absent typ always is.
     std::span<const std::string_view> accepted_typ;
     std::size_t max_bytes = 64 * 1024;
+    const Secret* former_secret = nullptr;  // of shared_secret before a change; null: none
 };
 
 struct VerifiedJwt {

@@ -65,9 +65,9 @@ bool use_par(const ProviderConfig& config, const Metadata& metadata) noexcept;
 // Likewise, where there is a client_key.
 bool use_request_object(const ProviderConfig& config, const Metadata& metadata) noexcept;
 
-// basic, post or none: the configured one; else none without a secret, else basic if advertised or
-// nothing is said, else post. Error: metadata_invalid with fix "token_endpoint_auth_method" when
-// only methods that need a key are advertised.
+// The configured one; else an assertion of a file, else a key, else none without a secret, else
+// basic if advertised or nothing is said, else post, else secret_jwt. Error: metadata_invalid with
+// fix "token_endpoint_auth_method" when only methods that need a key are advertised.
 Result<ClientAuth> choose_client_auth(const ProviderConfig& config, const Metadata& metadata);
 
 HttpRequest metadata_request(const ProviderConfig& config);

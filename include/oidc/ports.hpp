@@ -35,6 +35,7 @@ enum class Notice : std::uint8_t {
     hint_left_out,
     username_fell,
     group_overage,
+    former_credential,
     count_,
 };
 

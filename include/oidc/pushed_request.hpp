@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "oidc/client_credentials.hpp"
 #include "oidc/metadata.hpp"
 #include "oidc/ports.hpp"
 #include "oidc/result.hpp"
@@ -15,9 +16,10 @@ namespace oidc {
 inline constexpr std::size_t kMaxRequestUri = 512;
 
 // POST of what `authorization_url` would have had the browser bring, with the client authenticated
-// as at the token endpoint. Errors: internal_error.
+// as at the token endpoint. Errors: those of client_form.
 Result<HttpRequest> push_request(const ProviderConfig& config, const ProviderState& provider,
-                                 std::string_view authorization_url, Ports ports);
+                                 std::string_view authorization_url, Ports ports,
+                                 Credential credential = Credential::current);
 
 // The request_uri. Errors: those of the connection, idp_redirect, token_client_auth (as in
 // parse_token_response), par_error (another OAuth error; detail has its code), par_status (429, 5xx

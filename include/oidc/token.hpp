@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "oidc/client_credentials.hpp"
 #include "oidc/http_message.hpp"
 #include "oidc/metadata.hpp"
 #include "oidc/ports.hpp"
@@ -32,26 +33,31 @@ struct FormField {
 
 // POST of a form to `url`, called `endpoint` in log lines, with the client authenticated by
 // client_secret_basic (id and secret form-encoded first, RFC 6749 2.3.1), client_secret_post, an
-// assertion of its own (client_assertion.hpp), or a certificate or nothing (client_id in the body).
-// Never two methods at once. Errors: internal_error (the assertion could not be signed).
+// assertion of its own (client_assertion.hpp) or of a file, or a certificate or nothing (client_id
+// in the body). Never two methods at once. `credential`: see ClientTry. Errors: internal_error (the
+// assertion could not be signed), token_client_auth (that of a file has expired).
 Result<HttpRequest> client_request(const ProviderConfig& config, const ProviderState& provider,
                                    std::string_view url, std::string_view endpoint,
-                                   std::span<const FormField> fields, Ports ports);
+                                   std::span<const FormField> fields, Ports ports,
+                                   Credential credential = Credential::current);
 
 // The same with a form that is encoded already; a client_id that it has is not repeated.
 Result<HttpRequest> client_form(const ProviderConfig& config, const ProviderState& provider,
                                 std::string_view url, std::string_view endpoint,
-                                std::string_view form, Ports ports);
+                                std::string_view form, Ports ports,
+                                Credential credential = Credential::current);
 
 // grant_type, code, redirect_uri, code_verifier unless it is empty, and every resource.
 Result<HttpRequest> token_request(const ProviderConfig& config, const ProviderState& provider,
                                   std::string_view code, std::string_view redirect_uri,
-                                  std::string_view verifier, Ports ports);
+                                  std::string_view verifier, Ports ports,
+                                  Credential credential = Credential::current);
 
 // grant_type, refresh_token and every resource. No scope: the provider gives what it gave before
 // (RFC 6749 6).
 Result<HttpRequest> refresh_request(const ProviderConfig& config, const ProviderState& provider,
-                                    std::string_view refresh_token, Ports ports);
+                                    std::string_view refresh_token, Ports ports,
+                                    Credential credential = Credential::current);
 
 enum class Grant : std::uint8_t { code, refresh };
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <variant>
 
+#include "oidc/client_credentials.hpp"
 #include "oidc/id_token.hpp"
 #include "oidc/session.hpp"
 #include "oidc/step.hpp"
@@ -35,8 +36,9 @@ struct TokenGrant {
     Secret verifier;
 };
 
-// Fetch token [-> Fetch token with the server's nonce, once] -> ID token [-> NeedProvider newer,
-// once] -> Fetch userinfo, if it is on
+// Fetch token [-> Fetch token with the server's nonce, once] [-> Fetch token with the client's
+// other credential, once, see ClientTry] -> ID token [-> NeedProvider newer, once] -> Fetch
+// userinfo, if it is on
 // [-> NeedProvider newer, if not done yet] -> Checked. The events are those of a Flow.
 class TokenExchange {
   public:
@@ -100,6 +102,8 @@ class TokenExchange {
     std::optional<Seconds> retry_after_;
     HttpRequest request_;  // the last one, without its credentials
     TokenGrant grant_;
+    ClientTry client_;
+    std::string nonce_;  // the last one of the token endpoint
     // Which endpoint has asked for a nonce already: it does so once.
     bool token_nonce_ = false;
     bool userinfo_nonce_ = false;

@@ -168,11 +168,6 @@ char* derive(ngx_conf_t* cf, Provider& p, const Block& block) {
         p.config.config_url = discovery_url(p.config.issuer);
     }
     const ClientAuth auth = p.config.client_auth;
-    if (!p.config.client_secret.empty() &&
-        (auth == ClientAuth::automatic || auth == ClientAuth::secret_jwt)) {
-        p.config.client_secret_key = std::make_shared<const JwsSigner>(
-            JwsSigner::hmac(Alg::HS256, p.config.client_secret.view()));
-    }
     if (!p.transport.client_chain.empty()) {
         const Status named =
             p.client_signer->set_certificate(p.transport.client_chain, p.client_key_named);

@@ -2,6 +2,8 @@
 #include "signin/logout.hpp"
 
 #include <algorithm>
+#include <memory>
+#include <optional>
 
 #include "base/debug_log.hpp"
 #include "oidc/logout.hpp"
@@ -77,34 +79,46 @@ void log_not_revoked(const std::string& provider, const Error& error) {
                    error.detail);
 }
 
-// Takes back at the provider what the session held. Nobody waits for it.
-void revoke(const RequestContext& ctx, const Provider& provider, const ProviderState& state) {
+// Asks, and once more when the client has another credential to show.
+void ask_to_revoke(const std::shared_ptr<Revocation>& revocation, const Provider& provider) {
     CurlLoop* loop = CurlLoop::worker();
-    if (loop == nullptr || ctx.task->ended_session.provider().empty()) {
+    if (loop == nullptr) {
         return;
     }
     FlowPorts ports(ngx_cycle->log);
-    Result<std::optional<HttpRequest>> made =
-        revocation_request(provider.config, state, ctx.task->ended_session, ports.ports());
-    if (!made) {
-        log_not_revoked(provider.config.name, made.error());
-        return;
-    }
-    std::optional<HttpRequest>& request = *made;
+    Result<HttpRequest> request = revocation->request(ports.ports());
     if (!request) {
+        log_not_revoked(provider.config.name, request.error());
         return;
     }
-    const auto done = [url = request->url, endpoint = request->endpoint,
-                       name = provider.config.name](const HttpOutcome& outcome) {
+    const auto done = [revocation, &provider, url = request->url,
+                       endpoint = request->endpoint](const HttpOutcome& outcome) {
+        FlowPorts later(ngx_cycle->log);
+        if (revocation->again(outcome, later.ports())) {
+            ask_to_revoke(revocation, provider);
+            return;
+        }
         HttpRequest shown;
         shown.url = url;
         shown.endpoint = endpoint;
         const Status status = check_revocation(shown, outcome);
         if (!status) {
-            log_not_revoked(name, status.error());
+            log_not_revoked(provider.config.name, status.error());
         }
     };
     loop->start(*std::move(request), provider.transport, done);
+}
+
+// Takes back at the provider what the session held. Nobody waits for it.
+void revoke(const RequestContext& ctx, const Provider& provider, const ProviderReady& state) {
+    if (ctx.task->ended_session.provider().empty()) {
+        return;
+    }
+    std::optional<Revocation> revocation =
+        Revocation::of(provider.config, state, ctx.task->ended_session, ngx_time());
+    if (revocation) {
+        ask_to_revoke(std::make_shared<Revocation>(*std::move(revocation)), provider);
+    }
 }
 
 // A hint that the provider could not verify any more would end in its error page.
@@ -127,7 +141,7 @@ void drop_dead_hint(ngx_http_request_t* r, const RequestContext& ctx, const Prov
 ngx_int_t finish_logout(ngx_http_request_t* r, RequestContext& ctx, const Event& outcome) {
     const Provider& provider = *ctx.task->provider;
     if (const auto* ready = std::get_if<ProviderReady>(&outcome)) {
-        revoke(ctx, provider, **ready);
+        revoke(ctx, provider, *ready);
         drop_dead_hint(r, ctx, provider, **ready);
         return leave(r, ctx, provider, (*ready)->metadata.end_session_endpoint);
     }

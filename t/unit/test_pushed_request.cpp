@@ -194,6 +194,34 @@ START_TEST(nothing_is_pushed_for_who_cannot_wait) {
 }
 END_TEST
 
+START_TEST(p_12_pushed_again_with_the_other_secret) {
+    Pushing p;
+    p.world.config.renewed = std::make_shared<RenewedCredentials>();
+    p.world.config.renewed->renews_secret = true;
+    ck_assert(renew_secret(p.world.config, Secret("another"), kNow));
+    Step step = p.start();
+    const HttpRequest first = std::move(expect<Fetch>(step).request);
+    const auto refused = [] {
+        HttpResponse response = json_response(R"({"error":"invalid_client"})");
+        response.status = 401;
+        return response;
+    };
+    step = p.flow->resume(refused());
+    const HttpRequest& second = expect<Fetch>(step).request;
+    ck_assert_sv_eq(second.body.view(), first.body.view());
+    ck_assert(second.authorization.view() != first.authorization.view());
+    step = p.flow->resume(json_response(R"({"request_uri":"urn:a:b"})"));
+    (void)expect<StartLogin>(step);
+    // Neither is right.
+    step = p.start();
+    (void)expect<Fetch>(step);
+    step = p.flow->resume(refused());
+    (void)expect<Fetch>(step);
+    step = p.flow->resume(refused());
+    ck_assert(expect<Refuse>(step).error.reason == Reason::token_client_auth);
+}
+END_TEST
+
 START_TEST(a_long_target_stays_where_the_address_is_short) {
     Pushing p;
     p.world.config.scope = {"openid", std::string(3000, 's')};
@@ -210,6 +238,7 @@ static Suite* pushed_request_suite() {
     tcase_add_test(tcase, p_01_an_endpoint_that_ends_in_a_separator);
     tcase_add_test(tcase, p_02_no_answer_is_taken_for_leave_to_do_without);
     tcase_add_test(tcase, nothing_is_pushed_for_who_cannot_wait);
+    tcase_add_test(tcase, p_12_pushed_again_with_the_other_secret);
     tcase_add_test(tcase, a_long_target_stays_where_the_address_is_short);
     suite_add_tcase(suite, tcase);
     return suite;

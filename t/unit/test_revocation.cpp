@@ -11,6 +11,7 @@ namespace {
 
 struct Revoking : World {
     Session session;
+    std::optional<Revocation> revocation;
     Revoking() {
         config.revoke_on_logout = true;
         metadata.revocation_endpoint = "https://op.example/revoke";
@@ -20,12 +21,15 @@ struct Revoking : World {
     std::optional<HttpRequest> request() {
         const auto record = encode_session(session);
         ck_assert_result_ok(record);
-        const auto state = provider();
-        FakePorts fake;
-        auto made =
-            revocation_request(config, *state, *SessionView::open(record->view()), fake.ports());
+        std::optional<Revocation> begun =
+            Revocation::of(config, provider(), *SessionView::open(record->view()), kNow);
+        if (!begun) {
+            return std::nullopt;
+        }
+        revocation.emplace(*std::move(begun));
+        auto made = revocation->request(fake.ports());
         ck_assert_result_ok(made);
-        return std::move(*made);
+        return *std::move(made);
     }
 };
 
@@ -56,6 +60,25 @@ START_TEST(nothing_to_revoke) {
     Revoking empty;
     empty.session = {};
     ck_assert(!empty.request().has_value());
+}
+END_TEST
+
+START_TEST(with_the_other_secret) {
+    Revoking w;
+    w.fake.clock.set(kNow);
+    w.config.renewed = std::make_shared<RenewedCredentials>();
+    w.config.renewed->renews_secret = true;
+    ck_assert(renew_secret(w.config, Secret("another"), kNow));
+    const auto first = w.request();
+    HttpResponse refused = json_response(R"({"error":"invalid_client"})");
+    refused.status = 401;
+    const HttpOutcome outcome(std::move(refused));
+    ck_assert(w.revocation->again(outcome, w.fake.ports()));
+    const auto second = w.revocation->request(w.fake.ports());
+    ck_assert_result_ok(second);
+    ck_assert_sv_eq(second->body.view(), first->body.view());
+    ck_assert(second->authorization.view() != first->authorization.view());
+    ck_assert(!w.revocation->again(outcome, w.fake.ports()));
 }
 END_TEST
 
@@ -104,6 +127,7 @@ static Suite* revocation_suite() {
     TCase* tcase = tcase_create("all");
     tcase_add_test(tcase, the_refresh_token_first);
     tcase_add_test(tcase, nothing_to_revoke);
+    tcase_add_test(tcase, with_the_other_secret);
     tcase_add_test(tcase, answers);
     tcase_add_test(tcase, a_login_keeps_what_will_be_revoked);
     suite_add_tcase(suite, tcase);

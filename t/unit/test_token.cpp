@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "forge.hpp"
+#include "oidc/client_assertion.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/signer.hpp"
 #include "oidc/token.hpp"
@@ -138,8 +139,7 @@ START_TEST(p_03_an_assertion_in_the_body) {
     ProviderConfig config = client();
     config.client_key = std::make_shared<const JwsSigner>(
         *JwsSigner::from_pem(ForgeKey::for_alg(Alg::ES256).private_pem(), {}));
-    config.client_secret_key =
-        std::make_shared<const JwsSigner>(JwsSigner::hmac(Alg::HS256, config.client_secret.view()));
+    config.client_secret = Secret(std::string(kMinHmacSecret, 's'));
     const auto alg_of = [](const HttpRequest& request) {
         const std::string assertion = argument(request, "client_assertion");
         const auto header = base64url_decode(assertion.substr(0, assertion.find('.')));
@@ -158,6 +158,10 @@ START_TEST(p_03_an_assertion_in_the_body) {
                                                                       : R"({"alg":"ES256")");
         }
     }
+    config.client_secret = Secret(std::string(kMinHmacSecret - 1, 's'));
+    ck_assert_result_is(
+        token_request(config, provider(ClientAuth::secret_jwt), "c", "u", "v", fake.ports()),
+        Reason::token_client_auth);
     config.client_key.reset();
     ck_assert_result_is(
         token_request(config, provider(ClientAuth::private_key_jwt), "c", "u", "v", fake.ports()),
