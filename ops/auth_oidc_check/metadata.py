@@ -67,10 +67,16 @@ def choose_method(provider, data, has_secret):
     """As the module does."""
     given = provider.one("token_endpoint_auth_method")
     has_key = provider.one("client_key") is not None
+    has_file = provider.one("client_assertion_file") is not None
+    if has_file and (not given or given == "private_key_jwt" and not has_key):
+        return "client_assertion_file"
     if given:
+        if given == "client_assertion_file" and not has_file:
+            raise Trouble("token_endpoint_auth_method client_assertion_file needs that directive",
+                          "client_assertion_file")
         if given == "private_key_jwt" and not has_key:
             raise Trouble("token_endpoint_auth_method private_key_jwt needs a client_key", "client_key")
-        if given not in ("none", "private_key_jwt", *BY_TLS) and not has_secret:
+        if given not in ("none", "private_key_jwt", "client_assertion_file", *BY_TLS) and not has_secret:
             raise Trouble("token_endpoint_auth_method needs a client_secret", "client_secret_file")
         return given
     if has_key:

@@ -19,7 +19,7 @@ from .names import ask_resolver
 from .report import About, Trouble
 from .transport import Transport
 
-BY_KEY = ("private_key_jwt", *BY_TLS)
+BY_KEY = ("private_key_jwt", "client_assertion_file", *BY_TLS)
 PUSHED = "pushed_authorization_request_endpoint"
 
 
