@@ -48,6 +48,7 @@ Worker::Worker(ngx_cycle_t* cycle, MainConf& conf)
       sweepers_(make_sweepers(cycle)),
       stores_(cycle, conf),
       metadata_(MetadataCache::make(cycle, conf)),
+      renewed_(conf, cycle->log),
       refresher_(Refresher::make()),
       claim_check_(ClaimCheck::make()),
       upgraded_(Upgraded::make(cycle->log)) {}

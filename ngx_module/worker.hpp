@@ -12,6 +12,7 @@
 #include "config/conf.hpp"
 #include "http/curl_loop.hpp"
 #include "provider/metadata_cache.hpp"
+#include "provider/renewed_files.hpp"
 #include "shm/session_sweeper.hpp"
 #include "signin/claim_check.hpp"
 #include "signin/refresher.hpp"
@@ -48,6 +49,7 @@ class Worker {
     std::vector<std::unique_ptr<SessionSweeper>> sweepers_;
     Stores stores_;
     std::unique_ptr<MetadataCache> metadata_;
+    RenewedFiles renewed_;
     std::unique_ptr<Refresher> refresher_;
     std::unique_ptr<ClaimCheck> claim_check_;
     std::unique_ptr<Upgraded> upgraded_;

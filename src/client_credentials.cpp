@@ -7,6 +7,7 @@
 #include "oidc/client_assertion.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/json.hpp"
+#include "oidc/jwe.hpp"
 #include "oidc/oauth_error.hpp"
 #include "oidc/signer.hpp"
 #include "oidc/text.hpp"
@@ -371,14 +372,26 @@ const JwsSigner& signing_key(const ProviderConfig& config, Seconds now) noexcept
                : *config.client_key;
 }
 
+bool publishes_keys(const ProviderConfig& config) noexcept {
+    return config.client_key != nullptr || config.decrypter != nullptr;
+}
+
 std::string published_keys(const ProviderConfig& config, Seconds now) {
-    const std::string& current = config.client_key->jwks();
-    const RenewedCredentials* renewed = config.renewed.get();
-    if (renewed == nullptr || renewed->published.empty() || now >= renewed->published_until) {
-        return current;
+    std::string keys;
+    const auto add = [&keys](std::string_view more) {
+        keys.append(keys.empty() || more.empty() ? "" : ",").append(more);
+    };
+    if (config.client_key != nullptr) {
+        add(keys_of(config.client_key->jwks()));
     }
-    return R"({"keys":[)" + std::string(keys_of(current)) + "," +
-           std::string(keys_of(renewed->published)) + "]}";
+    const RenewedCredentials* renewed = config.renewed.get();
+    if (renewed != nullptr && !renewed->published.empty() && now < renewed->published_until) {
+        add(keys_of(renewed->published));
+    }
+    if (config.decrypter != nullptr) {
+        add(config.decrypter->jwk());
+    }
+    return R"({"keys":[)" + keys + "]}";
 }
 
 }  // namespace oidc

@@ -14,7 +14,6 @@
 #include "oidc/encode.hpp"
 #include "oidc/jwk.hpp"
 #include "oidc/private_key.hpp"
-#include "oidc/signer.hpp"
 #include "oidc/text.hpp"
 
 namespace oidc {
@@ -651,18 +650,6 @@ Result<std::optional<Secret>> open_token(std::string_view token, const ProviderC
         return std::move(inside).error();
     }
     return std::optional<Secret>(*std::move(inside));
-}
-
-std::string published_keys(const ProviderConfig& config) {
-    std::string jwks = config.client_key ? config.client_key->jwks() : std::string();
-    if (!config.decrypter) {
-        return jwks;
-    }
-    if (jwks.empty()) {
-        return R"({"keys":[)" + config.decrypter->jwk() + "]}";
-    }
-    jwks.insert(jwks.size() - 2, "," + config.decrypter->jwk());  // before "]}"
-    return jwks;
 }
 
 Status check_encrypted(std::string_view id_token, const ProviderConfig& config) {

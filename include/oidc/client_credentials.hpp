@@ -138,8 +138,9 @@ inline const FileAssertion* file_assertion(const ProviderConfig& config) noexcep
 // What signs what is asked once: the key that would go first. Precondition: config.client_key.
 const JwsSigner& signing_key(const ProviderConfig& config, Seconds now) noexcept;
 
-// The JWKS of client_key, with that of the one before while it is published. Precondition:
-// config.client_key.
+// Whether the client has public keys: of client_key or id_token_encryption_key.
+bool publishes_keys(const ProviderConfig& config) noexcept;
+// Its JWKS: the keys of both, and of client_key the one before while it is published.
 std::string published_keys(const ProviderConfig& config, Seconds now);
 
 // Whether it is the client's authentication that was refused, so that nothing was given out for

@@ -101,7 +101,4 @@ Result<std::optional<Secret>> open_token(std::string_view token, const ProviderC
 // OIDC Core 3.1.3.7 (1): jwt_not_encrypted when the configuration demands encrypted ID tokens.
 Status check_encrypted(std::string_view id_token, const ProviderConfig& config);
 
-// The JWKS of the client: the keys of client_key and id_token_encryption_key. Empty: it has none.
-std::string published_keys(const ProviderConfig& config);
-
 }  // namespace oidc

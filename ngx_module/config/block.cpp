@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/regular_file.hpp"
+#include "config/renewed_file.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 
@@ -266,6 +267,23 @@ char* Block::secret_file(std::string_view name, Secret& out, std::size_t max) co
                            " can be read by other users, it should have mode 0600");
     }
     out = Secret(text);
+    return conf_ok();
+}
+
+char* Block::renewed_file(Secret& out, RenewedFile& file, std::size_t max) const {
+    ReadFile read;
+    if (char* rv = read_file(file.path, read, max); rv != conf_ok()) {
+        return rv;
+    }
+    if ((read.mode & S_IROTH) != 0) {
+        conf_warn(cf_, in_quotes(name_) + " " + in_quotes(file.path) +
+                           " can be read by everybody, it should have the group of the workers and "
+                           "mode 0640");
+    }
+    file.max = max;
+    file.place = place_of(cf_);
+    file.stamp = read.stamp;
+    out = std::move(read.content);
     return conf_ok();
 }
 

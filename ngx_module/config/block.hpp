@@ -14,6 +14,7 @@
 namespace oidc::ngx {
 
 struct ReadFile;
+struct RenewedFile;
 
 // One directive of a block while it is read. The readers return NGX_CONF_OK, or NGX_CONF_ERROR
 // after a message that names the directive.
@@ -63,6 +64,9 @@ class Block {
     // others than its owner can read it.
     char* secret_file(Secret& out, std::size_t max) const { return secret_file(arg(), out, max); }
     char* secret_file(std::string_view name, Secret& out, std::size_t max) const;
+    // The same of a file that the workers read again, which their user must be able to: its whole
+    // content, which may be empty, and what tells it from the next one.
+    char* renewed_file(Secret& out, RenewedFile& file, std::size_t max) const;
     // Any other file, read now.
     char* text_file(std::string& out, std::size_t max) const;
 

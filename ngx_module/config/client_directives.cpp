@@ -6,6 +6,7 @@
 
 #include "config/provider_target.hpp"
 #include "oidc/authz_request.hpp"
+#include "oidc/client_credentials.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/json.hpp"
 #include "oidc/jwe.hpp"
@@ -19,6 +20,13 @@ namespace oidc::ngx {
 namespace {
 
 constexpr std::size_t kMaxJwks = 256 * 1024;
+
+void keep_renewed(Block& b, RenewedFile file) {
+    if (config(b).renewed == nullptr) {
+        config(b).renewed = std::make_shared<RenewedCredentials>();
+    }
+    provider(b).renewed.push_back(std::move(file));
+}
 
 }  // namespace
 
@@ -35,6 +43,55 @@ char* set_client_secret(Block& b) {
     return conf_ok();
 }
 
+// client_secret_file FILE [watch]
+char* set_client_secret_file(Block& b) {
+    if (b.size() == 1) {
+        return b.secret_file(config(b).client_secret, kMaxSecretFile);
+    }
+    if (b.arg(1) != "watch") {
+        return b.invalid(b.arg(1), "\"watch\"");
+    }
+    RenewedFile file;
+    file.kind = RenewedFile::Kind::secret;
+    file.directive = "client_secret_file";
+    Secret text;
+    if (char* rv = b.renewed_file(text, file, kMaxSecretFile); rv != conf_ok()) {
+        return rv;
+    }
+    // What the method needs is judged at the end of the block.
+    Result<Secret> secret = read_client_secret(text.view(), ClientAuth::automatic);
+    if (!secret) {
+        return b.error(in_quotes(file.path) + " cannot be used: " + secret.error().detail);
+    }
+    config(b).client_secret = *std::move(secret);
+    keep_renewed(b, std::move(file));
+    return conf_ok();
+}
+
+// Always watched: an assertion lives for minutes or hours.
+char* set_client_assertion_file(Block& b) {
+    RenewedFile file;
+    file.kind = RenewedFile::Kind::assertion;
+    file.directive = "client_assertion_file";
+    Secret text;
+    if (char* rv = b.renewed_file(text, file, kMaxFileAssertion); rv != conf_ok()) {
+        return rv;
+    }
+    Result<FileAssertion> assertion = read_file_assertion(text.view());
+    if (!assertion) {
+        return b.error(in_quotes(file.path) + " is no assertion: " + assertion.error().detail);
+    }
+    if (assertion->expires != 0 && assertion->expires <= ngx_time()) {
+        conf_warn(b.cf(), "\"client_assertion_file\" " + in_quotes(file.path) +
+                              " has an assertion that expired at " +
+                              std::to_string(assertion->expires) +
+                              ", nobody can sign in until it is renewed");
+    }
+    keep_renewed(b, std::move(file));
+    config(b).renewed->assertion = *std::move(assertion);
+    return conf_ok();
+}
+
 char* set_client_auth(Block& b) {
     ClientAuth& out = config(b).client_auth;
     if (b.arg() == "client_secret_basic") {
@@ -45,6 +102,8 @@ char* set_client_auth(Block& b) {
         out = ClientAuth::secret_jwt;
     } else if (b.arg() == "private_key_jwt") {
         out = ClientAuth::private_key_jwt;
+    } else if (b.arg() == "client_assertion_file") {
+        out = ClientAuth::file_assertion;
     } else if (b.arg() == "tls_client_auth" || b.arg() == "self_signed_tls_client_auth") {
         out = ClientAuth::tls;
     } else if (b.arg() == "none") {
@@ -53,15 +112,17 @@ char* set_client_auth(Block& b) {
         return b.error(in_quotes(b.arg()) +
                        " is not supported by this version, only \"client_secret_basic\", "
                        "\"client_secret_post\", \"client_secret_jwt\", \"private_key_jwt\", "
-                       "\"tls_client_auth\", \"self_signed_tls_client_auth\" and \"none\" are");
+                       "\"client_assertion_file\", \"tls_client_auth\", "
+                       "\"self_signed_tls_client_auth\" and \"none\" are");
     }
     return conf_ok();
 }
 
-// client_key FILE [alg=ALG] [kid=ID]
+// client_key FILE [alg=ALG] [kid=ID] [watch]
 char* set_client_key(Block& b) {
     std::optional<Alg> alg;
     std::string_view kid;
+    bool watch = false;
     for (std::size_t i = 1; i < b.size(); ++i) {
         const std::string_view word = b.arg(i);
         if (word.starts_with("kid=") && word.size() > 4 && kid.empty()) {
@@ -73,12 +134,25 @@ char* set_client_key(Block& b) {
                                  "an algorithm that signs with a private key: RS256, PS256, "
                                  "ES256, EdDSA or a longer one of these");
             }
+        } else if (word == "watch" && !watch) {
+            watch = true;
         } else {
-            return b.invalid(word, "alg=ALGORITHM or kid=ID");
+            return b.invalid(word, "alg=ALGORITHM, kid=ID or \"watch\"");
         }
     }
+    if (watch && !kid.empty()) {
+        return b.error(
+            "cannot have \"kid=\" with \"watch\": two keys of one name cannot be told apart, and "
+            "without \"kid=\" each is named by its thumbprint");
+    }
+    RenewedFile file;
+    file.kind = RenewedFile::Kind::key;
+    file.directive = "client_key";
+    file.alg = alg;
     Secret pem;
-    if (char* rv = b.secret_file(pem, kMaxClientKey); rv != conf_ok()) {
+    if (char* rv =
+            watch ? b.renewed_file(pem, file, kMaxClientKey) : b.secret_file(pem, kMaxClientKey);
+        rv != conf_ok()) {
         return rv;
     }
     Result<JwsSigner> signer = JwsSigner::from_pem(pem.view(), alg, kid);
@@ -87,6 +161,9 @@ char* set_client_key(Block& b) {
     }
     provider(b).client_signer = std::make_shared<JwsSigner>(*std::move(signer));
     provider(b).client_key_named = !kid.empty();
+    if (watch) {
+        keep_renewed(b, std::move(file));
+    }
     config(b).client_key = provider(b).client_signer;
     provider(b).transport.client_key = std::move(pem);
     return conf_ok();

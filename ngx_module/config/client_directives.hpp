@@ -8,6 +8,8 @@
 namespace oidc::ngx {
 
 char* set_client_secret(Block& b);
+char* set_client_secret_file(Block& b);
+char* set_client_assertion_file(Block& b);
 char* set_client_auth(Block& b);
 char* set_client_key(Block& b);
 char* set_dpop_key(Block& b);

@@ -11,6 +11,7 @@
 
 #include "base/ngx.hpp"
 #include "config/messages.hpp"
+#include "config/renewed_file.hpp"
 #include "oidc/assertion.hpp"
 #include "oidc/challenge.hpp"
 #include "oidc/claim_rules.hpp"
@@ -133,10 +134,10 @@ struct Provider {
     // While the block is read: what config.client_key points to.
     std::shared_ptr<JwsSigner> client_signer;
     bool client_key_named = false;  // by kid
-    std::string jwks;               // the client's public keys; empty: it has none
 
     bool used = false;  // some auth_oidc names it
     Place place;
+    std::vector<RenewedFile> renewed;  // files that the workers look at
 };
 
 // oidc_assertion { }

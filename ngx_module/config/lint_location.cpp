@@ -6,6 +6,7 @@
 
 #include "config/nginx_private.hpp"
 #include "config/places.hpp"
+#include "oidc/client_credentials.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 
@@ -116,7 +117,7 @@ char* lint_directives(ngx_conf_t* cf, const LocConf& conf) {
 
     if (!conf.jwks_provider.empty()) {
         const Provider* provider = conf_main(cf).find_provider(conf.jwks_provider);
-        if (provider == nullptr || provider->jwks.empty()) {
+        if (provider == nullptr || !publishes_keys(provider->config)) {
             return conf_error(
                 cf, place,
                 "\"oidc_jwks " + conf.jwks_provider + "\" in " + location_label(location) +

@@ -7,6 +7,7 @@
 
 #include "config/places.hpp"
 #include "oidc/client_assertion.hpp"
+#include "oidc/client_credentials.hpp"
 #include "oidc/cookie.hpp"
 #include "oidc/jwe.hpp"
 #include "oidc/signer.hpp"
@@ -54,19 +55,39 @@ char* check_urls(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) {
     return conf_ok();
 }
 
-char* check_client(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) {
+char* check_client(ngx_conf_t* cf, const Provider& p, const Block& block) {
+    const ProviderConfig& c = p.config;
+    const bool renews_key =
+        std::any_of(p.renewed.begin(), p.renewed.end(),
+                    [](const RenewedFile& f) { return f.kind == RenewedFile::Kind::key; });
     const Place method = block.where("token_endpoint_auth_method");
     if (c.client_auth == ClientAuth::none && !c.client_secret.empty()) {
         return conf_error(cf, method,
                           "\"token_endpoint_auth_method none\" cannot be combined with a client "
                           "secret");
     }
-    if (c.client_auth == ClientAuth::private_key_jwt && c.client_key == nullptr) {
+    const bool has_file = file_assertion(c) != nullptr;
+    const bool by_file =
+        has_file &&
+        (c.client_auth == ClientAuth::automatic || c.client_auth == ClientAuth::file_assertion ||
+         (c.client_auth == ClientAuth::private_key_jwt && c.client_key == nullptr));
+    if (has_file && !by_file) {
+        return conf_error(cf, block.where("client_assertion_file"),
+                          "\"client_assertion_file\" is for \"token_endpoint_auth_method "
+                          "client_assertion_file\", which is the default with it");
+    }
+    if (c.client_auth == ClientAuth::file_assertion && !has_file) {
+        return conf_error(cf, method,
+                          "\"token_endpoint_auth_method client_assertion_file\" needs "
+                          "\"client_assertion_file\"");
+    }
+    if (c.client_auth == ClientAuth::private_key_jwt && c.client_key == nullptr && !by_file) {
         return conf_error(cf, method,
                           "\"token_endpoint_auth_method private_key_jwt\" needs \"client_key\"");
     }
-    const bool by_key = c.client_key != nullptr && (c.client_auth == ClientAuth::automatic ||
-                                                    c.client_auth == ClientAuth::private_key_jwt);
+    const bool by_key =
+        c.client_key != nullptr && !by_file &&
+        (c.client_auth == ClientAuth::automatic || c.client_auth == ClientAuth::private_key_jwt);
     const bool by_tls = c.client_auth == ClientAuth::tls;
     if (by_tls && !(block.given("client_certificate") && block.given("client_key"))) {
         return conf_error(cf, method,
@@ -91,6 +112,12 @@ char* check_client(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) 
         return conf_error(cf, block.where("id_token_encryption_key"),
                           "\"id_token_encryption_key\" is the key of \"client_key\": a key that "
                           "signs must not decrypt");
+    }
+    if (renews_key && block.given("client_certificate")) {
+        return conf_error(cf, block.where("client_key"),
+                          "\"client_key\" with \"watch\" cannot be combined with "
+                          "\"client_certificate\", the two could never be renewed in one moment: "
+                          "leave \"watch\" away and reload");
     }
     if (c.client_key == nullptr && block.given("client_certificate")) {
         return conf_error(cf, block.where("client_certificate"),
@@ -159,7 +186,7 @@ char* lint_provider(ngx_conf_t* cf, Provider& p, const Block& block) {
     if (char* rv = check_urls(cf, c, block); rv != conf_ok()) {
         return rv;
     }
-    if (char* rv = check_client(cf, c, block); rv != conf_ok()) {
+    if (char* rv = check_client(cf, p, block); rv != conf_ok()) {
         return rv;
     }
     if (!p.logout_path.empty() && !is_cookie_path(p.logout_path, p.cookie_path)) {

@@ -9,8 +9,8 @@
 #include "config/provider_target.hpp"
 #include "config/session_directives.hpp"
 #include "config/transport_directives.hpp"
+#include "oidc/client_credentials.hpp"
 #include "oidc/cookie.hpp"
-#include "oidc/jwe.hpp"
 #include "oidc/state.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
@@ -27,11 +27,8 @@ constexpr BlockDirective kDirectives[] = {
     {"issuer", {}, 1, 1, [](Block& b) { return b.text(config(b).issuer); }},
     {"client_id", {}, 1, 1, [](Block& b) { return b.text(config(b).client_id); }},
     {"client_secret", {}, 1, 1, set_client_secret},
-    {"client_secret_file",
-     {},
-     1,
-     1,
-     [](Block& b) { return b.secret_file(config(b).client_secret, kMaxSecretFile); }},
+    {"client_secret_file", {}, 1, 2, set_client_secret_file},
+    {"client_assertion_file", {}, 1, 1, set_client_assertion_file},
     {"config_url", {}, 1, 1, [](Block& b) { return b.text(config(b).config_url); }},
     {"authorization_endpoint",
      {},
@@ -71,7 +68,7 @@ constexpr BlockDirective kDirectives[] = {
      [](Block& b) { return b.text(config(b).pushed_authorization_request_endpoint); }},
     {"code_challenge_method", {}, 1, 1, set_code_challenge_method},
     {"token_endpoint_auth_method", {}, 1, 1, set_client_auth},
-    {"client_key", {}, 1, 3, set_client_key},
+    {"client_key", {}, 1, 4, set_client_key},
     {"client_certificate",
      {},
      1,
@@ -162,12 +159,32 @@ constexpr BlockDirective kDirectives[] = {
     {"access_token_lifetime", {}, 1, 1, set_access_token_lifetime},
 };
 
+void note_renewed(RenewedCredentials& renewed, const RenewedFile& file) {
+    const Seconds since = file.stamp.changed_at();
+    switch (file.kind) {
+        case RenewedFile::Kind::secret:
+            renewed.renews_secret = true;
+            renewed.secret_since = since;
+            break;
+        case RenewedFile::Kind::key:
+            renewed.renews_key = true;
+            renewed.key_since = since;
+            break;
+        case RenewedFile::Kind::assertion:
+            renewed.assertion_since = since;
+            break;
+    }
+}
+
 // What follows from the block, once it is known to be complete.
 char* derive(ngx_conf_t* cf, Provider& p, const Block& block) {
     if (p.config.config_url.empty()) {
         p.config.config_url = discovery_url(p.config.issuer);
     }
     const ClientAuth auth = p.config.client_auth;
+    for (const RenewedFile& file : p.renewed) {
+        note_renewed(*p.config.renewed, file);
+    }
     if (!p.transport.client_chain.empty()) {
         const Status named =
             p.client_signer->set_certificate(p.transport.client_chain, p.client_key_named);
@@ -177,7 +194,6 @@ char* derive(ngx_conf_t* cf, Provider& p, const Block& block) {
         }
     }
     p.client_signer.reset();
-    p.jwks = published_keys(p.config);
     p.config.has_certificate = !p.transport.client_chain.empty();
     if (auth != ClientAuth::tls) {
         p.transport.client_key.clear();  // nobody shows the certificate

@@ -12,6 +12,19 @@
 
 namespace oidc::ngx {
 
+namespace {
+
+std::int64_t nanoseconds(const timespec& time) noexcept {
+    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+FileStamp stamp(const struct stat& info) noexcept {
+    return {info.st_dev, info.st_ino, info.st_size, nanoseconds(info.st_mtim),
+            nanoseconds(info.st_ctim)};
+}
+
+}  // namespace
+
 ReadFile read_regular_file(const std::string& path, std::size_t max) {
     ReadFile out;
     // O_NONBLOCK: a FIFO must not stop the master.
@@ -23,6 +36,7 @@ ReadFile read_regular_file(const std::string& path, std::size_t max) {
         return out;
     }
     out.mode = info.st_mode & 07777;
+    out.stamp = stamp(info);
     if (!S_ISREG(info.st_mode)) {
         out.problem = "is not a regular file";
         return out;
@@ -53,6 +67,14 @@ ReadFile read_regular_file(const std::string& path, std::size_t max) {
         out.problem = "holds a NUL byte";
     }
     return out;
+}
+
+std::optional<FileStamp> stamp_of(const std::string& path) noexcept {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) {
+        return std::nullopt;
+    }
+    return stamp(info);
 }
 
 }  // namespace oidc::ngx

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "http/curl_loop.hpp"
+#include "oidc/client_credentials.hpp"
 #include "oidc/json.hpp"
 #include "oidc/status_format.hpp"
 #include "oidc/version.hpp"
@@ -227,9 +228,10 @@ ngx_int_t jwks_handler(ngx_http_request_t* r) noexcept try {
     const LocConf& loc = loc_conf(r);
     if (!loc.jwks_provider.empty()) {
         const Provider* provider = main_conf(r).find_provider(loc.jwks_provider);
-        return provider == nullptr || provider->jwks.empty()
+        return provider == nullptr || !publishes_keys(provider->config)
                    ? NGX_HTTP_NOT_FOUND
-                   : send_text(r, provider->jwks, kJson, "max-age=300");
+                   : send_text(r, published_keys(provider->config, ngx_time()), kJson,
+                               "max-age=300");
     }
     const Assertion* assertion = loc.assertion_block.get();
     if (assertion == nullptr) {

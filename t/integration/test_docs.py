@@ -10,6 +10,7 @@ import pytest
 
 from harness import docs
 from harness.cpp import Source
+from harness.forge import b64u
 from harness.log_texts import collect
 from harness.nginx import ROOT, Nginx
 
@@ -286,7 +287,7 @@ def test_example_loads(lab, tmp_path, name, code):
     folder.mkdir(exist_ok=True)
     for file, data in (("secret", "s" * 40), ("keys", json.dumps({"keys": [lab.keys.rsa.jwk()]})),
                        ("ca", lab.pki.ca.file.read_text()), ("crl", lab.pki.crl.read_text()),
-                       ("key", lab.keys.rsa.private_pem())):
+                       ("key", lab.keys.rsa.private_pem()), ("jwt", ".".join(map(b64u, (b'{"alg":"RS256"}', b"{}", b"x"))))):
         (folder / file).write_text(data)
         (folder / file).chmod(0o600)
 
@@ -297,7 +298,8 @@ def test_example_loads(lab, tmp_path, name, code):
         if text.endswith("/client.pem"):
             return str(leaf.cert_file)
         kind = "keys" if text.endswith(".json") else "crl" if text.endswith(".crl") \
-            else "ca" if text.endswith(".pem") else "key" if text.endswith(".key") else "secret"
+            else "ca" if text.endswith(".pem") else "key" if text.endswith(".key") \
+            else "jwt" if text.endswith(".jwt") else "secret"
         return str(folder / kind)
     code = re.sub(r"/etc/nginx/[\w./-]+", path, code).replace("...", "")
     tls = (f"ssl_certificate {lab.pki.site.cert_file}; ssl_certificate_key "

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "oidc/client_credentials.hpp"
 #include "oidc/jwe.hpp"
 
 #include <openssl/err.h>
@@ -422,16 +423,17 @@ START_TEST(keys_that_are_refused) {
         ck_assert_sv_eq(member_text(*jwk, "kid"), "\"" + made.thumbprint() + "\"");
     }
     ProviderConfig config;
-    ck_assert_sv_eq(published_keys(config), "");
+    ck_assert(!publishes_keys(config));
+    ck_assert_sv_eq(published_keys(config, 0), R"({"keys":[]})");
     config.decrypter = std::make_shared<JweDecrypter>(decrypter(rsa().private_pem()));
-    ck_assert_sv_eq(published_keys(config), "{\"keys\":[" + config.decrypter->jwk() + "]}");
+    ck_assert_sv_eq(published_keys(config, 0), "{\"keys\":[" + config.decrypter->jwk() + "]}");
     config.client_key = std::make_shared<JwsSigner>(
         *JwsSigner::from_pem(ForgeKey::for_alg(Alg::ES256).private_pem(), {}));
-    const auto jwks = json_parse_object(published_keys(config));
+    const auto jwks = json_parse_object(published_keys(config, 0));
     ck_assert_result_ok(jwks);
     ck_assert_uint_eq(json_array_size(json_object_get(jwks->get(), "keys")), 2);
     // Nobody verifies with it, a provider that reads its own clients' keys included.
-    ck_assert_uint_eq(KeySet::parse(published_keys(config))->size(), 1);
+    ck_assert_uint_eq(KeySet::parse(published_keys(config, 0))->size(), 1);
 }
 END_TEST
 

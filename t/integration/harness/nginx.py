@@ -167,7 +167,7 @@ class Daemon:
 
 class Nginx:
     def __init__(self, folder, http, main="", level="info", workers=2, status_port=0,
-                 shutdown_timeout="10s", binary=None, module=None, clock=False):
+                 shutdown_timeout="10s", binary=None, module=None, clock=False, user="root"):
         self.folder = pathlib.Path(folder)
         for name in ("logs", "temp"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
@@ -181,6 +181,7 @@ class Nginx:
         self.workers = workers
         self.status_port = status_port
         self.clock = clock
+        self.user = user  # of the workers, where the tests run as root
         self.daemon = False  # a binary upgrade can only be done by a daemon; see write()
         self.former = []     # masters that upgrades have left behind
         self.pidfile = self.folder / "nginx.pid"
@@ -188,7 +189,7 @@ class Nginx:
         self.write(http)
 
     def write(self, http):
-        user = "user root;\n" if os.getuid() == 0 else ""
+        user = f"user {self.user};\n" if os.getuid() == 0 else ""
         self.conf.write_text(BASE.format(module=self.module, user=user, http=http,
                                          daemon="on" if self.daemon else "off", **self.options))
 

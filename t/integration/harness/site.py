@@ -69,7 +69,8 @@ class Site:
                  auth="auth_oidc idp;", control=True, public=("/public/",), verify=("/verify/",),
                  identity=None, names="app.test alt.test", listen="", level="info", workers=2,
                  default_locations=True, start=True, shutdown_timeout="10s",
-                 session_cookie=None, cookie_attrs=None, own_paths=("/oidc_callback",), clock=None):
+                 session_cookie=None, cookie_attrs=None, own_paths=("/oidc_callback",), clock=None,
+                 user="root"):
         if clock and (SANITIZE or not FAKETIME.exists()):
             pytest.skip("a false clock needs libfaketime, which AddressSanitizer does not bear")
         self.lab = lab
@@ -100,7 +101,7 @@ class Site:
         self.context = ssl.create_default_context(cafile=str(lab.pki.ca.file))
         self.nginx = Nginx(self.folder, self.render(), main=main, level=level, workers=workers,
                            status_port=self.status_port, shutdown_timeout=shutdown_timeout,
-                           clock=clock)
+                           clock=clock, user=user)
         if start:
             try:
                 self.start()
