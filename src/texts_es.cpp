@@ -161,6 +161,8 @@ constexpr PageTitles kTitlesEs{{
     {token_no_id_token, "El servicio de inicio de sesión no ha dicho quién es usted."},
     {jwt_malformed, "La prueba de su identidad no se puede leer."},
     {jwt_encrypted, "La prueba de su identidad está cifrada para otra persona."},
+    {jwt_not_encrypted, "La prueba de su identidad no está cifrada, como pide este sitio."},
+    {jwt_decryption, "La prueba de su identidad no se puede descifrar."},
     {jwt_alg, "La prueba de su identidad está firmada de una manera que este sitio no acepta."},
     {jwt_crit, "La prueba de su identidad tiene condiciones que este sitio no conoce."},
     {jwt_typ,

@@ -152,6 +152,8 @@ constexpr PageTitles kTitlesIt{{
     {token_no_id_token, "Il servizio di accesso non ha detto chi è Lei."},
     {jwt_malformed, "La prova della Sua identità non è leggibile."},
     {jwt_encrypted, "La prova della Sua identità è cifrata per un altro destinatario."},
+    {jwt_not_encrypted, "La prova della Sua identità non è cifrata, come questo sito richiede."},
+    {jwt_decryption, "La prova della Sua identità non può essere decifrata."},
     {jwt_alg, "La prova della Sua identità è firmata in un modo che questo sito non accetta."},
     {jwt_crit, "La prova della Sua identità contiene condizioni che questo sito non conosce."},
     {jwt_typ,

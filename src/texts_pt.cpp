@@ -157,6 +157,8 @@ constexpr PageTitles kTitlesPt{{
     {token_no_id_token, "O serviço de autenticação não informou a sua identidade."},
     {jwt_malformed, "Não é possível ler a prova da sua identidade."},
     {jwt_encrypted, "A prova da sua identidade está cifrada para outro destinatário."},
+    {jwt_not_encrypted, "A prova da sua identidade não está cifrada, como este site exige."},
+    {jwt_decryption, "Não é possível decifrar a prova da sua identidade."},
     {jwt_alg, "A prova da sua identidade está assinada de uma forma que este site não aceita."},
     {jwt_crit, "A prova da sua identidade contém condições que este site não conhece."},
     {jwt_typ, "O serviço de autenticação enviou algo diferente de uma prova da sua identidade."},
