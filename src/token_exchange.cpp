@@ -248,8 +248,9 @@ Progress TokenExchange::ask_userinfo(std::string_view nonce) {
         return std::move(status).error();  // the metadata changed meanwhile
     }
     const std::string_view token = tokens_.access_token.view();
-    return send(userinfo_request(*provider_, token, config_.dpop_key ? "DPoP" : "Bearer"), token,
-                nonce, Stage::userinfo);
+    return send(userinfo_request(*provider_, token, config_.dpop_key ? "DPoP" : "Bearer",
+                                 config_.userinfo_token_method),
+                token, nonce, Stage::userinfo);
 }
 
 Progress TokenExchange::on_userinfo(HttpOutcome outcome) {

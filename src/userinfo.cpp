@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "oidc/client_credentials.hpp"
+#include "oidc/encode.hpp"
 #include "oidc/json.hpp"
 #include "oidc/jws.hpp"
 #include "oidc/oauth_error.hpp"
@@ -126,7 +127,7 @@ Status check_userinfo_endpoint(const ProviderConfig& config, const ProviderState
 }
 
 HttpRequest userinfo_request(const ProviderState& provider, std::string_view access_token,
-                             std::string_view scheme) {
+                             std::string_view scheme, TokenMethod method) {
     HttpRequest request;
     request.url = provider.metadata.userinfo_endpoint;
     request.endpoint = "userinfo_endpoint";
@@ -134,6 +135,13 @@ HttpRequest userinfo_request(const ProviderState& provider, std::string_view acc
     request.headers.push_back({"Accept", "application/json, application/jwt"});
     // A token may be bound to the certificate (RFC 8705 3).
     request.client_certificate = provider.client_auth == ClientAuth::tls;
+    if (method == TokenMethod::body) {
+        request.method = HttpRequest::Method::post;
+        request.headers.push_back({"Content-Type", "application/x-www-form-urlencoded"});
+        request.body.append("access_token=");
+        append_form_encoded(request.body, access_token);
+        return request;
+    }
     request.authorization.reserve(access_token.size() + 7);
     request.authorization.append(scheme);
     request.authorization.append(" ");

@@ -58,6 +58,9 @@ struct RenewedCredentials;  // client_credentials.hpp
 // Form Post Response Mode), or in the query as a signed JWT (JARM).
 enum class ResponseMode : std::uint8_t { query, form_post, query_jwt };
 
+// How a request carries the access token: RFC 6750 2.1, 2.2.
+enum class TokenMethod : std::uint8_t { header, body };
+
 // The value of response_mode.
 std::string_view response_mode_name(ResponseMode mode) noexcept;
 
@@ -107,6 +110,7 @@ struct ProviderConfig {
     std::vector<std::string> trusted_audience;
     Seconds clock_skew = 60;
     bool userinfo = false;
+    TokenMethod userinfo_token_method = TokenMethod::header;  // never body beside dpop_key
     std::vector<std::string> username_claim{"preferred_username", "sub"};
     // Paths of nested claims wanted by oidc_claim_set: member names from the top.
     std::vector<std::vector<std::string>> claim_paths;

@@ -56,7 +56,8 @@ Result<Metadata> parse_metadata(const std::string_view* document, const Provider
 // issuer's, as `directive "URL"`: a public provider has no reason to name one.
 std::vector<std::string> internal_endpoints(const Metadata& metadata, const ProviderConfig& config);
 
-// S256 always without nonce; else unless switched off, or the metadata lists methods without S256 and pkce is automatic.
+// S256 always without nonce; else unless switched off, or the metadata lists methods without S256
+// and pkce is automatic.
 bool use_pkce(const ProviderConfig& config, const Metadata& metadata) noexcept;
 
 // Switched on, or automatic and demanded by the metadata.

@@ -15,9 +15,10 @@ namespace oidc {
 // code goes anywhere.
 Status check_userinfo_endpoint(const ProviderConfig& config, const ProviderState& provider);
 
-// `scheme` of Authorization.
+// `scheme` of Authorization; with `body` there is none, and the token is posted as a form.
 HttpRequest userinfo_request(const ProviderState& provider, std::string_view access_token,
-                             std::string_view scheme = "Bearer");
+                             std::string_view scheme = "Bearer",
+                             TokenMethod method = TokenMethod::header);
 
 struct UserInfo {
     JsonPtr claims;

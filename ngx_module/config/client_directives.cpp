@@ -258,6 +258,14 @@ char* set_response_mode(Block& b) {
     return b.invalid(b.arg(), "\"query\", \"form_post\" or \"query.jwt\"");
 }
 
+char* set_userinfo_token_method(Block& b) {
+    if (b.arg() != "header" && b.arg() != "body") {
+        return b.invalid(b.arg(), "\"header\" or \"body\"");
+    }
+    config(b).userinfo_token_method = b.arg() == "body" ? TokenMethod::body : TokenMethod::header;
+    return conf_ok();
+}
+
 char* set_extra_auth_args(Block& b) {
     auto*& value = provider(b).extra_auth_args;
     if (char* rv = b.complex(value); rv != conf_ok()) {

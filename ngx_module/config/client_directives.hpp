@@ -20,6 +20,7 @@ char* set_resource(Block& b);
 char* set_redirect_uri(Block& b);
 char* set_callback(Block& b);
 char* set_response_mode(Block& b);
+char* set_userinfo_token_method(Block& b);
 char* set_extra_auth_args(Block& b);
 char* set_prompt(Block& b);
 char* set_claims(Block& b);

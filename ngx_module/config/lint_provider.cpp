@@ -200,6 +200,15 @@ char* lint_provider(ngx_conf_t* cf, Provider& p, const Block& block) {
                           "\"userinfo\" needs \"userinfo_endpoint\" when all other endpoints are "
                           "given, no metadata is fetched then");
     }
+    if (c.userinfo_token_method == TokenMethod::body && c.dpop_key) {
+        return conf_error(cf, block.where("userinfo_token_method"),
+                          "\"userinfo_token_method body\" cannot be combined with \"dpop_key\", "
+                          "whose tokens go into the header (RFC 9449 7.1)");
+    }
+    if (c.userinfo_token_method == TokenMethod::body && !c.userinfo) {
+        return conf_error(cf, block.where("userinfo_token_method"),
+                          "\"userinfo_token_method\" needs \"userinfo on\"");
+    }
     if (c.par == Toggle::on && !c.needs_discovery() &&
         c.pushed_authorization_request_endpoint.empty()) {
         return conf_error(cf, block.where("par"),

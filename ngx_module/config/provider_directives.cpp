@@ -85,6 +85,7 @@ constexpr BlockDirective kDirectives[] = {
      [](Block& b) { return b.words(config(b).trusted_audience); }},
     {"clock_skew", {}, 1, 1, [](Block& b) { return b.seconds(config(b).clock_skew, 0, 300); }},
     {"userinfo", {}, 1, 1, [](Block& b) { return b.flag(config(b).userinfo); }},
+    {"userinfo_token_method", {}, 1, 1, set_userinfo_token_method},
     {"username_claim", {}, 1, kMany, [](Block& b) { return b.words(config(b).username_claim); }},
     {"cookie_name", {}, 1, 1, set_cookie_name},
     {"cookie_domain", {}, 1, 1, set_cookie_domain},

@@ -270,3 +270,18 @@ def test_metadata_without_userinfo_endpoint(lab, make_site):
         _, answer = attempt(site)
     assert answer.status == 502, answer
     assert "userinfo" in site.refusals()[-1][2]
+
+
+@case("U-15")
+def test_the_token_in_a_form(make_site):
+    """The emulation takes the token nowhere else, and complains of any other place."""
+    site = make_site(directives={"userinfo": "on", "userinfo_token_method": "body", "session_refresh": "on",
+                                 "scope": "openid offline_access"}, control=False)
+    site.idp.userinfo_by_body = site.idp.refresh_tokens = True
+    site.idp.token_body = lambda body: {**body, "expires_in": 1}
+    with site.signed_in("/u") as browser:
+        time.sleep(1.5)
+        passes(site, browser.get("/u"), remote_user="jdoe")
+        site.wait(lambda: site.delta("userinfo") == 2, "the refresh asks as well")
+    asked = [request for endpoint, request in site.idp.requests if endpoint == "userinfo"]
+    assert all(request.method == "POST" and not request.query for request in asked)

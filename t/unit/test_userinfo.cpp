@@ -48,6 +48,17 @@ struct Op {
 
 }  // namespace
 
+START_TEST(request_with_the_token_in_its_body) {
+    const Op op;
+    const HttpRequest r = userinfo_request(op.provider, "tok/e+n=", "Bearer", TokenMethod::body);
+    ck_assert(r.method == HttpRequest::Method::post);
+    ck_assert_sv_eq(r.url, "https://op.example/userinfo");
+    ck_assert(r.authorization.empty());
+    ck_assert_sv_eq(r.body.view(), "access_token=tok%2Fe%2Bn%3D");
+    ck_assert_sv_eq(r.headers.back().value, "application/x-www-form-urlencoded");
+}
+END_TEST
+
 START_TEST(request) {
     const Op op;
     const HttpRequest r = userinfo_request(op.provider, "tok.en");
@@ -203,6 +214,7 @@ static Suite* userinfo_suite() {
     TCase* tcase = tcase_create("all");
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, request);
+    tcase_add_test(tcase, request_with_the_token_in_its_body);
     tcase_add_test(tcase, plain_json);
     tcase_add_test(tcase, u_02_sub);
     tcase_add_test(tcase, u_03_statuses);

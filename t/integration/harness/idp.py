@@ -114,6 +114,7 @@ class Idp:
             self.encrypt = None  # fn(signed ID token) -> what is sent in its place
             self.token_body = None
             self.userinfo_body = None
+            self.userinfo_by_body = False  # RFC 6750 2.2, and in no other way
             self.authorize_response = None
             # Of query.jwt: what changes its claims and header, or makes the whole.
             self.response_claims = self.response_header = self.make_response = None
@@ -620,6 +621,10 @@ class Idp:
         header = request.headers.get("authorization") or ""
         scheme = "DPoP " if self.dpop_key is not None else "Bearer "
         token = header[len(scheme):] if header.startswith(scheme) else None
+        if self.userinfo_by_body:
+            form = urllib.parse.parse_qsl(request.body.decode())
+            ok = request.method == "POST" and not header and "?" not in request.target
+            token = form[0][1] if ok and [name for name, _ in form] == ["access_token"] else None
         if token and self.dpop_key is not None:
             problem = self.dpop_problem(request, "userinfo", token)
             if problem is not None:
