@@ -275,12 +275,12 @@ def test_metadata_without_userinfo_endpoint(lab, make_site):
 @case("U-15")
 def test_the_token_in_a_form(make_site):
     """The emulation takes the token nowhere else, and complains of any other place."""
-    site = make_site(directives={"userinfo": "on", "userinfo_token_method": "body", "session_refresh": "on",
-                                 "scope": "openid offline_access"}, control=False)
+    site = make_site(directives={"userinfo": "on", "userinfo_token_method": "body", "session_refresh": "on before=60s"},
+                     control=False)
     site.idp.userinfo_by_body = site.idp.refresh_tokens = True
-    site.idp.token_body = lambda body: {**body, "expires_in": 1}
+    site.idp.token_body = lambda body: {**body, "expires_in": 10}
     with site.signed_in("/u") as browser:
-        time.sleep(1.5)
+        time.sleep(6)  # half of it is over
         passes(site, browser.get("/u"), remote_user="jdoe")
         site.wait(lambda: site.delta("userinfo") == 2, "the refresh asks as well")
     asked = [request for endpoint, request in site.idp.requests if endpoint == "userinfo"]
