@@ -16,7 +16,7 @@ constexpr std::size_t kMaxHint = 1024;
 
 Status read_argument(std::string_view arguments, std::string_view name, std::size_t max,
                      std::string& out) {
-    Argument found = argument(arguments, name);
+    Argument found = decoded_argument(arguments, name);
     if (found.count == 0) {
         return Unit{};
     }

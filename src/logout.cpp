@@ -70,8 +70,8 @@ Status check_hint(std::string_view id_token, const ProviderConfig& config,
 
 std::string why_not_frontchannel(std::string_view query, std::string_view issuer,
                                  std::string_view session_sid, bool nameless) {
-    const Argument iss = argument(query, "iss");
-    const Argument sid = argument(query, "sid");
+    const Argument iss = decoded_argument(query, "iss");
+    const Argument sid = decoded_argument(query, "sid");
     if (iss.count == 0 && sid.count == 0) {
         return nameless ? "" : "neither iss nor sid stands there, and no frame asks";
     }

@@ -158,7 +158,7 @@ Result<std::string> parse_logout_form(std::string_view content_type, std::string
                                                   " bytes, at most " +
                                                   std::to_string(kMaxLogoutForm) + " are accepted");
     }
-    Argument token = argument(body, "logout_token");
+    Argument token = decoded_argument(body, "logout_token");
     if (token.count != 1) {
         return fail(Reason::logout_malformed, "the body has " + std::to_string(token.count) +
                                                   " parameters logout_token, one is expected");

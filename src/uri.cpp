@@ -377,7 +377,7 @@ std::optional<std::string_view> query_argument(std::string_view query, std::stri
     return found;
 }
 
-Argument argument(std::string_view query, std::string_view name) {
+Argument decoded_argument(std::string_view query, std::string_view name) {
     Argument found;
     if (const auto raw = query_argument(query, name, &found.count)) {
         found.value = percent_decode(*raw, true);

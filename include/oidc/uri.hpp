@@ -61,6 +61,6 @@ struct Argument {
     int count = 0;
     std::optional<std::string> value;  // decoded; nullopt: absent, or it cannot be
 };
-Argument argument(std::string_view query, std::string_view name);
+Argument decoded_argument(std::string_view query, std::string_view name);
 
 }  // namespace oidc

@@ -272,7 +272,7 @@ char* Block::secret_file(std::string_view name, Secret& out, std::size_t max) co
 
 char* Block::renewed_file(Secret& out, RenewedFile& file, std::size_t max) const {
     ReadFile read;
-    if (char* rv = read_file(file.path, read, max); rv != conf_ok()) {
+    if (char* rv = read_file(arg(), file.path, read, max); rv != conf_ok()) {
         return rv;
     }
     if ((read.mode & S_IROTH) != 0) {

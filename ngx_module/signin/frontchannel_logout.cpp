@@ -18,7 +18,7 @@ namespace {
 
 // The sid that the provider's page names; empty: none that may be meant.
 std::string named_sid(ngx_http_request_t* r, const Provider& provider) {
-    const Argument sid = argument(view(r->args), "sid");
+    const Argument sid = decoded_argument(view(r->args), "sid");
     return sid.value && !sid.value->empty() &&
                    why_not_frontchannel(view(r->args), provider.config.issuer, *sid.value, false)
                        .empty()

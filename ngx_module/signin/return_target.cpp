@@ -22,7 +22,7 @@ std::string_view path_of(std::string_view target) {
 
 // The page behind `callback forward` signs in again with ?return_to=...
 std::string asked_return_to(ngx_http_request_t* r, const Provider& provider) {
-    const Argument target = argument(view(r->args), "return_to");
+    const Argument target = decoded_argument(view(r->args), "return_to");
     return target.count == 1 && target.value ? guarded_target(r, provider, *target.value) : "/";
 }
 

@@ -202,7 +202,7 @@ ngx_int_t end_one(ngx_http_request_t* r, RequestContext& ctx, const Question& qu
 
 // False: the argument is there more than once, or cannot be read.
 bool read_argument(ngx_http_request_t* r, std::string_view name, std::string& out) {
-    Argument found = argument(view(r->args), name);
+    Argument found = decoded_argument(view(r->args), name);
     if (found.count == 0) {
         return true;
     }
