@@ -73,7 +73,7 @@ constexpr PageTexts kTextsNl{
     .misfit = {"Deze site en uw aanmelddienst passen niet bij elkaar zoals ze zijn ingesteld. U "
                "hebt niets verkeerd gedaan.",
                "Neem contact op met uw beheerder, die het kan verhelpen."},
-    .server = "De aanvraag kon niet worden voltooid. U hebt niets verkeerd gedaan.",
+    .server = "Het verzoek kon niet worden voltooid. U hebt niets verkeerd gedaan.",
     .sign_in_there_title = "Uw aanmelddienst heeft u eerst nodig.",
     .sign_in_there = {"Uw aanmelddienst wil u eerst iets vragen, bijvoorbeeld om u aan te melden, "
                       "een account te kiezen of toestemming te geven, en mocht dat niet.",
@@ -88,7 +88,7 @@ constexpr PageTexts kTextsNl{
     .again_later_title = "Er is iets misgegaan bij uw aanmelddienst.",
     .again_later =
         "Dat meldt de dienst zelf. U hebt niets verkeerd gedaan, en u bent hier niet aangemeld.",
-    .not_taken_title = "Uw aanmelddienst heeft de aanvraag van deze site niet aangenomen.",
+    .not_taken_title = "Uw aanmelddienst heeft het verzoek van deze site niet aangenomen.",
 };
 
 constexpr PageTitles kTitlesNl{{
@@ -105,7 +105,7 @@ constexpr PageTitles kTitlesNl{{
     {insufficient_user_authentication,
      "Meld u opnieuw of op een sterkere manier aan om deze pagina te zien."},
     {not_permitted, "Uw account mag deze pagina niet zien."},
-    {cross_origin_request, "Een andere site heeft deze aanvraag namens u verstuurd."},
+    {cross_origin_request, "Een andere site heeft dit verzoek namens u verstuurd."},
     {callback_method, "Deze pagina kan niet op deze manier worden gebruikt."},
     {callback_malformed, "Het aanmeldantwoord dat uw browser bracht, kan niet worden gelezen."},
     {callback_too_large, "Het aanmeldantwoord dat uw browser bracht, is te groot."},
@@ -120,13 +120,13 @@ constexpr PageTitles kTitlesNl{{
     {issuer_missing, "Het aanmeldantwoord vermeldt niet van welke dienst het komt."},
     {issuer_mix_up,
      "Het aanmeldantwoord komt van een andere dienst dan die waaraan het is gevraagd."},
-    {response_unsigned, "Het aanmeldantwoord is niet ondertekend, zoals deze site verlangt."},
+    {response_unsigned, "Het aanmeldantwoord is niet ondertekend, hoewel deze site dat verlangt."},
     {response_signature, "Het aanmeldantwoord heeft geen geldige handtekening."},
     {response_aud, "Het aanmeldantwoord is voor een andere site bestemd."},
     {response_exp, "Het aanmeldantwoord is verlopen."},
     {logout_cross_site, "Een andere website probeerde u af te melden, dus is er niets gedaan."},
-    {logout_malformed, "De aanvraag om af te melden is niet te begrijpen."},
-    {logout_too_large, "De aanvraag om af te melden is te groot."},
+    {logout_malformed, "Het verzoek om af te melden is niet te begrijpen."},
+    {logout_too_large, "Het verzoek om af te melden is te groot."},
     {access_denied, "De aanmelding is geannuleerd of niet toegestaan."},
     {idp_error, "De aanmelddienst meldde een fout."},
     {idp_connect, "De aanmelddienst is niet bereikbaar."},
@@ -143,7 +143,7 @@ constexpr PageTitles kTitlesNl{{
     {jwks_invalid, "De sleutels van de aanmelddienst kunnen niet worden gebruikt."},
     {par_status, "De aanmelddienst is niet met de aanmelding begonnen."},
     {par_malformed, "De aanmelddienst gaf een antwoord dat niet kan worden gelezen."},
-    {par_error, "De aanmelddienst heeft de aanvraag van deze site niet aangenomen."},
+    {par_error, "De aanmelddienst heeft het verzoek van deze site niet aangenomen."},
     {token_status, "De aanmelddienst heeft de aanmelding niet voltooid."},
     {token_malformed, "De aanmelddienst gaf een antwoord dat niet kan worden gelezen."},
     {token_error, "De aanmelddienst heeft de aanmelding niet voltooid."},
@@ -154,7 +154,7 @@ constexpr PageTitles kTitlesNl{{
     {jwt_malformed, "Het bewijs van uw identiteit kan niet worden gelezen."},
     {jwt_encrypted, "Het bewijs van uw identiteit is voor iemand anders versleuteld."},
     {jwt_not_encrypted,
-     "Het bewijs van uw identiteit is niet versleuteld, zoals deze site verlangt."},
+     "Het bewijs van uw identiteit is niet versleuteld, hoewel deze site dat verlangt."},
     {jwt_decryption, "Het bewijs van uw identiteit kan niet worden ontsleuteld."},
     {jwt_alg,
      "Het bewijs van uw identiteit is ondertekend op een manier die deze site niet aanneemt."},
@@ -197,8 +197,8 @@ constexpr PageTitles kTitlesNl{{
     {userinfo_malformed, "De gegevens van uw account kunnen niet worden gelezen."},
     {userinfo_sub, "De aanmelddienst stuurde de gegevens van een ander account."},
     {username_missing, "Uw account bij de aanmelddienst heeft geen gebruikersnaam voor deze site."},
-    {malformed, "De aanvraag is niet te begrijpen."},
-    {too_large, "De aanvraag is te groot."},
+    {malformed, "Het verzoek is niet te begrijpen."},
+    {too_large, "Het verzoek is te groot."},
 }};
 static_assert(are_in_order(kTitlesNl), "titles stand in the order of the enum");
 

@@ -121,7 +121,7 @@ constexpr PageTitles kTitlesPl{{
     {state_replayed, "To logowanie zostało już użyte."},
     {issuer_missing, "Odpowiedź na logowanie nie mówi, z której usługi pochodzi."},
     {issuer_mix_up, "Odpowiedź na logowanie pochodzi z innej usługi niż ta, którą zapytano."},
-    {response_unsigned, "Odpowiedź na logowanie nie jest podpisana, czego wymaga ta witryna."},
+    {response_unsigned, "Odpowiedź na logowanie nie jest podpisana, choć ta witryna tego wymaga."},
     {response_signature, "Odpowiedź na logowanie nie ma ważnego podpisu."},
     {response_aud, "Odpowiedź na logowanie jest przeznaczona dla innej witryny."},
     {response_exp, "Odpowiedź na logowanie wygasła."},

@@ -39,18 +39,18 @@ constexpr PageTexts kTextsPt{
         {"Uma página de outro site fez o seu navegador enviar este pedido. O pedido não chegou.",
          "Se era isso que queria fazer, abra este site e faça-o aqui. Se acontecer em um site em "
          "que confia, avise o seu administrador."},
-    .logout_cross_site =
-        {"Um link ou um formulário de outro site trouxe até aqui. A sua sessão continua aberta.",
-         "Se quiser encerrar a sessão, use o botão."},
-    .initiation = {"Outro site, por exemplo uma página do serviço de autenticação, enviou até aqui "
-                   "com um link que não serve para este site.",
+    .logout_cross_site = {"Este pedido veio de um link ou de um formulário de outro site. A sua "
+                          "sessão continua aberta.",
+                          "Se quiser encerrar a sessão, use o botão."},
+    .initiation = {"O link que abriu esta página vem de outro site, por exemplo de uma página do "
+                   "serviço de autenticação, e não serve para este site.",
                    "Abra este site diretamente e inicie sessão nele. Se precisa do link, diga ao "
                    "seu administrador onde está."},
     .access_denied =
         {"O início de sessão foi cancelado, ou o serviço de autenticação não admite esta conta.",
          "Comece de novo para usar outra conta. Se deveria ter acesso, peça acesso ao seu "
          "administrador."},
-    .stronger = {"O serviço de autenticação deixou entrar sem isso.",
+    .stronger = {"O serviço de autenticação permitiu a entrada sem isso.",
                  "Configure um segundo fator no serviço de autenticação e comece de novo. Se já "
                  "tem um e ele não foi pedido, avise o seu administrador."},
     .auth_time = {"O serviço de autenticação não pediu um novo início de sessão.",
@@ -62,7 +62,7 @@ constexpr PageTexts kTextsPt{
     .browser =
         {"Isto acontece quando um início de sessão fica aberto durante muito tempo, é retomado a "
          "partir de um favorito ou com o botão Voltar, ou quando o navegador bloqueia cookies.",
-         "Comece de novo em uma única janela, com cookies permitidos para este site."},
+         "Comece de novo em uma única aba, com cookies permitidos para este site."},
     .provider =
         "Este site perguntou ao serviço de autenticação pela sua identidade e não recebeu nenhuma "
         "resposta que pudesse aceitar. A sessão não foi iniciada aqui.",
@@ -79,7 +79,7 @@ constexpr PageTexts kTextsPt{
     .sign_in_there =
         {"O serviço de autenticação quer primeiro pedir algo, por exemplo iniciar sessão, escolher "
          "uma conta ou dar consentimento, e isso não lhe foi permitido.",
-         "Abra o serviço de autenticação em outra janela e inicie sessão lá. Depois comece de "
+         "Abra o serviço de autenticação em outra aba e inicie sessão lá. Depois comece de "
          "novo. Se acontecer outra vez, avise o seu administrador."},
     .stronger_there = {"O serviço de autenticação não consegue iniciar a sessão dessa forma.",
                        "Configure um segundo fator no serviço de autenticação e comece de novo. Se "
@@ -91,7 +91,7 @@ constexpr PageTexts kTextsPt{
     .again_later =
         "É o próprio serviço que o indica. Não cometeu nenhum erro, e a sessão não foi iniciada "
         "aqui.",
-    .not_taken_title = "O seu serviço de autenticação não aceitou o pedido deste site.",
+    .not_taken_title = "O serviço de autenticação não aceitou o pedido deste site.",
 };
 
 constexpr PageTitles kTitlesPt{{
@@ -115,8 +115,8 @@ constexpr PageTitles kTitlesPt{{
     {callback_too_large,
      "A resposta de autenticação que o seu navegador trouxe é demasiado grande."},
     {callback_not_https, "Para iniciar sessão é necessária uma conexão segura (https)."},
-    {initiation_malformed, "O link que trouxe até aqui não pode ser usado para iniciar sessão."},
-    {initiation_issuer, "O link que trouxe até aqui pertence a outro serviço de autenticação."},
+    {initiation_malformed, "O link que abriu esta página não pode ser usado para iniciar sessão."},
+    {initiation_issuer, "O link que abriu esta página pertence a outro serviço de autenticação."},
     {state_missing, "Este início de sessão não foi começado neste navegador."},
     {state_unknown, "Este início de sessão não foi começado neste navegador."},
     {state_expired, "Este início de sessão demorou demasiado e expirou."},
@@ -124,7 +124,7 @@ constexpr PageTitles kTitlesPt{{
     {issuer_missing, "A resposta de autenticação não diz de que serviço vem."},
     {issuer_mix_up,
      "A resposta de autenticação vem de um serviço diferente do que foi consultado."},
-    {response_unsigned, "A resposta de autenticação não está assinada, como este site exige."},
+    {response_unsigned, "A resposta de autenticação não está assinada, embora este site o exija."},
     {response_signature, "A resposta de autenticação não tem uma assinatura válida."},
     {response_aud, "A resposta de autenticação foi feita para outro site."},
     {response_exp, "A resposta de autenticação expirou."},
@@ -157,7 +157,7 @@ constexpr PageTitles kTitlesPt{{
     {token_no_id_token, "O serviço de autenticação não informou a sua identidade."},
     {jwt_malformed, "Não é possível ler a prova da sua identidade."},
     {jwt_encrypted, "A prova da sua identidade está cifrada para outro destinatário."},
-    {jwt_not_encrypted, "A prova da sua identidade não está cifrada, como este site exige."},
+    {jwt_not_encrypted, "A prova da sua identidade não está cifrada, embora este site o exija."},
     {jwt_decryption, "Não é possível decifrar a prova da sua identidade."},
     {jwt_alg, "A prova da sua identidade está assinada de uma forma que este site não aceita."},
     {jwt_crit, "A prova da sua identidade contém condições que este site não conhece."},
