@@ -314,6 +314,32 @@ bool is_safe_return_target(std::string_view target) noexcept {
     return !starts_with_dangerous_escape(path.substr(1)) && normalises_safely(path);
 }
 
+std::string request_path(std::string_view target) {
+    const std::string_view path = target.substr(0, target.find_first_of("?#"));
+    const std::optional<std::string> decoded = percent_decode(path, false);
+    if (!decoded) {
+        return std::string(path);
+    }
+    std::string out;
+    std::string_view rest = *decoded;
+    bool last = false;
+    while (!last) {
+        const std::size_t slash = rest.find('/');
+        const std::string_view segment = rest.substr(0, slash);
+        last = slash == std::string_view::npos;
+        if (segment == "..") {
+            out.resize(out.empty() ? 0 : out.rfind('/'));
+        } else if (!segment.empty() && segment != ".") {
+            out.append("/").append(segment);
+        }
+        if (last && (segment.empty() || segment == "." || segment == "..")) {
+            out.append("/");
+        }
+        rest.remove_prefix(last ? rest.size() : slash + 1);
+    }
+    return out;
+}
+
 const char* local_path_problem(std::string_view path) noexcept {
     if (path.empty() || path.front() != '/') {
         return "must start with \"/\"";

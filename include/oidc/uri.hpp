@@ -43,6 +43,10 @@ bool is_internal_host(std::string_view host);
 // whatever passes resolves to our origin.
 bool is_safe_return_target(std::string_view target) noexcept;
 
+// The path of a request target (with query and fragment, or without) as nginx compares it: decoded
+// once, without dot segments, slashes merged. What cannot be decoded stays as it is.
+std::string request_path(std::string_view target);
+
 // Null when `path` can be an endpoint of ours as it stands in nginx's $uri, else what is wrong with
 // it: from one "/" on, plain ASCII without blanks, escapes, "?", "#", backslash and "$", without
 // empty and dot segments, at most 1024 bytes.

@@ -4,9 +4,12 @@
 #include <string>
 #include <utility>
 
+#include "base/debug_log.hpp"
 #include "base/ports_ngx.hpp"
+#include "oidc/challenge.hpp"
 #include "oidc/http_message.hpp"
 #include "oidc/login_initiation.hpp"
+#include "oidc/page.hpp"
 #include "oidc/uri.hpp"
 #include "request/request_body.hpp"
 #include "request/request_task.hpp"
@@ -50,6 +53,14 @@ std::string repeated(const Provider& provider, const LoginInitiation& initiation
     return target;
 }
 
+// Images, frames, scripts and prefetches begin none: nobody would see the provider's page.
+bool is_seen(ngx_http_request_t* r) noexcept {
+    RequestFacts facts = request_facts(r);
+    facts.get = true;  // a form is as good
+    return should_redirect(
+        facts.sec_fetch_mode.empty() ? Unauthorized::redirect : Unauthorized::automatic, facts);
+}
+
 ngx_int_t begin(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
                 std::string_view arguments) {
     Result<LoginInitiation> initiation = parse_login_initiation(arguments, provider.config.issuer);
@@ -59,6 +70,15 @@ ngx_int_t begin(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
     if (is_plain_side(r, provider)) {
         return send_redirect(r, NGX_HTTP_SEE_OTHER,
                              own_url(r, provider, repeated(provider, *initiation)));
+    }
+    // The session that the browser has is replaced, so its cookie has to come along.
+    if (provider.strict_cookie() && is_from_another_site(request_header(r, "sec-fetch-site"))) {
+        const std::string again = repeated(provider, *initiation);
+        if (is_safe_return_target(again)) {
+            debug_log(r->connection->log,
+                      "oidc decision: once more from a page of ours, for the cookie");
+            return send_respond(r, onward_page(again, page_language(r)));
+        }
     }
     std::string target = initiated_target(r, provider, *initiation);
     return begin_login(r, ctx, provider, std::move(target), initiation->login_hint);
@@ -97,6 +117,13 @@ ngx_int_t handle_initiation(ngx_http_request_t* r, RequestContext& ctx, Provider
     }
     if (is_early_data(r)) {
         return send_too_early(r);
+    }
+    if (!is_seen(r)) {
+        return refuse(r, ctx, &provider,
+                      fail(Reason::initiation_malformed,
+                           "a login is begun by a page that the user sees, not by a frame, an "
+                           "image, a script or a prefetch"),
+                      "/");
     }
     switch (r->method) {
         case NGX_HTTP_GET:

@@ -16,10 +16,6 @@ bool is_endpoint_path(ngx_http_request_t* r, const Provider& provider, std::stri
                        [path](const Endpoint& endpoint) { return path == endpoint.path; });
 }
 
-std::string_view path_of(std::string_view target) {
-    return target.substr(0, target.find_first_of("?#"));
-}
-
 // The page behind `callback forward` signs in again with ?return_to=...
 std::string asked_return_to(ngx_http_request_t* r, const Provider& provider) {
     const Argument target = decoded_argument(view(r->args), "return_to");
@@ -30,7 +26,7 @@ std::string asked_return_to(ngx_http_request_t* r, const Provider& provider) {
 
 std::string guarded_target(ngx_http_request_t* r, const Provider& provider,
                            std::string_view target) {
-    return is_safe_return_target(target) && !is_endpoint_path(r, provider, path_of(target))
+    return is_safe_return_target(target) && !is_endpoint_path(r, provider, request_path(target))
                ? std::string(target)
                : "/";
 }

@@ -86,7 +86,9 @@ TARGETS = {
     "user": "https://app.test@evil.example/", "script": "javascript:alert(1)", "dot": "/.//evil.example",
     "header": "/x y", "callback": "/oidc_callback?code=a&state=b", "logout": "/logout", "itself": PATH,
     "own-logout": "@ORIGIN@/logout", "own-doubled": "@ORIGIN@//evil.example", "prefix": "@ORIGIN@.evil.example/",
-    "relative": "x", "origin": "@ORIGIN@",
+    "relative": "x", "origin": "@ORIGIN@", "escaped-logout": "/%6cogout", "dots-logout": "/x/../logout",
+    "dot-logout": "/./logout", "escaped-dots-logout": "/x/%2e%2e/logout", "slashes-logout": "/x/..//logout?a=b",
+    "escaped-itself": "/oidc/%6Cogin", "fragment-logout": "/logout#x",
 }
 
 
@@ -134,6 +136,37 @@ def test_forms_that_are_refused(site, name):
     body, ctype = FORMS[name]
     answer = site.browser().post(PATH, body, headers={"Content-Type": ctype}, cross_site=True)
     reject(site, answer, "initiation_malformed", 400, consumed=False)
+
+
+UNSEEN = {"image": "image", "script": "script", "frame": "iframe", "prefetch": "prefetch", "fetch": "xhr"}
+
+
+@pytest.mark.parametrize("kind", rows("A-41", UNSEEN))
+def test_what_nobody_sees_begins_no_login(site, kind):
+    answer = site.browser().get(link(site), kind=kind, cross_site=True)
+    assert answer.status == 400 and answer.set_cookies() == [], answer
+    assert site.refusals()[-1][1] == "initiation_malformed"
+
+
+@pytest.mark.parametrize("method", rows("A-40", {m: m for m in ("GET", "POST")}))
+def test_a_strict_cookie_comes_along(make_site, method):
+    """A link of another site brings no cookie that is SameSite=Strict: our own page asks once more, with it."""
+    site = make_site(directives={**DIRECTIVES, "cookie_samesite": "Strict"}, control=False, cookie_attrs=lambda c: {
+        "path": "/", "secure": "", "httponly": "", "samesite": "Strict" if "SESSION" in c.name else "Lax"})
+    with site.signed_in() as browser:
+        old = browser.session_cookie
+        url = link(site, login_hint="anna", target_link_uri="/x")
+        path, _, body = url.partition("?")
+        first = (browser.get(url, cross_site=True) if method == "GET"
+                 else browser.post(path, body.encode(), headers=FORM, cross_site=True))
+        assert first.status == 200 and not [c for c in first.set_cookies() if not c.deletes], first
+        again = browser.get(browser.onward(first), fetch_site="same-origin")
+        assert challenge(site, again)["login_hint"] == "anna"
+        assert ends_at(site, browser, again) == "/x"
+        assert browser.session_cookie != old
+        other = site.browser()
+        other.jar.set(site.session_cookie_name, old)
+        assert not other.get("/x").from_backend, "the session from before has been replaced"
 
 
 @case("A-41")

@@ -356,6 +356,30 @@ START_TEST(paths_of_our_endpoints) {
 }
 END_TEST
 
+START_TEST(a_41_paths_as_nginx_compares_them) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"/logout", "/logout"},
+        {"/%6cogout", "/logout"},
+        {"/x/../logout", "/logout"},
+        {"/./logout?a#b", "/logout"},
+        {"/x/%2e%2E/logout", "/logout"},
+        {"//logout", "/logout"},
+        {"/logout/", "/logout/"},
+        {"/logout/.", "/logout/"},
+        {"/logout/x/..", "/logout/"},
+        {"/../../logout", "/logout"},
+        {"/", "/"},
+        {"/..", "/"},
+        {"/x%2flogout/..", "/x/"},
+        {"/%zz/../logout", "/%zz/../logout"},
+        {"/%256cogout", "/%6cogout"},
+    };
+    for (const auto& [target, path] : cases) {
+        ck_assert_sv_eq(request_path(target), path);
+    }
+}
+END_TEST
+
 static Suite* uri_suite() {
     Suite* suite = suite_create("uri");
     TCase* tcase = tcase_create("all");
@@ -368,6 +392,7 @@ static Suite* uri_suite() {
     tcase_add_test(tcase, queries_grow);
     tcase_add_test(tcase, query_arguments);
     tcase_add_test(tcase, paths_of_our_endpoints);
+    tcase_add_test(tcase, a_41_paths_as_nginx_compares_them);
     suite_add_tcase(suite, tcase);
     return suite;
 }
