@@ -34,9 +34,14 @@ std::optional<ClaimFault> read_value(const json_t* value, Texts& out) {
     if (value == nullptr || json_is_null(value)) {
         return ClaimFault::missing;
     }
+    // No header and no variable carries control bytes, and `$` of a regular expression stands
+    // before a last line end as well.
+    const auto add = [&out](const json_t* scalar) {
+        out.push_back(json_scalar_text(scalar));
+        return has_control_bytes(out.back()) ? std::optional(ClaimFault::unreadable) : std::nullopt;
+    };
     if (json_is_scalar(value)) {
-        out.push_back(json_scalar_text(value));
-        return std::nullopt;
+        return add(value);
     }
     if (!json_is_array(value)) {
         return ClaimFault::unreadable;
@@ -47,7 +52,9 @@ std::optional<ClaimFault> read_value(const json_t* value, Texts& out) {
         if (!json_is_scalar(element)) {
             return ClaimFault::unreadable;
         }
-        out.push_back(json_scalar_text(element));
+        if (const auto fault = add(element)) {
+            return fault;
+        }
     }
     return std::nullopt;
 }
@@ -82,17 +89,16 @@ std::optional<ClaimFault> read_claim(const SessionView& session, const Texts& pa
     return read_value(value, out);
 }
 
-// Whether any of the texts has what the pattern looks for.
+// Whether any of the texts has what the pattern looks for. One that cannot be tried has cost much
+// time: the rest of a long list would cost as much each.
 Found find_any(const TextPattern& pattern, const Texts& texts) noexcept {
-    Found out = Found::no;
     for (const std::string& text : texts) {
         const Found found = pattern.find(text);
-        if (found == Found::yes) {
+        if (found != Found::no) {
             return found;
         }
-        out = found == Found::failed ? found : out;
     }
-    return out;
+    return Found::no;
 }
 
 std::string_view word_of(ClaimRule::Kind kind) noexcept {

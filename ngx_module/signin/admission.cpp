@@ -30,13 +30,15 @@ ngx_int_t check_requirements(ngx_http_request_t* r, const LocConf& location) {
 
 namespace {
 
+// What was demanded is nobody's business who is not signed in: names of groups say a lot.
 ngx_int_t refuse_unmet(ngx_http_request_t* r, RequestContext& ctx, const char* directive,
-                       int status, std::string_view told) {
+                       int status, std::string_view told, bool tells_user) {
     const std::string_view user = ctx.authenticated() ? ctx.decision->session.username() : "nobody";
     std::string detail = std::string(directive) + " is not met for \"" + std::string(user) + "\"";
     detail.append(told.empty() ? "" : ": ").append(told);
     return refuse(r, ctx, ctx.decision != nullptr ? ctx.decision->provider : nullptr,
-                  fail(Reason::not_permitted, std::move(detail), directive), {}, status, told);
+                  fail(Reason::not_permitted, std::move(detail), directive), {}, status,
+                  tells_user ? told : std::string_view());
 }
 
 }  // namespace
@@ -51,7 +53,7 @@ ngx_int_t enforce_requirements(ngx_http_request_t* r, RequestContext& ctx, const
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
         if (rc != NGX_OK) {
-            return refuse_unmet(r, ctx, "auth_oidc_require", static_cast<int>(rc), {});
+            return refuse_unmet(r, ctx, "auth_oidc_require", static_cast<int>(rc), {}, false);
         }
     }
     if (location.claim_rules != nullptr) {
@@ -60,7 +62,7 @@ ngx_int_t enforce_requirements(ngx_http_request_t* r, RequestContext& ctx, const
                   unmet ? "not met" : "met");
         if (unmet) {
             return refuse_unmet(r, ctx, "auth_oidc_require_claim", NGX_HTTP_FORBIDDEN,
-                                describe(*unmet));
+                                describe(*unmet), session != nullptr);
         }
     }
     return NGX_OK;
