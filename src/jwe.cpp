@@ -253,7 +253,7 @@ bool unwrap(const Bytes& key, std::string_view wrapped, Bytes& out) {
         EVP_DecryptFinal_ex(ctx.get(), out.data() + length, &last) != 1) {
         return false;
     }
-    out.resize(static_cast<std::size_t>(length + last));
+    out.resize(static_cast<std::size_t>(length) + static_cast<std::size_t>(last));
     return true;
 }
 
@@ -331,7 +331,7 @@ bool open_gcm(const EVP_CIPHER* cipher, const Bytes& key, Sealed& sealed, Bytes&
         EVP_DecryptFinal_ex(ctx.get(), plain.data() + length, &last) != 1) {
         return false;
     }
-    plain.resize(static_cast<std::size_t>(length + last));
+    plain.resize(static_cast<std::size_t>(length) + static_cast<std::size_t>(last));
     return true;
 }
 
@@ -363,7 +363,7 @@ bool open_cbc(const EVP_CIPHER* cipher, const Content& content, const Bytes& key
         EVP_DecryptFinal_ex(ctx.get(), plain.data() + length, &last) != 1) {
         return false;
     }
-    plain.resize(static_cast<std::size_t>(length + last));
+    plain.resize(static_cast<std::size_t>(length) + static_cast<std::size_t>(last));
     return true;
 }
 
@@ -484,6 +484,10 @@ Status JweDecrypter::add_former(std::string_view pem) {
     }
     former_ = *std::move(key);
     return Unit{};
+}
+
+bool JweDecrypter::has(std::string_view thumbprint) const {
+    return this->thumbprint() == thumbprint || (former_ && former_->kid == thumbprint);
 }
 
 std::string JweDecrypter::thumbprint() const {

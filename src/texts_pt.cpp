@@ -91,7 +91,7 @@ constexpr PageTexts kTextsPt{
     .again_later =
         "É o próprio serviço que o indica. Não cometeu nenhum erro, e a sessão não foi iniciada "
         "aqui.",
-    .not_taken_title = "O serviço de autenticação não aceitou o pedido deste site.",
+    .not_taken_title = "O seu serviço de autenticação não aceitou o pedido deste site.",
 };
 
 constexpr PageTitles kTitlesPt{{

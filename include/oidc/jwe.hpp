@@ -62,7 +62,9 @@ class JweDecrypter {
 
     // The public key as a JWK, use "enc".
     [[nodiscard]] const std::string& jwk() const noexcept { return jwk_; }
-    // Of the public key (RFC 7638).
+    // Whether it is one of the two keys: the thumbprint of a public key (RFC 7638).
+    [[nodiscard]] bool has(std::string_view thumbprint) const;
+    // Of the current one.
     [[nodiscard]] std::string thumbprint() const;
 
   private:

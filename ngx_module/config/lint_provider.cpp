@@ -108,7 +108,7 @@ char* check_client(ngx_conf_t* cf, const Provider& p, const Block& block) {
             "on\"");
     }
     if (c.client_key != nullptr && c.decrypter != nullptr &&
-        c.client_key->thumbprint() == c.decrypter->thumbprint()) {
+        c.decrypter->has(c.client_key->thumbprint())) {
         return conf_error(cf, block.where("id_token_encryption_key"),
                           "\"id_token_encryption_key\" is the key of \"client_key\": a key that "
                           "signs must not decrypt");

@@ -99,7 +99,7 @@ std::string closed_folder(const std::string& path) {
     for (std::size_t slash = path.find('/', 1); slash != std::string::npos;
          slash = path.find('/', slash + 1)) {
         struct stat info {};
-        const std::string folder = path.substr(0, slash);
+        std::string folder = path.substr(0, slash);
         if (::stat((folder + "/.").c_str(), &info) != 0 && errno == EACCES) {
             return folder;
         }
