@@ -15,7 +15,6 @@
 #include "config/nginx_private.hpp"
 #include "config/token_use.hpp"
 #include "config/workers_user.hpp"
-#include "oidc/client_credentials.hpp"
 #include "oidc/crypto.hpp"
 #include "oidc/header_name.hpp"
 #include "oidc/key_ring.hpp"
@@ -230,32 +229,6 @@ char* check_stripped(ngx_conf_t* cf, const MainConf& main) {
     return conf_ok();
 }
 
-// The configuration that runs while this one is read. Null at a start, and when it is that of
-// another build of the module.
-const MainConf* reloaded_conf() noexcept {
-    if (ngx_is_init_cycle(ngx_cycle)) {
-        return nullptr;
-    }
-    for (ngx_module_t** module = ngx_cycle->modules; *module != nullptr; ++module) {
-        if (*module == &ngx_http_auth_oidc_module) {
-            return running_main_conf();
-        }
-    }
-    return nullptr;
-}
-
-// A reload in the middle of a change goes on with both, the old and the new.
-void carry_over_credentials(const MainConf& main) {
-    const MainConf* running = reloaded_conf();
-    for (const auto& p : main.providers) {
-        const Provider* before =
-            running == nullptr ? nullptr : running->find_provider(p->config.name);
-        if (before != nullptr) {
-            carry_over(p->config, before->config, ngx_time());
-        }
-    }
-}
-
 void add_endpoints(SrvConf& server, Provider& provider) {
     server.strip_cookies.insert(server.strip_cookies.end(), provider.strip_cookies.begin(),
                                 provider.strip_cookies.end());
@@ -348,7 +321,6 @@ char* finish_configuration(ngx_conf_t* cf) {
             return rv;
         }
     }
-    carry_over_credentials(main);
     lint_providers(cf, main);
     lint_caches(cf, main);
     lint_backends(cf, main);

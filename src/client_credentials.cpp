@@ -42,10 +42,6 @@ bool same_key(const JwsSigner* a, const JwsSigner* b) {
     return a != nullptr && b != nullptr && a->thumbprint() == b->thumbprint();
 }
 
-FileAssertion clone(const FileAssertion& assertion) {
-    return {assertion.text.clone(), assertion.expires};
-}
-
 const char* file_of(ClientAuth auth) noexcept {
     switch (auth) {
         case ClientAuth::private_key_jwt:
@@ -262,12 +258,14 @@ bool renew_key(ProviderConfig& config, std::shared_ptr<const JwsSigner> fresh, S
         return false;
     }
     RenewedCredentials& renewed = *config.renewed;
-    if (same_key(renewed.former_key.get(), fresh.get()) || !renewed.key_times.keeps_former(since)) {
-        renewed.former_key = std::move(config.client_key);
+    std::shared_ptr<const JwsSigner> former =
+        same_key(renewed.former_key.get(), fresh.get()) || !renewed.key_times.keeps_former(since)
+            ? config.client_key
+            : renewed.former_key;
+    if (former != nullptr) {
+        publish_former(renewed, *former, since);  // before anything is moved: it may throw
     }
-    if (renewed.former_key != nullptr) {
-        publish_former(renewed, *renewed.former_key, since);
-    }
+    renewed.former_key = std::move(former);
     config.client_key = std::move(fresh);
     renewed.key_times.changed(since, kKeyHeadStart);
     return true;
@@ -303,63 +301,23 @@ void drop_ended(ProviderConfig& config, Seconds now) noexcept {
     }
 }
 
-namespace {
-
-void carry_secret(ProviderConfig& fresh, const ProviderConfig& before, Seconds now) {
-    RenewedCredentials& to = *fresh.renewed;
-    const RenewedCredentials* from = before.renewed.get();
-    if (!equal_constant_time(fresh.client_secret.view(), before.client_secret.view())) {
-        to.former_secret = before.client_secret.clone();
-        to.secret_times.changed(std::min(to.secret_since, now));
-    } else if (from != nullptr) {
-        to.former_secret = from->former_secret.clone();
-        to.secret_times = from->secret_times;
+void forget_former(ProviderConfig& config, RenewedKind kind) noexcept {
+    RenewedCredentials& renewed = *config.renewed;
+    switch (kind) {
+        case RenewedKind::secret:
+            renewed.secret_times.ended();
+            renewed.former_secret.clear();
+            break;
+        case RenewedKind::key:
+            renewed.key_times.ended();
+            renewed.former_key.reset();
+            renewed.published.clear();
+            break;
+        case RenewedKind::assertion:
+            renewed.assertion_times.ended();
+            renewed.former_assertion.text.clear();
+            break;
     }
-}
-
-void carry_key(ProviderConfig& fresh, const ProviderConfig& before, Seconds now) {
-    RenewedCredentials& to = *fresh.renewed;
-    const RenewedCredentials* from = before.renewed.get();
-    if (!same_key(fresh.client_key.get(), before.client_key.get())) {
-        const Seconds since = std::min(to.key_since, now);
-        to.former_key = before.client_key;
-        to.key_times.changed(since, kKeyHeadStart);
-        publish_former(to, *to.former_key, since);
-    } else if (from != nullptr) {
-        to.former_key = from->former_key;
-        to.key_times = from->key_times;
-        to.published = from->published;
-        to.published_until = from->published_until;
-    }
-}
-
-void carry_assertion(RenewedCredentials& to, const RenewedCredentials& from, Seconds now) {
-    if (!equal_constant_time(to.assertion.text.view(), from.assertion.text.view())) {
-        to.former_assertion = clone(from.assertion);
-        to.assertion_times.changed(std::min(to.assertion_since, now));
-    } else {
-        to.former_assertion = clone(from.former_assertion);
-        to.assertion_times = from.assertion_times;
-    }
-}
-
-}  // namespace
-
-void carry_over(ProviderConfig& fresh, const ProviderConfig& before, Seconds now) {
-    if (fresh.renewed == nullptr || fresh.issuer != before.issuer ||
-        fresh.client_id != before.client_id) {
-        return;
-    }
-    if (fresh.renewed->renews_secret && !before.client_secret.empty()) {
-        carry_secret(fresh, before, now);
-    }
-    if (fresh.renewed->renews_key && before.client_key != nullptr) {
-        carry_key(fresh, before, now);
-    }
-    if (file_assertion(fresh) != nullptr && file_assertion(before) != nullptr) {
-        carry_assertion(*fresh.renewed, *before.renewed, now);
-    }
-    drop_ended(fresh, now);
 }
 
 // ---- use -------------------------------------------------------------------------------------

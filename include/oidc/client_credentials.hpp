@@ -28,6 +28,9 @@ inline constexpr Seconds kKeyHeadStart = 360;
 // For which the public half of the key before is published beside the new one.
 inline constexpr Seconds kFormerKeyPublished = 3600;
 
+// What a renewed file holds.
+enum class RenewedKind : std::uint8_t { secret, key, assertion };
+
 enum class Credential : std::uint8_t { current, former };
 
 // Whether there is one before, and which of the two goes first. Of one kind of credential.
@@ -67,13 +70,9 @@ struct FileAssertion {
 
 // Of a provider with files that are renewed. What was not renewed lately is empty here.
 struct RenewedCredentials {
-    // Whether the file of this kind is read again; that of the assertion always is. When it was
-    // changed last, as it was read for the configuration.
+    // Whether the file of this kind is read again; that of the assertion always is.
     bool renews_secret = false;
     bool renews_key = false;
-    Seconds secret_since = 0;
-    Seconds key_since = 0;
-    Seconds assertion_since = 0;
 
     Secret former_secret;
     FormerTimes secret_times;
@@ -105,8 +104,8 @@ Result<Secret> read_client_secret(std::string_view text, ClientAuth auth);
 inline constexpr std::size_t kMaxFileAssertion = 16 * 1024;
 Result<FileAssertion> read_file_assertion(std::string_view text);
 
-// Takes the place of the current one, which becomes the one before. `since`: when the file was
-// changed, which may be long ago for a worker that has begun just now. False: it is the same.
+// Takes the place of the current one, which becomes the one before. `since`: now. False: it is the
+// same.
 // Precondition: config.renewed.
 bool renew_secret(ProviderConfig& config, Secret fresh, Seconds since);
 bool renew_key(ProviderConfig& config, std::shared_ptr<const JwsSigner> fresh, Seconds since);
@@ -115,9 +114,10 @@ bool renew_assertion(ProviderConfig& config, FileAssertion fresh, Seconds since)
 // Wipes what is no longer of use.
 void drop_ended(ProviderConfig& config, Seconds now) noexcept;
 
-// After a reload: what the configuration before had counts as the one before, where the file of its
-// kind is renewed, and provider and client are the same.
-void carry_over(ProviderConfig& fresh, const ProviderConfig& before, Seconds now);
+// No one before, after all: whoever reads a change has not seen what was in use before it. The
+// configuration of a worker that takes the place of another is what the master has read long ago,
+// and what was withdrawn since must not count again.
+void forget_former(ProviderConfig& config, RenewedKind kind) noexcept;
 
 // ---- use -------------------------------------------------------------------------------------
 

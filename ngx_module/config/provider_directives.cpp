@@ -160,23 +160,6 @@ constexpr BlockDirective kDirectives[] = {
     {"access_token_lifetime", {}, 1, 1, set_access_token_lifetime},
 };
 
-void note_renewed(RenewedCredentials& renewed, const RenewedFile& file) {
-    const Seconds since = file.stamp.changed_at();
-    switch (file.kind) {
-        case RenewedFile::Kind::secret:
-            renewed.renews_secret = true;
-            renewed.secret_since = since;
-            break;
-        case RenewedFile::Kind::key:
-            renewed.renews_key = true;
-            renewed.key_since = since;
-            break;
-        case RenewedFile::Kind::assertion:
-            renewed.assertion_since = since;
-            break;
-    }
-}
-
 // What follows from the block, once it is known to be complete.
 char* derive(ngx_conf_t* cf, Provider& p, const Block& block) {
     if (p.config.config_url.empty()) {
@@ -184,7 +167,8 @@ char* derive(ngx_conf_t* cf, Provider& p, const Block& block) {
     }
     const ClientAuth auth = p.config.client_auth;
     for (const RenewedFile& file : p.renewed) {
-        note_renewed(*p.config.renewed, file);
+        p.config.renewed->renews_secret |= file.kind == RenewedKind::secret;
+        p.config.renewed->renews_key |= file.kind == RenewedKind::key;
     }
     if (!p.transport.client_chain.empty()) {
         const Status named =

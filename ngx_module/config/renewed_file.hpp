@@ -9,12 +9,13 @@
 
 #include "config/messages.hpp"
 #include "config/regular_file.hpp"
+#include "oidc/client_credentials.hpp"
 #include "oidc/config.hpp"
 
 namespace oidc::ngx {
 
 struct RenewedFile {
-    enum class Kind : unsigned char { secret, key, assertion };
+    using Kind = RenewedKind;
     Kind kind{};
     const char* directive = "";
     std::string path;
@@ -24,6 +25,7 @@ struct RenewedFile {
 
     // In a worker: of what is in use, and what was last said to be wrong; empty: nothing is.
     FileStamp stamp;
+    bool seen = false;  // the file with what is in use; else that is what the master has read once
     std::string trouble;
     bool expiry_told = false;  // that an assertion has expired
 };

@@ -9,7 +9,9 @@
 
 #include "base/ports_ngx.hpp"
 #include "config/places.hpp"
+#include "oidc/client_assertion.hpp"
 #include "oidc/client_credentials.hpp"
+#include "oidc/jwe.hpp"
 #include "oidc/ptr.hpp"
 #include "oidc/signer.hpp"
 #include "oidc/text.hpp"
@@ -25,6 +27,14 @@ constexpr ngx_msec_t kAfterRest = 2 * 1000;
 
 std::string named(const RenewedFile& file, const Provider& provider) {
     return in_quotes(file.directive) + " " + in_quotes(file.path) + " of " + label(provider);
+}
+
+// Where a shorter one would not do what the one in use does.
+bool needs_long_secret(const ProviderConfig& config) noexcept {
+    return config.client_secret.size() >= kMinHmacSecret &&
+           (config.client_auth == ClientAuth::automatic ||
+            std::any_of(config.id_token_algs.begin(), config.id_token_algs.end(),
+                        alg_is_symmetric));
 }
 
 class Look {
@@ -66,14 +76,18 @@ void Look::trouble(const Provider& provider, RenewedFile& file, std::string what
 std::optional<Error> Look::take(Provider& provider, const RenewedFile& file, const ReadFile& read) {
     ProviderConfig& config = provider.config;
     const std::string_view text = read.content.view();
-    const Seconds since = std::min(read.stamp.changed_at(), now_);
     switch (file.kind) {
         case RenewedFile::Kind::secret: {
             Result<Secret> secret = read_client_secret(text, config.client_auth);
             if (!secret) {
                 return std::move(secret).error();
             }
-            taken_ = renew_secret(config, *std::move(secret), since);
+            if (secret->size() < kMinHmacSecret && needs_long_secret(config)) {
+                return fail(Reason::malformed, "it is shorter than the " +
+                                                   std::to_string(kMinHmacSecret) +
+                                                   " characters that HS256 needs");
+            }
+            taken_ = renew_secret(config, *std::move(secret), now_);
             break;
         }
         case RenewedFile::Kind::key: {
@@ -81,8 +95,12 @@ std::optional<Error> Look::take(Provider& provider, const RenewedFile& file, con
             if (!signer) {
                 return std::move(signer).error();
             }
-            taken_ =
-                renew_key(config, std::make_shared<const JwsSigner>(*std::move(signer)), since);
+            if (config.decrypter != nullptr && config.decrypter->has(signer->thumbprint())) {
+                return fail(Reason::malformed,
+                            "it is a key of id_token_encryption_key: a key that signs must not "
+                            "decrypt");
+            }
+            taken_ = renew_key(config, std::make_shared<const JwsSigner>(*std::move(signer)), now_);
             break;
         }
         case RenewedFile::Kind::assertion: {
@@ -90,7 +108,7 @@ std::optional<Error> Look::take(Provider& provider, const RenewedFile& file, con
             if (!assertion) {
                 return std::move(assertion).error();
             }
-            taken_ = renew_assertion(config, *std::move(assertion), since);
+            taken_ = renew_assertion(config, *std::move(assertion), now_);
             break;
         }
     }
@@ -104,6 +122,7 @@ bool Look::at(Provider& provider, RenewedFile& file) {
         return false;
     }
     if (*stamp == file.stamp) {
+        file.seen = true;
         if (!file.trouble.empty()) {
             file.trouble.clear();
             log_.write(speaks_ ? LogLevel::notice : LogLevel::info,
@@ -128,12 +147,20 @@ bool Look::at(Provider& provider, RenewedFile& file) {
     file.stamp = read.stamp;
     file.trouble.clear();
     file.expiry_told = false;
-    if (taken_) {
+    if (taken_ && !file.seen) {
+        forget_former(provider.config, file.kind);
+        log_.write(
+            speaks_ ? LogLevel::notice : LogLevel::info,
+            named(file, provider) +
+                " was renewed before this process has looked at it, what it held just before "
+                "is not known");
+    } else if (taken_) {
         log_.write(speaks_ ? LogLevel::notice : LogLevel::info,
                    named(file, provider) +
                        " was renewed, what it held before is tried as well for " +
                        std::to_string(kFormerLife) + " seconds");
     }
+    file.seen = true;
     return false;
 }
 

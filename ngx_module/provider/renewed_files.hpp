@@ -11,7 +11,8 @@ namespace oidc::ngx {
 class RenewedFiles {
   public:
     // Looks at once, since a worker that takes the place of one that died is made of what the
-    // master read long ago, and then every ten seconds. Without such files it does nothing. The
+    // master read long ago, and then every ten seconds. What such a worker finds changed has no one
+    // before: what was in use last it cannot know. Without such files it does nothing. The
     // timer keeps no worker that shuts down.
     RenewedFiles(MainConf& conf, ngx_log_t* log) noexcept;
     RenewedFiles(const RenewedFiles&) = delete;

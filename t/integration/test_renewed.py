@@ -213,11 +213,6 @@ def test_changes_under_a_running_nginx(lab, make_site):
             assert len(party.lines(site, "goes on being used", "error")) == 1, party.name
             assert len(party.lines(site, "was renewed, what", "notice")) == 1, party.name
 
-        # ---- a reload in the middle of the change
-        assert site.reload()
-        for party in (both, middle):
-            party.sign_in(site, 3)
-
         # ---- the providers follow
         for party, secret in fresh.items():
             party.idp.client_secret = secret
@@ -234,6 +229,12 @@ def test_changes_under_a_running_nginx(lab, make_site):
         key.sign_in(site, 3)
         assert key.idp.last_assertion[0]["kid"] == new_kid
 
+        # ---- a reload after the change, and the secret of the start counts no more
+        assert site.reload()
+        for party in (both, middle, cluster, key):
+            party.sign_in(site, 3)
+        assert published() == {new_kid}
+
         # ---- a worker that takes the place of one that has died knows what is in the file now
         assert site.refusals() == []
         site.allow_log("exited on signal")
@@ -248,6 +249,7 @@ def test_changes_under_a_running_nginx(lab, make_site):
         for party, secret in last.items():
             party.idp.client_secret = secret
             party.sign_in(site, 3)
+            assert party.lines(site, "before this process has looked at it"), site.nginx.log()[-3000:]
         assert site.refusals() == []
 
 
