@@ -134,11 +134,14 @@ def test_expected_claim_texts(value, text):
 def test_pages_that_load_something_are_seen():
     headers = {"content_type": "text/html", "x_content_type_options": "nosniff", "referrer_policy":
                "no-referrer", "cache_control": "no-store",
-               "content_security_policy": "default-src 'none'; frame-ancestors 'none'"}
+               "content_security_policy": "default-src 'none'; frame-ancestors 'none'",
+               "content_language": "en", "vary": "Accept-Language"}
+    begin = b'<html lang="en" dir="ltr">'
     good = answer(400, **headers)
+    good.body = begin
     page(good)
     for body in (b'<img src="https://x/">', b"<script>1</script>", b'<link href=//x>'):
-        good.body = body
+        good.body = begin + body
         with pytest.raises(AssertionError):
             page(good)
 
