@@ -188,6 +188,18 @@ def test_keycloak_realm():
         assert CRM in json.dumps(value), name
 
 
+def test_keycloak_guide_on_what_it_leaves_out():
+    """What Keycloak 26.7 does, and what no persona of the tests imitates."""
+    text = guide("keycloak")
+    # its group mapper sends no claim at all for somebody without groups
+    assert "keeps the teams" in text and "*Default groups*" in text
+    # a scope of the block that is not the client's is refused before there is a token
+    rows = dict(re.findall(r"^\| `(\w+)[:`].*\| (.*) \|$", text, re.M))
+    for scope in set(provider_conf("keycloak")["scope"].split()) - {"openid"}:
+        assert f"`{scope}`" in rows["idp_error"], scope
+    assert "is missing at the client" not in rows["username_missing"]
+
+
 def test_claims_for_the_extension():
     """The site files name the claims of the assertion, all that the extension reads and no other."""
     profile = (ROOT / "espocrm/files/custom/Espo/Modules/OidcProxy/Authentication/Profile.php"
