@@ -258,6 +258,13 @@ configure_module() {
     fi
 }
 
+# strictness COMPILER: the flag that makes warnings errors. Only where we test, and with what each run tests with:
+# what another compiler warns of stops nobody's build.
+strictness() {
+    [ -n "$testing" ] || return 0
+    case ${1##*/}-$("$1" -dumpversion) in gcc-12 | gcc-14 | clang-14.*) echo -Werror ;; esac
+}
+
 # build_module OUT CC: the module, in OUT.
 build_module() {
     local out=$root/$1 cc=$2 obj targets=modules
@@ -267,7 +274,7 @@ build_module() {
     say "compiling the module ($cc${SANITIZE:+, sanitizers})"
     # shellcheck disable=SC2086
     logged "$obj.make.log" make -s -j"$(nproc)" -f "$obj/Makefile" -C "$nginx_source" $targets \
-        OIDC_CXXFLAGS="${SANITIZE:+-O1}"
+        OIDC_CXXFLAGS="${OIDC_CXXFLAGS:-${SANITIZE:+-O1}} $(strictness "$cc")"
     cmp -s "$obj/$MODULE" "$out/$MODULE" || cp "$obj/$MODULE" "$out/$MODULE"
     load_test "$out/$MODULE"
     echo "$out/$MODULE"
@@ -408,7 +415,7 @@ run_matrix() {
     exec tools/matrix "$@"
 }
 
-no_install='' command='' args=()
+no_install='' command='' testing='' args=()
 for argument; do
     case $argument in
         --no-install) no_install=1 ;;
@@ -435,12 +442,14 @@ case ${command:-build} in
     build) build_default ;;
     demo) run_demo "${args[@]}" ;;
     chaos) run_chaos "${args[@]}" ;;
-    test | quick | integration | providers | browser | lint | editor | coverage | fuzz | memcheck)
+    test | quick | integration | providers | conformance | kubernetes | browser | lint | editor | coverage | fuzz | memcheck)
+        testing=1
         # shellcheck source=tools/checks.sh
         . tools/checks.sh
         "run_$command" "${args[@]}"
         ;;
     units)
+        testing=1
         # shellcheck source=tools/checks.sh
         . tools/checks.sh
         run_units_alone

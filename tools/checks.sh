@@ -190,6 +190,7 @@ run_lint() {
     if have clang-format-14 "clang-format"; then step "clang-format" check_format; fi
     step "what C calls throws nothing" check_callbacks
     if have clang-tidy-14 "clang-tidy"; then step "clang-tidy" check_tidy; fi
+    step "the module with clang, warnings are errors" build_with_clang
     finish
 }
 
@@ -197,8 +198,9 @@ run_lint() {
 
 # compile_core FOLDER TARGET OPTION...: the options are cmake's.
 compile_core() {
-    local folder=$1 target=$2
-    logged "$folder.configure.log" cmake -S t/unit -B "$folder" "${@:3}"
+    local folder=$1 target=$2 strict
+    strict=$(strictness "$cc")
+    logged "$folder.configure.log" cmake -S t/unit -B "$folder" -DWARNINGS_ARE_ERRORS=${strict:+ON} "${@:3}"
     logged "$folder.make.log" cmake --build "$folder" --target "$target" -j"$(nproc)"
 }
 

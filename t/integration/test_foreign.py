@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -281,6 +282,18 @@ def test_the_first_error_is_shown_and_the_log_below(failing, text, first):
 def test_an_error_of_configure_is_shown(failing, text, first):
     said, log = failing(configure=text)
     assert first in said and said.index(first) < said.index("autoconf.err") < said.index(log), said
+
+
+# ---- warnings --------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("more, stops", [((), False), (("-Werror",), True)], ids=["by itself", "where it is asked for"])
+def test_what_a_compiler_warns_of_stops_no_build(tmp_path, more, stops):
+    """nginx's own flags make warnings errors; a newer compiler warns of what is no fault."""
+    flags = re.search(r"CFLAGS \+= (.*?) \\", (ROOT / "config.make").read_text())[1].split()
+    source = tmp_path / "warned.cpp"
+    source.write_text("static int unused;\n")
+    status, said = run(["c++", "-Werror", *flags, *more, "-c", source, "-o", tmp_path / "warned.o"])
+    assert "unused" in said and (status != 0) == stops, said
 
 
 # ---- install ---------------------------------------------------------------------------------
