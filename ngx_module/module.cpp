@@ -24,6 +24,10 @@
 #error "nginx must be built with PCRE (session_idle_ignore needs regular expressions)"
 #endif
 
+// Else its structures have other sizes here than in nginx, which nginx's signature does not tell.
+static_assert(static_cast<off_t>(NGX_MAX_OFF_T_VALUE) == NGX_MAX_OFF_T_VALUE,
+              "off_t is another one than nginx's");
+
 namespace oidc::ngx {
 
 namespace {

@@ -16,7 +16,7 @@ std::string_view name_when_sent(std::string_view set_cookie) noexcept {
 }
 
 std::string set_cookie(std::string_view name, std::string_view value, const CookieAttributes& attrs,
-                       long max_age) {
+                       std::int64_t max_age) {
     std::string out;
     out.reserve(name.size() + value.size() + 96);
     out.append(name).append("=").append(value);

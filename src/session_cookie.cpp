@@ -136,7 +136,7 @@ std::string session_chunk_name(std::string_view name, std::size_t index) {
 }
 
 std::vector<std::string> session_cookie_lines(std::string_view name, std::string_view value,
-                                              const CookieAttributes& attributes, long max_age,
+                                              const CookieAttributes& attributes, Seconds max_age,
                                               std::span<const CookiePair> present) {
     const std::size_t chunks = chunks_of(value.size());
     if (chunks > kMaxSessionChunks) {
@@ -176,7 +176,7 @@ bool is_session_cookie_line(std::string_view line, std::string_view name) noexce
 
 bool session_cookie_fits(std::string_view name, const CookieAttributes& attributes) {
     const std::string longest = set_cookie(session_chunk_name(name, kMaxSessionChunks - 1), {},
-                                           attributes, std::numeric_limits<long>::max());
+                                           attributes, std::numeric_limits<Seconds>::max());
     return longest.size() + kSessionChunk <= kMaxCookieLine;
 }
 

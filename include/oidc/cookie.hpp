@@ -2,6 +2,7 @@
 // Cookies: reading and editing the Cookie header, writing Set-Cookie (RFC 6265bis).
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -75,7 +76,7 @@ struct CookieAttributes {
 // max_age seconds; negative: a session cookie without Max-Age. Name and value are written as given
 // and must be cookie-octets.
 std::string set_cookie(std::string_view name, std::string_view value, const CookieAttributes& attrs,
-                       long max_age);
+                       std::int64_t max_age);
 // The same attribute set with an empty value and Max-Age=0, so that prefixes still match.
 std::string delete_cookie(std::string_view name, const CookieAttributes& attrs);
 

@@ -42,7 +42,7 @@ std::string session_chunk_name(std::string_view name, std::size_t index);
 // chunks, else std::length_error is thrown) the session cookie `name`, and delete the chunks of a
 // longer one that `present`, the session cookies of the request, holds. max_age: of set_cookie().
 std::vector<std::string> session_cookie_lines(std::string_view name, std::string_view value,
-                                              const CookieAttributes& attributes, long max_age,
+                                              const CookieAttributes& attributes, Seconds max_age,
                                               std::span<const CookiePair> present);
 // The same that delete the session cookie and those of its chunks that are present.
 std::vector<std::string> delete_session_cookie_lines(std::string_view name,

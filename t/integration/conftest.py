@@ -3,6 +3,7 @@
 
 import pathlib
 import sys
+import threading
 
 import pytest
 
@@ -11,6 +12,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from harness.fixtures import (invariants, lab, pytest_configure,  # noqa: E402,F401
                               pytest_sessionstart)
 from harness.site import Site  # noqa: E402
+
+# Some tests have a thousand threads, for whose usual stacks of 8 MiB 32 bits are not enough.
+threading.stack_size(1 << 20)
 
 
 def pytest_generate_tests(metafunc):

@@ -382,7 +382,7 @@ START_TEST(c_17_every_line_is_one_that_browsers_take) {
     attributes.same_site = "Strict";
     ck_assert(session_cookie_fits(kName, attributes));
     const auto lines =
-        session_cookie_lines(kName, value, attributes, std::numeric_limits<long>::max(), {});
+        session_cookie_lines(kName, value, attributes, std::numeric_limits<Seconds>::max(), {});
     ck_assert_uint_eq(lines.size(), 3);
     std::size_t total = 0;
     for (const std::string& line : lines) {
@@ -404,7 +404,7 @@ START_TEST(c_17_every_line_is_one_that_browsers_take) {
     attributes.path.pop_back();
     std::size_t longest = 0;
     for (const std::string& line :
-         session_cookie_lines(kName, value, attributes, std::numeric_limits<long>::max(), {})) {
+         session_cookie_lines(kName, value, attributes, std::numeric_limits<Seconds>::max(), {})) {
         longest = std::max(longest, line.size());
     }
     ck_assert_uint_eq(longest, kMaxCookieLine);
