@@ -2,6 +2,7 @@
 #include "oidc/step_up.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "oidc/encode.hpp"
 #include "oidc/jwt_claims.hpp"

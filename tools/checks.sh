@@ -188,6 +188,7 @@ run_lint() {
     build_module "$out" "$cc"
     step "layers of the adapter" check_layers
     if have clang-format-14 "clang-format"; then step "clang-format" check_format; fi
+    step "includes of the standard library" /usr/bin/python3 -B tools/check-includes
     step "what C calls throws nothing" check_callbacks
     if have clang-tidy-14 "clang-tidy"; then step "clang-tidy" check_tidy; fi
     step "the module with clang, warnings are errors" build_with_clang
@@ -506,6 +507,7 @@ run_test() {
     if [ -z "$SANITIZE" ] && have clang-format-14 "clang-format"; then
         step "clang-format" check_format
     fi
+    step "includes of the standard library" /usr/bin/python3 -B tools/check-includes
     check_units build/unit ", with sanitizers" -DSANITIZE=ON
     step "the module" build_module "$out" "$cc"
     if [ $status != 0 ]; then

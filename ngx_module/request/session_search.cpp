@@ -2,6 +2,7 @@
 #include "request/session_search.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 

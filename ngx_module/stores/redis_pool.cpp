@@ -2,6 +2,7 @@
 #include "stores/redis_pool.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "shm/counters_zone.hpp"

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A pattern of server_name, a line end, and the host that a client names.
+#include <algorithm>
+
 #include "fuzz.hpp"
 #include "oidc/server_name.hpp"
 

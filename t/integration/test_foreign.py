@@ -284,6 +284,22 @@ def test_an_error_of_configure_is_shown(failing, text, first):
     assert first in said and said.index(first) < said.index("autoconf.err") < said.index(log), said
 
 
+@pytest.mark.parametrize("code,header", [
+    ("#include <vector>\nstd::vector<int> x; auto y = std::back_inserter(x);", "iterator"),
+    ("int x = std::min(1, 2);", "algorithm"),
+    ("#include <string>\nstd::string_view x; std::optional<int> y;", "optional"),
+    ('#include "oidc/text.hpp"\nstd::unordered_map<int, int> x;', "unordered_map"),
+    ("#include <map>\nauto x = std::exchange(y, 1);", None),
+    ("#include <string.h>\nauto x = std::strlen(y);", None),
+    ('// std::tuple\nconst char* x = "std::tuple";', None),
+], ids=lambda value: None)
+def test_what_is_used_is_included(tmp_path, code, header):
+    """Libraries of tomorrow include less of each other: the check finds what came along by luck."""
+    file = tmp_path / "x.cpp"
+    file.write_text(code + "\n")
+    status, said = run([ROOT / "tools" / "check-includes", file])
+    assert status == (header is not None) and (header is None or f"needs #include <{header}>" in said), said
+
 # ---- warnings --------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("more, stops", [((), False), (("-Werror",), True)], ids=["by itself", "where it is asked for"])

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "oidc/claims.hpp"
 
+#include <cstdio>
+
 #include "oidc/encode.hpp"
 #include "oidc/text.hpp"
 #include "unit.hpp"

@@ -5,6 +5,7 @@
 #include <limits>
 #include <random>
 #include <set>
+#include <stdexcept>
 
 #include "oidc/encode.hpp"
 #include "oidc/key_ring.hpp"
