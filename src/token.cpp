@@ -105,7 +105,9 @@ Error malformed(std::string detail) {
 
 // An error of the OAuth protocol that is not about the client.
 Error grant_error(const std::string& code, Grant grant, std::string detail) {
-    if (code == "invalid_grant") {
+    // RFC 6749 5.2 does not have access_denied, but rules of a provider that a user no longer meets
+    // are told by it (Pocket ID's groups, Auth0's Actions).
+    if (code == "invalid_grant" || (grant == Grant::refresh && code == "access_denied")) {
         // A code is what the browser says it is: used, too old, invented.
         return grant == Grant::refresh
                    ? fail(Reason::refresh_denied, std::move(detail))

@@ -80,8 +80,8 @@ TokenNeeds token_needs(const ProviderConfig& config);
 // header; a refresh token is all of 1*VSCHAR (A.17). expires_in is clamped to 0..10 years. Left
 // out: an expires_in that is no number, and a refresh token that nobody needs and that is none. An
 // access token may be missing when nobody needs it, as long as another token came. After a refresh
-// the id_token may be missing (OIDC Core 12.2), and error=invalid_grant is refresh_denied: the
-// provider has ended what the session stands on.
+// the id_token may be missing (OIDC Core 12.2), and error=invalid_grant or, without 401,
+// access_denied is refresh_denied: the provider has ended what the session stands on.
 Result<TokenResponse> parse_token_response(const HttpRequest& request, HttpOutcome outcome,
                                            Grant grant = Grant::code, const TokenNeeds& needs = {});
 

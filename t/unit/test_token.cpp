@@ -222,6 +222,13 @@ START_TEST(t_23_t_24_answers_to_a_refresh) {
     const auto denied = refreshed(400, R"({"error":"invalid_grant"})");
     ck_assert_result_is(denied, Reason::refresh_denied);
     ck_assert_sv_eq(denied.error().fix, "");
+    // The user no longer meets a rule of the provider; with 401 it is about the client.
+    for (const int status : {400, 403}) {
+        ck_assert_result_is(refreshed(status, R"({"error":"access_denied"})"),
+                            Reason::refresh_denied);
+    }
+    ck_assert_result_is(refreshed(401, R"({"error":"access_denied"})"), Reason::token_client_auth);
+    ck_assert_result_is(parse(403, R"({"error":"access_denied"})"), Reason::token_error);
     const auto other = refreshed(400, R"({"error":"invalid_scope"})");
     ck_assert_result_is(other, Reason::token_error);
     // Of a login, the same answer says that the code is no good.
