@@ -322,6 +322,7 @@ char* finish_configuration(ngx_conf_t* cf) {
         }
     }
     lint_providers(cf, main);
+    lint_login_hosts(cf, main, servers);
     lint_caches(cf, main);
     lint_backends(cf, main);
 

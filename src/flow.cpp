@@ -115,6 +115,7 @@ Step LoginFlow::on_provider(ProviderReady ready) {
         return refuse(std::move(login).error());
     }
     login->redirect_uri = input_.redirect_uri;
+    login->host = input_.host;
     login->session_key = input_.session_key;
     login->slot = input_.slot;
     login->renewed = input_.renewed;

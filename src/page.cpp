@@ -54,7 +54,8 @@ constexpr std::string_view kFragmentScript = R"(
   var keep = location.hash.length > 1 && value.length <= 900;
   function set(name, text) {
     document.cookie = name + '=' + text + '; Path=/; SameSite=Lax; Max-Age=' +
-      (text ? '600' : '0') + (data.secure === '1' ? '; Secure' : '');
+      (text ? '600' : '0') + (data.secure === '1' ? '; Secure' : '') +
+      (data.domain ? '; Domain=' + data.domain : '');
   }
   var size = data.cookie.length + value.length + 3;
   var others = document.cookie.split('; ').filter(function (pair) {
@@ -254,7 +255,8 @@ void add_common_headers(Respond& respond) {
 }
 
 Respond error_page(Reason reason, std::string_view reference, std::string_view start_again,
-                   PageForm form, Language language, Advice advice, std::string_view told) {
+                   PageForm form, Language language, Advice advice, std::string_view told,
+                   std::string_view origin) {
     const ReasonInfo& info = reason_info(reason);
     Respond respond;
     respond.status = info.status;
@@ -275,7 +277,7 @@ Respond error_page(Reason reason, std::string_view reference, std::string_view s
     std::string body = element("h1", "", page.title) + element("p", "", page.words.happened) +
                        element("p", " class=\"soft\"", page.words.try_this);
     if (is_safe_return_target(start_again)) {
-        body += button(start_again, label_of_link(texts, reason), form);
+        body += button(std::string(origin).append(start_again), label_of_link(texts, reason), form);
     }
     if (!told.empty()) {
         body += element("p", " class=\"reference\" lang=\"en\"", told);
@@ -382,8 +384,8 @@ Respond backchannel_refusal(const Error& error) {
     return respond;
 }
 
-Respond fragment_page(std::string_view authorization_url, std::string_view cookie_name, bool secure,
-                      Language language) {
+Respond fragment_page(std::string_view authorization_url, std::string_view cookie_name,
+                      const CookieAttributes& cookie, Language language) {
     const PageTexts& texts = page_texts(language);
     Respond respond;
     respond.status = 200;
@@ -391,8 +393,9 @@ Respond fragment_page(std::string_view authorization_url, std::string_view cooki
     const std::string url = html_escape(authorization_url);
     std::string head = "<noscript><meta http-equiv=\"refresh\" content=\"0; url=" + url +
                        "\"></noscript>\n<script data-url=\"" + url + "\" data-cookie=\"" +
-                       html_escape(cookie_name) + "\" data-secure=\"" + (secure ? "1" : "0") +
-                       "\">";
+                       html_escape(cookie_name) + "\" data-secure=\"" +
+                       (cookie.secure ? "1" : "0") + "\" data-domain=\"" +
+                       html_escape(cookie.domain) + "\">";
     head.append(kFragmentScript).append("</script>\n");
     const std::string body = element("h1", "", texts.to_sign_in) +
                              element("p", " class=\"soft\"", texts.if_nothing) +
@@ -401,20 +404,21 @@ Respond fragment_page(std::string_view authorization_url, std::string_view cooki
     return respond;
 }
 
-Respond onward_page(std::string_view target, Language language) {
+Respond onward_page(std::string_view target, Language language, std::string_view origin) {
     if (!is_safe_return_target(target)) {
         // A bug of the caller.
         return error_page(Reason::internal_error, {}, {}, PageForm::html, language);
     }
     const PageTexts& texts = page_texts(language);
+    const std::string url = std::string(origin).append(target);
     Respond respond;
     respond.status = 200;
     add_common_headers(respond);
     const std::string head =
-        "<meta http-equiv=\"refresh\" content=\"0; url=" + html_escape(target) + "\">\n";
+        "<meta http-equiv=\"refresh\" content=\"0; url=" + html_escape(url) + "\">\n";
     const std::string body = element("h1", "", texts.to_page) +
                              element("p", " class=\"soft\"", texts.if_nothing) +
-                             button(target, texts.go_on);
+                             button(url, texts.go_on);
     set_html(respond, language, texts.one_moment, head, body);
     return respond;
 }

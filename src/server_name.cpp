@@ -7,8 +7,11 @@
 
 namespace oidc {
 
+constexpr std::size_t kMaxHostName = 254;  // RFC 1035 2.3.4, with a final dot
+
 bool is_host_name(std::string_view name) noexcept {
-    return !name.empty() && name.front() != '.' && name.find("..") == std::string_view::npos &&
+    return !name.empty() && name.size() <= kMaxHostName && name.front() != '.' &&
+           name.find("..") == std::string_view::npos &&
            std::all_of(name.begin(), name.end(), [](char c) {
                return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '.';
            });

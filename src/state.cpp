@@ -34,7 +34,8 @@ constexpr std::size_t kAllLogins = kLoginSlots * in_header(kPendingCookie.size()
 static_assert(kAllLogins + kMaxFragmentCookies + in_header(kTargetCookie.size(), 1000) <
               kMaxLoginCookies);
 
-enum Flag : std::uint8_t { kPkce = 1, kRenewed = 2, kHasDemand = 4, kCut = 8 };
+enum Flag : std::uint8_t { kPkce = 1, kRenewed = 2, kHasDemand = 4, kCut = 8, kHasHost = 16 };
+constexpr std::uint64_t kAllFlags = kPkce | kRenewed | kHasDemand | kCut | kHasHost;
 
 void put_number(Secret& out, std::uint64_t value, int bytes) {
     std::array<char, 8> big_endian{};
@@ -112,7 +113,8 @@ Secret encode(const PendingLogin& login, std::string_view target) {
     Secret out;
     out.reserve(512 + login.redirect_uri.size());
     const int flags = (login.pkce ? kPkce : 0) | (login.renewed ? kRenewed : 0) |
-                      (login.demand.empty() ? 0 : kHasDemand) | (login.cut ? kCut : 0);
+                      (login.demand.empty() ? 0 : kHasDemand) | (login.cut ? kCut : 0) |
+                      (login.host.empty() ? 0 : kHasHost);
     put_number(out, static_cast<std::uint64_t>(flags), 1);
     out.append({&login.slot, 1});
     put_number(out, static_cast<std::uint64_t>(login.created), 8);
@@ -125,6 +127,9 @@ Secret encode(const PendingLogin& login, std::string_view target) {
         const std::optional<Seconds>& age = login.demand.max_age;
         put_number(out, age ? static_cast<std::uint64_t>(*age) + 1 : 0, 8);
         put_field(out, join_values(login.demand.acr_values));
+    }
+    if (!login.host.empty()) {
+        put_field(out, login.host);
     }
     return out;
 }
@@ -314,9 +319,12 @@ std::optional<PendingLogin> open_state(std::string_view state, const Aead& aead,
         }
         login.demand.acr_values = split_values(reader.field());
     }
-    if (!reader.complete() || flags > (kPkce | kRenewed | kHasDemand | kCut) ||
-        !is_login_slot(slot) || login.created < 0 ||
-        is_step_up_state(state) == login.demand.empty() ||
+    if ((flags & kHasHost) != 0) {
+        login.host = reader.field();
+    }
+    if (!reader.complete() || flags > kAllFlags ||
+        login.host.empty() == ((flags & kHasHost) != 0) || !is_login_slot(slot) ||
+        login.created < 0 || is_step_up_state(state) == login.demand.empty() ||
         !(login.cut || is_safe_return_target(login.return_to))) {
         return std::nullopt;
     }

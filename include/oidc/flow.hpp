@@ -30,6 +30,7 @@ class LoginFlow final : public Flow {
         std::uint32_t serial = 0;
         bool renewed = false;  // after RenewLogin
         bool at_once = false;  // refused rather than pushed: nobody waits
+        std::string host{};    // of return_to, when the redirect URI has another one
     };
     LoginFlow(const ProviderConfig& config, const Aead& aead, Ports ports, Input input);
     Step start() override;

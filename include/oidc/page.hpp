@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "oidc/cookie.hpp"
 #include "oidc/http_message.hpp"
 #include "oidc/language.hpp"
 #include "oidc/result.hpp"
@@ -20,12 +21,13 @@ enum class PageForm : unsigned char { html, framed, json };
 // programs and always English.
 
 // The refusal of `reason` with its status: what happened, what to try, the reference that stands in
-// the log, a link that starts again (`start_again`, a path on our origin; empty: none). Nothing
-// that came from outside is shown. `told` is shown as well, in the JSON as "detail". no-store,
-// nosniff, no-referrer, CSP default-src 'none', frame-ancestors 'none' ('self' when framed).
+// the log, a link that starts again (`start_again`, a path on our origin; empty: none), on `origin`
+// when that is another one of ours. Nothing that came from outside is shown. `told` is shown as
+// well, in the JSON as "detail". no-store, nosniff, no-referrer, CSP default-src 'none',
+// frame-ancestors 'none' ('self' when framed).
 Respond error_page(Reason reason, std::string_view reference, std::string_view start_again,
                    PageForm form, Language language, Advice advice = Advice::of_reason,
-                   std::string_view told = {});
+                   std::string_view told = {}, std::string_view origin = {});
 
 // 401 for requests that cannot follow a login: {"error":"login_required","login_url":...}, or the
 // page of error_page(), which leads to `page`.
@@ -48,15 +50,17 @@ Respond end_session_page(const EndSession& target, Language language);
 Respond backchannel_page();
 Respond backchannel_refusal(const Error& error);
 
-// preserve_fragment: stores location.hash in `cookie_name` (script, allowed by its hash in the CSP)
-// and goes on to `authorization_url`; without script a link does.
-Respond fragment_page(std::string_view authorization_url, std::string_view cookie_name, bool secure,
-                      Language language);
+// preserve_fragment: stores location.hash in `cookie_name` (script, allowed by its hash in the
+// CSP), with the domain of `cookie`, and goes on to `authorization_url`; without script a link
+// does.
+Respond fragment_page(std::string_view authorization_url, std::string_view cookie_name,
+                      const CookieAttributes& cookie, Language language);
 
-// Goes on to `target`, a path on our origin with query and fragment, by itself: what a page of ours
-// asks for carries cookies that are SameSite=Strict, and a redirect that another site began does
-// not. Without what browsers do by themselves a link does.
-Respond onward_page(std::string_view target, Language language);
+// Goes on to `target`, a path with query and fragment, on `origin` when that is another one of
+// ours, by itself: what a page of ours asks for carries cookies that are SameSite=Strict, and a
+// redirect that another site began does not. Without what browsers do by themselves a link does.
+Respond onward_page(std::string_view target, Language language, std::string_view origin = {});
+
 
 // A redirect with no-store; status 302 or 303.
 Respond redirect(int status, std::string_view location);

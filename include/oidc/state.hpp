@@ -51,7 +51,8 @@ struct PendingLogin {
     std::string state;      // see seal_pending; empty before
     std::string nonce;      // 43 characters
     Secret verifier;        // 43 characters; empty without PKCE
-    std::string return_to;  // path, query and fragment on our origin; a safe return target
+    std::string return_to;  // path, query and fragment; a safe return target
+    std::string host;       // of the page, when the redirect URI has another one; else empty
     std::string redirect_uri;
     std::string session_key;  // hex SHA-256 of the session cookie's id at the start, or empty
     Seconds created = 0;

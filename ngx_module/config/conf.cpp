@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/conf.hpp"
 
+#include <algorithm>
+
+#include "oidc/server_name.hpp"
+
 namespace oidc::ngx {
 
 MainConf& main_conf(ngx_http_request_t* r) noexcept {
@@ -52,6 +56,19 @@ Provider* MainConf::find_provider(std::string_view name) const noexcept {
         }
     }
     return nullptr;
+}
+
+bool Provider::is_login_host(std::string_view host) const noexcept {
+    return is_host_name(host) &&
+           std::any_of(login_hosts.begin(), login_hosts.end(),
+                       [host](const std::string& name) { return matches_server_name(host, name); });
+}
+
+std::string Provider::origin_of(std::string_view login_host) const {
+    // Below cookie_domain, so redirect_origin has no address in brackets.
+    const std::size_t host = redirect_origin.find("://") + 3;
+    const std::size_t port = std::min(redirect_origin.find(':', host), redirect_origin.size());
+    return redirect_origin.substr(0, host).append(login_host).append(redirect_origin, port);
 }
 
 CookieAttributes session_cookie_attributes(const Provider& provider, bool https) {

@@ -98,6 +98,12 @@ struct Provider {
     std::string redirect_uri;     // path or absolute
     std::string callback_path;    // path part of redirect_uri
     std::string redirect_origin;  // of an absolute redirect_uri, else empty
+    std::string redirect_host;    // of the same
+    // Hosts that logins begin at which end at redirect_host: names as in server_name.
+    std::vector<std::string> login_hosts;
+    [[nodiscard]] bool is_login_host(std::string_view host) const noexcept;
+    // "https://host:port" with the port of redirect_uri.
+    [[nodiscard]] std::string origin_of(std::string_view login_host) const;
     // Empty: none.
     std::string logout_path;
     std::string frontchannel_path;

@@ -163,7 +163,48 @@ char* check_client(ngx_conf_t* cf, const Provider& p, const Block& block) {
     return conf_ok();
 }
 
+// A name as in server_name, whether all that it stands for lies in the cookie's domain.
+bool is_in_domain(std::string_view name, std::string_view domain) {
+    name.remove_prefix(name.starts_with("*.") ? 2 : name.starts_with('.') ? 1 : 0);
+    return name == domain || (name.size() > domain.size() && name.ends_with(domain) &&
+                              name[name.size() - domain.size() - 1] == '.');
+}
+
 }  // namespace
+
+char* check_login_hosts(ngx_conf_t* cf, const Provider& p, const Block& block) {
+    if (p.login_hosts.empty()) {
+        return conf_ok();
+    }
+    const Place place = block.where("login_hosts");
+    if (p.cookie_domain.empty() || p.redirect_origin.empty()) {
+        return conf_error(cf, place,
+                          "\"login_hosts\" needs \"cookie_domain\" and a \"redirect_uri\" that is "
+                          "a URL, on the host that the logins end at");
+    }
+    if (p.config.callback_forward) {
+        return conf_error(cf, place,
+                          "\"login_hosts\" cannot be combined with \"callback forward\": the page "
+                          "that was asked for is at another host");
+    }
+    const auto outside = std::find_if(
+        p.login_hosts.begin(), p.login_hosts.end(),
+        [&p](const std::string& name) { return !is_in_domain(name, p.cookie_domain); });
+    if (outside != p.login_hosts.end()) {
+        return conf_error(cf, place,
+                          in_quotes(*outside) +
+                              " in \"login_hosts\" is not below "
+                              "\"cookie_domain\" " +
+                              in_quotes(p.cookie_domain));
+    }
+    if (!is_in_domain(p.redirect_host, p.cookie_domain)) {
+        return conf_error(cf, block.where("redirect_uri"),
+                          "the host of \"redirect_uri\" " + in_quotes(p.redirect_host) +
+                              " is not below \"cookie_domain\" " + in_quotes(p.cookie_domain) +
+                              ", which \"login_hosts\" needs");
+    }
+    return conf_ok();
+}
 
 char* lint_provider(ngx_conf_t* cf, Provider& p, const Block& block) {
     const ProviderConfig& c = p.config;

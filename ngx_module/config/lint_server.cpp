@@ -176,7 +176,60 @@ void check_cookie_names(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, 
     }
 }
 
+bool has_name(const SrvConf& conf, std::string_view host) {
+    return std::any_of(conf.server_names.begin(), conf.server_names.end(),
+                       [host](const auto& name) { return matches_server_name(host, name); });
+}
+
+// The name of a public host of the server whose logins do not return to it; empty: there is none.
+std::string_view unlisted(const SrvConf& conf, const Provider& p) {
+    for (const std::string& name : conf.server_names) {
+        const bool listed =
+            name == p.redirect_host || p.is_login_host(name) ||
+            std::find(p.login_hosts.begin(), p.login_hosts.end(), name) != p.login_hosts.end();
+        if (names_public_host(name) && !listed) {
+            return name;
+        }
+    }
+    return {};
+}
+
+const SrvConf& conf_of(const ngx_http_core_srv_conf_t& server) {
+    return *static_cast<const SrvConf*>(server.ctx->srv_conf[ngx_http_auth_oidc_module.ctx_index]);
+}
+
+bool has_callback(const SrvConf& conf, const Provider& p) {
+    return std::any_of(conf.endpoints.begin(), conf.endpoints.end(), [&p](const Endpoint& e) {
+        return e.kind == Endpoint::Kind::callback && e.provider == &p;
+    });
+}
+
 }  // namespace
+
+void lint_login_hosts(ngx_conf_t* cf, const MainConf& main,
+                      std::span<const ngx_http_core_srv_conf_t* const> servers) {
+    for (const auto& p : main.providers) {
+        const bool ends_here = std::any_of(servers.begin(), servers.end(), [&](const auto* server) {
+            return has_callback(conf_of(*server), *p) &&
+                   has_name(conf_of(*server), p->redirect_host);
+        });
+        if (p->redirect_origin.empty() || !ends_here) {
+            continue;
+        }
+        for (const ngx_http_core_srv_conf_t* server : servers) {
+            const SrvConf& conf = conf_of(*server);
+            const std::string_view name = unlisted(conf, *p);
+            if (!has_callback(conf, *p) || name.empty() || !root_conf(*server).base_url.empty()) {
+                continue;
+            }
+            conf_warn(cf, place_of(*server),
+                      "logins of " + label(*p) + " that begin at " + in_quotes(name) +
+                          " do not return there, \"redirect_uri\" leads to " +
+                          in_quotes(p->redirect_host) +
+                          ": name the host in \"login_hosts\", or let \"redirect_uri\" be a path");
+        }
+    }
+}
 
 char* lint_root(ngx_conf_t* cf, const MainConf& main, const ngx_http_core_srv_conf_t& server,
                 SrvConf& conf) {
@@ -227,6 +280,14 @@ char* lint_server(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, const 
     }
     for (const SrvConf::Ask& ask : conf.asks) {
         check_auth_request(cf, server, ask);
+    }
+    for (const Endpoint& endpoint : conf.endpoints) {
+        if (!endpoint.provider->login_hosts.empty() && !root_conf(server).base_url.empty()) {
+            return conf_error(cf, place,
+                              "\"oidc_base_url\" cannot be combined with \"login_hosts\" of " +
+                                  label(*endpoint.provider) +
+                                  ", by which each host of this server is an origin of its own");
+        }
     }
     const Listening listens = listening(cf, server);
     if (conf.plain_origin && !listens.tls) {

@@ -89,6 +89,7 @@ constexpr BlockDirective kDirectives[] = {
     {"username_claim", {}, 1, kMany, [](Block& b) { return b.words(config(b).username_claim); }},
     {"cookie_name", {}, 1, 1, set_cookie_name},
     {"cookie_domain", {}, 1, 1, set_cookie_domain},
+    {"login_hosts", {}, 1, kMany, set_login_hosts},
     {"cookie_path", {}, 1, 1, set_cookie_path},
     {"cookie_samesite", {}, 1, 1, set_cookie_same_site},
     {"pre_auth_timeout",
@@ -206,11 +207,16 @@ char* derive(ngx_conf_t* cf, Provider& p, const Block& block) {
         }
         p.callback_path = url->path;
         p.redirect_origin = url->origin();
+        p.redirect_host = ascii_lower(url->host);
     }
     if (const char* problem = local_path_problem(p.callback_path)) {
         return conf_error(
             cf, block.where("redirect_uri"),
             "\"redirect_uri\" " + std::string(problem) + ", not " + in_quotes(p.callback_path));
+    }
+
+    if (char* rv = check_login_hosts(cf, p, block); rv != conf_ok()) {
+        return rv;
     }
 
     const std::array<std::pair<const char*, const std::string*>, 6> paths = {{

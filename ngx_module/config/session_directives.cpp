@@ -38,6 +38,23 @@ char* set_cookie_domain(Block& b) {
     return conf_ok();
 }
 
+// Whether they fit cookie_domain and redirect_uri is judged when all are known.
+char* set_login_hosts(Block& b) {
+    std::vector<std::string>& hosts = provider(b).login_hosts;
+    if (char* rv = b.words(hosts); rv != conf_ok()) {
+        return rv;
+    }
+    for (std::string& host : hosts) {
+        const std::string name = ascii_lower(host);
+        const std::size_t prefix = name.starts_with("*.") ? 2 : name.starts_with('.') ? 1 : 0;
+        if (!is_host_name(std::string_view(name).substr(prefix)) || name.back() == '.') {
+            return b.invalid(host, "a host name, *.domain or .domain");
+        }
+        host = name;
+    }
+    return conf_ok();
+}
+
 char* set_cookie_path(Block& b) {
     const std::string_view path = b.arg();
     if (!path.starts_with('/') || std::any_of(path.begin(), path.end(), [](char c) {

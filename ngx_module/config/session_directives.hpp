@@ -9,6 +9,7 @@ namespace oidc::ngx {
 
 char* set_cookie_name(Block& b);
 char* set_cookie_domain(Block& b);
+char* set_login_hosts(Block& b);
 char* set_cookie_path(Block& b);
 char* set_cookie_same_site(Block& b);
 char* set_clear_cookies(Block& b);

@@ -53,23 +53,31 @@ bool is_stripped(const std::vector<std::string>& patterns, std::string_view name
     });
 }
 
-std::vector<PendingCookie> usable_pending(const RequestContext& ctx, bool https) {
+std::vector<PendingCookie> usable_pending(const RequestContext& ctx, const Provider& provider,
+                                          bool https) {
+    const bool shared = !provider.login_hosts.empty();
     std::vector<PendingCookie> usable;
     std::copy_if(ctx.cookies.pending.begin(), ctx.cookies.pending.end(), std::back_inserter(usable),
-                 [https](const PendingCookie& cookie) {
-                     return cookie.name.starts_with(kHostPrefix) == https;
+                 [https, shared](const PendingCookie& cookie) {
+                     return shared || cookie.name.starts_with(kHostPrefix) == https;
                  });
     return usable;
 }
 
-CookieAttributes login_cookie_attributes(bool https) {
+CookieAttributes login_cookie_attributes(const Provider& provider, std::string_view name,
+                                         bool https) {
     CookieAttributes attributes;
     attributes.secure = https;
+    if (!provider.login_hosts.empty() && !name.starts_with(kHostPrefix)) {
+        attributes.domain = provider.cookie_domain;
+    }
     return attributes;
 }
 
-std::string login_cookie_name(std::string_view name, bool https) {
-    return cookie_name_for(name, https, false);
+std::string login_cookie_name(const Provider& provider, std::string_view name, bool https) {
+    return cookie_name_for(name, https, !provider.login_hosts.empty());
+}
+
 }
 
 void answer_session_cookie(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,

@@ -28,12 +28,16 @@ inline bool is_own_cookie(const MainConf& conf, std::string_view name) noexcept 
 // browsers.
 bool is_stripped(const std::vector<std::string>& patterns, std::string_view name) noexcept;
 
-// Cookies of a login: host-only, for the whole site, with "__Host-" on https.
-// The pending logins of the spelling that counts here; the other one may have been planted over
-// plain http.
-std::vector<PendingCookie> usable_pending(const RequestContext& ctx, bool https);
-CookieAttributes login_cookie_attributes(bool https);
-std::string login_cookie_name(std::string_view name, bool https);
+// Cookies of a login: host-only, for the whole site, with "__Host-" on https. With login_hosts they
+// have the domain of the session's cookie instead, since another host ends the login.
+// The pending logins of the spellings that count here; without TLS the other one may have been
+// planted.
+std::vector<PendingCookie> usable_pending(const RequestContext& ctx, const Provider& provider,
+                                          bool https);
+// Of a cookie by its whole name.
+CookieAttributes login_cookie_attributes(const Provider& provider, std::string_view name,
+                                         bool https);
+std::string login_cookie_name(const Provider& provider, std::string_view name, bool https);
 
 // The answer sets the session cookie, or deletes it when `value` is empty, with all its chunks;
 // what it would have set before is forgotten. `lifetime` in seconds.

@@ -36,6 +36,12 @@ void RequestTask::on_outcome() noexcept {
     wake_request(request);
 }
 
+std::string begun_origin(const RequestContext& ctx) {
+    return ctx.task == nullptr || ctx.task->begun_at.empty()
+               ? std::string()
+               : ctx.task->provider->origin_of(ctx.task->begun_at);
+}
+
 RequestTask& begin_task(ngx_http_request_t* r, RequestContext& ctx, RequestTask::Kind kind,
                         Provider& provider) {
     if (ctx.task == nullptr) {

@@ -72,7 +72,8 @@ struct RequestTask final : FlowRunner::Owner {
     bool first_use = false;
 
     // ---- of a login
-    std::string start_again;  // where the link of an error page leads
+    std::string start_again;  // where the login began
+    std::string begun_at;     // the host of that page, if it is another one (login_hosts)
     std::string fragment;     // "#..." of the deep link, from its cookie
     UsedState used_state;     // kept when somebody has been signed in
     bool overtaken = false;   // the browser has a session by now that is enough for that page
@@ -87,6 +88,9 @@ struct RequestTask final : FlowRunner::Owner {
     ngx_http_request_t* hook = nullptr;
     ngx_list_part_t* hook_identity_part = nullptr;
 };
+
+// The origin of the page that a login began at when it is not that of the request; else empty.
+std::string begun_origin(const RequestContext& ctx);
 
 // The request's task, made when there is none.
 RequestTask& begin_task(ngx_http_request_t* r, RequestContext& ctx, RequestTask::Kind kind,

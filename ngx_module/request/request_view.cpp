@@ -16,16 +16,23 @@ ngx_http_core_loc_conf_t* core_loc_conf(ngx_http_request_t* r) noexcept {
         ngx_http_get_module_loc_conf(r, ngx_http_core_module));
 }
 
-// The Host header only when it equals one of the server's names, else the first name; empty when
-// there is none that could stand in a URL.
+// The Host header when it equals one of the server's names, else empty.
+std::string_view named_host(ngx_http_request_t* r) noexcept {
+    const std::string_view host = view(r->headers_in.server);
+    const std::vector<std::string>& names = srv_conf(r).server_names;
+    const bool named =
+        is_host_name(host) && std::any_of(names.begin(), names.end(), [host](const auto& name) {
+            return matches_server_name(host, name);
+        });
+    return named ? host : std::string_view();
+}
+
+// The same, else the first name; empty when there is none that could stand in a URL.
 std::string_view own_host_name(ngx_http_request_t* r) noexcept {
     const auto* server = static_cast<ngx_http_core_srv_conf_t*>(
         ngx_http_get_module_srv_conf(r, ngx_http_core_module));
-    const std::string_view host = view(r->headers_in.server);
     const std::vector<std::string>& names = srv_conf(r).server_names;
-    if (is_host_name(host) && std::any_of(names.begin(), names.end(), [host](const auto& name) {
-            return matches_server_name(host, name);
-        })) {
+    if (const std::string_view host = named_host(r); !host.empty()) {
         return host;
     }
     const std::string_view first = view(server->server_name);
@@ -34,6 +41,13 @@ std::string_view own_host_name(ngx_http_request_t* r) noexcept {
     }
     const auto usable = std::find_if(names.begin(), names.end(), is_host_name);
     return usable != names.end() ? std::string_view(*usable) : std::string_view();
+}
+
+ngx_str_t origin_of_host(ngx_http_request_t* r, const Provider& provider,
+                         std::string_view host) noexcept try {
+    return copy_to_pool(r->pool, provider.origin_of(host));
+} catch (...) {
+    return {0, nullptr};
 }
 
 bool arrived_over_tls(ngx_http_request_t* r) noexcept {
@@ -174,7 +188,9 @@ ngx_str_t public_origin(ngx_http_request_t* r, const Provider* provider) noexcep
         return borrow(location.base_url);
     }
     if (provider != nullptr && !provider->redirect_origin.empty()) {
-        return borrow(provider->redirect_origin);
+        const std::string_view host = login_host(r, *provider);
+        return host.empty() ? borrow(provider->redirect_origin)
+                            : origin_of_host(r, *provider, host);
     }
     const bool https = public_https(r, provider);
     std::string_view host = own_host_name(r);
@@ -212,6 +228,15 @@ ngx_str_t public_origin(ngx_http_request_t* r, const Provider* provider) noexcep
         end = ngx_sprintf(end, ":%ui", port);
     }
     return {static_cast<std::size_t>(end - out), out};
+}
+
+std::string_view login_host(ngx_http_request_t* r, const Provider& provider) noexcept {
+    if (provider.login_hosts.empty() || !loc_conf(r).base_url.empty()) {
+        return {};
+    }
+    const std::string_view host = named_host(r);
+    return host != provider.redirect_host && provider.is_login_host(host) ? host
+                                                                          : std::string_view();
 }
 
 std::string own_url(ngx_http_request_t* r, const Provider& provider, std::string_view target) {

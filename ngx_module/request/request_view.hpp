@@ -43,6 +43,9 @@ const Digest* binding_of(ngx_http_request_t* r, const Provider& provider) noexce
 // architecture. data is null on error.
 ngx_str_t public_origin(ngx_http_request_t* r, const Provider* provider) noexcept;
 
+// The request's host when logins that begin there end at another one (login_hosts), else empty.
+std::string_view login_host(ngx_http_request_t* r, const Provider& provider) noexcept;
+
 // An absolute URL on our own origin; empty: no memory.
 std::string own_url(ngx_http_request_t* r, const Provider& provider, std::string_view target);
 

@@ -252,7 +252,7 @@ ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* pro
     }
     const PageForm form = page_form(request_facts(r));
     Respond page = error_page(error.reason, view(ctx.answer.reference), start_again, form,
-                              page_language(r, form), error.advice, told);
+                              page_language(r, form), error.advice, told, begun_origin(ctx));
     page.status = status;
     if (status == NGX_HTTP_NOT_ALLOWED) {
         const bool any_form =
@@ -273,10 +273,15 @@ ngx_int_t send_redirect(ngx_http_request_t* r, int status, std::string_view loca
     return send_respond(r, redirect(status, location));
 }
 
-ngx_int_t send_onward(ngx_http_request_t* r, const Provider& provider, std::string_view target) {
-    return provider.strict_cookie()
-               ? send_respond(r, onward_page(target, page_language(r)))
-               : send_redirect(r, NGX_HTTP_SEE_OTHER, own_url(r, provider, target));
+ngx_int_t send_onward(ngx_http_request_t* r, const RequestContext& ctx, const Provider& provider,
+                      std::string_view target) {
+    const std::string origin = begun_origin(ctx);
+    if (provider.strict_cookie()) {
+        return send_respond(r, onward_page(target, page_language(r), origin));
+    }
+    return send_redirect(
+        r, NGX_HTTP_SEE_OTHER,
+        origin.empty() ? own_url(r, provider, target) : std::string(origin).append(target));
 }
 
 ngx_int_t send_too_early(ngx_http_request_t* r) {

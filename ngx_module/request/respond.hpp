@@ -44,9 +44,10 @@ ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* pro
 // 302 or 303 to `location`, an absolute URL.
 ngx_int_t send_redirect(ngx_http_request_t* r, int status, std::string_view location);
 
-// From the callback to `target`, a path on our origin: 303, or a page that goes on by itself where
-// a redirect would not carry the session's cookie.
-ngx_int_t send_onward(ngx_http_request_t* r, const Provider& provider, std::string_view target);
+// From the callback to `target`, a path where the login began: 303, or a page that goes on by
+// itself where a redirect would not carry the session's cookie.
+ngx_int_t send_onward(ngx_http_request_t* r, const RequestContext& ctx, const Provider& provider,
+                      std::string_view target);
 
 // 425, for requests that must not be replayed.
 ngx_int_t send_too_early(ngx_http_request_t* r);

@@ -46,7 +46,7 @@ ngx_int_t stale(ngx_http_request_t* r, RequestContext& ctx, const Provider& prov
     if (!ctx.authenticated() || demanding) {
         return refuse_callback(r, ctx, provider, error);
     }
-    return send_onward(r, provider, origin_of_login(ctx));
+    return send_onward(r, ctx, provider, origin_of_login(ctx));
 }
 
 // "#..." as the browser stored it before the login, or empty.
@@ -70,8 +70,10 @@ std::string read_fragment(const RequestContext& ctx, std::string_view cookie_nam
     return {};
 }
 
-void expire_login_cookie(RequestContext& ctx, std::string_view name, bool https) {
-    ctx.answer.set_cookies.push_back(delete_cookie(name, login_cookie_attributes(https)));
+void expire_login_cookie(RequestContext& ctx, const Provider& provider, std::string_view name,
+                         bool https) {
+    ctx.answer.set_cookies.push_back(
+        delete_cookie(name, login_cookie_attributes(provider, name, https)));
 }
 
 // The login that a response belongs to.
@@ -81,8 +83,9 @@ struct Begun {
     std::string target_cookie;              // that the login has used; empty: none
 };
 
-Begun find_begun(const RequestContext& ctx, const std::vector<PendingCookie>& pending,
-                 const std::string& state, const Aead& aead, const Digest& binding, bool https) {
+Begun find_begun(const RequestContext& ctx, const Provider& provider,
+                 const std::vector<PendingCookie>& pending, const std::string& state,
+                 const Aead& aead, const Digest& binding, bool https) {
     Begun begun;
     if (is_former_state(state)) {
         begun.cookie = find_former(pending, state);
@@ -99,13 +102,18 @@ Begun find_begun(const RequestContext& ctx, const std::vector<PendingCookie>& pe
     if (!begun.login) {
         return begun;
     }
-    const std::string name = login_cookie_name(kTargetCookie, https);
+    const std::string name = login_cookie_name(provider, kTargetCookie, https);
     std::string_view target;
     for (const CookiePair& cookie : ctx.cookies.targets) {
         target = cookie.name == name ? cookie.value : target;
     }
     if (join_target(*begun.login, target, aead)) {
         begun.target_cookie = name;
+    }
+    if (!begun.login->host.empty() && !provider.is_login_host(begun.login->host)) {
+        // It was one when the login began, before a reload.
+        begun.login->host.clear();
+        begun.login->return_to = "/";
     }
     begun.cookie = take_cookie(*begun.login, pending);
     return begun;
@@ -120,9 +128,9 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     const bool https = public_https(r, &provider);
-    const std::vector<PendingCookie> pending = usable_pending(ctx, https);
-    Begun begun =
-        find_begun(ctx, pending, response.state, pending_aead(provider, *cache), *binding, https);
+    const std::vector<PendingCookie> pending = usable_pending(ctx, provider, https);
+    Begun begun = find_begun(ctx, provider, pending, response.state, pending_aead(provider, *cache),
+                             *binding, https);
     std::optional<PendingLogin>& login = begun.login;
     const PendingCookie* cookie = begun.cookie;
     // Whether the session that the browser has by now, if any, would be sent to the provider again.
@@ -131,6 +139,7 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
     if (login) {
         RequestTask& task = begin_task(r, ctx, RequestTask::Kind::callback, provider);
         task.start_again = login->return_to;
+        task.begun_at = login->host;
         demanding = ctx.authenticated() && shortfall(ctx.decision->session, login->demand, now,
                                                      provider.config.clock_skew) != Shortfall::none;
         task.overtaken = ctx.authenticated() && !demanding;
@@ -143,14 +152,14 @@ ngx_int_t complete(ngx_http_request_t* r, RequestContext& ctx, Provider& provide
                                           : "no cookie of a login under way belongs to this state"),
                      demanding);
     }
-    expire_login_cookie(ctx, cookie->name, https);
+    expire_login_cookie(ctx, provider, cookie->name, https);
     if (!begun.target_cookie.empty()) {
-        expire_login_cookie(ctx, begun.target_cookie, https);
+        expire_login_cookie(ctx, provider, begun.target_cookie, https);
     }
     const std::string fragment_name =
-        login_cookie_name(std::string(kFragmentCookie).append(cookie->handle), https);
+        login_cookie_name(provider, std::string(kFragmentCookie).append(cookie->handle), https);
     if (provider.config.preserve_fragment) {
-        expire_login_cookie(ctx, fragment_name, https);
+        expire_login_cookie(ctx, provider, fragment_name, https);
     }
     if (!login) {
         return stale(r, ctx, provider,

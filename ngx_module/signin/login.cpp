@@ -98,21 +98,27 @@ Respond login_answer(ngx_http_request_t* r, const RequestContext& ctx, const Pro
     const bool initiated = endpoint != nullptr && endpoint->kind == Endpoint::Kind::initiation;
     // The fragment of a link that begins a login is none of the page that it leads to.
     const bool keep_fragment = config.preserve_fragment && r->method == NGX_HTTP_GET && !initiated;
-    Respond answer = keep_fragment
-                         ? fragment_page(step.authorization_url,
-                                         login_cookie_name(step.fragment_cookie_name, https), https,
-                                         page_language(r))
-                         : redirect(initiated ? NGX_HTTP_SEE_OTHER : NGX_HTTP_MOVED_TEMPORARILY,
-                                    step.authorization_url);
-    for (const std::string& name : former_to_drop(ctx.cookies.pending)) {
-        answer.headers.push_back(
-            {"Set-Cookie", delete_cookie(name, login_cookie_attributes(https))});
+    const auto name_of = [&](std::string_view name) {
+        return login_cookie_name(provider, name, https);
+    };
+    const auto attributes_of = [&](std::string_view name) {
+        return login_cookie_attributes(provider, name, https);
+    };
+    Respond answer;
+    if (keep_fragment) {
+        const std::string name = name_of(step.fragment_cookie_name);
+        answer = fragment_page(step.authorization_url, name, attributes_of(name), page_language(r));
+    } else {
+        answer = redirect(initiated ? NGX_HTTP_SEE_OTHER : NGX_HTTP_MOVED_TEMPORARILY,
+                          step.authorization_url);
     }
-    const auto set = [&](std::string_view name, std::string_view value) {
+    for (const std::string& name : former_to_drop(ctx.cookies.pending)) {
+        answer.headers.push_back({"Set-Cookie", delete_cookie(name, attributes_of(name))});
+    }
+    const auto set = [&](std::string_view bare, std::string_view value) {
+        const std::string name = name_of(bare);
         answer.headers.push_back(
-            {"Set-Cookie",
-             set_cookie(login_cookie_name(name, https), value, login_cookie_attributes(https),
-                        static_cast<long>(config.pre_auth_timeout))});
+            {"Set-Cookie", set_cookie(name, value, attributes_of(name), config.pre_auth_timeout)});
     };
     set(step.cookie_name, step.cookie_value);
     if (!step.target_cookie_value.empty()) {
@@ -183,7 +189,7 @@ ngx_int_t logged_in(ngx_http_request_t* r, RequestContext& ctx, const LoggedIn& 
     if (provider.config.callback_forward) {
         return forward_callback(r, ctx, done, target);
     }
-    return send_onward(r, provider, target);
+    return send_onward(r, ctx, provider, target);
 }
 
 // What happens to the other tabs of a browser that has signed in in one of them: the provider has
@@ -202,13 +208,14 @@ std::string deep_link(const RequestTask& task) {
     return target;
 }
 
-ngx_int_t go_on_signed_in(ngx_http_request_t* r, const RequestTask& task, const Error& error) {
+ngx_int_t go_on_signed_in(ngx_http_request_t* r, const RequestContext& ctx, const Error& error) {
+    const RequestTask& task = *ctx.task;
     NgxLog(r->connection->log)
         .write(LogLevel::info, "a login at provider \"" + task.provider->config.name +
                                    "\" is not needed any more, the browser is signed in: " +
                                    std::string(reason_info(error.reason).code) + ": " +
                                    error.detail);
-    return send_onward(r, *task.provider, deep_link(task));
+    return send_onward(r, ctx, *task.provider, deep_link(task));
 }
 
 ngx_int_t renew_login(ngx_http_request_t* r, RequestContext& ctx, const RenewLogin& renew);
@@ -292,16 +299,18 @@ Status make_login(ngx_http_request_t* r, RequestContext& ctx, Provider& provider
         return fail(Reason::internal_error, "the public origin cannot be computed");
     }
     input.return_to = std::move(return_to);
+    input.host = login_host(r, provider);
     input.at_once = at_once;
     if (renewed != nullptr) {
         input.demand = renewed->demand;
         input.renewed = true;
+        input.host = ctx.task->begun_at;
     } else if (const LoginDemand* demand = loc_conf(r).step_up) {
         input.demand = *demand;
     }
     input.serial = LoginZone::of(*main_conf(r).login_zone)->next_login();
-    input.slot =
-        choose_slot(usable_pending(ctx, public_https(r, &provider)), input.serial, ngx_time());
+    input.slot = choose_slot(usable_pending(ctx, provider, public_https(r, &provider)),
+                             input.serial, ngx_time());
     input.session_key = former_session_key(r, ctx, provider);
     input.binding = *binding;
     RequestTask& task = begin_task(r, ctx, RequestTask::Kind::login, provider);

@@ -293,7 +293,7 @@ END_TEST
 
 START_TEST(fragments_are_kept_by_script) {
     const Respond page =
-        fragment_page("https://op.example/auth?a=1&b=\"'><script>", "__Host-f", true, Language::en);
+        fragment_page("https://op.example/auth?a=1&b=\"'><script>", "__Host-f", {}, Language::en);
     ck_assert_int_eq(page.status, 200);
     assert_html(page);
     const std::string tag = between(page.body, "<script ", ">");
@@ -301,7 +301,7 @@ START_TEST(fragments_are_kept_by_script) {
         tag, "data-url=\"https://op.example/auth?a=1&amp;b=&quot;&#39;&gt;&lt;script&gt;\"");
     ck_assert_sv_contains(tag, "data-cookie=\"__Host-f\"");
     ck_assert_sv_contains(tag, "data-secure=\"1\"");
-    const std::string script = between(page.body, "data-secure=\"1\">", "</script>");
+    const std::string script = between(page.body, "data-domain=\"\">", "</script>");
     ck_assert_sv_lacks(script, "op.example");
     ck_assert_sv_lacks(script, "__Host-f");
     ck_assert_sv_contains(script, "Max-Age=");
@@ -314,7 +314,11 @@ START_TEST(fragments_are_kept_by_script) {
                           "http-equiv=\"refresh\" content=\"0; url=https://op.example/auth?");
     ck_assert_sv_contains(page.body, "<a class=\"go\" href=\"https://op.example/auth?a=1&amp;b=");
 
-    const Respond plain = fragment_page("http://localhost/auth", "f", false, Language::en);
+    CookieAttributes plainly;
+    plainly.secure = false;
+    plainly.domain = "example.com";
+    const Respond plain = fragment_page("http://localhost/auth", "f", plainly, Language::en);
+    ck_assert_sv_contains(plain.body, "data-domain=\"example.com\"");
     ck_assert_sv_contains(plain.body, "data-secure=\"0\"");
     ck_assert_sv_eq(header(plain, "Content-Security-Policy"),
                     header(page, "Content-Security-Policy"));  // the script is constant
@@ -400,7 +404,7 @@ static std::vector<Respond> all_pages(Language language) {
     pages.push_back(signed_out_page("/", language));
     pages.push_back(end_session_page({"https://op.example/l", {}}, language));
     pages.push_back(end_session_page({"https://op.example/l", {{"a", "b"}}}, language));
-    pages.push_back(fragment_page("https://op.example/auth", "f", true, language));
+    pages.push_back(fragment_page("https://op.example/auth", "f", {}, language));
     pages.push_back(onward_page("/x", language));
     return pages;
 }

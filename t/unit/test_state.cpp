@@ -175,6 +175,7 @@ START_TEST(sealed_and_opened) {
     ck_assert_sv_eq(opened->nonce, login.nonce);
     ck_assert_sv_eq(opened->verifier.view(), login.verifier.view());
     ck_assert_sv_eq(opened->return_to, login.return_to);
+    ck_assert_sv_eq(opened->host, "");
     ck_assert_sv_eq(opened->redirect_uri, login.redirect_uri);
     ck_assert_sv_eq(opened->session_key, login.session_key);
     ck_assert_int_eq(opened->created, login.created);
@@ -265,6 +266,26 @@ START_TEST(a_03_a_state_needs_its_own_cookie) {
 }
 END_TEST
 
+START_TEST(c_41_the_host_where_it_began) {
+    for (const bool demanding : {false, true}) {
+        Sealer s;
+        LoginDemand demand;
+        if (demanding) {
+            demand.acr_values = {"gold", "silver"};
+        }
+        PendingLogin login = s.login("/long?" + std::string(600, 'q'), demand);
+        login.host = "a.example.com";
+        const SealedLogin sealed = s.seal(login);
+        std::optional<PendingLogin> opened = s.open(login.state);
+        ck_assert(opened.has_value());
+        ck_assert_sv_eq(opened->host, "a.example.com");
+        ck_assert(join_target(*opened, sealed.target_value, s.aead));
+        ck_assert_sv_eq(opened->return_to, login.return_to);
+        ck_assert(opened->demand.acr_values == demand.acr_values);
+    }
+}
+END_TEST
+
 START_TEST(sealed_content_is_checked_all_the_same) {
     Sealer s;
     const auto opens = [&](const std::string& plain) {
@@ -282,7 +303,11 @@ START_TEST(sealed_content_is_checked_all_the_same) {
     }
     ck_assert(!opens(good + "x"));
     ck_assert(opens(with(0, 't', time, "/")));
-    ck_assert(!opens(with(16, '0', time, "/x")));
+    ck_assert(!opens(with(32, '0', time, "/x")));
+    ck_assert(!opens(with(16, '0', time, "/x")));  // a host that is not there
+    ck_assert(!opens(with(16, '0', time, "/x") + field("")));
+    ck_assert(opens(with(16, '0', time, "/x") + field("a.example")));
+    ck_assert(!opens(good + field("a.example")));
     ck_assert(!opens(with(1, 'u', time, "/x")));
     ck_assert(!opens(with(1, '\0', time, "/x")));
     ck_assert(!opens(with(1, '0', time, "//evil")));
@@ -492,6 +517,7 @@ static Suite* state_suite() {
     tcase_add_test(tcase, s_01_nothing_is_readable_on_the_way);
     tcase_add_test(tcase, c_05_damaged_foreign_or_unbound_states_do_not_open);
     tcase_add_test(tcase, a_03_a_state_needs_its_own_cookie);
+    tcase_add_test(tcase, c_41_the_host_where_it_began);
     tcase_add_test(tcase, sealed_content_is_checked_all_the_same);
     tcase_add_test(tcase, q_09_long_targets);
     tcase_add_test(tcase, our_states);
