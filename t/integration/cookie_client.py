@@ -19,6 +19,7 @@ class Reply:
         self.header_list, self.body = headers, body
         # The page that led here, which redirects carry on; None: the address bar.
         self.initiator = initiator
+        self.sent = {}  # the request's headers
 
     def header(self, name, default=None):
         """The first header of that name, in any case."""
@@ -94,6 +95,7 @@ class CookieClient:
             answer = connection.getresponse()
             reply = Reply(method, url, answer.status, answer.getheaders(), answer.read(),
                           initiator)
+            reply.sent = sent
         finally:
             connection.close()
         for text in reply.headers("Set-Cookie"):

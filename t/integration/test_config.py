@@ -95,6 +95,14 @@ def two_of_a_server(first, second):
               " location /a/ { auth_oidc one; } location /b/ { auth_oidc two; } }\n")
 
 
+def elsewhere(directives, of_server=""):
+    """A provider whose logins end at another server than where they begin."""
+    host = "l.crm.example"
+    return (provider(f"redirect_uri https://{host}/cb; {directives}", name="one")
+            + "".join(f"server {{ listen 127.0.0.1:3; server_name {name}; {of_server} auth_oidc one; }}\n"
+                      for name in (host, "a.crm.example")))
+
+
 P, S = "provider", "server"
 # name: (part, text, what the message says). Parts: provider (inside the block), server (inside the
 # server), http (beside them), or whole (everything).
@@ -208,6 +216,19 @@ REFUSED = {
     "cookie-name-target": (P, "cookie_name NGX_OIDC_TARGET;", "reserved"),
     "cookie-prefix-domain": (P, "cookie_name __Host-x; cookie_domain crm.example;", "__Host-"),
     "cookie-samesite": (P, "cookie_samesite Loose;", "cookie_samesite"),
+    "login-hosts-alone": (P, "login_hosts a.crm.example;", 'needs "cookie_domain"'),
+    "login-hosts-by-path": (P, "cookie_domain crm.example; login_hosts a.crm.example;", '"redirect_uri" that is a URL'),
+    "login-hosts-outside": (P, "cookie_domain crm.example; redirect_uri https://l.crm.example/cb; login_hosts"
+                            " a.crm.example b.notcrm.example;", '"b.notcrm.example" in "login_hosts" is not below'),
+    "login-hosts-redirect-outside": (P, "cookie_domain crm.example; redirect_uri https://l.example/cb; login_hosts"
+                                     " a.crm.example;", 'the host of "redirect_uri" "l.example" is not below'),
+    "login-hosts-forward": (P, "cookie_domain crm.example; redirect_uri https://l.crm.example/cb; login_hosts"
+                            " a.crm.example; callback forward;", '"callback forward"'),
+    "login-hosts-junk": (P, "login_hosts https://a.crm.example;", "a host name"),
+    "login-hosts-port": (P, "login_hosts a.crm.example:8443;", "a host name"),
+    "login-hosts-all": (P, "login_hosts *;", "a host name"),
+    "login-hosts-base-url": ("http", elsewhere("cookie_domain crm.example; login_hosts a.crm.example;",
+                                               "oidc_base_url https://a.crm.example;"), '"oidc_base_url" cannot be combined'),
     "cookie-domain-junk": (P, 'cookie_domain "a;b";', "cookie_domain"),
     "logout-is-callback": (P, "logout_uri /oidc_callback;", "logout_uri"),
     "post-logout-junk": (P, "post_logout_uri javascript:x;", "post_logout_uri"),
@@ -529,6 +550,12 @@ WARNED = {
     "status-open-under-verify": ("http", "server { listen 127.0.0.1:2; listen *:81; oidc_base_url https://b.example;"
                                  " auth_oidc idp; auth_oidc_mode verify; location /s { oidc_status; } }",
                                  '"oidc_status" in location "/s" is open to everyone'),
+    "login-elsewhere": ("http", elsewhere(""), 'logins of oidc_provider "one" that begin at "a.crm.example" do not return'),
+    "login-elsewhere-beside": ("http", provider("redirect_uri https://l.crm.example/cb;", name="one") +
+                               "server { listen 127.0.0.1:3; server_name l.crm.example a.crm.example; auth_oidc one; }",
+                               'that begin at "a.crm.example" do not return'),
+    "login-elsewhere-listed": ("http", elsewhere("cookie_domain crm.example; login_hosts b.crm.example;"),
+                               'name the host in "login_hosts"'),
     "cookie-name-shared": ("http", two_of_a_server("", ""), 'share the session cookie "NGX_OIDC_SESSION"'),
     "cookie-name-shared-on-purpose": ("http", two_of_a_server("cookie_name A;", "cookie_name A;"),
                                       'share the session cookie "A"'),
