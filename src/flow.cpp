@@ -88,6 +88,10 @@ Step LoginFlow::start() {
 Step LoginFlow::resume(Event event) {
     const Stage stage = std::exchange(stage_, Stage::done);
     if (auto* error = std::get_if<Error>(&event)) {
+        // A request that was pushed twice hurts nobody: one of the two is never used.
+        if (stage == Stage::pushed && error->unanswered && !std::exchange(pushed_again_, true)) {
+            return push();
+        }
         return refuse(std::move(*error));
     }
     if (auto* ready = std::get_if<ProviderReady>(&event);
@@ -285,7 +289,15 @@ Step CallbackFlow::go_on(TokenExchange::Progress progress) {
         return *std::move(step);
     }
     auto* error = std::get_if<Error>(&progress);
-    return error == nullptr ? finish() : refuse(std::move(*error));
+    if (error == nullptr) {
+        return finish();
+    }
+    // The code may have been used and never goes again. Whoever is signed in at the provider has a
+    // new one at once.
+    if (error->unanswered && !login_.renewed) {
+        return RenewLogin{login_.demand, std::move(*error)};
+    }
+    return refuse(std::move(*error));
 }
 
 // Nothing else would say why the tokens of this session end for good.

@@ -16,7 +16,7 @@
 namespace oidc {
 
 // No session: NeedProvider [-> Fetch, which pushes the request [-> Fetch, the same with the
-// client's other credential]] -> StartLogin.
+// client's other credential, or after a kept connection that ended, once each]] -> StartLogin.
 class LoginFlow final : public Flow {
   public:
     struct Input {
@@ -53,6 +53,7 @@ class LoginFlow final : public Flow {
     HttpRequest request_;  // without its credentials
     StartLogin login_;
     ClientTry client_;
+    bool pushed_again_ = false;
 };
 
 // A callback whose pending login was opened and consumed by the adapter:

@@ -162,10 +162,13 @@ struct Error {
     std::string detail;
     std::string fix;
     Advice advice = Advice::of_reason;
+    // A request went out on a kept connection, which ended without a line of an answer: most likely
+    // the provider had closed it, and has not seen the request.
+    bool unanswered = false;
 };
 
 inline Error fail(Reason reason, std::string detail = {}, std::string fix = {}) {
-    return Error{reason, std::move(detail), std::move(fix), Advice::of_reason};
+    return Error{reason, std::move(detail), std::move(fix), Advice::of_reason, false};
 }
 
 struct Unit {};

@@ -58,8 +58,9 @@ struct StartLogin {
     std::string target_cookie_value;   // of kTargetCookie; empty: none is needed
     std::string fragment_cookie_name;  // with preserve_fragment, else empty
 };
-// The provider has ended the login because another tab has finished one (Keycloak): begin it anew,
-// marked as renewed, unless the browser has a session by now that is enough for the page.
+// The provider has ended the login because another tab has finished one (Keycloak), or the request
+// that would have finished it got no answer on a kept connection: begin it anew, marked as renewed,
+// unless the browser has a session by now that is enough for the page.
 struct RenewLogin {
     LoginDemand demand;
     Error error;  // what a refusal would have said

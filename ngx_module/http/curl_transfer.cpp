@@ -207,6 +207,7 @@ std::size_t CurlTransfer::on_header(char* data, std::size_t size, std::size_t co
                                     void* self) noexcept try {
     auto& transfer = *static_cast<CurlTransfer*>(self);
     const std::size_t bytes = size * count;
+    transfer.heard_ = true;
     if (!transfer.head_.accept({data, bytes})) {
         return 0;
     }
@@ -311,12 +312,13 @@ int CurlTransfer::on_connected(void* self, char* /*peer_ip*/, char* /*own_ip*/, 
     auto& transfer = *static_cast<CurlTransfer*>(self);
     long connects = 0;
     curl_socket_t fd = CURL_SOCKET_BAD;
-    const bool kept =
+    transfer.kept_ =
         curl_easy_getinfo(transfer.easy_, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK &&
-        connects == 0 &&
+        connects == 0;
+    transfer.was_closed_ =
+        transfer.kept_ &&
         curl_easy_getinfo(transfer.easy_, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK &&
-        fd != CURL_SOCKET_BAD;
-    transfer.was_closed_ = kept && !is_at_rest(fd);
+        fd != CURL_SOCKET_BAD && !is_at_rest(fd);
     return transfer.was_closed_ ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
@@ -325,6 +327,7 @@ bool CurlTransfer::again(CURL* easy) noexcept {
         return false;
     }
     was_closed_ = false;
+    kept_ = false;
     message_[0] = '\0';
     return set(easy, CURLOPT_FRESH_CONNECT, 1L);
 }
@@ -341,7 +344,9 @@ Error CurlTransfer::error(Reason reason, std::string_view text, std::string fix)
 
 HttpOutcome CurlTransfer::finish(CURL* easy, CURLcode code) {
     if (code != CURLE_OK) {
-        return failure(easy, code);
+        Error failed = failure(easy, code);
+        failed.unanswered = unanswered(code);
+        return failed;
     }
     if (head_.status() < 200) {
         return error(Reason::idp_http, "no response");
@@ -361,6 +366,12 @@ HttpOutcome CurlTransfer::finish(CURL* easy, CURLcode code) {
     }
     response.body = std::move(body_);
     return response;
+}
+
+bool CurlTransfer::unanswered(CURLcode code) const noexcept {
+    const bool ended = code == CURLE_GOT_NOTHING || code == CURLE_SEND_ERROR ||
+                       code == CURLE_RECV_ERROR || code == CURLE_SEND_FAIL_REWIND;
+    return ended && kept_ && !heard_ && body_.empty();
 }
 
 Error CurlTransfer::failure(CURL* easy, CURLcode code) const {

@@ -59,6 +59,7 @@ class CurlTransfer {
     bool set_proxy(CURL* easy);
     bool set_headers(CURL* easy);
     [[nodiscard]] Error failure(CURL* easy, CURLcode code) const;
+    [[nodiscard]] bool unanswered(CURLcode code) const noexcept;
 
     HttpRequest request_;
     const Transport& transport_;
@@ -70,6 +71,8 @@ class CurlTransfer {
     Secret body_;
     bool too_large_ = false;
     bool no_memory_ = false;
+    bool kept_ = false;        // the connection that it was sent on was there before
+    bool heard_ = false;       // something of an answer has come
     bool was_closed_ = false;  // the kept connection, before anything was sent
     char message_[CURL_ERROR_SIZE] = {};
 };

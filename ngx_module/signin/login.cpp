@@ -241,9 +241,14 @@ ngx_int_t on_step(ngx_http_request_t* r, RequestContext& ctx, Step step) {
         failed != nullptr ? *failed : fail(Reason::internal_error, "the flow ended nowhere");
     // Somebody without an account could fill the table with codes of his own making, and a response
     // that has signed somebody in would be forgotten.
-    task.used_state.give_back();
-    if (task.overtaken && is_overtakable(error.reason)) {
-        return go_on_signed_in(r, task, error);
+    if (error.unanswered) {
+        task.used_state.keep();  // the code may have reached the provider, and never goes again
+    } else {
+        task.used_state.give_back();
+    }
+    const bool renewable = std::holds_alternative<RenewLogin>(step);
+    if (task.overtaken && (renewable || is_overtakable(error.reason))) {
+        return go_on_signed_in(r, ctx, error);
     }
     if (const auto* renew = std::get_if<RenewLogin>(&step)) {
         return renew_login(r, ctx, *renew);
@@ -323,7 +328,11 @@ Status make_login(ngx_http_request_t* r, RequestContext& ctx, Provider& provider
 
 ngx_int_t renew_login(ngx_http_request_t* r, RequestContext& ctx, const RenewLogin& renew) {
     Provider& provider = *ctx.task->provider;
-    debug_log(r->connection->log, "oidc decision: the login begins anew, once");
+    NgxLog(r->connection->log)
+        .write(LogLevel::info, "a login at provider \"" + provider.config.name +
+                                   "\" begins anew by itself, once: " +
+                                   std::string(reason_info(renew.error.reason).code) + ": " +
+                                   renew.error.detail);
     std::unique_ptr<Flow> flow;
     const Status made = make_login(r, ctx, provider, deep_link(*ctx.task), &renew, flow);
     if (!made) {

@@ -139,6 +139,36 @@ START_TEST(b_05_keycloak_wants_a_new_attempt) {
 }
 END_TEST
 
+START_TEST(x_15_a_kept_connection_that_ended_without_an_answer) {
+    Error lost = fail(Reason::idp_http, "token_endpoint https://op.example: empty reply");
+    lost.unanswered = true;
+    World w;
+    LoginDemand demand;
+    demand.max_age = 60;
+    Callback c(w, "code=the-code&state=s", w.fake.ports(), demand);
+    (void)c.to_token();
+    Step step = c.flow.resume(lost);
+    const RenewLogin& renew = expect<RenewLogin>(step);
+    ck_assert(renew.demand.max_age == demand.max_age);
+    ck_assert(renew.error.reason == Reason::idp_http);
+    // Once.
+    Callback again(w, "code=the-code&state=s", w.fake.ports(), {}, true);
+    (void)again.to_token();
+    Step refused = again.flow.resume(lost);
+    ck_assert(expect<Refuse>(refused).error.reason == Reason::idp_http);
+    // A connection that was new, or an answer that had begun.
+    Callback fresh(w);
+    (void)fresh.to_token();
+    Step end = fresh.flow.resume(fail(Reason::idp_http, "empty reply"));
+    (void)expect<Refuse>(end);
+    // Nor before anything was sent.
+    Callback early(w);
+    (void)early.flow.start();
+    Step down = early.flow.resume(lost);
+    (void)expect<Refuse>(down);
+}
+END_TEST
+
 START_TEST(login_without_pkce) {
     Login l;
     l.world.config.pkce = Toggle::off;
@@ -660,6 +690,7 @@ static Suite* flow_suite() {
     tcase_add_test(tcase, a_01_login_starts);
     tcase_add_test(tcase, b_26_the_head_of_the_answer_is_bounded);
     tcase_add_test(tcase, b_05_keycloak_wants_a_new_attempt);
+    tcase_add_test(tcase, x_15_a_kept_connection_that_ended_without_an_answer);
     tcase_add_test(tcase, login_without_pkce);
     tcase_add_test(tcase, i_35_without_nonce_never_without_pkce);
     tcase_add_test(tcase, q_10_the_callback_is_no_return_target);

@@ -184,6 +184,29 @@ START_TEST(p_02_no_answer_is_taken_for_leave_to_do_without) {
 }
 END_TEST
 
+START_TEST(x_15_pushed_again_after_a_kept_connection_that_ended) {
+    Error lost = fail(Reason::idp_http, "empty reply");
+    lost.unanswered = true;
+    Pushing p;
+    Step first = p.start();
+    const std::string form(expect<Fetch>(first).request.body.view());
+    Step second = p.flow->resume(lost);
+    ck_assert_sv_eq(expect<Fetch>(second).request.body.view(), form);
+    HttpResponse pushed = json_response(R"({"request_uri":"urn:a:b"})");
+    pushed.status = 201;
+    Step done = p.flow->resume(std::move(pushed));
+    ck_assert_sv_contains(expect<StartLogin>(done).authorization_url, "request_uri=urn%3Aa%3Ab");
+    // Once.
+    Pushing twice;
+    Step one = twice.start();
+    (void)expect<Fetch>(one);
+    Step two = twice.flow->resume(lost);
+    (void)expect<Fetch>(two);
+    Step end = twice.flow->resume(lost);
+    ck_assert(expect<Refuse>(end).error.reason == Reason::idp_http);
+}
+END_TEST
+
 START_TEST(nothing_is_pushed_for_who_cannot_wait) {
     Pushing p;
     Step step = p.start(true);
@@ -237,6 +260,7 @@ static Suite* pushed_request_suite() {
     tcase_add_test(tcase, p_01_the_client_authenticates_as_at_the_token_endpoint);
     tcase_add_test(tcase, p_01_an_endpoint_that_ends_in_a_separator);
     tcase_add_test(tcase, p_02_no_answer_is_taken_for_leave_to_do_without);
+    tcase_add_test(tcase, x_15_pushed_again_after_a_kept_connection_that_ended);
     tcase_add_test(tcase, nothing_is_pushed_for_who_cannot_wait);
     tcase_add_test(tcase, p_12_pushed_again_with_the_other_secret);
     tcase_add_test(tcase, a_long_target_stays_where_the_address_is_short);
