@@ -174,8 +174,13 @@ def test_a_logout_of_the_provider(site):
 
 def test_a_refused_callback(site):
     site.idp.on["token"] = lambda exchange: exchange.rst()
+    browser = site.browser()
+    target = browser.callback_url(browser.start("/x"))
+    # On a new connection: one that was kept would begin the login anew.
+    site.idp.drop_connections()
+    time.sleep(0.05)
     log = Followed(site)
-    reject(site, site.browser().try_login("/x"), "idp_http")
+    reject(site, browser.callback(target), "idp_http")
     log.expect(rf"oidc call: POST {url(site, 'token')}: idp_http in \d+ ms",
                'oidc flow: callback at provider "idp": Refuse: idp_http')
 

@@ -107,6 +107,7 @@ class Idp:
             # Hooks; see default_* below for what they replace or change.
             self.on = {}
             self.on_connect = None
+            self.before_request = None  # fn(sock), as each request is waited for -> whether the connection ends
             self.metadata = None
             self.claims = None
             self.header = None
@@ -233,7 +234,7 @@ class Idp:
             with self.lock:
                 self.live.add(sock)
             reader = Reader(sock)
-            while self._exchange(sock, reader):
+            while not (self.before_request and self.before_request(sock)) and self._exchange(sock, reader):
                 pass
         except (OSError, EOFError, ValueError, ssl.SSLError):
             pass
