@@ -39,6 +39,7 @@ OIDC_CORE += src/page.cpp
 OIDC_CORE += src/page_texts.cpp
 OIDC_CORE += src/private_key.cpp
 OIDC_CORE += src/protection.cpp
+OIDC_CORE += src/provider_choice.cpp
 OIDC_CORE += src/pushed_request.cpp
 OIDC_CORE += src/record_blocks.cpp
 OIDC_CORE += src/record_recovery.cpp

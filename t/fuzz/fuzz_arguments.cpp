@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// What small handlers take from a client's line: a query, a line end, and a header's value, which
-// is Accept, Retry-After, the session's sid or an origin.
+// What small handlers take from a client's line: a query or form, a line end, and a header's value,
+// which is Accept, Retry-After, the session's sid or an origin.
 #include <algorithm>
 
 #include "fuzz.hpp"
 #include "oidc/encode.hpp"
 #include "oidc/login_initiation.hpp"
 #include "oidc/logout.hpp"
+#include "oidc/provider_choice.hpp"
 #include "oidc/status_format.hpp"
+#include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 
 using namespace oidc;
@@ -45,6 +47,34 @@ void look_at_arguments(std::string_view query) {
     }
 }
 
+void look_at_choice(std::string_view query, std::string_view value) {
+    static const ProviderChoice kChoice = [] {
+        ProviderChoice made;
+        made.options = {{"iss", "A", "", {"a.b"}}, {"sid", "B", "", {".b", ".a.b"}}};
+        made.argument = "format";
+        made.remember = 1;
+        return made;
+    }();
+    const Chosen chosen = choose_provider(kChoice, {query, {}, value});
+    promise((chosen.option == nullptr) == (chosen.by == ChosenBy::nobody), "somebody chose it");
+    promise(chosen.by != ChosenBy::argument || is_once(query, "format", chosen.option->name),
+            "what the query says, once");
+    promise(chosen.by != ChosenBy::memory || chosen.option->name == value, "one of ours");
+    const std::string target = without_argument("/?" + std::string(query), "format");
+    const std::size_t mark = target.find('?');
+    const std::string_view left = std::string_view(target).substr(0, target.find('#'));
+    promise(target.size() <= query.size() + 2 && target.front() == '/', "only ever shorter");
+    promise(mark >= left.size() || !query_argument(left.substr(mark + 1), "format"),
+            "it is gone, wherever it stood");
+
+    const ChoiceForm form = parse_choice_form(query);
+    promise(form.email.size() <= kMaxEmail && !has_control_bytes(form.email) &&
+                !has_control_bytes(form.provider) && !has_control_bytes(form.return_to),
+            "text that fits");
+    promise(option_of_email(kChoice, value) == nullptr || value.find('@') != std::string_view::npos,
+            "an address");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -63,6 +93,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         promise(format.ok(), "without the argument there is always a format");
         promise(!value.empty() || *format == StatusFormat::json, "JSON for who asks for nothing");
     }
+
+    look_at_choice(query, value);
 
     for (const bool nameless : {false, true}) {
         if (!why_not_frontchannel(query, kIssuer, value, nameless).empty()) {
