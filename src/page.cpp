@@ -71,7 +71,41 @@ constexpr std::string_view kFragmentScript = R"(
 })();
 )";
 
-// As constant as the other one.
+// Of the page on which people choose their provider alone, for the others to stay small.
+constexpr std::string_view kChoiceStyle = R"(
+ul { margin: 1.25rem 0 0; padding: 0; list-style: none; }
+li { margin: 0 0 .6rem; }
+.choice { display: flex; align-items: center; gap: .85rem; width: 100%; min-height: 3.5rem;
+  padding: .55rem .9rem; border: 1px solid var(--edge); border-radius: .5rem;
+  background: var(--card); color: var(--text); font: inherit; text-align: start; cursor: pointer; }
+.choice img { flex: none; width: 2.25rem; height: 2.25rem; padding: .2rem; border-radius: .35rem;
+  background: #fff; object-fit: contain; }
+.choice b { font-weight: 600; }
+.choice small { flex: none; margin-inline-start: auto; color: var(--soft); font-size: .875rem; }
+.choice:hover { border-color: var(--link); }
+.choice:focus-visible, input:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
+.by-email { margin-top: 1.5rem; padding-top: 1.25rem; border-top: 1px solid var(--line); }
+label { display: block; margin: 0 0 .35rem; font-weight: 600; }
+input { width: 100%; padding: .55rem .75rem; border: 1px solid var(--edge); border-radius: .5rem;
+  background: var(--card); color: var(--text); font: inherit; }
+.wrong { margin: .5rem 0 0; color: var(--wrong); font-weight: 600; }
+:root { --edge: #79838f; --wrong: #b3261e; }
+@media (prefers-color-scheme: dark) { :root { --edge: #8b95a3; --wrong: #f2b8b5; } }
+)";
+
+// What stands behind the "#" never came to the server: it goes along from here.
+constexpr std::string_view kChoiceScript = R"(
+(function () {
+  'use strict';
+  var hash = location.hash;
+  if (hash.length < 2 || hash.length > 900) { return; }
+  document.querySelectorAll('input[name=return_to]').forEach(function (field) {
+    if (field.value.indexOf('#') < 0) { field.value += hash; }
+  });
+})();
+)";
+
+// As constant as the other ones.
 constexpr std::string_view kSubmitScript = R"(
 document.forms[0].submit();
 )";
@@ -159,16 +193,32 @@ std::string csp_hash(std::string_view text) {
     return "'sha256-" + std::string(base64_encode(as_text(digest)).view()) + "'";
 }
 
-// With `forms` the page may post one anywhere: a provider sends the browser on to places of its
-// own, which browsers hold to form-action as well.
-std::string content_security_policy(std::string_view script, bool forms, PageForm form) {
+// What a page has beside text.
+struct Extras {
+    std::string_view script;
+    std::string_view style;   // beside kStyle
+    std::string_view images;  // sources of the content security policy
+    // The page may post a form anywhere: a provider sends the browser on to places of its own,
+    // which browsers hold to form-action as well.
+    bool forms = false;
+    PageForm form = PageForm::html;
+};
+
+std::string content_security_policy(const Extras& extras) {
     std::string policy = "default-src 'none'; style-src " + csp_hash(kStyle);
-    if (!script.empty()) {
-        policy += "; script-src " + csp_hash(script);
+    if (!extras.style.empty()) {
+        policy += " " + csp_hash(extras.style);
     }
-    policy.append("; frame-ancestors ").append(form == PageForm::framed ? "'self'" : "'none'");
+    if (!extras.script.empty()) {
+        policy += "; script-src " + csp_hash(extras.script);
+    }
+    if (!extras.images.empty()) {
+        policy.append("; img-src ").append(extras.images);
+    }
+    policy.append("; frame-ancestors ")
+        .append(extras.form == PageForm::framed ? "'self'" : "'none'");
     policy += "; base-uri 'none'";
-    return forms ? policy : policy + "; form-action 'none'";
+    return extras.forms ? policy : policy + "; form-action 'none'";
 }
 
 // The language is the reader's choice, so an answer to somebody else is another.
@@ -184,11 +234,9 @@ void set_language(Respond& respond, Language language) {
 
 // `head` and `body` are markup.
 void set_html(Respond& respond, Language language, std::string_view title, std::string_view head,
-              std::string_view body, std::string_view script = {}, bool forms = false,
-              PageForm form = PageForm::html) {
+              std::string_view body, const Extras& extras = {}) {
     respond.headers.push_back({"Content-Type", "text/html; charset=utf-8"});
-    respond.headers.push_back(
-        {"Content-Security-Policy", content_security_policy(script, forms, form)});
+    respond.headers.push_back({"Content-Security-Policy", content_security_policy(extras)});
     set_language(respond, language);
     respond.body.append("<head>\n<meta charset=\"utf-8\">\n")
         .append("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n")
@@ -196,8 +244,11 @@ void set_html(Respond& respond, Language language, std::string_view title, std::
         .append(html_escape(title))
         .append("</title>\n<style>")
         .append(kStyle)
-        .append("</style>\n")
-        .append(head)
+        .append("</style>\n");
+    if (!extras.style.empty()) {
+        respond.body.append("<style>").append(extras.style).append("</style>\n");
+    }
+    respond.body.append(head)
         .append("</head>\n<body>\n<main>\n")
         .append(body)
         .append("</main>\n</body>\n</html>\n");
@@ -291,7 +342,9 @@ Respond error_page(Reason reason, std::string_view reference, std::string_view s
     }
     const std::string_view title =
         is_about_the_page(reason) ? page_title(language, reason) : std::string_view(texts.problem);
-    set_html(respond, language, title, {}, body, {}, false, form);
+    Extras extras;
+    extras.form = form;
+    set_html(respond, language, title, {}, body, extras);
     return respond;
 }
 
@@ -344,7 +397,10 @@ Respond end_session_page(const EndSession& target, Language language) {
     }
     body += element("button", " class=\"go\"", texts.go_on) + "</form>\n<script>";
     body.append(kSubmitScript).append("</script>\n");
-    set_html(respond, language, texts.signed_out_title, {}, body, kSubmitScript, true);
+    Extras extras;
+    extras.script = kSubmitScript;
+    extras.forms = true;
+    set_html(respond, language, texts.signed_out_title, {}, body, extras);
     return respond;
 }
 
@@ -400,7 +456,9 @@ Respond fragment_page(std::string_view authorization_url, std::string_view cooki
     const std::string body = element("h1", "", texts.to_sign_in) +
                              element("p", " class=\"soft\"", texts.if_nothing) +
                              button(authorization_url, texts.go_on);
-    set_html(respond, language, texts.sign_in, head, body, kFragmentScript);
+    Extras extras;
+    extras.script = kFragmentScript;
+    set_html(respond, language, texts.sign_in, head, body, extras);
     return respond;
 }
 
@@ -420,6 +478,84 @@ Respond onward_page(std::string_view target, Language language, std::string_view
                              element("p", " class=\"soft\"", texts.if_nothing) +
                              button(url, texts.go_on);
     set_html(respond, language, texts.one_moment, head, body);
+    return respond;
+}
+
+namespace {
+
+std::string hidden_field(std::string_view name, std::string_view value) {
+    return "<input type=\"hidden\" name=\"" + html_escape(name) + "\" value=\"" +
+           html_escape(value) + "\">\n";
+}
+
+// A form that posts where `return_to` leads to.
+std::string choice_form(const ChoicePage& page, std::string_view attributes) {
+    return "<form method=\"post\" action=\"" + html_escape(page.action) + "\"" +
+           std::string(attributes) + ">\n" + hidden_field("return_to", page.return_to);
+}
+
+std::string choice_button(const ProviderOption& option, bool last, const PageTexts& texts) {
+    std::string out = "<li><button class=\"choice\" name=\"provider\" value=\"" +
+                      html_escape(option.name) + "\">";
+    if (!option.logo.empty()) {
+        out += "<img src=\"" + html_escape(option.logo) + "\" alt=\"\">";
+    }
+    out += "<b>" + html_escape(option.title) + "</b>";
+    if (last) {
+        out += " <small>" + html_escape(texts.used_last) + "</small>";
+    }
+    return out + "</button></li>\n";
+}
+
+std::string email_form(const ChoicePage& page, const PageTexts& texts) {
+    std::string out = choice_form(page, " class=\"by-email\"");
+    out += element("label", " for=\"email\"", texts.email);
+    out +=
+        "<input type=\"email\" id=\"email\" name=\"email\" maxlength=\"254\" "
+        "autocomplete=\"email\" required";
+    out += page.email_unknown ? " aria-invalid=\"true\" aria-describedby=\"wrong\" autofocus>\n"
+                              : ">\n";
+    if (page.email_unknown) {
+        out += element("p", " class=\"wrong\" id=\"wrong\" role=\"alert\"", texts.email_unknown);
+    }
+    return out + "<p>" + element("button", " class=\"go\"", texts.go_on) + "</p>\n</form>\n";
+}
+
+}  // namespace
+
+Respond choice_page(const ChoicePage& page, Language language) {
+    const PageTexts& texts = page_texts(language);
+    Respond respond;
+    respond.status = 200;
+    add_common_headers(respond);
+    bool files = false;
+    bool inlined = false;
+    std::string body = element("h1", "", texts.choose) +
+                       element("p", " class=\"soft\"", texts.choose_why) + choice_form(page, "") +
+                       "<ul role=\"list\">\n";
+    for (const ProviderOption& option : page.choice->options) {
+        body += choice_button(option, option.name == page.last, texts);
+        const bool in_page = option.logo.starts_with("data:");
+        inlined = inlined || in_page;
+        files = files || (!in_page && !option.logo.empty());
+    }
+    body += "</ul>\n</form>\n";
+    if (page.choice->by_email()) {
+        body += email_form(page, texts);
+    }
+    body.append("<script>").append(kChoiceScript).append("</script>\n");
+    for (Header& header : respond.headers) {
+        if (header.name == "Referrer-Policy") {
+            // With no-referrer the form would say that it comes from nowhere ("Origin: null").
+            header.value = "same-origin";
+        }
+    }
+    Extras extras;
+    extras.script = kChoiceScript;
+    extras.style = kChoiceStyle;
+    extras.forms = true;
+    extras.images = files ? (inlined ? "'self' data:" : "'self'") : (inlined ? "data:" : "");
+    set_html(respond, language, texts.sign_in, {}, body, extras);
     return respond;
 }
 

@@ -24,6 +24,14 @@ constexpr PageTexts kTextsDe{
     .to_sign_in = "Sie werden zur Anmeldung weitergeleitet",
     .to_page = "Sie werden zur Seite weitergeleitet",
     .if_nothing = "Wenn nichts geschieht, benutzen Sie diese Schaltfläche.",
+    .choose = "Wählen Sie Ihr Konto",
+    .choose_why =
+        "Hierher führt mehr als ein Anmeldedienst. Benutzen Sie den, bei dem Sie ein Konto haben.",
+    .used_last = "zuletzt benutzt",
+    .email = "E-Mail-Adresse",
+    .email_unknown =
+        "Zu dieser Adresse gehört kein Anmeldedienst. Prüfen Sie sie, oder wählen Sie aus der "
+        "Liste.",
     .login_required = {"Sie sind nicht angemeldet, oder Ihre letzte Anmeldung ist abgelaufen. "
                        "Falls Sie gerade etwas abgeschickt haben, ist es nicht angekommen.",
                        "Wenn Sie ein Formular ausgefüllt haben, gehen Sie zuerst zurück: Oft hat "

@@ -22,6 +22,13 @@ constexpr PageTexts kTextsEn{
     .to_sign_in = "Taking you to the sign-in page",
     .to_page = "Taking you to the page",
     .if_nothing = "If nothing happens, use this button.",
+    .choose = "Choose your account",
+    .choose_why =
+        "More than one sign-in service leads here. Use the one that you have an account at.",
+    .used_last = "used last",
+    .email = "E-mail address",
+    .email_unknown =
+        "No sign-in service belongs to this address. Check it, or choose from the list.",
     .login_required = {"You are not signed in, or your last sign-in has ended. What you have just "
                        "sent, if anything, did not arrive.",
                        "If you filled in a form, go back first: your browser often still has what "

@@ -25,6 +25,15 @@ constexpr PageTexts kTextsEs{
     .to_sign_in = "Le llevamos a la página de inicio de sesión",
     .to_page = "Le llevamos a la página",
     .if_nothing = "Si no ocurre nada, use este botón.",
+    .choose = "Elija su cuenta",
+    .choose_why =
+        "A este sitio se llega con varios servicios de inicio de sesión. Use aquel en el que tiene "
+        "una cuenta.",
+    .used_last = "usado la última vez",
+    .email = "Dirección de correo electrónico",
+    .email_unknown =
+        "Ningún servicio de inicio de sesión corresponde a esta dirección. Compruébela o elija uno "
+        "de la lista.",
     .login_required = {"No ha iniciado sesión, o su última sesión ha terminado. Si acaba de enviar "
                        "algo, no ha llegado.",
                        "Si rellenó un formulario, vuelva primero atrás: a menudo el navegador "

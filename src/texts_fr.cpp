@@ -25,6 +25,14 @@ constexpr PageTexts kTextsFr{
     .to_sign_in = "Redirection vers la page de connexion",
     .to_page = "Redirection vers la page",
     .if_nothing = "Si rien ne se passe, utilisez ce bouton.",
+    .choose = "Choisissez votre compte",
+    .choose_why =
+        "Plusieurs services de connexion mènent ici. Utilisez celui où vous avez un compte.",
+    .used_last = "dernier utilisé",
+    .email = "Adresse e-mail",
+    .email_unknown =
+        "Aucun service de connexion ne correspond à cette adresse. Vérifiez-la ou choisissez dans "
+        "la liste.",
     .login_required =
         {"Vous n’êtes pas connecté, ou votre dernière connexion a pris fin. Si vous venez "
          "d’envoyer quelque chose, cela n’est pas arrivé.",

@@ -24,6 +24,14 @@ constexpr PageTexts kTextsIt{
     .to_sign_in = "Reindirizzamento alla pagina di accesso",
     .to_page = "Reindirizzamento alla pagina",
     .if_nothing = "Se non succede nulla, usi questo pulsante.",
+    .choose = "Scelga il Suo account",
+    .choose_why =
+        "Qui si accede con più di un servizio di accesso. Usi quello presso cui ha un account.",
+    .used_last = "ultimo usato",
+    .email = "Indirizzo e-mail",
+    .email_unknown =
+        "Nessun servizio di accesso corrisponde a questo indirizzo. Lo controlli o scelga "
+        "dall’elenco.",
     .login_required = {"Non ha effettuato l’accesso, o il Suo ultimo accesso è terminato. Se ha "
                        "appena inviato qualcosa, non è arrivato.",
                        "Se ha compilato un modulo, torni prima indietro: spesso il browser "

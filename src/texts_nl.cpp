@@ -24,6 +24,12 @@ constexpr PageTexts kTextsNl{
     .to_sign_in = "U wordt doorgestuurd naar de aanmeldpagina",
     .to_page = "U wordt doorgestuurd naar de pagina",
     .if_nothing = "Gebruik deze knop als er niets gebeurt.",
+    .choose = "Kies uw account",
+    .choose_why =
+        "Meer dan één aanmelddienst leidt hierheen. Gebruik de dienst waar u een account hebt.",
+    .used_last = "laatst gebruikt",
+    .email = "E-mailadres",
+    .email_unknown = "Bij dit adres hoort geen aanmelddienst. Controleer het of kies uit de lijst.",
     .login_required =
         {"U bent niet aangemeld, of uw laatste aanmelding is afgelopen. Als u zojuist iets hebt "
          "verstuurd, is het niet aangekomen.",

@@ -25,6 +25,14 @@ constexpr PageTexts kTextsPl{
     .to_sign_in = "Przechodzenie do strony logowania",
     .to_page = "Przechodzenie do strony",
     .if_nothing = "Jeśli nic się nie dzieje, proszę użyć tego przycisku.",
+    .choose = "Wybór konta",
+    .choose_why =
+        "Prowadzi tu więcej niż jedna usługa logowania. Proszę użyć tej, w której ma się konto.",
+    .used_last = "ostatnio używana",
+    .email = "Adres e-mail",
+    .email_unknown =
+        "Do tego adresu nie należy żadna usługa logowania. Proszę go sprawdzić albo wybrać usługę "
+        "z listy.",
     .login_required =
         {"Nie zalogowano albo ostatnia sesja wygasła. Jeśli przed chwilą coś wysłano, nie dotarło "
          "to do celu.",

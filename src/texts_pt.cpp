@@ -25,6 +25,15 @@ constexpr PageTexts kTextsPt{
     .to_sign_in = "A caminho da página de início de sessão",
     .to_page = "A caminho da página",
     .if_nothing = "Se nada acontecer, use este botão.",
+    .choose = "Escolha da conta",
+    .choose_why =
+        "Mais de um serviço de autenticação dá acesso a este site. Use aquele em que tem uma "
+        "conta.",
+    .used_last = "usado por último",
+    .email = "Endereço de e-mail",
+    .email_unknown =
+        "Nenhum serviço de autenticação corresponde a este endereço. Verifique-o ou escolha um da "
+        "lista.",
     .login_required =
         {"Não iniciou sessão, ou a sua última sessão terminou. Se acabou de enviar algo, isso não "
          "chegou.",

@@ -8,6 +8,7 @@
 #include "oidc/cookie.hpp"
 #include "oidc/http_message.hpp"
 #include "oidc/language.hpp"
+#include "oidc/provider_choice.hpp"
 #include "oidc/result.hpp"
 
 namespace oidc {
@@ -61,6 +62,17 @@ Respond fragment_page(std::string_view authorization_url, std::string_view cooki
 // redirect that another site began does not. Without what browsers do by themselves a link does.
 Respond onward_page(std::string_view target, Language language, std::string_view origin = {});
 
+// Of which provider one has an account: a button for each, and a field for an address where the
+// options have domains. What is chosen is posted (parse_choice_form). Logos are of our own origin,
+// or stand in the page.
+struct ChoicePage {
+    const ProviderChoice* choice = nullptr;
+    std::string_view action;     // the path that takes the form
+    std::string_view return_to;  // a path on our origin
+    std::string_view last;       // the name of the option that the browser used last; empty: none
+    bool email_unknown = false;  // the address that was posted leads nowhere
+};
+Respond choice_page(const ChoicePage& page, Language language);
 
 // A redirect with no-store; status 302 or 303.
 Respond redirect(int status, std::string_view location);

@@ -55,6 +55,12 @@ struct PageTexts {
     PageText to_sign_in;
     PageText to_page;
     PageText if_nothing;
+    // The choice of a provider.
+    PageText choose;
+    PageText choose_why;
+    PageText used_last;
+    PageText email;
+    PageText email_unknown;
     // By reason.
     PageWords login_required;
     PageWords insufficient;

@@ -388,6 +388,80 @@ START_TEST(l_27_the_page_in_the_frame) {
 }
 END_TEST
 
+static std::size_t count_of(std::string_view text, std::string_view part) {
+    std::size_t count = 0;
+    for (std::size_t at = text.find(part); at != std::string_view::npos;
+         at = text.find(part, at + part.size())) {
+        ++count;
+    }
+    return count;
+}
+
+static const ProviderChoice& two_providers() {
+    static const ProviderChoice choice = [] {
+        ProviderChoice made;
+        made.options = {{"staff", "Firma", "/logos/staff.svg", {"example.com"}},
+                        {"partners", "Partner", "", {}}};
+        return made;
+    }();
+    return choice;
+}
+
+START_TEST(a_52_the_choice_of_a_provider) {
+    const Respond page = choice_page(
+        {&two_providers(), "/oidc_choice", "/x?a=1&b#c", "partners", false}, Language::en);
+    ck_assert_int_eq(page.status, 200);
+    ck_assert_sv_eq(header(page, "Cache-Control"), "no-store");
+    ck_assert_sv_eq(header(page, "Referrer-Policy"), "same-origin");
+    const std::string policy = header(page, "Content-Security-Policy");
+    ck_assert_sv_contains(policy, "default-src 'none'; style-src ");
+    ck_assert_sv_contains(policy, "; img-src 'self'; frame-ancestors 'none'; base-uri 'none'");
+    ck_assert_sv_lacks(policy, "unsafe");
+    // A provider sends the browser on to places that nobody here knows.
+    ck_assert_sv_lacks(policy, "form-action");
+    const std::string script = between(page.body, "<script>", "</script>");
+    ck_assert_sv_contains(policy, "script-src " + hash_of(script) + ";");
+    const std::string rest = page.body.substr(page.body.find("</style>") + 8);
+    ck_assert_sv_contains(policy, " " + hash_of(between(rest, "<style>", "</style>")) + ";");
+    ck_assert_sv_contains(page.body, "<form method=\"post\" action=\"/oidc_choice\">");
+    ck_assert_sv_contains(page.body, "name=\"return_to\" value=\"/x?a=1&amp;b#c\"");
+    ck_assert_sv_contains(page.body,
+                          "<button class=\"choice\" name=\"provider\" value=\"staff\"><img "
+                          "src=\"/logos/staff.svg\" alt=\"\"><b>Firma</b></button>");
+    ck_assert_sv_contains(page.body, "<b>Partner</b> <small>used last</small></button>");
+    ck_assert_sv_contains(page.body, "<label for=\"email\">E-mail address</label>");
+    ck_assert_sv_lacks(page.body, "role=\"alert\"");
+    ck_assert_sv_lacks(page.body, "autofocus");
+
+    // The address itself is not shown again: nothing that came from outside is.
+    const Respond again =
+        choice_page({&two_providers(), "/oidc_choice", "/", {}, true}, Language::en);
+    ck_assert_sv_contains(again.body, "aria-invalid=\"true\" aria-describedby=\"wrong\" autofocus");
+    ck_assert_sv_contains(again.body, "id=\"wrong\" role=\"alert\"");
+    ck_assert_sv_lacks(again.body, "used last");
+}
+END_TEST
+
+START_TEST(a_52_what_the_configuration_says_is_text) {
+    ProviderChoice choice;
+    choice.options = {{"a", "<b>\"A\" & 'B'</b>", "data:image/svg+xml;base64,PHN2Zz4=", {}}};
+    const Respond page = choice_page({&choice, "/c", "/\"><script>", {}, false}, Language::en);
+    ck_assert_sv_contains(page.body, "&lt;b&gt;&quot;A&quot; &amp; &#39;B&#39;&lt;/b&gt;");
+    ck_assert_sv_contains(page.body, "value=\"/&quot;&gt;&lt;script&gt;\"");
+    ck_assert_uint_eq(count_of(page.body, "<script"), 1);
+    ck_assert_sv_lacks(page.body, "type=\"email\"");
+    ck_assert_sv_contains(header(page, "Content-Security-Policy"), "; img-src data:;");
+    choice.options[0].logo.clear();
+    ck_assert_sv_lacks(header(choice_page({&choice, "/c", "/", {}, false}, Language::en),
+                              "Content-Security-Policy"),
+                       "img-src");
+    choice.options = {{"a", "A", "/a.png", {}}, {"b", "B", "data:image/png;base64,AA==", {}}};
+    ck_assert_sv_contains(header(choice_page({&choice, "/c", "/", {}, false}, Language::en),
+                                 "Content-Security-Policy"),
+                          "; img-src 'self' data:;");
+}
+END_TEST
+
 // Every page there is, with what it needs of links.
 static std::vector<Respond> all_pages(Language language) {
     std::vector<Respond> pages;
@@ -406,16 +480,11 @@ static std::vector<Respond> all_pages(Language language) {
     pages.push_back(end_session_page({"https://op.example/l", {{"a", "b"}}}, language));
     pages.push_back(fragment_page("https://op.example/auth", "f", {}, language));
     pages.push_back(onward_page("/x", language));
-    return pages;
-}
-
-static std::size_t count_of(std::string_view text, std::string_view part) {
-    std::size_t count = 0;
-    for (std::size_t at = text.find(part); at != std::string_view::npos;
-         at = text.find(part, at + part.size())) {
-        ++count;
+    for (const bool unknown : {false, true}) {
+        pages.push_back(
+            choice_page({&two_providers(), "/oidc_choice", "/x", "staff", unknown}, language));
     }
-    return count;
+    return pages;
 }
 
 // What a reader sees: the title of the window, and the text without tags, script and style.
@@ -611,6 +680,8 @@ static Suite* page_suite() {
     tcase_add_test(tcase, without_fields_the_user_decides);
     tcase_add_test(tcase, redirects);
     tcase_add_test(tcase, l_27_the_page_in_the_frame);
+    tcase_add_test(tcase, a_52_the_choice_of_a_provider);
+    tcase_add_test(tcase, a_52_what_the_configuration_says_is_text);
     tcase_add_test(tcase, q_55_pages_in_the_language_of_the_reader);
     tcase_add_test(tcase, q_57_programs_are_told_the_same);
     tcase_add_test(tcase, q_58_structure);
