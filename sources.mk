@@ -86,6 +86,7 @@ OIDC_ADAPTER += ngx_module/config/block.cpp
 OIDC_ADAPTER += ngx_module/config/claim_rule.cpp
 OIDC_ADAPTER += ngx_module/config/client_directives.cpp
 OIDC_ADAPTER += ngx_module/config/conf.cpp
+OIDC_ADAPTER += ngx_module/config/group_directives.cpp
 OIDC_ADAPTER += ngx_module/config/header_rules.cpp
 OIDC_ADAPTER += ngx_module/config/lint_levels.cpp
 OIDC_ADAPTER += ngx_module/config/lint_location.cpp

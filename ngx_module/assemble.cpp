@@ -8,6 +8,7 @@
 
 #include "config/block.hpp"
 #include "config/conf.hpp"
+#include "config/group_directives.hpp"
 #include "config/header_rules.hpp"
 #include "config/lint_levels.hpp"
 #include "config/lint_provider.hpp"
@@ -59,6 +60,9 @@ constexpr std::array<std::array<std::string_view, 2>, 4> kDefaultHeaders{{
     {"Remote-Groups", "$oidc_claim_groups"},
 }};
 
+// Beside them where there are groups: names of users are one for each provider.
+constexpr std::array<std::string_view, 2> kGroupHeader{"Remote-Provider", "$oidc_provider"};
+
 // Cookies of a login begin so.
 constexpr std::array<std::string_view, 2> kLoginCookies{kPendingCookie, kFragmentCookie};
 
@@ -78,16 +82,24 @@ void* create_loc_conf(ngx_conf_t* cf) noexcept {
 
 char* init_main_conf(ngx_conf_t* cf, void* conf) noexcept try {
     auto& main = *static_cast<MainConf*>(conf);
-    for (const auto& [name, value] : kDefaultHeaders) {
-        reserve_header(main, normal_header_name(name));
+    if (char* rv = resolve_groups(cf, main); rv != conf_ok()) {
+        return rv;
+    }
+    const auto add = [cf, &main](const std::array<std::string_view, 2>& header) {
+        reserve_header(main, normal_header_name(header[0]));
         if (main.providers.empty()) {
-            continue;
+            return true;
         }
         HeaderRule rule;
-        if (!make_header_rule(cf, borrow(name), borrow(value), rule)) {
-            return conf_fail();
+        if (!make_header_rule(cf, borrow(header[0]), borrow(header[1]), rule)) {
+            return false;
         }
         main.default_header_rules.push_back(std::move(rule));
+        return true;
+    };
+    if (!std::all_of(kDefaultHeaders.begin(), kDefaultHeaders.end(), add) ||
+        (!main.groups.empty() && !add(kGroupHeader))) {
+        return conf_fail();
     }
     for (const PassedHeader& passed : main.passed_headers) {
         const std::string folded = folded_header_name(passed.lowcase);
@@ -206,6 +218,7 @@ void finish_providers(ngx_conf_t* cf, MainConf& main) {
 char* check_stripped(ngx_conf_t* cf, const MainConf& main) {
     std::vector<std::string> own(main.session_cookies);
     own.emplace_back(kTargetCookie);
+    own.emplace_back(kChoiceCookie);
     const auto takes_own = [&own](const std::string& pattern) {
         std::string bare = pattern;
         for (const std::string_view prefix : {kHostPrefix, kSecurePrefix}) {
@@ -232,16 +245,33 @@ char* check_stripped(ngx_conf_t* cf, const MainConf& main) {
 void add_endpoints(SrvConf& server, Provider& provider) {
     server.strip_cookies.insert(server.strip_cookies.end(), provider.strip_cookies.begin(),
                                 provider.strip_cookies.end());
-    server.endpoints.push_back({Endpoint::Kind::callback, &provider, provider.callback_path});
+    server.endpoints.push_back(
+        {Endpoint::Kind::callback, &provider, provider.callback_path, nullptr});
     const auto add = [&server, &provider](Endpoint::Kind kind, const std::string& path) {
         if (!path.empty()) {
-            server.endpoints.push_back({kind, &provider, path});
+            server.endpoints.push_back({kind, &provider, path, nullptr});
         }
     };
     add(Endpoint::Kind::initiation, provider.initiation_path);
     add(Endpoint::Kind::logout, provider.logout_path);
     add(Endpoint::Kind::frontchannel, provider.frontchannel_path);
     add(Endpoint::Kind::backchannel, provider.backchannel_path);
+}
+
+// Where people choose; nobody has to where there is one provider.
+void add_choices(const MainConf& main, SrvConf& server) {
+    if (server.dynamic_provider) {
+        server.used_groups.clear();
+        for (const auto& group : main.groups) {
+            server.used_groups.push_back(group.get());
+        }
+    }
+    for (const ProviderGroup* group : server.used_groups) {
+        if (group->members.size() > 1) {
+            server.endpoints.push_back(
+                {Endpoint::Kind::choice, group->members.front(), group->choice_path, group});
+        }
+    }
 }
 
 // A session or pending login is only good for the provider, client and site that it was made for.
@@ -290,6 +320,7 @@ char* finish_server(ngx_conf_t* cf, MainConf& main, const ngx_http_core_srv_conf
         }
         server.bindings.push_back(binding(*p, root.base_url, view(core.server_name)));
     }
+    add_choices(main, server);
     return lint_server(cf, core, server);
 }
 

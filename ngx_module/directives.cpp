@@ -10,6 +10,7 @@
 #include "config/block.hpp"
 #include "config/claim_rule.hpp"
 #include "config/conf.hpp"
+#include "config/group_directives.hpp"
 #include "config/header_rules.hpp"
 #include "config/provider_directives.hpp"
 #include "config/script_text.hpp"
@@ -514,6 +515,9 @@ constexpr ngx_uint_t kAnyLevel = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HT
 ngx_command_t oidc_commands[] = {
     {ngx_string("oidc_provider"), NGX_HTTP_MAIN_CONF | NGX_CONF_BLOCK | NGX_CONF_TAKE1,
      set_provider, NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
+
+    {ngx_string("oidc_provider_group"), NGX_HTTP_MAIN_CONF | NGX_CONF_BLOCK | NGX_CONF_TAKE1,
+     set_provider_group, NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
 
     {ngx_string("oidc_session_store"), NGX_HTTP_MAIN_CONF | NGX_CONF_BLOCK | NGX_CONF_TAKE1,
      set_session_store, NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},

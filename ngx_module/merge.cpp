@@ -88,12 +88,14 @@ char* merge_provider(ngx_conf_t* cf, const MainConf& main, const LocConf& prev, 
     if (conf.said.provider == LevelRules::Provider::unsaid) {
         conf.provider = prev.provider;
         conf.static_provider = prev.static_provider;
+        conf.static_group = prev.static_group;
         conf.places.provider = prev.places.provider;
     }
     if (conf.provider != nullptr && conf.provider->lengths == nullptr) {
         const std::string_view name = view(conf.provider->value);
         conf.static_provider = main.find_provider(name);
-        if (conf.static_provider == nullptr) {
+        conf.static_group = main.find_group(name);
+        if (conf.static_provider == nullptr && conf.static_group == nullptr) {
             return conf_error(cf, conf.places.provider,
                               "unknown oidc_provider " + in_quotes(name) + " in \"auth_oidc\"");
         }
@@ -101,9 +103,8 @@ char* merge_provider(ngx_conf_t* cf, const MainConf& main, const LocConf& prev, 
     // Once for each auth_oidc; that of the http level by the servers.
     const bool here = conf.said.provider != LevelRules::Provider::unsaid ||
                       conf.protection.depth() == kServerDepth;
-    return here && conf.provider != nullptr && conf.static_provider == nullptr
-               ? check_variables(cf, conf)
-               : conf_ok();
+    const bool named = conf.static_provider != nullptr || conf.static_group != nullptr;
+    return here && conf.provider != nullptr && !named ? check_variables(cf, conf) : conf_ok();
 }
 
 char* merge_protection(ngx_conf_t* cf, const MainConf& main, LocConf& prev, LocConf& conf) {
@@ -117,6 +118,13 @@ char* merge_protection(ngx_conf_t* cf, const MainConf& main, LocConf& prev, LocC
     ngx_conf_merge_uint_value(conf.mode, prev.mode, static_cast<ngx_uint_t>(Mode::require));
     merge_demand(prev, conf);
     return merge_provider(cf, main, prev, conf);
+}
+
+template <class T>
+void add_once(std::vector<T*>& all, T* one) {
+    if (std::find(all.begin(), all.end(), one) == all.end()) {
+        all.push_back(one);
+    }
 }
 
 // What the server of a location has to know of it.
@@ -135,16 +143,29 @@ void note_use(ngx_conf_t* cf, MainConf& main, const LocConf& conf) {
     server.uses_oidc = true;
     // Where the mode is off nobody signs in: that alone makes no endpoint.
     const bool asks = conf.effective_mode() != Mode::off;
-    if (conf.static_provider == nullptr) {
+    if (conf.static_group != nullptr) {
+        conf.static_group->used = true;
+        for (Provider* member : conf.static_group->members) {
+            member->used = true;
+            if (asks) {
+                add_once(server.used_providers, member);
+            }
+        }
+        if (asks) {
+            add_once<const ProviderGroup>(server.used_groups, conf.static_group);
+        }
+    } else if (conf.static_provider != nullptr) {
+        conf.static_provider->used = true;
+        if (asks) {
+            add_once(server.used_providers, conf.static_provider);
+        }
+    } else {
         server.dynamic_provider = server.dynamic_provider || asks;
         for (const auto& provider : main.providers) {
             provider->used = true;
         }
-    } else {
-        conf.static_provider->used = true;
-        if (asks && std::find(server.used_providers.begin(), server.used_providers.end(),
-                              conf.static_provider) == server.used_providers.end()) {
-            server.used_providers.push_back(conf.static_provider);
+        for (const auto& group : main.groups) {
+            group->used = true;
         }
     }
 }
@@ -194,7 +215,11 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept try {
     if (conf.base_url.empty()) {
         conf.base_url = prev.base_url;
     }
+    const bool says_headers = conf.header_rules_set;
     merge_header_rules(main, prev, conf);
+    if (says_headers || conf.said.provider == LevelRules::Provider::named) {
+        lint_group_headers(cf, conf);
+    }
     conf.user_name_checked = checks_user_name(cf, confs_of(cf)).value_or(false);
 
     if (conf.session_info && conf.effective_mode() == Mode::off) {

@@ -71,6 +71,15 @@ std::string Provider::origin_of(std::string_view login_host) const {
     return redirect_origin.substr(0, host).append(login_host).append(redirect_origin, port);
 }
 
+ProviderGroup* MainConf::find_group(std::string_view name) const noexcept {
+    for (const auto& group : groups) {
+        if (group->name == name) {
+            return group.get();
+        }
+    }
+    return nullptr;
+}
+
 CookieAttributes session_cookie_attributes(const Provider& provider, bool https) {
     CookieAttributes attributes;
     attributes.secure = https;

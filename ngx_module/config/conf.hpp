@@ -5,6 +5,7 @@
 // a pool cleanup destroys. Nothing here changes after postconfiguration.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "oidc/cookie.hpp"
 #include "oidc/crypto.hpp"
 #include "oidc/protection.hpp"
+#include "oidc/provider_choice.hpp"
 #include "oidc/ptr.hpp"
 #include "oidc/step_up.hpp"
 #include "oidc/token_life.hpp"
@@ -144,6 +146,27 @@ struct Provider {
     bool used = false;  // some auth_oidc names it
     Place place;
     std::vector<RenewedFile> renewed;  // files that the workers look at
+    std::vector<Provider*> mates;      // the others of its groups; a browser has one session of all
+};
+
+// One oidc_provider_group block: providers of which any will do at a location.
+struct ProviderGroup {
+    std::string name;
+    ProviderChoice choice;
+    std::vector<Place> option_places;            // of choice.options
+    std::vector<Provider*> members;              // the same, once all providers are known
+    ngx_http_complex_value_t* choose = nullptr;  // null: not configured
+    std::string choice_path{"/oidc_choice"};
+    bool used = false;  // some auth_oidc names it
+    Place place;
+    [[nodiscard]] bool has(const Provider& provider) const noexcept {
+        return std::find(members.begin(), members.end(), &provider) != members.end();
+    }
+    // Null: people have to say.
+    [[nodiscard]] Provider* member_of(const ProviderOption* option) const noexcept {
+        return option != nullptr ? members[static_cast<std::size_t>(option - choice.options.data())]
+                                 : nullptr;
+    }
 };
 
 // oidc_assertion { }
@@ -220,17 +243,28 @@ struct MainConf {
     ngx_http_get_variable_pt remote_user = nullptr;
     uintptr_t remote_user_data = 0;
     bool used = false;  // some server uses the module
+    std::vector<std::unique_ptr<ProviderGroup>> groups;
+
 
     [[nodiscard]] bool in_use() const noexcept { return used || !providers.empty(); }
     [[nodiscard]] Provider* find_provider(std::string_view name) const noexcept;
+    [[nodiscard]] ProviderGroup* find_group(std::string_view name) const noexcept;
 };
 
 // A server's paths of our own, looked up by exact URI.
 struct Endpoint {
-    enum class Kind : unsigned char { callback, initiation, logout, frontchannel, backchannel };
+    enum class Kind : unsigned char {
+        callback,
+        initiation,
+        logout,
+        frontchannel,
+        backchannel,
+        choice
+    };
     Kind kind{};
-    Provider* provider = nullptr;
+    Provider* provider = nullptr;  // of a choice: the first that there is
     std::string path;
+    const ProviderGroup* group = nullptr;  // of a choice
 };
 
 struct SrvConf {
@@ -259,6 +293,7 @@ struct SrvConf {
         bool open = false;     // some location asks for whom it does not know
     };
     std::vector<Ask> asks;
+    std::vector<const ProviderGroup*> used_groups;
 };
 
 struct LocConfPod {
@@ -322,6 +357,9 @@ struct LocConf : LocConfPod {
 
     std::shared_ptr<ClaimRules> claim_rules;  // auth_oidc_require_claim; null: none
     const char* required_by = nullptr;        // the directive at places.require
+    // auth_oidc, when its value holds no variable and names a group.
+    ProviderGroup* static_group = nullptr;
+
 
     [[nodiscard]] bool requires_something() const noexcept {
         return !require.empty() || claim_rules != nullptr;

@@ -95,7 +95,10 @@ bool is_for_everybody(ngx_conf_t* cf, const Passing& open) {
 
 void warn_of_way_around(ngx_conf_t* cf, const Passing& open, const Passing& closed, bool others) {
     const Provider* provider = closed.level->conf->static_provider;
-    const std::string name = provider != nullptr ? provider->config.name : "NAME";
+    const ProviderGroup* group = closed.level->conf->static_group;
+    const std::string name = provider != nullptr ? provider->config.name
+                             : group != nullptr  ? group->name
+                                                 : "NAME";
     const std::string server = in_quotes(view(closed.level->server->server_name));
     conf_warn(
         cf, or_server(open.level->conf->places.provider, *open.level->server),

@@ -6,6 +6,8 @@
 
 #include "config/nginx_private.hpp"
 #include "config/places.hpp"
+#include "config/script_text.hpp"
+#include "config/variable_use.hpp"
 #include "oidc/client_credentials.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
@@ -64,8 +66,14 @@ void note_origin(const MainConf& main, SrvConf& server, const LocConf& conf) {
     }
     server.protects = server.protects || mode == Mode::require;
     const Provider* fixed = conf.static_provider;
-    if (!conf.base_url.starts_with("https:") && !(conf.base_url.empty() && fixed != nullptr &&
-                                                  fixed->redirect_origin.starts_with("https:"))) {
+    const auto is_https = [](const Provider* p) {
+        return p->redirect_origin.starts_with("https:");
+    };
+    const bool all_https = conf.static_group != nullptr
+                               ? std::all_of(conf.static_group->members.begin(),
+                                             conf.static_group->members.end(), is_https)
+                               : fixed != nullptr && is_https(fixed);
+    if (!conf.base_url.starts_with("https:") && !(conf.base_url.empty() && all_https)) {
         server.plain_origin = true;
     }
     if (!conf.base_url.empty() || server.by_name != nullptr) {
@@ -76,8 +84,10 @@ void note_origin(const MainConf& main, SrvConf& server, const LocConf& conf) {
         server.by_name = relative(*fixed) ? fixed : nullptr;
         return;
     }
-    const auto found = std::find_if(main.providers.begin(), main.providers.end(),
-                                    [&](const auto& p) { return relative(*p); });
+    const auto found =
+        std::find_if(main.providers.begin(), main.providers.end(), [&](const auto& p) {
+            return relative(*p) && (conf.static_group == nullptr || conf.static_group->has(*p));
+        });
     server.by_name = found != main.providers.end() ? found->get() : nullptr;
 }
 
@@ -107,6 +117,47 @@ void warn_of_return(ngx_conf_t* cf, const Place& place, const std::string& where
     conf_warn(cf, place,
               "\"return\" in " + where +
                   " answers before auth_oidc is asked, what it sends is not protected");
+}
+
+namespace {
+
+// That the location names, or could by variables; null: none.
+const ProviderGroup* group_of(const MainConf& main, const LocConf& conf) {
+    if (conf.static_provider != nullptr || conf.static_group != nullptr) {
+        return conf.static_group;
+    }
+    const auto found = std::find_if(main.groups.begin(), main.groups.end(),
+                                    [](const auto& g) { return g->members.size() > 1; });
+    return found != main.groups.end() ? found->get() : nullptr;
+}
+
+}  // namespace
+
+void lint_group_headers(ngx_conf_t* cf, const LocConf& conf) {
+    const ProviderGroup* group = group_of(conf_main(cf), conf);
+    if (group == nullptr || group->members.size() < 2 || conf.headers == 0 || conf.assertion == 1 ||
+        conf.effective_mode() == Mode::off) {
+        return;
+    }
+    bool tells = false;
+    const bool gives = std::any_of(conf.header_rules.begin(), conf.header_rules.end(),
+                                   [](const HeaderRule& rule) { return rule.value != nullptr; });
+    for (const HeaderRule& rule : conf.header_rules) {
+        if (rule.value == nullptr) {
+            continue;
+        }
+        for (const std::string_view name : read_script_text(view(rule.value->value)).variables) {
+            tells = tells || name == "oidc_provider" || name == "oidc_claim_iss" ||
+                    is_made_here(cf, ascii_lower(name));
+        }
+    }
+    if (gives && !tells) {
+        conf_warn(cf, conf.places.provider,
+                  "no \"auth_oidc_header\" in " + location_label(core_of(confs_of(cf))) +
+                      " says of which provider of oidc_provider_group " + in_quotes(group->name) +
+                      " a user is, two of the same name are one for the backend: add "
+                      "\"auth_oidc_header Remote-Provider $oidc_provider\"");
+    }
 }
 
 char* lint_directives(ngx_conf_t* cf, const LocConf& conf) {

@@ -8,6 +8,8 @@
 namespace oidc::ngx {
 
 // What is set at one level, after its merge.
+// Backends that know users by their names have to be told of which provider they are.
+void lint_group_headers(ngx_conf_t* cf, const LocConf& conf);
 char* lint_directives(ngx_conf_t* cf, const LocConf& conf);
 // A level in which requests are answered, a location or a server itself.
 char* lint_level(ngx_conf_t* cf, const MainConf& main, SrvConf& server, const LocConf& conf,

@@ -270,6 +270,13 @@ char* lint_provider(ngx_conf_t* cf, Provider& p, const Block& block) {
 }
 
 void lint_providers(ngx_conf_t* cf, const MainConf& main) {
+    for (const auto& group : main.groups) {
+        if (!group->used) {
+            conf_warn(
+                cf, group->place,
+                "oidc_provider_group " + in_quotes(group->name) + " is not used by any auth_oidc");
+        }
+    }
     for (const auto& p : main.providers) {
         if (!p->used) {
             conf_warn(cf, p->place, label(*p) + " is not used by any auth_oidc");

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <span>
 
+#include "config/group_directives.hpp"
 #include "config/lint_location.hpp"
 #include "config/nginx_private.hpp"
 #include "config/places.hpp"
@@ -38,7 +39,8 @@ char* check_callback_location(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& se
         return conf_ok();
     }
     if (conf.provider == nullptr ||
-        (conf.static_provider != nullptr && conf.static_provider != endpoint.provider)) {
+        (conf.static_provider != nullptr && conf.static_provider != endpoint.provider) ||
+        (conf.static_group != nullptr && !conf.static_group->has(p))) {
         return conf_error(cf, or_server(conf.places.provider, server),
                           path + " is forwarded to " + location_label(location) +
                               ", where auth_oidc does not name this provider");
@@ -165,6 +167,9 @@ char* check_names(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, const 
 // Two sessions of one browser cannot lie in one cookie.
 void check_cookie_names(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, const Provider& a,
                         const Provider& b) {
+    if (share_a_group(a, b)) {
+        return;
+    }
     const bool meet = is_cookie_path(a.cookie_path, b.cookie_path) ||
                       is_cookie_path(b.cookie_path, a.cookie_path);
     if (&a != &b && meet && a.session_cookie_https == b.session_cookie_https) {
@@ -257,7 +262,22 @@ char* lint_server(ngx_conf_t* cf, const ngx_http_core_srv_conf_t& server, const 
             if (a.kind == Endpoint::Kind::callback && b.kind == Endpoint::Kind::callback) {
                 check_cookie_names(cf, server, *a.provider, *b.provider);
             }
-            if (a.path == b.path && a.provider != b.provider) {
+            if (a.path != b.path) {
+                continue;
+            }
+            if (const ProviderGroup* group = b.group != nullptr ? b.group : a.group) {
+                return conf_error(
+                    cf, place,
+                    "oidc_provider_group " + in_quotes(group->name) + " and " +
+                        (a.group != nullptr ? "oidc_provider_group " + in_quotes(a.group->name)
+                                            : label(*a.provider)) +
+                        " share the path " + in_quotes(a.path) +
+                        " on this server, give the group its own \"choice_uri\"");
+            }
+            // The session says which of them ends.
+            const bool one_logout = a.kind == Endpoint::Kind::logout && a.kind == b.kind &&
+                                    share_a_group(*a.provider, *b.provider);
+            if (a.provider != b.provider && !one_logout) {
                 const bool callback = a.kind == b.kind && a.kind == Endpoint::Kind::callback;
                 return conf_error(
                     cf, place,

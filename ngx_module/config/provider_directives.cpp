@@ -263,6 +263,11 @@ char* set_provider(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept 
         return conf_error(cf, "duplicate oidc_provider " + in_quotes(name) + ", first defined in " +
                                   shown(other->place));
     }
+    if (const ProviderGroup* group = main.find_group(name)) {
+        return conf_error(cf, "oidc_provider " + in_quotes(name) +
+                                  " has the name of an oidc_provider_group, first defined in " +
+                                  shown(group->place) + ": \"auth_oidc\" could mean both");
+    }
     auto owned = std::make_unique<Provider>();
     Provider& p = *owned;
     p.place = place_of(cf);

@@ -5,6 +5,7 @@
 
 #include "config/provider_target.hpp"
 #include "oidc/cookie.hpp"
+#include "oidc/provider_choice.hpp"
 #include "oidc/server_name.hpp"
 #include "oidc/state.hpp"
 #include "oidc/text.hpp"
@@ -19,7 +20,7 @@ char* set_cookie_name(Block& b) {
         return b.invalid(b.arg(), "a cookie name");
     }
     if (b.arg().starts_with(kPendingCookie) || b.arg().starts_with(kFragmentCookie) ||
-        b.arg() == kTargetCookie) {
+        b.arg() == kTargetCookie || b.arg() == kChoiceCookie) {
         return b.error(in_quotes(b.arg()) + " is reserved for the module's own use");
     }
     provider(b).cookie_name = b.arg();
