@@ -43,42 +43,45 @@ RedisCalls::Ticket RedisLookups::ask(const Query& query,
                                              [&](const Asker& asker) { join(asker, query); });
 }
 
+// With `local_copy 0` a question of another request may be older than the end of the session. The
+// pool of a request that waits is no other's.
+bool RedisLookups::may_join(const Fetch& fetch, const Query& query) noexcept {
+    const Waiting& first = fetch.askers.front();
+    return fetch.keep || (first.pool == query.pool && first.asker->waits());
+}
+
+// Providers of a group ask for the same session, each for its own.
 void RedisLookups::join(const Asker& asker, const Query& query) {
-    Place place;
-    place.second = *query.binding;
+    const auto waiting = [&] { return Waiting{asker, query.pool, *query.binding, query.touch}; };
+    Digest key;
     bool failed = false;
-    if (!session_key(query.cookie, place.first, failed)) {
+    if (!session_key(query.cookie, key, failed)) {
         calls_.answer<std::optional<Found>>(
             asker, failed ? Result<std::optional<Found>>(
                                 fail(Reason::internal_error, "the session has no key"))
                           : Result<std::optional<Found>>(std::optional<Found>()));
         return;
     }
-    // Not shared with `local_copy 0`: the question may be older than the end of the session.
-    if (const auto it = fetches_.find(place); it != fetches_.end()) {
-        it->second->askers.emplace_back(asker, query.pool);
-        it->second->touch = it->second->touch || query.touch;
+    if (const auto it = fetches_.find(key); it != fetches_.end() && may_join(*it->second, query)) {
+        it->second->askers.push_back(waiting());
         return;
     }
     const auto fetch = std::make_shared<Fetch>();
-    fetch->place = place;
+    fetch->key = key;
     fetch->keep = copies_.enabled();
-    fetch->touch = query.touch;
-    fetch->askers.emplace_back(asker, query.pool);
-    if (fetch->keep) {
-        fetches_.emplace(place, fetch);
-    }
+    fetch->askers.push_back(waiting());
+    fetches_.insert_or_assign(key, fetch);
     try {
         send(fetch);
     } catch (...) {
-        fetches_.erase(place);
+        fetches_.erase(key);
         throw;
     }
 }
 
 void RedisLookups::send(const FetchPtr& fetch) {
     RedisBatch batch;
-    const std::string name = records_.session_name(fetch->place.first);
+    const std::string name = records_.session_name(fetch->key);
     batch.add({"GETEX", name});  // counts as a write: no replica answers it
     batch.add({"PTTL", name});
     calls_.send(std::move(batch), [this, fetch](const Result<RedisCalls::Replies>& replies) {
@@ -88,7 +91,7 @@ void RedisLookups::send(const FetchPtr& fetch) {
 
 void RedisLookups::fetched(const FetchPtr& fetch,
                            const Result<RedisCalls::Replies>& replies) noexcept {
-    if (const auto it = fetches_.find(fetch->place); it != fetches_.end() && it->second == fetch) {
+    if (const auto it = fetches_.find(fetch->key); it != fetches_.end() && it->second == fetch) {
         fetches_.erase(it);
     }
     Answer answer;
@@ -97,17 +100,17 @@ void RedisLookups::fetched(const FetchPtr& fetch,
     } catch (...) {
         answer.find = Find::failed;
     }
-    for (const auto& [asker, pool] : std::exchange(fetch->askers, {})) {
-        if (!asker->waits()) {
+    for (const Waiting& waiting : std::exchange(fetch->askers, {})) {
+        if (!waiting.asker->waits()) {
             continue;  // its pool may be gone
         }
         Result<std::optional<Found>> result = Error{Reason::internal_error, {}, {}};
         try {
-            result = found_of(answer, fetch->place, pool);
+            result = found_of(answer, fetch->key, waiting);
         } catch (...) {
             // No memory: that is what it says.
         }
-        calls_.answer<std::optional<Found>>(asker, std::move(result));
+        calls_.answer<std::optional<Found>>(waiting.asker, std::move(result));
     }
 }
 
@@ -117,26 +120,35 @@ RedisLookups::Answer RedisLookups::read(const Fetch& fetch,
     if (!replies || first_error(*replies) != nullptr || replies->size() != 2) {
         return answer;
     }
-    const auto& [key, binding] = fetch.place;
     const RedisReply& value = (*replies)[0];
     const long long left = (*replies)[1].integer;  // milliseconds; -1: no end, -2: no key
     answer.find = Find::missing;
-    auto opened = left == -2 ? std::nullopt : records_.open_bound(key, binding, value);
+    auto opened = left == -2 ? std::nullopt : records_.open_or_tell(fetch.key, value);
     if (!opened || !SessionView::open(opened->record)) {
         return answer;
     }
     const RecordTable::Meta& meta = opened->meta;
+    bool wanted = false;
+    bool used = false;
+    for (const Waiting& waiting : fetch.askers) {
+        const bool bound = is_bound(meta, waiting.binding);
+        wanted = wanted || bound;
+        used = used || (bound && waiting.touch);
+    }
+    if (!wanted) {
+        return answer;
+    }
     const Seconds now = ngx_time();
     Seconds end = session_end(meta, left, now);
     // At most one write a second, however many requests there are.
     const Seconds moved = touched_end(meta, now);
-    const bool touch = fetch.touch && meta.idle_timeout > 0 && moved > end;
+    const bool touch = used && meta.idle_timeout > 0 && moved > end;
     if (touch) {
-        move_end(key, moved);
+        move_end(fetch.key, moved);
         end = moved;
     }
     if (fetch.keep) {
-        copies_.keep(key, meta, opened->record, end, touch);
+        copies_.keep(fetch.key, meta, opened->record, end, touch);
     }
     if (end > now) {
         answer.find = Find::found;
@@ -148,8 +160,8 @@ RedisLookups::Answer RedisLookups::read(const Fetch& fetch,
 
 // The answer in the pool of the one who asked.
 Result<std::optional<SessionStore::Found>> RedisLookups::found_of(const Answer& answer,
-                                                                  const Place& place,
-                                                                  ngx_pool_t* pool) {
+                                                                  const Digest& key,
+                                                                  const Waiting& waiting) {
     switch (answer.find) {
         case Find::missing:
             return std::optional<Found>();
@@ -160,8 +172,11 @@ Result<std::optional<SessionStore::Found>> RedisLookups::found_of(const Answer& 
         default:
             return fail(Reason::store_unavailable, "redis does not answer");
     }
+    if (!is_bound(answer.opened.meta, waiting.binding)) {
+        return std::optional<Found>();  // of another provider
+    }
     const std::string_view record = answer.opened.record;
-    auto* copy = static_cast<char*>(ngx_pnalloc(pool, record.size()));
+    auto* copy = static_cast<char*>(ngx_pnalloc(waiting.pool, record.size()));
     if (copy == nullptr) {
         return fail(Reason::internal_error, "no memory");
     }
@@ -171,8 +186,8 @@ Result<std::optional<SessionStore::Found>> RedisLookups::found_of(const Answer& 
         return std::optional<Found>();  // written by another version
     }
     Found found;
-    found.ref.key = place.first;
-    found.ref.binding = place.second;
+    found.ref.key = key;
+    found.ref.binding = waiting.binding;
     found.view = *view;
     found.expires = answer.expires;
     return std::optional<Found>(std::move(found));
@@ -182,7 +197,7 @@ void RedisLookups::drop(const Digest& key) noexcept {
     copies_.drop(key);
     // What is being read may be older than this.
     for (auto it = fetches_.begin(); it != fetches_.end();) {
-        if (it->first.first == key) {
+        if (it->first == key) {
             it->second->keep = false;
             it = fetches_.erase(it);
         } else {

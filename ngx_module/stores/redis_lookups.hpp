@@ -38,13 +38,17 @@ class RedisLookups {
 
   private:
     using Asker = RedisCalls::CallPtr<std::optional<Found>>;
-    using Place = std::pair<Digest, Digest>;  // key and binding
+    struct Waiting {
+        Asker asker;
+        ngx_pool_t* pool;
+        Digest binding;  // whose session it is to be
+        bool touch;
+    };
     // A question under way.
     struct Fetch {
-        Place place;
+        Digest key{};
         bool keep = true;  // as a local copy
-        bool touch = false;
-        std::vector<std::pair<Asker, ngx_pool_t*>> askers;
+        std::vector<Waiting> askers;
     };
     using FetchPtr = std::shared_ptr<Fetch>;
     struct Answer {
@@ -53,18 +57,19 @@ class RedisLookups {
         Seconds expires = 0;
     };
 
+    static bool may_join(const Fetch& fetch, const Query& query) noexcept;
     void join(const Asker& asker, const Query& query);
     void send(const FetchPtr& fetch);
     void fetched(const FetchPtr& fetch, const Result<RedisCalls::Replies>& replies) noexcept;
     Answer read(const Fetch& fetch, const Result<RedisCalls::Replies>& replies);
-    static Result<std::optional<Found>> found_of(const Answer& answer, const Place& place,
-                                                 ngx_pool_t* pool);
+    static Result<std::optional<Found>> found_of(const Answer& answer, const Digest& key,
+                                                 const Waiting& waiting);
     void move_end(const Digest& key, Seconds end);
 
     RedisCalls& calls_;
     RedisRecords& records_;
     RedisCopies& copies_;
-    std::map<Place, FetchPtr> fetches_;  // that others may join
+    std::map<Digest, FetchPtr> fetches_;  // that others may join
 };
 
 }  // namespace oidc::ngx

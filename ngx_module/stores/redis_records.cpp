@@ -56,9 +56,8 @@ std::optional<RecordSealer::Opened> RedisRecords::open(const Digest& key,
     return opened;
 }
 
-std::optional<RecordSealer::Opened> RedisRecords::open_bound(const Digest& key,
-                                                             const Digest& binding,
-                                                             const RedisReply& value) const {
+std::optional<RecordSealer::Opened> RedisRecords::open_or_tell(const Digest& key,
+                                                               const RedisReply& value) const {
     const OpensslErrorGuard guard;
     if (!value.is_string()) {
         return std::nullopt;
@@ -72,11 +71,24 @@ std::optional<RecordSealer::Opened> RedisRecords::open_bound(const Digest& key,
                        "no longer in key_file");
         return std::nullopt;
     }
-    if (opened->meta.expires <= ngx_time() ||
-        !equal_constant_time(as_text(opened->meta.binding), as_text(binding))) {
+    if (opened->meta.expires <= ngx_time()) {
         opened.reset();
     }
     return opened;
+}
+
+std::optional<RecordSealer::Opened> RedisRecords::open_bound(const Digest& key,
+                                                             const Digest& binding,
+                                                             const RedisReply& value) const {
+    auto opened = open_or_tell(key, value);
+    if (opened && !is_bound(opened->meta, binding)) {
+        opened.reset();
+    }
+    return opened;
+}
+
+bool is_bound(const RecordTable::Meta& meta, const Digest& binding) noexcept {
+    return equal_constant_time(as_text(meta.binding), as_text(binding));
 }
 
 Seconds session_end(const RecordTable::Meta& meta, long long left, Seconds now) noexcept {

@@ -37,7 +37,10 @@ class RedisRecords {
     // nullopt: no string, not sealed under this key by a key of the ring, or over.
     [[nodiscard]] std::optional<RecordSealer::Opened> open(const Digest& key,
                                                            const RedisReply& value) const;
-    // The same, for this binding only; a value that does not open is told in the log.
+    // The same; a value that does not open is told in the log.
+    [[nodiscard]] std::optional<RecordSealer::Opened> open_or_tell(const Digest& key,
+                                                                   const RedisReply& value) const;
+    // The same, for this binding only.
     [[nodiscard]] std::optional<RecordSealer::Opened> open_bound(const Digest& key,
                                                                  const Digest& binding,
                                                                  const RedisReply& value) const;
@@ -50,6 +53,7 @@ class RedisRecords {
     OpensslRandom random_;
 };
 
+bool is_bound(const RecordTable::Meta& meta, const Digest& binding) noexcept;
 // The end of a session that PTTL says to live for `left` more milliseconds; negative: no end of its
 // own.
 Seconds session_end(const RecordTable::Meta& meta, long long left, Seconds now) noexcept;

@@ -337,6 +337,34 @@ def flip(value, at):
     return value[:at] + bytes([value[at] ^ 1]) + value[at + 1:]
 
 
+@pytest.mark.parametrize("local_copy", ["1s", "0"])
+@case("A-54", "C-23")
+def test_a_group_asks_once(make_site, lab, redis, local_copy):
+    """All its providers look for the session, and one question answers them."""
+    prefix = f"group{local_copy}:"
+    idps = {name: Idp(lab.keys, client_id=f"client-{name}") for name in ("one", "two", "three")}
+    site = make_site(providers={name: (idp, {"session_store": "shared", "redirect_uri": f"/cb-{name}"})
+                                for name, idp in idps.items()},
+                     http=store(lab, redis, prefix=prefix, local_copy=local_copy)
+                     + "oidc_provider_group all { provider one; provider two; provider three; default two; }\n",
+                     auth="auth_oidc all;", own_paths=[f"/cb-{name}" for name in idps], control=False)
+    site.state.check_hits = False  # there is a header more than elsewhere
+    browser = site.browser()
+    browser.login("/x", idp=idps["two"])
+    time.sleep(1.1)  # no copy is left
+    before = redis.commands("getex")
+    passes(site, browser.get("/x"), remote_provider="two")
+    assert redis.commands("getex") - before == 1
+    (key,) = redis.keys(f"{prefix}s:*")
+    redis.do("SET", key, flip(redis.do("GET", key), 45), "EX", "600")
+    time.sleep(1.1)
+    assert not browser.get("/x", kind="xhr").from_backend
+    assert redis.commands("getex") - before == 2
+    assert site.log_since_mark().count("does not open") == 1
+    for idp in idps.values():
+        idp.stop()
+
+
 @case("C-23")
 def test_changed_values(make_site, lab, redis):
     site = make_site(http=store(lab, redis, prefix="tamper:", local_copy="0"), own_paths=OWN,
