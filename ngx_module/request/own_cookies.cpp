@@ -5,6 +5,7 @@
 #include <iterator>
 #include <vector>
 
+#include "oidc/provider_choice.hpp"
 #include "oidc/session_cookie.hpp"
 #include "oidc/state.hpp"
 #include "oidc/text.hpp"
@@ -33,6 +34,9 @@ OwnCookie own_cookie(const MainConf& conf, std::string_view name) noexcept {
     }
     if (bare == kTargetCookie) {
         return OwnCookie::target;
+    }
+    if (bare == kChoiceCookie) {
+        return OwnCookie::choice;
     }
     return bare.starts_with(kFragmentCookie) ? OwnCookie::fragment : OwnCookie::none;
 }
@@ -78,6 +82,10 @@ std::string login_cookie_name(const Provider& provider, std::string_view name, b
     return cookie_name_for(name, https, !provider.login_hosts.empty());
 }
 
+void forget_session_cookie(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider) {
+    const std::string& name = session_cookie_name(r, provider);
+    std::erase_if(ctx.answer.set_cookies,
+                  [&name](const std::string& line) { return is_session_cookie_line(line, name); });
 }
 
 void answer_session_cookie(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
@@ -86,13 +94,11 @@ void answer_session_cookie(ngx_http_request_t* r, RequestContext& ctx, const Pro
     const CookieAttributes attributes =
         session_cookie_attributes(provider, public_https(r, &provider));
     std::vector<std::string> lines =
-        value.empty() ? delete_session_cookie_lines(name, attributes, ctx.cookies.presented())
-                      : session_cookie_lines(name, value, attributes, static_cast<long>(lifetime),
-                                             ctx.cookies.presented());
-    std::vector<std::string>& set_cookies = ctx.answer.set_cookies;
-    std::erase_if(set_cookies,
-                  [&name](const std::string& line) { return is_session_cookie_line(line, name); });
-    std::move(lines.begin(), lines.end(), std::back_inserter(set_cookies));
+        value.empty()
+            ? delete_session_cookie_lines(name, attributes, ctx.cookies.presented())
+            : session_cookie_lines(name, value, attributes, lifetime, ctx.cookies.presented());
+    forget_session_cookie(r, ctx, provider);
+    std::move(lines.begin(), lines.end(), std::back_inserter(ctx.answer.set_cookies));
 }
 
 void answer_clear_cookies(RequestContext& ctx, const Provider& provider, bool https) {

@@ -18,7 +18,7 @@ inline constexpr std::string_view kSecurePrefix = "__Secure-";
 std::string_view without_host_prefix(std::string_view name) noexcept;
 
 // What a cookie of this name, in either spelling, is to the module.
-enum class OwnCookie : unsigned char { none, session, pending, fragment, target };
+enum class OwnCookie : unsigned char { none, session, pending, fragment, target, choice };
 OwnCookie own_cookie(const MainConf& conf, std::string_view name) noexcept;
 inline bool is_own_cookie(const MainConf& conf, std::string_view name) noexcept {
     return own_cookie(conf, name) != OwnCookie::none;
@@ -43,6 +43,8 @@ std::string login_cookie_name(const Provider& provider, std::string_view name, b
 // what it would have set before is forgotten. `lifetime` in seconds.
 void answer_session_cookie(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider,
                            std::string_view value, Seconds lifetime);
+// The answer leaves it as it is.
+void forget_session_cookie(ngx_http_request_t* r, RequestContext& ctx, const Provider& provider);
 // It deletes those of the application that clear_cookies names.
 void answer_clear_cookies(RequestContext& ctx, const Provider& provider, bool https);
 

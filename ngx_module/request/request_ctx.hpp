@@ -92,6 +92,10 @@ struct RequestContext {
     // ---- answered
     AnswerParts answer;
 
+    // ---- several providers
+    const ProviderGroup* group = nullptr;  // that auth_oidc names at the location; null: none
+    CookiePair last_choice[2];  // the provider used last, of http and https; no name: none came
+
     // The main request has a live session, whether it is enough for the location or not.
     [[nodiscard]] bool authenticated() const noexcept {
         return decision != nullptr && decision->authenticated;

@@ -70,10 +70,18 @@ void keep_session_cookie(OwnCookies& cookies, const CookiePair& cookie) noexcept
 }
 
 // One of our cookies.
-void keep_cookie(OwnCookie kind, OwnCookies& cookies, std::string_view name,
+void keep_cookie(OwnCookie kind, RequestContext& ctx, std::string_view name,
                  std::string_view value) {
+    OwnCookies& cookies = ctx.cookies;
     if (kind == OwnCookie::session) {
         keep_session_cookie(cookies, {name, value});
+        return;
+    }
+    if (kind == OwnCookie::choice) {
+        CookiePair& kept = ctx.last_choice[name.starts_with(kHostPrefix) ? 1 : 0];
+        if (kept.name.empty()) {
+            kept = {name, value};
+        }
         return;
     }
     const std::string_view bare = without_host_prefix(name);
@@ -211,8 +219,8 @@ bool mark_reserved(ngx_http_request_t* r, const MainConf& conf, RequestContext& 
 class Taker {
   public:
     Taker(const MainConf& conf, const std::vector<std::string>& others,
-          OwnCookies& cookies) noexcept
-        : conf_(conf), others_(others), cookies_(cookies) {}
+          RequestContext& ctx) noexcept
+        : conf_(conf), others_(others), ctx_(ctx) {}
     bool operator()(std::string_view name, std::string_view value) noexcept {
         const OwnCookie kind = own_cookie(conf_, name);
         if (kind == OwnCookie::none) {
@@ -222,7 +230,7 @@ class Taker {
         }
         any_ = true;
         try {
-            keep_cookie(kind, cookies_, name, value);
+            keep_cookie(kind, ctx_, name, value);
         } catch (...) {
             failed_ = true;
         }
@@ -234,20 +242,20 @@ class Taker {
   private:
     const MainConf& conf_;
     const std::vector<std::string>& others_;
-    OwnCookies& cookies_;
+    RequestContext& ctx_;
     bool any_ = false;
     bool failed_ = false;
 };
 
 // Keeps our cookies and takes them out of the header. NGX_DONE: nothing else was in it.
-ngx_int_t take_cookies(ngx_http_request_t* r, const MainConf& conf, OwnCookies& cookies,
+ngx_int_t take_cookies(ngx_http_request_t* r, const MainConf& conf, RequestContext& ctx,
                        ngx_table_elt_t& header) noexcept {
     const std::string_view value = view(header.value);
     auto* out = static_cast<u_char*>(ngx_pnalloc(r->pool, value.size() + 1));
     if (out == nullptr) {
         return NGX_ERROR;
     }
-    Taker taker(conf, srv_conf(r).strip_cookies, cookies);
+    Taker taker(conf, srv_conf(r).strip_cookies, ctx);
     const std::size_t left =
         strip_cookies(value, reinterpret_cast<char*>(out),
                       [&taker](std::string_view name, std::string_view text) noexcept {
@@ -268,7 +276,7 @@ ngx_int_t sanitize(ngx_http_request_t* r, const MainConf& conf, RequestContext& 
     bool drop = mark_reserved(r, conf, ctx);
     ngx_int_t rc = NGX_OK;
     for_each_cookie_header(r, [&](ngx_table_elt_t& header) {
-        const ngx_int_t taken = take_cookies(r, conf, ctx.cookies, header);
+        const ngx_int_t taken = take_cookies(r, conf, ctx, header);
         if (taken == NGX_DONE) {
             mark_dropped(header);
             drop = true;

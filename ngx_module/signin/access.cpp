@@ -14,6 +14,7 @@
 #include "signin/admission.hpp"
 #include "signin/backchannel_logout.hpp"
 #include "signin/callback.hpp"
+#include "signin/choice_page.hpp"
 #include "signin/decide.hpp"
 #include "signin/frontchannel_logout.hpp"
 #include "signin/initiation.hpp"
@@ -46,22 +47,56 @@ ngx_int_t answer_in_turn(ngx_http_request_t* r, RequestContext& ctx, Provider& p
     return NGX_DECLINED;
 }
 
-// The decision about this provider is the request's. NGX_OK: it is taken, else the return value of
-// the handler.
-ngx_int_t decide_for(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+// By the cookies. The decision about who is asked for is the request's. NGX_OK: it is taken, else
+// the return value of the handler.
+ngx_int_t decide_for(ngx_http_request_t* r, RequestContext& ctx, const Asked& asked) {
     Decision* decision = nullptr;
     ctx.decision = nullptr;
-    switch (decide(r, ctx, provider, decision)) {
+    switch (decide(r, ctx, asked, decision)) {
         case NGX_OK:
             ctx.decision = decision;
             return NGX_OK;
         case NGX_AGAIN:
             return wait_for_decision(r, ctx);
         case NGX_HTTP_SERVICE_UNAVAILABLE:
-            return answer_in_turn(r, ctx, provider, refuse_unavailable);
+            return answer_in_turn(r, ctx, asked.first(), refuse_unavailable);
         default:
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+}
+
+// At an endpoint: whose session counts there. `provider` is whose endpoint it is; of a logout that
+// providers of a group share it becomes the one that the browser has its session of.
+ngx_int_t decide_at(ngx_http_request_t* r, RequestContext& ctx, const Endpoint& endpoint,
+                    Provider*& provider) {
+    using Kind = Endpoint::Kind;
+    if (endpoint.kind == Kind::backchannel || endpoint.kind == Kind::choice) {
+        return NGX_OK;
+    }
+    if (endpoint.kind == Kind::callback && is_for_backend(ctx, *provider)) {
+        Asked asked;
+        if (select_provider(r, loc_conf(r), asked) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+        ctx.group = asked.group;
+        return decide_for(r, ctx, asked);
+    }
+    if (endpoint.kind == Kind::logout) {
+        for (const Endpoint& other : srv_conf(r).endpoints) {
+            if (other.kind != Kind::logout || other.path != endpoint.path) {
+                continue;
+            }
+            const ngx_int_t rc = decide_for(r, ctx, {other.provider, nullptr});
+            if (rc != NGX_OK) {
+                return rc;
+            }
+            if (ctx.authenticated()) {
+                provider = other.provider;
+                return NGX_OK;
+            }
+        }
+    }
+    return decide_for(r, ctx, {provider, nullptr});
 }
 
 // What answers at the endpoint; null: the request is one like any other. NGX_ERROR: the caller
@@ -75,6 +110,9 @@ ngx_int_t find_answer(ngx_http_request_t* r, RequestContext& ctx, const Endpoint
             break;
         case Endpoint::Kind::initiation:
             answer = handle_initiation;
+            break;
+        case Endpoint::Kind::choice:
+            answer = handle_choice;
             break;
         case Endpoint::Kind::logout:
             answer = handle_logout;
@@ -104,33 +142,33 @@ void refresh_when_due(ngx_http_request_t* r, const Decision& decision) noexcept 
 
 ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
     ctx.postponed = {};
+    ctx.group = nullptr;
     if (const Endpoint* endpoint = find_endpoint(r)) {
-        Provider& provider = *endpoint->provider;
+        Provider* provider = endpoint->provider;
         Answer answer = nullptr;
         if (find_answer(r, ctx, *endpoint, answer) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
-        if (answer != nullptr && endpoint->kind != Endpoint::Kind::backchannel) {
-            if (const ngx_int_t rc = decide_for(r, ctx, provider); rc != NGX_OK) {
+        if (answer != nullptr) {
+            if (const ngx_int_t rc = decide_at(r, ctx, *endpoint, provider); rc != NGX_OK) {
                 return rc;
             }
-        }
-        if (answer != nullptr) {
-            return answer_in_turn(r, ctx, provider, answer);
+            return answer_in_turn(r, ctx, *provider, answer);
         }
     }
     const LocConf& location = loc_conf(r);
-    Provider* provider = nullptr;
-    if (select_provider(r, location, provider) != NGX_OK) {
+    Asked asked;
+    if (select_provider(r, location, asked) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (provider == nullptr) {
+    if (asked.nobody()) {
         // What another location has withheld from this request stays so, wherever it goes on.
         debug_log(r->connection->log, "oidc decision: auth_oidc is off here");
         return set_identity(r, ctx, location, false) ? NGX_DECLINED
                                                      : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (const ngx_int_t rc = decide_for(r, ctx, *provider); rc != NGX_OK) {
+    ctx.group = asked.group;
+    if (const ngx_int_t rc = decide_for(r, ctx, asked); rc != NGX_OK) {
         return rc;
     }
     if (location.session_info) {
@@ -140,13 +178,14 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
         return NGX_DECLINED;
     }
     const Decision& decision = *ctx.decision;
+    Provider& provider = *decision.provider;
     ctx.insufficient = decision.authenticated && !is_sufficient(decision, location);
     const bool verify = location.effective_mode() == Mode::verify;
-    ctx.cross_origin = decision.authenticated && is_cross_origin(r, *provider);
+    ctx.cross_origin = decision.authenticated && is_cross_origin(r, provider);
     if (ctx.cross_origin) {
         debug_log(r->connection->log, "oidc decision: a page of another site has sent the request");
         if (!verify) {
-            return answer_in_turn(r, ctx, *provider, refuse_cross_origin);
+            return answer_in_turn(r, ctx, provider, refuse_cross_origin);
         }
     }
     if (decision.authenticated && !ctx.insufficient && !ctx.cross_origin) {
@@ -167,7 +206,7 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
         // Not NGX_OK: under `satisfy any` that would let everyone in.
         return rc == NGX_OK ? NGX_DECLINED : rc;
     }
-    return answer_in_turn(r, ctx, *provider, challenge);
+    return answer_in_turn(r, ctx, provider, challenge);
 }
 
 // What was waited for goes on, else `next`.

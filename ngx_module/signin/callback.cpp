@@ -314,12 +314,18 @@ ngx_int_t find_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& pr
         return NGX_OK;
     }
     // Another provider's user is nobody here, and its callback is a path like any other.
-    Provider* asked = nullptr;
+    Asked asked;
     if (select_provider(r, loc_conf(r), asked) != NGX_OK) {
         return NGX_ERROR;
     }
-    found = asked == &provider && (response->is_response() || is_posted_form(r, provider));
+    found = asked.accepts(provider) && (response->is_response() || is_posted_form(r, provider));
     return NGX_OK;
+}
+
+bool is_for_backend(const RequestContext& ctx, const Provider& provider) noexcept {
+    const Result<AuthzResponse>& response = *ctx.response;
+    return provider.config.callback_forward && response && response->sealed.empty() &&
+           !is_our_state(response->state);
 }
 
 ngx_int_t handle_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
@@ -348,11 +354,11 @@ ngx_int_t handle_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& 
         return forward ? pass_on(r, ctx, provider, true)
                        : other_response(r, ctx, provider, *response);
     }
-    Provider* asked = &provider;
+    Asked asked{&provider, nullptr};
     if (forward && select_provider(r, loc_conf(r), asked) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (asked != &provider) {
+    if (!asked.accepts(provider)) {
         return wrong_place(r, ctx, provider, response->state);
     }
     if (r->method != NGX_HTTP_GET) {

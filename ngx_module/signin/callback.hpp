@@ -11,6 +11,10 @@ namespace oidc::ngx {
 ngx_int_t find_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
                         bool& found);
 
+// Once it has said so: the request is another application's response, as far as it can be told
+// without a body, and goes to the backend for any session that the location accepts.
+bool is_for_backend(const RequestContext& ctx, const Provider& provider) noexcept;
+
 // In the access phase, after the decision, and once find_callback() has said so.
 ngx_int_t handle_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider);
 

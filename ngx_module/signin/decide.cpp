@@ -52,9 +52,10 @@ Find look_up(RequestContext& ctx, SessionStore& store, const SessionStore::Query
     return ctx.search->look(store, query, out);
 }
 
-// NGX_OK: `out` says it. All cookies are asked for at once where the store has to ask.
+// NGX_OK: `out` says it. All cookies are asked for at once where the store has to ask, and is asked
+// when `asks`.
 ngx_int_t find_sessions(ngx_http_request_t* r, RequestContext& ctx, const Decision& decision,
-                        const Digest& binding, Sessions& out) {
+                        const Digest& binding, bool asks, Sessions& out) {
     const Provider& provider = *decision.provider;
     SessionStore& store = provider.store->sessions();
     const bool touch = provider.config.session_idle_timeout != 0 && is_use(r, provider);
@@ -68,7 +69,7 @@ ngx_int_t find_sessions(ngx_http_request_t* r, RequestContext& ctx, const Decisi
         // Nearly always there is one, which is written where it stays.
         SessionStore::Found& found = out.any ? out.other.emplace() : out.found;
         Find result = store.find(query, found);
-        if (result == Find::waiting) {
+        if (result == Find::waiting && asks) {
             result = look_up(ctx, store, query, found);
         }
         switch (result) {
@@ -177,13 +178,17 @@ bool is_use(ngx_http_request_t* r, const Provider& provider) noexcept {
         [r](ngx_regex_t* regex) { return ngx_regex_exec(regex, &r->uri, nullptr, 0) >= 0; });
 }
 
-ngx_int_t select_provider(ngx_http_request_t* r, const LocConf& location, Provider*& out) {
-    out = nullptr;
+ngx_int_t select_provider(ngx_http_request_t* r, const LocConf& location, Asked& out) {
+    out = {};
     if (is_off(location)) {
         return NGX_OK;
     }
     if (location.static_provider != nullptr) {
-        out = location.static_provider;
+        out.provider = location.static_provider;
+        return NGX_OK;
+    }
+    if (location.static_group != nullptr) {
+        out.group = location.static_group;
         return NGX_OK;
     }
     ngx_str_t name{};
@@ -193,8 +198,10 @@ ngx_int_t select_provider(ngx_http_request_t* r, const LocConf& location, Provid
     if (view(name) == "off") {
         return NGX_OK;
     }
-    out = main_conf(r).find_provider(view(name));
-    if (out == nullptr) {
+    const MainConf& conf = main_conf(r);
+    out.provider = conf.find_provider(view(name));
+    out.group = out.provider == nullptr ? conf.find_group(view(name)) : nullptr;
+    if (out.nobody()) {
         NgxLog(r->connection->log)
             .write(LogLevel::error, "auth_oidc names the unknown provider \"" +
                                         std::string(view(name)) +
@@ -204,8 +211,10 @@ ngx_int_t select_provider(ngx_http_request_t* r, const LocConf& location, Provid
     return NGX_OK;
 }
 
-ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
-                 Decision*& out) noexcept try {
+namespace {
+
+ngx_int_t decide_one(ngx_http_request_t* r, RequestContext& ctx, Provider& provider, bool asks,
+                     Decision*& out) {
     Decision& decision = ctx.decisions.of(provider, session_cookie_name(r, provider));
     out = &decision;
     if (decision.taken) {
@@ -218,7 +227,7 @@ ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
         return NGX_ERROR;
     }
     Sessions sessions;
-    const ngx_int_t rc = find_sessions(r, ctx, decision, *binding, sessions);
+    const ngx_int_t rc = find_sessions(r, ctx, decision, *binding, asks, sessions);
     if (rc != NGX_OK || sessions.waiting) {
         log_outcome(r, decision, rc, sessions);
         return rc != NGX_OK ? rc : NGX_AGAIN;
@@ -242,6 +251,76 @@ ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
         ctx.search->forget(provider.store->sessions(), *binding);
     }
     return NGX_OK;
+}
+
+// With one cookie there is one session at most, and whose it is nobody else can say.
+bool brings_several(ngx_http_request_t* r, const RequestContext& ctx, const Provider& provider) {
+    const std::string& name = session_cookie_name(r, provider);
+    const auto presented = ctx.cookies.presented();
+    return std::count_if(presented.begin(), presented.end(),
+                         [&name](const CookiePair& cookie) { return cookie.name == name; }) > 1;
+}
+
+// All members once. NGX_OK: `out` is whoever has a session, the first of the group when nobody has.
+ngx_int_t decide_members(ngx_http_request_t* r, RequestContext& ctx, const ProviderGroup& group,
+                         bool asks, Decision*& out) {
+    out = nullptr;
+    Decision* none = nullptr;
+    ngx_int_t waits = NGX_OK;
+    for (Provider* member : group.members) {
+        Decision* decision = nullptr;
+        const ngx_int_t rc = decide_one(r, ctx, *member, asks, decision);
+        if (rc == NGX_AGAIN) {
+            waits = rc;  // all are asked at once
+            continue;
+        }
+        if (rc != NGX_OK) {
+            return rc;
+        }
+        none = none == nullptr ? decision : none;
+        if (!decision->authenticated) {
+            continue;
+        }
+        if (!brings_several(r, ctx, *member)) {
+            out = decision;
+            return NGX_OK;
+        }
+        if (out != nullptr) {
+            ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                          "oidc: the request carries two different sessions, none is used");
+            out->clear();
+            decision->clear();
+            forget_session_cookie(r, ctx, *member);  // the members' is one
+            out = decision;
+            return NGX_OK;
+        }
+        out = decision;
+    }
+    if (waits != NGX_OK) {
+        return waits;
+    }
+    out = out != nullptr ? out : none;
+    return NGX_OK;
+}
+
+}  // namespace
+
+ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
+                 Decision*& out) noexcept try {
+    return decide_one(r, ctx, provider, true, out);
+} catch (...) {
+    return NGX_ERROR;
+}
+
+ngx_int_t decide(ngx_http_request_t* r, RequestContext& ctx, const Asked& asked,
+                 Decision*& out) noexcept try {
+    if (asked.group == nullptr) {
+        return decide_one(r, ctx, *asked.provider, true, out);
+    }
+    // What one worker knows of the session's own provider answers before the store is asked about
+    // the others.
+    const ngx_int_t rc = decide_members(r, ctx, *asked.group, false, out);
+    return rc == NGX_AGAIN ? decide_members(r, ctx, *asked.group, true, out) : rc;
 } catch (...) {
     return NGX_ERROR;
 }
@@ -267,15 +346,22 @@ bool is_sufficient(const Decision& decision, const LocConf& location) noexcept {
 std::vector<Digest> presented_keys(ngx_http_request_t* r, const RequestContext& ctx,
                                    const Provider& provider) {
     std::vector<Digest> keys;
-    const Digest* binding = binding_of(r, provider);
-    const std::string& name = session_cookie_name(r, provider);
-    for (const CookiePair& cookie : ctx.cookies.presented()) {
-        Digest key;
-        if (binding != nullptr && cookie.name == name &&
-            provider.store->sessions().key_of(
-                query_of(r, ctx, provider, *binding, name, cookie.value), key)) {
-            keys.push_back(key);
+    const auto add = [&](const Provider& one) {
+        const Digest* binding = binding_of(r, one);
+        const std::string& name = session_cookie_name(r, one);
+        for (const CookiePair& cookie : ctx.cookies.presented()) {
+            Digest key;
+            if (binding != nullptr && cookie.name == name &&
+                one.store->sessions().key_of(query_of(r, ctx, one, *binding, name, cookie.value),
+                                             key) &&
+                std::find(keys.begin(), keys.end(), key) == keys.end()) {
+                keys.push_back(key);
+            }
         }
+    };
+    add(provider);
+    for (const Provider* mate : provider.mates) {
+        add(*mate);
     }
     return keys;
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "signin/header_filter.hpp"
 
+#include <utility>
+
 #include "oidc/page.hpp"
 #include "request/own_cookies.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
 #include "shm/counters_zone.hpp"
+#include "signin/choice.hpp"
 #include "signin/login.hpp"
 #include "signin/return_target.hpp"
 #include "signin/unauthenticated.hpp"
@@ -78,9 +81,11 @@ ngx_int_t answer_late(ngx_http_request_t* r, RequestContext& ctx) {
     if (is_redirected(r)) {
         if (std::optional<Respond> detour = before_login(r, ctx, provider)) {
             answer = *std::move(detour);
+        } else if (LoginPlace place = login_place(r, ctx, provider); place.provider == nullptr) {
+            answer = redirect(NGX_HTTP_MOVED_TEMPORARILY, place.choice_url);
         } else {
             // Without the metadata at hand the browser gets 401 this once; they are being fetched.
-            login_answer_at_once(r, ctx, provider, answer);
+            login_answer_at_once(r, ctx, *place.provider, std::move(place.return_to), answer);
         }
     }
     for (const Header& header : answer.headers) {

@@ -18,6 +18,7 @@
 #include "shm/counters_zone.hpp"
 #include "shm/login_zone.hpp"
 #include "signin/admission.hpp"
+#include "signin/choice.hpp"
 #include "signin/decide.hpp"
 #include "signin/return_target.hpp"
 #include "signin/upgraded.hpp"
@@ -70,6 +71,12 @@ bool store_session(ngx_http_request_t* r, const RequestContext& ctx, StoreSessio
     if (const std::optional<Digest> former = read_key(step.replaces)) {
         fresh.replaces.push_back(*former);
     }
+    if (!provider.mates.empty()) {
+        // The cookie is one, so what it names at another provider of the group ends.
+        for (const Digest& key : presented_keys(r, ctx, provider)) {
+            fresh.replaces.push_back(key);
+        }
+    }
     fresh.limit = provider.session_limit;
     fresh.id = std::move(step.id);
     fresh.record = std::move(step.record);
@@ -95,7 +102,8 @@ Respond login_answer(ngx_http_request_t* r, const RequestContext& ctx, const Pro
     const ProviderConfig& config = provider.config;
     const bool https = public_https(r, &provider);
     const Endpoint* endpoint = find_endpoint(r);
-    const bool initiated = endpoint != nullptr && endpoint->kind == Endpoint::Kind::initiation;
+    const bool initiated = endpoint != nullptr && (endpoint->kind == Endpoint::Kind::initiation ||
+                                                   endpoint->kind == Endpoint::Kind::choice);
     // The fragment of a link that begins a login is none of the page that it leads to.
     const bool keep_fragment = config.preserve_fragment && r->method == NGX_HTTP_GET && !initiated;
     const auto name_of = [&](std::string_view name) {
@@ -129,8 +137,11 @@ Respond login_answer(ngx_http_request_t* r, const RequestContext& ctx, const Pro
 
 void set_session_cookie(ngx_http_request_t* r, RequestContext& ctx, const LoggedIn& done) {
     const Provider& provider = *ctx.task->provider;
-    const bool same_user =
-        ctx.authenticated() && ctx.decision->session.sub() == std::string_view(done.sub);
+    const std::optional<SessionView> session = SessionView::open(done.record.view());
+    // A subject is one of its issuer.
+    const bool same_user = ctx.authenticated() && session &&
+                           ctx.decision->session.sub() == session->sub() &&
+                           ctx.decision->session.claim("iss") == session->claim("iss");
     if (!same_user) {
         answer_clear_cookies(ctx, provider, public_https(r, &provider));
     }
@@ -182,6 +193,7 @@ ngx_int_t logged_in(ngx_http_request_t* r, RequestContext& ctx, const LoggedIn& 
     look_at_upgraded();  // those of the session that this one replaces, or of the limit
     log_limit(r, *ctx.task, done.record);
     set_session_cookie(r, ctx, done);
+    remember_choice(r, ctx, provider);
     std::string target = done.return_to;
     if (target.find('#') == std::string::npos) {
         target.append(ctx.task->fragment);
@@ -360,9 +372,9 @@ ngx_int_t begin_login(ngx_http_request_t* r, RequestContext& ctx, Provider& prov
 }
 
 bool login_answer_at_once(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
-                          Respond& out) {
+                          std::string return_to, Respond& out) {
     std::unique_ptr<Flow> flow;
-    if (!make_login(r, ctx, provider, return_target(r, provider), nullptr, flow, true)) {
+    if (!make_login(r, ctx, provider, std::move(return_to), nullptr, flow, true)) {
         return false;
     }
     const std::optional<Step> step = ctx.task->flow->start(std::move(flow));

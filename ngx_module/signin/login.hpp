@@ -20,7 +20,7 @@ ngx_int_t begin_login(ngx_http_request_t* r, RequestContext& ctx, Provider& prov
                       std::string return_to, std::string_view login_hint = {});
 // The same as a finished answer, if the provider's metadata is at hand; for `satisfy any`.
 bool login_answer_at_once(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
-                          Respond& out);
+                          std::string return_to, Respond& out);
 
 // The browser is back with a response to a login of ours, which has been consumed.
 ngx_int_t begin_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,

@@ -16,13 +16,13 @@ namespace {
 // A session of this provider that the main request has used, or, when it has asked for none, that
 // its cookies name. NGX_DECLINED: `out` says which, null: none; else the return value of the
 // handler.
-ngx_int_t find_decision(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
+ngx_int_t find_decision(ngx_http_request_t* r, RequestContext& ctx, const Asked& asked,
                         Decision*& out) {
     out = ctx.decision;
     if (ctx.decision != nullptr || !ctx.sanitized) {
         return NGX_DECLINED;
     }
-    const ngx_int_t rc = decide(r, ctx, provider, out);
+    const ngx_int_t rc = decide(r, ctx, asked, out);
     if (rc == NGX_AGAIN) {
         return wait_for_decision(r, ctx);
     }
@@ -60,20 +60,19 @@ ngx_int_t judge_requirements(ngx_http_request_t* r, const LocConf& location,
 
 ngx_int_t judge_subrequest(ngx_http_request_t* r) {
     const LocConf& location = loc_conf(r);
-    Provider* provider = nullptr;
-    if (select_provider(r, location, provider) != NGX_OK) {
+    Asked asked;
+    if (select_provider(r, location, asked) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     RequestContext* ctx = find_context(r);
     if (ctx != nullptr && is_logout_hook(*ctx, r)) {
-        const bool forward = provider != nullptr && ctx->authenticated() &&
-                             ctx->decision->provider == provider &&
+        const bool forward = ctx->authenticated() && asked.accepts(*ctx->decision->provider) &&
                              is_sufficient(*ctx->decision, location);
         if (give_hook_identity(r, *ctx, forward) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }
-    if (provider == nullptr) {
+    if (asked.nobody()) {
         return NGX_DECLINED;
     }
     // `verify` lets everyone in who meets them.
@@ -83,12 +82,12 @@ ngx_int_t judge_subrequest(ngx_http_request_t* r) {
     }
     Decision* decision = nullptr;
     if (ctx != nullptr) {
-        if (const ngx_int_t rc = find_decision(r, *ctx, *provider, decision); rc != NGX_DECLINED) {
+        if (const ngx_int_t rc = find_decision(r, *ctx, asked, decision); rc != NGX_DECLINED) {
             return rc;
         }
     }
-    const bool cross_origin =
-        decision != nullptr && decision->authenticated && is_cross_origin(r, *provider);
+    const bool cross_origin = decision != nullptr && decision->authenticated &&
+                              is_cross_origin(r, *decision->provider);
     if (cross_origin) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "oidc: subrequest to the protected \"%V\" is refused, a page of another site "
@@ -97,7 +96,7 @@ ngx_int_t judge_subrequest(ngx_http_request_t* r) {
         return NGX_HTTP_FORBIDDEN;
     }
     const bool somebody = decision != nullptr && decision->authenticated;
-    const bool authenticated = somebody && decision->provider == provider;
+    const bool authenticated = somebody && asked.accepts(*decision->provider);
     const bool passes = authenticated && is_sufficient(*decision, location);
     debug_log(r->connection->log, "oidc decision: a subrequest %s",
               passes ? "passes with its main request's session" : "is refused");

@@ -9,6 +9,7 @@
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
 #include "shm/counters_zone.hpp"
+#include "signin/choice.hpp"
 #include "signin/login.hpp"
 #include "signin/return_target.hpp"
 
@@ -51,7 +52,9 @@ std::string same_page(ngx_http_request_t* r, const RequestContext& ctx, const Pr
 
 }  // namespace
 
-ngx_int_t challenge(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
+ngx_int_t challenge(ngx_http_request_t* r, RequestContext& ctx, Provider& endpoint_of) {
+    // A session that is not enough may be of another provider of the group.
+    Provider& provider = ctx.authenticated() ? *ctx.decision->provider : endpoint_of;
     if (is_refused(r) || (r->internal && ctx.answer.error_code != nullptr)) {
         return plain_refusal(r);
     }
@@ -66,8 +69,13 @@ ngx_int_t challenge(ngx_http_request_t* r, RequestContext& ctx, Provider& provid
         if (const std::optional<Respond> detour = before_login(r, ctx, provider)) {
             return send_respond(r, *detour);
         }
+        const LoginPlace place = login_place(r, ctx, provider);
+        if (place.provider == nullptr) {
+            debug_log(r->connection->log, "oidc decision: to the choice of a provider");
+            return send_redirect(r, NGX_HTTP_MOVED_TEMPORARILY, place.choice_url);
+        }
         debug_log(r->connection->log, "oidc decision: a login begins");
-        return begin_login(r, ctx, provider, return_target(r, provider));
+        return begin_login(r, ctx, *place.provider, place.return_to);
     }
     debug_log(r->connection->log, "oidc decision: 401, the request is not sent to the provider");
     Respond answer = unauthorized(r, ctx, provider);
@@ -116,7 +124,7 @@ Respond unauthorized(ngx_http_request_t* r, RequestContext& ctx, const Provider&
                                            language);
     }
     ctx.answer.error_code = reason_info(Reason::login_required).code.data();
-    return login_required(login_url(r, provider), page, form, language);
+    return login_required(login_url_here(r, ctx, provider), page, form, language);
 }
 
 }  // namespace oidc::ngx

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "request/request_view.hpp"
+#include "signin/choice.hpp"
 #include "signin/decide.hpp"
-#include "signin/return_target.hpp"
 #include "status/json_answer.hpp"
 
 namespace oidc::ngx {
@@ -65,8 +65,9 @@ void add_session(JsonObject& json, const Decision& decision, const LocConf& loca
     add_time(json, "idle_expires", idle ? decision.expires : 0);
 }
 
-void add_urls(ngx_http_request_t* r, JsonObject& json, const Provider& provider) {
-    json.add("login_url", login_url(r, provider));
+void add_urls(ngx_http_request_t* r, const RequestContext& ctx, JsonObject& json,
+              const Provider& provider) {
+    json.add("login_url", login_url_here(r, ctx, provider));
     if (provider.logout_path.empty()) {
         json.add_null("logout_url");
         return;
@@ -83,10 +84,15 @@ ngx_int_t session_info_handler(ngx_http_request_t* r) noexcept try {
     }
     const LocConf& location = loc_conf(r);
     RequestContext* ctx = find_context(r);
-    Provider* provider = nullptr;
-    if (ctx == nullptr || !ctx->sanitized || select_provider(r, location, provider) != NGX_OK) {
+    Asked asked;
+    if (ctx == nullptr || !ctx->sanitized || select_provider(r, location, asked) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+    // The access phase has decided.
+    if (!asked.nobody() && (ctx->decision == nullptr || !asked.accepts(*ctx->decision->provider))) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    const Provider* provider = asked.nobody() ? nullptr : ctx->decision->provider;
     // Other sites learn nothing, not even by the time that an answer takes: no CORS header is ever
     // sent, and their requests are stopped here.
     if (!is_own_request(r, provider)) {
@@ -94,20 +100,20 @@ ngx_int_t session_info_handler(ngx_http_request_t* r) noexcept try {
         error.add("error", "cross_site");
         return send_json(r, NGX_HTTP_FORBIDDEN, error);
     }
-    // The access phase has decided.
-    if (provider != nullptr && (ctx->decision == nullptr || ctx->decision->provider != provider)) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
     const bool authenticated = provider != nullptr && ctx->authenticated();
     JsonObject json;
     json.add_flag("authenticated", authenticated);
     add_time(json, "now", ngx_time());
     if (provider != nullptr) {
-        json.add("provider", provider->config.name);
+        if (asked.group != nullptr && !authenticated) {
+            json.add_null("provider");
+        } else {
+            json.add("provider", provider->config.name);
+        }
         if (authenticated) {
             add_session(json, *ctx->decision, location);
         }
-        add_urls(r, json, *provider);
+        add_urls(r, *ctx, json, *provider);
     }
     return send_json(r, NGX_HTTP_OK, json);
 } catch (...) {
