@@ -63,6 +63,7 @@ OIDC_CORE += src/state.cpp
 OIDC_CORE += src/status_format.cpp
 OIDC_CORE += src/step.cpp
 OIDC_CORE += src/step_up.cpp
+OIDC_CORE += src/tenants.cpp
 OIDC_CORE += src/text.cpp
 OIDC_CORE += src/texts_de.cpp
 OIDC_CORE += src/texts_en.cpp

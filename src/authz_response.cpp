@@ -10,6 +10,7 @@
 #include "oidc/http_message.hpp"
 #include "oidc/json.hpp"
 #include "oidc/oauth_error.hpp"
+#include "oidc/tenants.hpp"
 #include "oidc/text.hpp"
 
 namespace oidc {
@@ -243,11 +244,12 @@ Result<AuthzResponse> open_response(std::string_view sealed, const Aead& aead,
 Status check_response_iss(const AuthzResponse& response, const ProviderConfig& config,
                           const Metadata& metadata) {
     if (response.has_iss) {
-        if (response.iss != config.issuer) {
+        if (!is_issuer(config, response.iss)) {
             return fail(Reason::issuer_mix_up,
                         "the response is from issuer \"" + response.iss + "\", expected \"" +
-                            config.issuer + "\"",
-                        "issuer");
+                            config.issuer + "\"" +
+                            (config.tenants.empty() ? "" : " with a tenant of the list"),
+                        config.tenants.empty() ? "issuer" : "issuer_template");
         }
         return Unit{};
     }

@@ -49,6 +49,7 @@ Step BackchannelFlow::resume(Event event) {
     EndSessions step;
     step.jti_digest = sha256_fields({"logout_token", token->iss, config_.client_id, token->jti});
     step.remember_until = token->remember_until;
+    step.iss = std::move(token->iss);
     step.sid = std::move(token->sid);
     step.sub = std::move(token->sub);
     return step;

@@ -53,8 +53,12 @@ bool is_old_callback(std::string_view return_to, std::string_view redirect_uri, 
     return !response || response->is_response();
 }
 
-ExchangeExpectation expectation(const PendingLogin& login, const AuthzResponse& response) {
+ExchangeExpectation expectation(const ProviderConfig& config, const PendingLogin& login,
+                                const AuthzResponse& response) {
     ExchangeExpectation expected;
+    if (!config.tenants.empty()) {
+        expected.iss = response.iss;
+    }
     expected.nonce = login.nonce;
     expected.code = response.code.clone();
     expected.wants_auth_time = login.demand.max_age.has_value();
@@ -208,7 +212,7 @@ CallbackFlow::CallbackFlow(const ProviderConfig& config, Ports ports, PendingLog
       ports_(ports),
       login_(std::move(login)),
       response_(std::move(response)),
-      exchange_(config, ports, expectation(login_, response_)) {}
+      exchange_(config, ports, expectation(config, login_, response_)) {}
 
 CallbackFlow::~CallbackFlow() = default;
 

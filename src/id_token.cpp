@@ -42,6 +42,7 @@ class Checks {
         return Unit{};
     }
 
+    [[nodiscard]] std::string_view iss() const { return iss_; }
     [[nodiscard]] std::string_view sub() const { return sub_; }
     [[nodiscard]] std::string_view sid() const { return sid_; }
     [[nodiscard]] Seconds exp() const { return exp_; }
@@ -71,7 +72,18 @@ class Checks {
         return ok();
     }
 
-    Status issuer() { return check_issuer(claims_, provider_, Reason::id_token_iss); }
+    Status issuer() {
+        if (Status status = check_issuer(claims_, provider_, Reason::id_token_iss); !status) {
+            return status;
+        }
+        iss_ = **json_string(claims_, "iss");
+        if (!expected_.iss.empty() && iss_ != expected_.iss) {
+            return fail(Reason::id_token_iss, "iss " + in_quotes(iss_) + " is not that of the " +
+                                                  (refresh_ != nullptr ? "session" : "response") +
+                                                  ", " + in_quotes(expected_.iss));
+        }
+        return ok();
+    }
 
     Status audience() {
         auto audiences = check_audience(claims_, provider_, Reason::id_token_aud);
@@ -303,6 +315,7 @@ class Checks {
     const ProviderConfig& provider_;
     const RefreshExpectation* refresh_;  // null: a login
     std::vector<std::string> audiences_;
+    std::string_view iss_;
     std::string_view sub_;
     std::string_view sid_;
     Seconds exp_ = 0;
@@ -319,6 +332,7 @@ Result<IdToken> validate_id_token(std::string_view compact, const IdTokenExpecta
     options.shared_secret = &expected.provider->client_secret;
     options.former_secret = former_secret(*expected.provider);
     options.accepted_typ = kTyp;
+    options.tenants = expected.provider;
     auto jwt = verify_jws(compact, options);
     if (!jwt.ok()) {
         return jwt.error();
@@ -329,6 +343,7 @@ Result<IdToken> validate_id_token(std::string_view compact, const IdTokenExpecta
     }
     return IdToken{jwt->alg,
                    std::move(jwt->payload),
+                   std::string(checks.iss()),
                    std::string(checks.sub()),
                    std::string(checks.sid()),
                    checks.exp(),

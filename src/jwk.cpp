@@ -240,6 +240,13 @@ Result<Jwk> load(const json_t* entry) {
     if (*kid) {
         key.kid = **kid;
     }
+    const json_t* issuer = json_object_get(entry, "issuer");
+    if (issuer != nullptr && !json_is_null(issuer)) {
+        // What is no text is nobody's issuer.
+        key.issuer = json_string_length(issuer) != 0
+                         ? std::string(text_member(entry, "issuer").value_or(""))
+                         : json_text(issuer);
+    }
     if (Status loaded = load_material(entry, key); !loaded) {
         return std::move(loaded).error();
     }

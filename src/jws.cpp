@@ -225,8 +225,10 @@ bool verify_cjose(std::string_view compact, Alg alg, const Jwk& key) {
            cjose_jws_verify(jws.get(), key.cjose.get(), nullptr);
 }
 
-Status verify_public(std::string_view compact, const Header& header, const Segments& token,
-                     std::string_view signature, const KeySet* keys) {
+// The key that verifies.
+Result<const Jwk*> verify_public(std::string_view compact, const Header& header,
+                                 const Segments& token, std::string_view signature,
+                                 const KeySet* keys) {
     const auto candidates =
         keys == nullptr ? std::vector<const Jwk*>{} : keys->candidates(header.alg, header.kid);
     const std::string wanted =
@@ -250,12 +252,28 @@ Status verify_public(std::string_view compact, const Header& header, const Segme
         }
         if (key->type == Jwk::Type::ed25519 ? verify_ed25519(token, signature, *key)
                                             : verify_cjose(compact, header.alg, *key)) {
-            return Unit{};
+            return key;
         }
     }
     return fail(Reason::jwt_signature,
                 "none of the provider's keys for " + wanted +
                     " verifies the signature; keys tried: " + std::to_string(candidates.size()));
+}
+
+// A key of one tenant makes nobody of another.
+Status check_key_issuer(const Jwk& key, const json_t* payload, const ProviderConfig* tenants) {
+    if (tenants == nullptr || tenants->tenants.empty() || key.issuer.empty() ||
+        key.issuer == tenants->issuer) {
+        return Unit{};
+    }
+    const auto iss = json_string(payload, "iss");
+    if (iss.ok() && *iss == key.issuer) {
+        return Unit{};
+    }
+    return fail(Reason::jwt_signature,
+                "the key that verifies the signature, kid " + in_quotes(key.kid) +
+                    ", is of the issuer " + in_quotes(key.issuer) + ", the token is " +
+                    (iss.ok() && *iss ? "of " + in_quotes(**iss) : std::string("of none")));
 }
 
 }  // namespace
@@ -293,12 +311,18 @@ Result<VerifiedJwt> verify_jws(std::string_view compact, const VerifyOptions& op
     if (!text.ok() || !signature.ok()) {
         return text.ok() ? signature.error() : text.error();
     }
-    Status verdict = alg_is_symmetric(header->alg)
-                         ? verify_hmac(header->alg, *token, *signature, options.shared_secret)
-                         : verify_public(compact, *header, *token, *signature, options.keys);
-    if (!verdict.ok() && alg_is_symmetric(header->alg) && options.former_secret != nullptr &&
-        verify_hmac(header->alg, *token, *signature, options.former_secret).ok()) {
-        verdict = Unit{};
+    const Jwk* key = nullptr;
+    Status verdict = Unit{};
+    if (alg_is_symmetric(header->alg)) {
+        verdict = verify_hmac(header->alg, *token, *signature, options.shared_secret);
+        if (!verdict.ok() && options.former_secret != nullptr &&
+            verify_hmac(header->alg, *token, *signature, options.former_secret).ok()) {
+            verdict = Unit{};
+        }
+    } else if (auto verified = verify_public(compact, *header, *token, *signature, options.keys)) {
+        key = *verified;
+    } else {
+        verdict = std::move(verified).error();
     }
     if (!verdict.ok()) {
         return verdict.error();
@@ -306,6 +330,11 @@ Result<VerifiedJwt> verify_jws(std::string_view compact, const VerifyOptions& op
     auto payload = parse_object(*text, "payload");
     if (!payload.ok()) {
         return payload.error();
+    }
+    if (key != nullptr) {
+        if (Status fits = check_key_issuer(*key, payload->get(), options.tenants); !fits) {
+            return std::move(fits).error();
+        }
     }
     return VerifiedJwt{header->alg, header->kid, *std::move(payload)};
 }

@@ -5,12 +5,48 @@
 #include <utility>
 
 #include "oidc/encode.hpp"
+#include "oidc/tenants.hpp"
 #include "oidc/text.hpp"
 
 namespace oidc {
 namespace {
 
 constexpr std::size_t kMaxSubBytes = 255;
+
+// Entra ID's tid says the same as iss does.
+Status check_tid(const json_t* claims, std::string_view tenant, Reason reason) {
+    const auto tid = json_string(claims, "tid");
+    if (!tid.ok()) {
+        return fail(reason, tid.error().detail);
+    }
+    if (*tid && **tid != tenant) {
+        return fail(reason,
+                    "tid " + in_quotes(**tid) + " is not the tenant of iss, " + in_quotes(tenant));
+    }
+    return Unit{};
+}
+
+Status check_tenant(const json_t* claims, std::string_view iss, const ProviderConfig& provider,
+                    Reason reason) {
+    const auto tenant = tenant_of(provider, iss);
+    if (!tenant) {
+        return fail(reason,
+                    "iss " + in_quotes(iss) + " has not the form of issuer_template " +
+                        in_quotes(provider.issuer),
+                    "issuer_template");
+    }
+    if (is_issuer(provider, iss)) {
+        return check_tid(claims, *tenant, reason);
+    }
+    std::string detail = "iss " + in_quotes(iss) + " is of the tenant " + in_quotes(*tenant) +
+                         ", which is not in the list";
+    if (std::any_of(provider.tenants.begin(), provider.tenants.end(),
+                    [&](const std::string& name) { return equal_nocase(name, *tenant); })) {
+        detail += "; one there differs in the case of letters only";
+    }
+    const bool somebody = reason == Reason::id_token_iss && is_tenant_name(*tenant);
+    return fail(somebody ? Reason::tenant_unlisted : reason, std::move(detail), "issuer_template");
+}
 
 }  // namespace
 
@@ -29,6 +65,9 @@ Status check_issuer(const json_t* claims, const ProviderConfig& provider, Reason
     }
     if (!*iss) {
         return missing_claim(reason, "iss");
+    }
+    if (!provider.tenants.empty()) {
+        return check_tenant(claims, **iss, provider, reason);
     }
     const std::string& wanted = provider.issuer;
     if (**iss == wanted) {

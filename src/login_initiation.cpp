@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "oidc/challenge.hpp"
+#include "oidc/tenants.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 
@@ -43,9 +44,9 @@ Status read_argument(std::string_view arguments, std::string_view name, std::siz
 }  // namespace
 
 Result<LoginInitiation> parse_login_initiation(std::string_view arguments,
-                                               std::string_view issuer) {
-    std::string iss;
+                                               const ProviderConfig& config) {
     LoginInitiation out;
+    std::string& iss = out.iss;
     for (const Status& read :
          {read_argument(arguments, "iss", kMaxUrl, iss),
           read_argument(arguments, "login_hint", kMaxHint, out.login_hint),
@@ -57,10 +58,12 @@ Result<LoginInitiation> parse_login_initiation(std::string_view arguments,
     if (iss.empty()) {
         return fail(Reason::initiation_malformed, "the link has no iss");
     }
-    if (iss != issuer) {
+    if (!is_issuer(config, iss)) {
+        const bool one = config.tenants.empty();
         return fail(Reason::initiation_issuer,
-                    "iss \"" + iss + "\" is not the issuer \"" + std::string(issuer) + "\"",
-                    "issuer");
+                    "iss \"" + iss + "\" is not the issuer \"" + config.issuer + "\"" +
+                        (one ? "" : " with a tenant of the list"),
+                    one ? "issuer" : "issuer_template");
     }
     return out;
 }

@@ -38,8 +38,10 @@ class Checks {
 
   private:
     Status issuer() {
-        token_.iss = provider_.issuer;
-        return check_issuer(claims_, provider_, Reason::logout_token_iss);
+        if (Status status = check_issuer(claims_, provider_, Reason::logout_token_iss); !status) {
+            return status;
+        }
+        return text("iss", Reason::logout_token_iss, token_.iss, /*required=*/true);
     }
 
     Status audience() {
@@ -179,6 +181,7 @@ Result<LogoutToken> validate_logout_token(std::string_view compact,
     options.shared_secret = &expected.provider->client_secret;
     options.former_secret = former_secret(*expected.provider);
     options.accepted_typ = kTyp;
+    options.tenants = expected.provider;
     auto jwt = verify_jws(compact, options);
     if (!jwt.ok()) {
         return std::move(jwt).error();

@@ -217,7 +217,8 @@ Status check_issuer(const json_t* document, const ProviderConfig& config) {
         detail += ", they differ in the final slash only";
         return fail(Reason::metadata_issuer, std::move(detail), "issuer " + said);
     }
-    return fail(Reason::metadata_issuer, std::move(detail), "issuer");
+    return fail(Reason::metadata_issuer, std::move(detail),
+                config.tenants.empty() ? "issuer" : "issuer_template");
 }
 
 Status read_document(const json_t* document, const ProviderConfig& config, Metadata& metadata) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "oidc/claims.hpp"
+#include "oidc/tenants.hpp"
 #include "oidc/text.hpp"
 
 namespace oidc {
@@ -16,10 +17,14 @@ constexpr Seconds kFirstDelay = 5;
 constexpr Seconds kLongestDelay = 300;
 constexpr Seconds kLongestRetryAfter = 3600;
 
-ExchangeExpectation expectation(const SessionView& session) {
+ExchangeExpectation expectation(const ProviderConfig& config, const SessionView& session,
+                                const std::vector<Claim>& claims) {
     ExchangeExpectation expected;
     expected.grant = Grant::refresh;
     expected.nonce = session.claim("nonce").value_or(std::string_view{});
+    if (!config.tenants.empty()) {
+        expected.iss = issuer_of(config, session);
+    }
     expected.sub = session.sub();
     expected.auth_time = session.auth_time();
     expected.iat = session.time_claim("iat");
@@ -86,6 +91,7 @@ bool ends_session(Reason reason) noexcept {
         case Reason::id_token_auth_time:
         case Reason::id_token_acr:
         case Reason::id_token_claim:
+        case Reason::tenant_unlisted:
         case Reason::userinfo_denied:
         case Reason::userinfo_sub:
         case Reason::username_missing:
@@ -115,7 +121,7 @@ RefreshFlow::RefreshFlow(const ProviderConfig& config, Ports ports, const Sessio
     : config_(config),
       ports_(ports),
       session_(read_session(session)),
-      exchange_(config, ports, expectation(session)) {}
+      exchange_(config, ports, expectation(config, session, session_.claims)) {}
 
 Step RefreshFlow::start() {
     return NeedProvider{};

@@ -287,6 +287,10 @@ constexpr Row kRows[] = {
      {"malformed", 400, error, Blame::client, "The request cannot be understood.", true}},
     {Reason::too_large,
      {"too_large", 400, error, Blame::client, "The request is too large.", true}},
+    // Several tenants of one provider.
+    {Reason::tenant_unlisted,
+     {"tenant_unlisted", 403, error, Blame::user,
+      "Accounts of your organisation cannot be used to sign in here."}},
 };
 
 constexpr std::size_t kCount = static_cast<std::size_t>(Reason::count_);

@@ -17,6 +17,7 @@ Status check_signed_response(std::string_view jwt, const ProviderConfig& config,
     options.allowed = provider.response_algs;
     options.keys = &provider.keys;
     options.accepted_typ = kTyp;
+    options.tenants = &config;
     const auto verified = verify_jws(jwt, options);
     if (!verified) {
         return verified.error();

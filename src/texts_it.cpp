@@ -208,6 +208,7 @@ constexpr PageTitles kTitlesIt{{
      "Il Suo account presso il servizio di accesso non ha un nome utente per questo sito."},
     {malformed, "La richiesta non è comprensibile."},
     {too_large, "La richiesta è troppo grande."},
+    {tenant_unlisted, "Gli account della Sua organizzazione non consentono di accedere qui."},
 }};
 static_assert(are_in_order(kTitlesIt), "titles stand in the order of the enum");
 

@@ -216,6 +216,7 @@ Progress TokenExchange::check_id_token() {
     expected.keys = &provider_->keys;
     expected.algs = provider_->algs;
     expected.nonce = expectation_.nonce;
+    expected.iss = expectation_.iss;
     expected.access_token = tokens_.access_token.view();
     expected.code = expectation_.code.view();
     expected.now = ports_.clock.now();
@@ -269,8 +270,9 @@ Progress TokenExchange::on_userinfo(HttpOutcome outcome) {
         userinfo_response_ = copy_of(*outcome);
     }
     const std::string_view sub = id_token_ ? id_token_->sub : expectation_.sub;
-    Result<UserInfo> info =
-        parse_userinfo(request_, std::move(outcome), config_, *provider_, sub, ports_.clock.now());
+    const std::string_view iss = id_token_ ? id_token_->iss : expectation_.iss;
+    Result<UserInfo> info = parse_userinfo(request_, std::move(outcome), config_, *provider_, sub,
+                                           ports_.clock.now(), iss);
     if (!info) {
         if (is_signed && userinfo_response_) {
             if (auto newer = newer_keys(info.error(), userinfo_response_->body.view(),

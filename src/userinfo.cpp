@@ -38,10 +38,11 @@ bool names(const json_t* value, std::string_view wanted) {
 }
 
 // iss, aud and times of a signed response, each when it is there (OIDC Core 5.3.2).
-Status check_signed(const json_t* claims, const ProviderConfig& config, Seconds now) {
+Status check_signed(const json_t* claims, const ProviderConfig& config, Seconds now,
+                    const std::string& issuer) {
     const json_t* iss = json_object_get(claims, "iss");
-    if (iss != nullptr && !names(iss, config.issuer)) {
-        return malformed("iss is " + json_text(iss) + ", expected \"" + config.issuer + "\"");
+    if (iss != nullptr && !names(iss, issuer)) {
+        return malformed("iss is " + json_text(iss) + ", expected \"" + issuer + "\"");
     }
     const json_t* aud = json_object_get(claims, "aud");
     if (aud != nullptr && !names(aud, config.client_id)) {
@@ -63,7 +64,7 @@ Status check_signed(const json_t* claims, const ProviderConfig& config, Seconds 
 }
 
 Result<JsonPtr> read_jwt(std::string_view text, const ProviderConfig& config,
-                         const ProviderState& provider, Seconds now) {
+                         const ProviderState& provider, Seconds now, const std::string& issuer) {
     static constexpr std::array<std::string_view, 1> kTypes = {"jwt"};
     VerifyOptions options;
     options.allowed = provider.algs;
@@ -72,22 +73,23 @@ Result<JsonPtr> read_jwt(std::string_view text, const ProviderConfig& config,
     options.former_secret = former_secret(config);
     options.accepted_typ = kTypes;
     options.max_bytes = 256 * 1024;
+    options.tenants = &config;
     Result<VerifiedJwt> jwt = verify_jws(text, options);
     if (!jwt) {
         Error error = std::move(jwt).error();
         error.detail.insert(0, "userinfo: ");
         return error;
     }
-    if (Status status = check_signed(jwt->payload.get(), config, now); !status) {
+    if (Status status = check_signed(jwt->payload.get(), config, now, issuer); !status) {
         return std::move(status).error();
     }
     return std::move(jwt->payload);
 }
 
 Result<JsonPtr> read_claims(const HttpResponse& response, const ProviderConfig& config,
-                            const ProviderState& provider, Seconds now) {
+                            const ProviderState& provider, Seconds now, const std::string& issuer) {
     if (response.content_type == "application/jwt") {
-        return read_jwt(response.body.view(), config, provider, now);
+        return read_jwt(response.body.view(), config, provider, now, issuer);
     }
     if (!is_json_type(response.content_type)) {
         return malformed("content type \"" + response.content_type +
@@ -151,7 +153,8 @@ HttpRequest userinfo_request(const ProviderState& provider, std::string_view acc
 
 Result<UserInfo> parse_userinfo(const HttpRequest& request, HttpOutcome outcome,
                                 const ProviderConfig& config, const ProviderState& provider,
-                                std::string_view expected_sub, Seconds now) {
+                                std::string_view expected_sub, Seconds now,
+                                std::string_view expected_iss) {
     if (!outcome) {
         return std::move(outcome).error();
     }
@@ -170,7 +173,9 @@ Result<UserInfo> parse_userinfo(const HttpRequest& request, HttpOutcome outcome,
                     : response.status == 404 ? "userinfo_endpoint"
                                              : "");
     }
-    Result<JsonPtr> claims = read_claims(response, config, provider, now);
+    Result<JsonPtr> claims =
+        read_claims(response, config, provider, now,
+                    expected_iss.empty() ? config.issuer : std::string(expected_iss));
     if (!claims) {
         return std::move(claims).error();
     }

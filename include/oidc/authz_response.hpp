@@ -63,7 +63,7 @@ Result<AuthzResponse> open_response(std::string_view sealed, const Aead& aead,
                                     const Digest& binding);
 
 // RFC 9207 section 2.4: iss missing although the metadata promises it (issuer_missing), or another
-// than the configured issuer (issuer_mix_up). Applies to errors as well.
+// than the configured issuer, or one of several tenants (issuer_mix_up). Applies to errors as well.
 Status check_response_iss(const AuthzResponse& response, const ProviderConfig& config,
                           const Metadata& metadata);
 

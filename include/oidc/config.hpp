@@ -68,7 +68,8 @@ enum class Toggle : std::uint8_t { automatic, on, off };
 
 struct ProviderConfig {
     std::string name;    // of the oidc_provider block
-    std::string issuer;  // byte for byte as configured
+    std::string issuer;  // byte for byte as configured; the template where there are tenants
+    std::vector<std::string> tenants;  // of issuer_template, see tenants.hpp; empty: no template
     std::string client_id;
     Secret client_secret;                         // empty: a public client, or one with a key
     std::shared_ptr<const JwsSigner> client_key;  // null: none

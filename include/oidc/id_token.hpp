@@ -30,6 +30,7 @@ struct IdTokenExpectation {
     const KeySet* keys = nullptr;
     std::span<const Alg> algs;      // the allow-list, already resolved
     std::string_view nonce;         // the login's; never empty
+    std::string_view iss;           // of several tenants the one it must be; empty: any of them
     std::string_view access_token;  // for at_hash; empty: not checked
     std::string_view code;          // for c_hash; empty: not checked
     Seconds now = 0;
@@ -42,6 +43,7 @@ struct IdTokenExpectation {
 struct IdToken {
     Alg alg{};
     JsonPtr claims;
+    std::string iss;
     std::string sub;
     std::string sid;  // empty: absent
     Seconds exp = 0;

@@ -20,8 +20,11 @@ struct Jwk {
     Type type{};
     std::string kid;         // empty: the key has none
     std::optional<Alg> alg;  // the key's own "alg", which then is the only one it verifies
-    JwkPtr cjose;            // RSA and EC
-    PkeyPtr pkey;            // Ed25519
+    // The key's own "issuer", which Microsoft's have: that of one tenant, or with a placeholder.
+    // Read where there are several tenants only. Empty: it has none.
+    std::string issuer;
+    JwkPtr cjose;  // RSA and EC
+    PkeyPtr pkey;  // Ed25519
     // True when type and alg fit: RSA 2048 to 8192 bits for RS/PS, the curve of the ES algorithm.
     [[nodiscard]] bool may_verify(Alg wanted) const noexcept;
 };

@@ -25,6 +25,8 @@ struct VerifyOptions {
     std::span<const std::string_view> accepted_typ;
     std::size_t max_bytes = 64 * 1024;
     const Secret* former_secret = nullptr;  // of shared_secret before a change; null: none
+    // Of several tenants: a key with an issuer of its own verifies tokens of that issuer alone.
+    const ProviderConfig* tenants = nullptr;
 };
 
 struct VerifiedJwt {

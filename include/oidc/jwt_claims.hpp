@@ -25,7 +25,8 @@ bool contains(std::span<const std::string> list, std::string_view wanted);
 Error missing_claim(Reason reason, const char* name);
 
 // iss is there and is the configured issuer, byte for byte. The fix names the issuer when the two
-// differ in the final slash only.
+// differ in the final slash only. Of several tenants: the issuer of one that is listed, and tid, if
+// there, is that tenant; an ID token of one that is not listed is tenant_unlisted.
 Status check_issuer(const json_t* claims, const ProviderConfig& provider, Reason reason);
 
 // aud, a string or a list of strings, contains our client_id. Gives all of them.

@@ -97,6 +97,7 @@ struct RefreshEnded {
 // A logout token holds: unless `jti_digest` was used before (until `remember_until`), end the
 // sessions of `sid`; without one, all of `sub`. With both, those that match both. Of this provider.
 struct EndSessions {
+    std::string iss;
     std::string sid;  // empty: not said
     std::string sub;  // empty: not said
     Digest jti_digest{};

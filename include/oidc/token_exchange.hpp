@@ -19,7 +19,10 @@ namespace oidc {
 struct ExchangeExpectation {
     Grant grant = Grant::code;
     std::string nonce;  // of the login
-    Secret code;        // for c_hash, login only
+    // Of several tenants: that of the session, or of the response that said it (RFC 9207). Empty:
+    // any of them.
+    std::string iss;
+    Secret code;  // for c_hash, login only
     // What the place asks for that the login began at, see IdTokenExpectation.
     bool wants_auth_time = false;
     bool wants_acr = false;

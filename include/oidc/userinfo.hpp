@@ -27,10 +27,11 @@ struct UserInfo {
 
 // application/json, or application/jwt: verified like an ID token, and iss, aud, exp are checked
 // when present (5.3.2; Authelia and LemonLDAP::NG leave them out). `sub` must be there and equal
-// `expected_sub` (5.3.2). Errors: idp_redirect, userinfo_status, userinfo_malformed, userinfo_sub,
-// and those of verify_jws.
+// `expected_sub` (5.3.2), iss `expected_iss` (empty: the configured issuer). Errors: idp_redirect,
+// userinfo_status, userinfo_malformed, userinfo_sub, and those of verify_jws.
 Result<UserInfo> parse_userinfo(const HttpRequest& request, HttpOutcome outcome,
                                 const ProviderConfig& config, const ProviderState& provider,
-                                std::string_view expected_sub, Seconds now);
+                                std::string_view expected_sub, Seconds now,
+                                std::string_view expected_iss = {});
 
 }  // namespace oidc

@@ -43,7 +43,7 @@ std::string initiated_target(ngx_http_request_t* r, const Provider& provider,
 // What came over plain http, for the address of the same over https.
 std::string repeated(const Provider& provider, const LoginInitiation& initiation) {
     std::string target = provider.initiation_path;
-    append_query(target, "iss", provider.config.issuer);
+    append_query(target, "iss", initiation.iss);
     if (!initiation.login_hint.empty()) {
         append_query(target, "login_hint", initiation.login_hint);
     }
@@ -63,7 +63,7 @@ bool is_seen(ngx_http_request_t* r) noexcept {
 
 ngx_int_t begin(ngx_http_request_t* r, RequestContext& ctx, Provider& provider,
                 std::string_view arguments) {
-    Result<LoginInitiation> initiation = parse_login_initiation(arguments, provider.config.issuer);
+    Result<LoginInitiation> initiation = parse_login_initiation(arguments, provider.config);
     if (!initiation) {
         return refuse(r, ctx, &provider, initiation.error(), "/");
     }

@@ -107,7 +107,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 "the issuer itself");
     }
 
-    if (const auto initiation = parse_login_initiation(query, kIssuer)) {
+    ProviderConfig config;
+    config.issuer = kIssuer;
+    if (const auto initiation = parse_login_initiation(query, config)) {
         promise(is_once(query, "iss", kIssuer), "a link for this provider");
         promise(initiation->login_hint.size() <= 1024, "a hint that fits");
         const std::string_view target = target_on_origin(initiation->target_link_uri, value);

@@ -5,15 +5,20 @@
 using namespace oidc;
 using oidc::unit::Registration;
 
-static constexpr std::string_view kIssuer = "https://idp.example/realms/a";
 static constexpr std::string_view kIss = "iss=https%3A%2F%2Fidp.example%2Frealms%2Fa";
 
+static ProviderConfig provider() {
+    ProviderConfig config;
+    config.issuer = "https://idp.example/realms/a";
+    return config;
+}
+
 static Result<LoginInitiation> parse(const std::string& rest) {
-    return parse_login_initiation(std::string(kIss) + rest, kIssuer);
+    return parse_login_initiation(std::string(kIss) + rest, provider());
 }
 
 static Reason reason_of(const std::string& arguments) {
-    const Result<LoginInitiation> parsed = parse_login_initiation(arguments, kIssuer);
+    const Result<LoginInitiation> parsed = parse_login_initiation(arguments, provider());
     ck_assert_msg(!parsed, "taken: %s", arguments.c_str());
     return parsed.error().reason;
 }
@@ -30,7 +35,8 @@ START_TEST(a_40_what_a_link_says) {
     ck_assert_sv_eq(full->target_link_uri, "/a?b=c#d");
 
     // As forms have it, in any order.
-    ck_assert(parse_login_initiation("login_hint=a+b&iss=https://idp.example/realms/a", kIssuer));
+    ck_assert(
+        parse_login_initiation("login_hint=a+b&iss=https://idp.example/realms/a", provider()));
     ck_assert(parse("&login_hint=&target_link_uri="));
     ck_assert(parse("&login_hint=" + std::string(1024, 'x')));
 }
