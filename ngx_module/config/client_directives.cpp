@@ -12,6 +12,7 @@
 #include "oidc/jwe.hpp"
 #include "oidc/jwk.hpp"
 #include "oidc/signer.hpp"
+#include "oidc/tenants.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 
@@ -188,6 +189,29 @@ char* set_dpop_key(Block& b) {
         return b.error("is no key to bind tokens to: " + signer.error().detail);
     }
     config(b).dpop_key = std::make_shared<const JwsSigner>(*std::move(signer));
+    return conf_ok();
+}
+
+// The list is mandatory: whoever has an account at any tenant could sign in without one.
+char* set_issuer_template(Block& b) {
+    const std::string_view text = b.arg();
+    if (const std::string why = why_no_template(text); !why.empty()) {
+        return b.error(why);
+    }
+    std::vector<std::string>& tenants = config(b).tenants;
+    for (std::size_t i = 1; i < b.size(); ++i) {
+        const std::string_view tenant = b.arg(i);
+        if (!is_tenant_name(tenant)) {
+            return b.invalid(tenant,
+                             "a tenant as tokens name it, of letters, digits, \"-\", \".\", \"_\" "
+                             "and \"~\"; a pattern would let in whoever has an account anywhere");
+        }
+        if (std::find(tenants.begin(), tenants.end(), tenant) != tenants.end()) {
+            return b.error("names the tenant " + in_quotes(tenant) + " twice");
+        }
+        tenants.emplace_back(tenant);
+    }
+    config(b).issuer = text;
     return conf_ok();
 }
 

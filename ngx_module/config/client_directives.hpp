@@ -15,6 +15,7 @@ char* set_client_key(Block& b);
 char* set_dpop_key(Block& b);
 char* set_encryption_key(Block& b);
 char* set_assertion_audience(Block& b);
+char* set_issuer_template(Block& b);
 char* set_scope(Block& b);
 char* set_resource(Block& b);
 char* set_redirect_uri(Block& b);

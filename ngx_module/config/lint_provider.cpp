@@ -55,6 +55,32 @@ char* check_urls(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) {
     return conf_ok();
 }
 
+char* check_tenants(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) {
+    if (!block.given("issuer_template")) {
+        return conf_ok();
+    }
+    const Place place = block.where("issuer_template");
+    if (c.tenants.empty()) {
+        return conf_error(cf, place,
+                          "\"issuer_template\" needs the tenants behind it whose users are meant; "
+                          "for one alone there is \"issuer\"");
+    }
+    if (block.given("client_assertion_audience") && c.client_assertion_audience.empty()) {
+        return conf_error(cf, block.where("client_assertion_audience"),
+                          "\"client_assertion_audience issuer\" cannot be combined with "
+                          "\"issuer_template\", which is nobody's name; \"token_endpoint\" is the "
+                          "default with it");
+    }
+    if (c.config_url.empty() && c.needs_discovery()) {
+        return conf_error(cf, place,
+                          "\"issuer_template\" needs \"config_url\": where the metadata of all "
+                          "tenants are cannot be told from it; with Entra ID as "
+                          "https://login.microsoftonline.com/organizations/v2.0/.well-known/"
+                          "openid-configuration");
+    }
+    return conf_ok();
+}
+
 char* check_client(ngx_conf_t* cf, const Provider& p, const Block& block) {
     const ProviderConfig& c = p.config;
     const bool renews_key =
@@ -208,8 +234,9 @@ char* check_login_hosts(ngx_conf_t* cf, const Provider& p, const Block& block) {
 
 char* lint_provider(ngx_conf_t* cf, Provider& p, const Block& block) {
     const ProviderConfig& c = p.config;
+    const bool tenants = block.given("issuer_template");
     for (const std::string_view name : {"issuer", "client_id"}) {
-        if (!block.given(name)) {
+        if (!block.given(name) && !(tenants && name == "issuer")) {
             return conf_error(cf, p.place, in_quotes(name) + " is missing in " + label(p));
         }
     }
@@ -218,6 +245,12 @@ char* lint_provider(ngx_conf_t* cf, Provider& p, const Block& block) {
             cf, p.place,
             in_quotes(a) + " and " + in_quotes(b) + " cannot both be given in " + label(p));
     };
+    if (block.given("issuer") && tenants) {
+        return exclusive("issuer", "issuer_template");
+    }
+    if (char* rv = check_tenants(cf, c, block); rv != conf_ok()) {
+        return rv;
+    }
     if (block.given("client_secret") && block.given("client_secret_file")) {
         return exclusive("client_secret", "client_secret_file");
     }

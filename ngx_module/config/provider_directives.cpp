@@ -25,6 +25,7 @@ constexpr std::size_t kMany = 64;
 
 constexpr BlockDirective kDirectives[] = {
     {"issuer", {}, 1, 1, [](Block& b) { return b.text(config(b).issuer); }},
+    {"issuer_template", {}, 1, kMany, set_issuer_template},
     {"client_id", {}, 1, 1, [](Block& b) { return b.text(config(b).client_id); }},
     {"client_secret", {}, 1, 1, set_client_secret},
     {"client_secret_file", {}, 1, 2, set_client_secret_file},
@@ -165,6 +166,10 @@ constexpr BlockDirective kDirectives[] = {
 char* derive(ngx_conf_t* cf, Provider& p, const Block& block) {
     if (p.config.config_url.empty()) {
         p.config.config_url = discovery_url(p.config.issuer);
+    }
+    // The template is nobody's name that an assertion could be for.
+    if (!p.config.tenants.empty() && p.config.client_assertion_audience.empty()) {
+        p.config.client_assertion_audience = kTokenEndpointAudience;
     }
     const ClientAuth auth = p.config.client_auth;
     for (const RenewedFile& file : p.renewed) {

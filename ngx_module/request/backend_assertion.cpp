@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/ports_ngx.hpp"
+#include "oidc/tenants.hpp"
 #include "request/request_view.hpp"
 
 namespace oidc::ngx {
@@ -22,7 +23,7 @@ Result<ngx_str_t> build_assertion(ngx_http_request_t* r, const Decision& decisio
     AssertionSigner::Content content;
     content.issuer = view(origin);
     content.audience = audience.len != 0 ? view(audience) : view(origin);
-    content.idp = provider.config.issuer;
+    content.idp = issuer_of(provider.config, decision.session);
     content.now = ngx_time();
     content.lifetime = assertion.lifetime;
     content.claim_names = assertion.claims.empty() ? nullptr : &assertion.claims;

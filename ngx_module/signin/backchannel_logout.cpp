@@ -49,7 +49,7 @@ ngx_int_t end_named(ngx_http_request_t* r, RequestContext& ctx, const EndSession
     const Provider& provider = *task.provider;
     const auto which = end.sid.empty() ? RecordTable::Tag::sub : RecordTable::Tag::sid;
     const std::uint64_t tag =
-        end.sid.empty() ? sub_tag(provider, end.sub) : sid_tag(provider, end.sid);
+        end.sid.empty() ? sub_tag(provider, end.iss, end.sub) : sid_tag(provider, end.iss, end.sid);
     const bool asked = ask_store(task, provider, task.first_use, [&](auto done) {
         return provider.store->sessions().use_once(end.jti_digest, end.remember_until,
                                                    std::move(done));

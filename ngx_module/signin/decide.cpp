@@ -6,6 +6,7 @@
 
 #include "base/debug_log.hpp"
 #include "base/ports_ngx.hpp"
+#include "oidc/tenants.hpp"
 #include "request/own_cookies.hpp"
 #include "request/request_task.hpp"
 #include "request/request_view.hpp"
@@ -83,6 +84,10 @@ ngx_int_t find_sessions(ngx_http_request_t* r, RequestContext& ctx, const Decisi
             case Find::failed:
                 return NGX_ERROR;
             case Find::found:
+                if (!is_admitted(provider.config, found.view)) {
+                    found = {};  // nor is its cookie renewed
+                    continue;
+                }
                 break;
         }
         if (out.any) {

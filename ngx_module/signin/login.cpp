@@ -10,6 +10,7 @@
 #include "oidc/flow.hpp"
 #include "oidc/former_state.hpp"
 #include "oidc/page.hpp"
+#include "oidc/tenants.hpp"
 #include "oidc/text.hpp"
 #include "request/own_cookies.hpp"
 #include "request/request_task.hpp"
@@ -63,8 +64,9 @@ bool store_session(ngx_http_request_t* r, const RequestContext& ctx, StoreSessio
     fresh.meta.binding = *binding;
     fresh.meta.expires = step.expires;
     fresh.meta.idle_timeout = step.idle_timeout;
-    fresh.meta.sid_tag = sid_tag(provider, session->sid());
-    fresh.meta.sub_tag = sub_tag(provider, session->sub());
+    const std::string_view issuer = issuer_of(provider.config, *session);
+    fresh.meta.sid_tag = sid_tag(provider, issuer, session->sid());
+    fresh.meta.sub_tag = sub_tag(provider, issuer, session->sub());
     if (ctx.authenticated()) {
         fresh.replaces.push_back(ctx.decision->ref.key);
     }

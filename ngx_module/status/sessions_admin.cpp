@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "oidc/encode.hpp"
+#include "oidc/tenants.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 #include "request/request_task.hpp"
@@ -23,9 +24,16 @@ constexpr std::size_t kIdBytes = 8;   // as $oidc_session_id shows it
 
 struct Question {
     Provider* provider = nullptr;
+    std::string iss;  // whose subject it is; not said where there is one issuer
     std::string sub;
     std::string id;  // empty: all of the user's
 };
+
+std::uint64_t tag_of(const Question& question) {
+    const Provider& provider = *question.provider;
+    return sub_tag(provider, question.iss.empty() ? provider.config.issuer : question.iss,
+                   question.sub);
+}
 
 // ---- answers ---------------------------------------------------------------------------------
 
@@ -45,6 +53,13 @@ ngx_int_t send_failure(ngx_http_request_t* r, const Question& question, const Er
                                question.provider->config.name + "\": " + std::string(info.code) +
                                ": " + error.detail);
     return send_error(r, info.status, info.code, info.title);
+}
+
+void add_subject(JsonObject& json, const Question& question) {
+    if (!question.iss.empty()) {
+        json.add("iss", question.iss);
+    }
+    json.add("sub", question.sub);
 }
 
 std::string short_id(const Digest& key) {
@@ -80,7 +95,7 @@ ngx_int_t send_list(ngx_http_request_t* r, RequestContext& ctx, const Question& 
     }
     JsonObject json;
     json.add("provider", question.provider->config.name);
-    json.add("sub", question.sub);
+    add_subject(json, question);
     json.add("sessions", sessions);
     return send_json(r, NGX_HTTP_OK, json);
 }
@@ -90,17 +105,19 @@ ngx_int_t send_ended(ngx_http_request_t* r, const Question& question,
                      std::optional<std::size_t> count) {
     if (!count || *count > 0) {
         counters(r).count_logout(LogoutKind::admin);
+        const std::string tenant =
+            question.iss.empty() ? std::string() : " of the issuer \"" + question.iss + "\"";
         const std::string which =
             question.id.empty() ? std::string() : ", the one with the id \"" + question.id + "\"";
         NgxLog(r->connection->log)
             .write(LogLevel::notice,
                    "oidc_sessions ended " + (count ? std::to_string(*count) : std::string("the")) +
                        " sessions of the sub \"" + question.sub + "\" at provider \"" +
-                       question.provider->config.name + "\"" + which);
+                       question.provider->config.name + "\"" + tenant + which);
     }
     JsonObject json;
     json.add("provider", question.provider->config.name);
-    json.add("sub", question.sub);
+    add_subject(json, question);
     if (count) {
         json.add("ended", static_cast<std::uint64_t>(*count));
     } else {
@@ -145,7 +162,7 @@ ngx_int_t content_when_ready(ngx_http_request_t* r, RequestContext& ctx, bool re
 
 ngx_int_t with_list(ngx_http_request_t* r, RequestContext& ctx, const Question& question,
                     const std::function<ngx_int_t()>& next) {
-    const std::uint64_t tag = sub_tag(*question.provider, question.sub);
+    const std::uint64_t tag = tag_of(question);
     RequestTask& task = *ctx.task;
     const bool ready = ask_store(task, *question.provider, task.listed, [&](auto done) {
         return question.provider->store->sessions().list_owner(RecordTable::Tag::sub, tag,
@@ -158,7 +175,7 @@ ngx_int_t with_list(ngx_http_request_t* r, RequestContext& ctx, const Question& 
 }
 
 ngx_int_t end_all(ngx_http_request_t* r, RequestContext& ctx, const Question& question) {
-    const std::uint64_t tag = sub_tag(*question.provider, question.sub);
+    const std::uint64_t tag = tag_of(question);
     RequestTask& task = *ctx.task;
     const bool ready = ask_store(task, *question.provider, task.ended, [&](auto done) {
         return question.provider->store->sessions().erase_owner(RecordTable::Tag::sub, tag,
@@ -229,8 +246,8 @@ ngx_int_t answer(ngx_http_request_t* r, RequestContext& ctx) {
     const MainConf& conf = main_conf(r);
     Question question;
     std::string name;
-    if (!read_argument(r, "provider", name) || !read_argument(r, "sub", question.sub) ||
-        !read_argument(r, "id", question.id)) {
+    if (!read_argument(r, "provider", name) || !read_argument(r, "iss", question.iss) ||
+        !read_argument(r, "sub", question.sub) || !read_argument(r, "id", question.id)) {
         return send_error(r, NGX_HTTP_BAD_REQUEST, "invalid_request",
                           "An argument is empty, malformed or there twice.");
     }
@@ -250,6 +267,16 @@ ngx_int_t answer(ngx_http_request_t* r, RequestContext& ctx) {
     question.provider = name.empty() ? conf.providers.front().get() : conf.find_provider(name);
     if (question.provider == nullptr) {
         return send_error(r, NGX_HTTP_NOT_FOUND, "unknown_provider", "There is no such provider.");
+    }
+    const ProviderConfig& config = question.provider->config;
+    if (question.iss.empty() && !config.tenants.empty()) {
+        return send_error(r, NGX_HTTP_BAD_REQUEST, "invalid_request",
+                          "The provider has several tenants, the argument iss names the user's.");
+    }
+    if (!question.iss.empty() && !is_issuer(config, question.iss) &&
+        !is_tenant_name(tenant_of(config, question.iss).value_or(std::string_view{}))) {
+        return send_error(r, NGX_HTTP_NOT_FOUND, "unknown_issuer",
+                          "The argument iss names no issuer of this provider.");
     }
     // The provider may be another one than the location is protected by.
     begin_task(r, ctx, RequestTask::Kind::none, *question.provider);

@@ -27,16 +27,16 @@ bool session_key(std::string_view cookie_value, Digest& key, bool& failed) noexc
     return true;
 }
 
-std::string owner_key(const Provider& provider) {
-    return provider.config.issuer + "\n" + provider.config.client_id;
+std::string owner_key(const Provider& provider, std::string_view issuer) {
+    return std::string(issuer).append("\n").append(provider.config.client_id);
 }
 
-std::uint64_t sid_tag(const Provider& provider, std::string_view sid) {
-    return sid.empty() ? 0 : owner_tag("sid", owner_key(provider), sid);
+std::uint64_t sid_tag(const Provider& provider, std::string_view issuer, std::string_view sid) {
+    return sid.empty() ? 0 : owner_tag("sid", owner_key(provider, issuer), sid);
 }
 
-std::uint64_t sub_tag(const Provider& provider, std::string_view sub) {
-    return sub.empty() ? 0 : owner_tag("sub", owner_key(provider), sub);
+std::uint64_t sub_tag(const Provider& provider, std::string_view issuer, std::string_view sub) {
+    return sub.empty() ? 0 : owner_tag("sub", owner_key(provider, issuer), sub);
 }
 
 }  // namespace oidc::ngx

@@ -18,11 +18,12 @@ Secret session_cookie_value(const Secret& id);
 // decoding it for each request. False: not a session id, or OpenSSL failed (`failed`).
 bool session_key(std::string_view cookie_value, Digest& key, bool& failed) noexcept;
 
-// Names provider and client, the same way on all their sites.
-std::string owner_key(const Provider& provider);
+// Names provider and client, the same way on all their sites. `issuer` is that of the tokens, see
+// issuer_of(): of several tenants each is a provider of its own.
+std::string owner_key(const Provider& provider, std::string_view issuer);
 // Tags of a session for RecordTable::Meta: the same for all vhosts of a provider and client. 0: the
 // value is empty. Throw std::runtime_error when OpenSSL fails.
-std::uint64_t sid_tag(const Provider& provider, std::string_view sid);
-std::uint64_t sub_tag(const Provider& provider, std::string_view sub);
+std::uint64_t sid_tag(const Provider& provider, std::string_view issuer, std::string_view sid);
+std::uint64_t sub_tag(const Provider& provider, std::string_view issuer, std::string_view sub);
 
 }  // namespace oidc::ngx

@@ -14,6 +14,8 @@ from harness.nginx import Nginx
 
 SECRET = "S3CRET-CANARY-5f1d0c"
 BASE = "issuer https://idp.example; client_id crm;"
+TEMPLATE = 'issuer_template "https://idp.example/{tenantid}/v2.0"'
+THERE = "config_url https://idp.example/common;"
 PROTECT = "location / { auth_oidc idp; }"
 
 
@@ -119,6 +121,35 @@ REFUSED = {
     "issuer-userinfo": ("whole-provider", "issuer https://a:b@idp.example; client_id x;", "issuer"),
     "issuer-empty": ("whole-provider", 'issuer ""; client_id x;', "issuer"),
     "issuer-javascript": ("whole-provider", "issuer javascript:x; client_id x;", "issuer"),
+    "template-beside-issuer": ("whole-provider", f"issuer https://idp.example; client_id x; {TEMPLATE} a; {THERE}",
+                               '"issuer" and "issuer_template" cannot both be given'),
+    "template-without-tenants": ("whole-provider", f"client_id x; {TEMPLATE}; {THERE}", "needs the tenants behind it"),
+    "template-without-config-url": ("whole-provider", f"client_id x; {TEMPLATE} a;",
+                                    '"issuer_template" needs "config_url"'),
+    "template-wildcard": ("whole-provider", f"client_id x; {TEMPLATE} *; {THERE}",
+                          'invalid value "*" in "issuer_template"'),
+    "template-regex": ("whole-provider", f"client_id x; {TEMPLATE} ~.*; {THERE}", "a pattern would let in whoever"),
+    "template-itself": ("whole-provider", f'client_id x; {TEMPLATE} "{{tenantid}}"; {THERE}', "invalid value"),
+    "template-slash": ("whole-provider", f"client_id x; {TEMPLATE} a/b; {THERE}", "invalid value"),
+    "template-escape": ("whole-provider", f"client_id x; {TEMPLATE} a%2Fb; {THERE}", "invalid value"),
+    "template-dots": ("whole-provider", f"client_id x; {TEMPLATE} ..; {THERE}", "invalid value"),
+    "template-empty-tenant": ("whole-provider", f'client_id x; {TEMPLATE} ""; {THERE}', "invalid value"),
+    "template-tenant-twice": ("whole-provider", f"client_id x; {TEMPLATE} a b a; {THERE}", 'names the tenant "a" twice'),
+    "template-twice": ("whole-provider", f"client_id x; {TEMPLATE} a; {TEMPLATE} b; {THERE}", "duplicate"),
+    "template-no-placeholder": ("whole-provider", f"client_id x; issuer_template https://idp.example/v2.0 a; {THERE}",
+                                'must have "{tenantid}" in the place of the tenant'),
+    "template-two-placeholders": (
+        "whole-provider", f'client_id x; issuer_template "https://idp.example/{{tenantid}}/{{tenantid}}" a; {THERE}',
+        "once, and no other braces"),
+    "template-of-a-host": (
+        "whole-provider", f'client_id x; issuer_template "https://{{tenantid}}.idp.example/" a; {THERE}', "in the path"),
+    "template-query": ("whole-provider",
+                       f'client_id x; issuer_template "https://idp.example/{{tenantid}}?a" a; {THERE}', "must not have a query"),
+    "template-http": ("whole-provider", f'client_id x; issuer_template "http://idp.example/{{tenantid}}" a; {THERE}',
+                      "not https"),
+    "template-audience": (
+        "whole-provider", f"client_id x; {TEMPLATE} a; {THERE} client_assertion_audience issuer; client_secret s;",
+        '"client_assertion_audience issuer" cannot be combined with'),
     "client-id-empty": ("whole-provider", 'issuer https://idp.example; client_id "";', "client_id"),
     "two-secrets": (P, f"client_secret {SECRET}; client_secret_file @F@/secret;", "cannot both be given"),
     "secret-empty": (P, 'client_secret "";', "must not be empty"),
@@ -669,6 +700,10 @@ ACCEPTED = {
     "strip-cookies": (P, "strip_cookies authelia_session sso-*; access_token_lifetime 15m;"),
     "header-encodings": (S, "auth_oidc idp; auth_oidc_header X-A $oidc_user percent; auth_oidc_header X-B $oidc_user base64;"),
     "aliases": (P, "scopes openid email; code_challenge_method S256;"),
+    "template": ("whole-provider", f"client_id x; {TEMPLATE} a 8f7e-0000.b_c~d; {THERE}"),
+    "template-without-discovery": (
+        "whole-provider", f"client_id x; {TEMPLATE} a; authorization_endpoint https://idp.example/a; "
+        "token_endpoint https://idp.example/t; jwks_uri https://idp.example/k;"),
     "ipv6": ("whole-provider", "issuer https://[::1]:8443/x; client_id c;"),
 }
 

@@ -313,6 +313,8 @@ def test_example_loads(lab, tmp_path, name, code):
         base["client_key"] = f"client_key {folder / 'key'};"
     if name.startswith("client_secret"):
         base.pop("client_secret")
+    if name == "issuer_template":
+        base.pop("issuer")
     site = f"server {{ listen 127.0.0.1:1 ssl; {tls} server_name crm.example; auth_oidc main; %s }}\n"
     if not name:
         inner = code.partition("http {")[2].rpartition("}")[0] if "http {" in code else code
