@@ -7,6 +7,7 @@ OIDC_CORE += src/backchannel_flow.cpp
 OIDC_CORE += src/bytes.cpp
 OIDC_CORE += src/challenge.cpp
 OIDC_CORE += src/claim_rules.cpp
+OIDC_CORE += src/claim_source.cpp
 OIDC_CORE += src/claims.cpp
 OIDC_CORE += src/client_assertion.cpp
 OIDC_CORE += src/client_credentials.cpp

@@ -40,7 +40,7 @@ void note_overage(Log& log) {
              "send those that are assigned to the application, or roles");
 }
 
-// UserInfo can hold what claims exist elsewhere (OIDC Core 5.6.2). They are never fetched.
+// What claims exist elsewhere (OIDC Core 5.6.2), and none of our sources has brought.
 void note_distributed(const json_t* object, Log& log) {
     const json_t* names = json_object_get(object, "_claim_names");
     if (names == nullptr) {

@@ -287,6 +287,10 @@ constexpr Row kRows[] = {
      {"malformed", 400, error, Blame::client, "The request cannot be understood.", true}},
     {Reason::too_large,
      {"too_large", 400, error, Blame::client, "The request is too large.", true}},
+    // Claims of other sources.
+    {Reason::claim_source_failed,
+     {"claim_source_failed", 502, error, Blame::idp,
+      "A service that this site needs did not confirm details of your account."}},
     // Several tenants of one provider.
     {Reason::tenant_unlisted,
      {"tenant_unlisted", 403, error, Blame::user,

@@ -218,6 +218,8 @@ constexpr PageTitles kTitlesDe{{
     {username_missing, "Ihr Konto beim Anmeldedienst hat keinen Benutzernamen für diese Website."},
     {malformed, "Die Anfrage ist nicht verständlich."},
     {too_large, "Die Anfrage ist zu groß."},
+    {claim_source_failed,
+     "Ein Dienst, den diese Website braucht, hat Angaben zu Ihrem Konto nicht bestätigt."},
     {tenant_unlisted, "Mit Konten Ihrer Organisation kann man sich hier nicht anmelden."},
 }};
 static_assert(are_in_order(kTitlesDe), "titles stand in the order of the enum");

@@ -221,6 +221,8 @@ constexpr PageTitles kTitlesEs{{
      "Su cuenta en el servicio de inicio de sesión no tiene un nombre de usuario para este sitio."},
     {malformed, "La solicitud no se entiende."},
     {too_large, "La solicitud es demasiado grande."},
+    {claim_source_failed,
+     "Un servicio que este sitio necesita no ha confirmado datos de su cuenta."},
     {tenant_unlisted, "Las cuentas de su organización no permiten iniciar sesión aquí."},
 }};
 static_assert(are_in_order(kTitlesEs), "titles stand in the order of the enum");

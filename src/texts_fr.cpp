@@ -214,6 +214,8 @@ constexpr PageTitles kTitlesFr{{
      "Votre compte auprès du service de connexion n’a pas de nom d’utilisateur pour ce site."},
     {malformed, "La demande est incompréhensible."},
     {too_large, "La demande est trop grande."},
+    {claim_source_failed,
+     "Un service dont ce site a besoin n’a pas confirmé des informations de votre compte."},
     {tenant_unlisted, "Les comptes de votre organisation ne permettent pas de se connecter ici."},
 }};
 static_assert(are_in_order(kTitlesFr), "titles stand in the order of the enum");

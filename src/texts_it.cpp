@@ -208,6 +208,8 @@ constexpr PageTitles kTitlesIt{{
      "Il Suo account presso il servizio di accesso non ha un nome utente per questo sito."},
     {malformed, "La richiesta non è comprensibile."},
     {too_large, "La richiesta è troppo grande."},
+    {claim_source_failed,
+     "Un servizio di cui questo sito ha bisogno non ha confermato dati del Suo account."},
     {tenant_unlisted, "Gli account della Sua organizzazione non consentono di accedere qui."},
 }};
 static_assert(are_in_order(kTitlesIt), "titles stand in the order of the enum");

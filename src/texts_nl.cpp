@@ -205,6 +205,8 @@ constexpr PageTitles kTitlesNl{{
     {username_missing, "Uw account bij de aanmelddienst heeft geen gebruikersnaam voor deze site."},
     {malformed, "Het verzoek is niet te begrijpen."},
     {too_large, "Het verzoek is te groot."},
+    {claim_source_failed,
+     "Een dienst die deze site nodig heeft, heeft gegevens van uw account niet bevestigd."},
     {tenant_unlisted, "Met accounts van uw organisatie kunt u zich hier niet aanmelden."},
 }};
 static_assert(are_in_order(kTitlesNl), "titles stand in the order of the enum");

@@ -207,6 +207,7 @@ constexpr PageTitles kTitlesPl{{
     {username_missing, "Konto w usłudze logowania nie ma nazwy użytkownika dla tej witryny."},
     {malformed, "Nie można zrozumieć żądania."},
     {too_large, "Żądanie jest zbyt duże."},
+    {claim_source_failed, "Usługa, której potrzebuje ta witryna, nie potwierdziła danych konta."},
     {tenant_unlisted, "Kont Państwa organizacji nie można używać do logowania tutaj."},
 }};
 static_assert(are_in_order(kTitlesPl), "titles stand in the order of the enum");

@@ -210,6 +210,7 @@ constexpr PageTitles kTitlesPt{{
     {username_missing, "A sua conta no serviço de autenticação não tem um nome para este site."},
     {malformed, "Não é possível compreender o pedido."},
     {too_large, "O pedido é demasiado grande."},
+    {claim_source_failed, "Um serviço de que este site precisa não confirmou dados da sua conta."},
     {tenant_unlisted, "As contas da sua organização não permitem iniciar sessão aqui."},
 }};
 static_assert(are_in_order(kTitlesPt), "titles stand in the order of the enum");

@@ -27,8 +27,8 @@ struct Claim {
 
 // UserInfo and ID token merged member by member, the ID token winning; protocol claims (iss, aud,
 // exp, nonce, sid, acr, amr, auth_time and their like) come from the ID token alone. Sorted by
-// name. Left out and logged: a claim whose name has control bytes; `_claim_names` and
-// `_claim_sources` (distributed claims are never fetched; Entra's group overage looks like this).
+// name. Left out and logged: a claim whose name has control bytes; what `_claim_names` still names,
+// because no claim_source has brought it (Entra's group overage looks like this).
 // Null members are left out.
 // Text: a string as raw UTF-8; numbers and booleans as in JSON; an array of scalars joined with
 // ",", where "%" and "," inside an element are written %25 and %2C so that no element can pretend

@@ -66,6 +66,15 @@ std::string_view response_mode_name(ResponseMode mode) noexcept;
 
 enum class Toggle : std::uint8_t { automatic, on, off };
 
+struct ProviderConfig;
+
+// One claim_source: whose signed claims are taken over (OIDC Core 5.6.2).
+struct TrustedSource {
+    const ProviderConfig* issuer = nullptr;  // another block, or the same; it lives as long
+    std::vector<std::string> hosts;          // "host:port" that claims may be fetched from
+    bool required = false;
+};
+
 struct ProviderConfig {
     std::string name;    // of the oidc_provider block
     std::string issuer;  // byte for byte as configured; the template where there are tenants
@@ -115,6 +124,7 @@ struct ProviderConfig {
     std::vector<std::string> username_claim{"preferred_username", "sub"};
     // Paths of nested claims wanted by oidc_claim_set: member names from the top.
     std::vector<std::vector<std::string>> claim_paths;
+    std::vector<TrustedSource> claim_sources;
 
     std::optional<Seconds> max_age;       // enforced on auth_time
     std::vector<std::string> acr_values;  // enforced on acr or amr; also sent

@@ -35,6 +35,7 @@ struct HttpRequest {
     Secret body;                      // form data of a POST
     bool client_certificate = false;  // the connection is made with that of the client
     std::size_t max_response = 1024 * 1024;  // bytes of decoded body; more is idp_too_large
+    Seconds max_seconds = 0;  // for all of it, where that is less than read_timeout; 0: that
 };
 
 // What error messages need of a request that has gone out, without its credentials.

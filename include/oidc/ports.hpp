@@ -36,6 +36,7 @@ enum class Notice : std::uint8_t {
     username_fell,
     group_overage,
     former_credential,
+    claim_source,
     count_,
 };
 

@@ -129,6 +129,8 @@ enum class Reason : std::uint8_t {
     // Input that is not what its grammar says (parsers; callers map it to one of the above).
     malformed,
     too_large,
+    // Claims of other sources.
+    claim_source_failed,
     // Several tenants of one provider.
     tenant_unlisted,
     count_,

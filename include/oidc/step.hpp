@@ -37,9 +37,12 @@ struct NeedProvider {
     // Documents that are older are fetched first, for a short time only: what there is then serves
     // as well. 0: of any age.
     Seconds max_age = 0;
+    // 0: the provider of the flow; else that of config.claim_sources[source - 1].
+    std::size_t source = 0;
 };
 struct Fetch {
     HttpRequest request;
+    std::size_t source = 0;  // likewise: whose way there it is
 };
 // Write the session under the SHA-256 of `id`, and end the one named by `replaces` (hex, may be
 // empty).
