@@ -100,6 +100,7 @@ OIDC_ADAPTER += ngx_module/config/places.cpp
 OIDC_ADAPTER += ngx_module/config/provider_directives.cpp
 OIDC_ADAPTER += ngx_module/config/regular_file.cpp
 OIDC_ADAPTER += ngx_module/config/session_directives.cpp
+OIDC_ADAPTER += ngx_module/config/source_directives.cpp
 OIDC_ADAPTER += ngx_module/config/store_directives.cpp
 OIDC_ADAPTER += ngx_module/config/token_use.cpp
 OIDC_ADAPTER += ngx_module/config/transport_directives.cpp

@@ -14,6 +14,7 @@
 #include "config/lint_provider.hpp"
 #include "config/lint_server.hpp"
 #include "config/nginx_private.hpp"
+#include "config/source_directives.hpp"
 #include "config/token_use.hpp"
 #include "config/workers_user.hpp"
 #include "oidc/crypto.hpp"
@@ -83,6 +84,9 @@ void* create_loc_conf(ngx_conf_t* cf) noexcept {
 char* init_main_conf(ngx_conf_t* cf, void* conf) noexcept try {
     auto& main = *static_cast<MainConf*>(conf);
     if (char* rv = resolve_groups(cf, main); rv != conf_ok()) {
+        return rv;
+    }
+    if (char* rv = resolve_claim_sources(cf, main); rv != conf_ok()) {
         return rv;
     }
     const auto add = [cf, &main](const std::array<std::string_view, 2>& header) {

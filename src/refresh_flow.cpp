@@ -20,6 +20,11 @@ constexpr Seconds kLongestRetryAfter = 3600;
 ExchangeExpectation expectation(const ProviderConfig& config, const SessionView& session,
                                 const std::vector<Claim>& claims) {
     ExchangeExpectation expected;
+    for (const Claim& claim : claims) {
+        if (claim.source == ClaimSource::id_token && !config.claim_sources.empty()) {
+            expected.said.push_back(claim.name);
+        }
+    }
     expected.grant = Grant::refresh;
     expected.nonce = session.claim("nonce").value_or(std::string_view{});
     if (!config.tenants.empty()) {

@@ -60,7 +60,10 @@ std::optional<Step> TokenExchange::waits_for(Progress& progress) {
 
 TokenExchange::TokenExchange(const ProviderConfig& config, Ports ports,
                              ExchangeExpectation expectation)
-    : config_(config), ports_(ports), expectation_(std::move(expectation)) {}
+    : config_(config),
+      ports_(ports),
+      expectation_(std::move(expectation)),
+      sources_(config, ports, expectation_.grant == Grant::refresh) {}
 
 Progress TokenExchange::start(ProviderReady provider, TokenGrant grant) {
     provider_ = std::move(provider);
@@ -117,6 +120,9 @@ bool TokenExchange::wants_nonce(const HttpOutcome& outcome, Stage stage) {
 Progress TokenExchange::resume(Event event) {
     const Stage stage = std::exchange(stage_, Stage::idle);
     retry_after_.reset();
+    if (stage == Stage::sources) {
+        return on_sources(sources_.resume(std::move(event)));
+    }
     if (auto* error = std::get_if<Error>(&event)) {
         return std::move(*error);
     }
@@ -243,7 +249,7 @@ Progress TokenExchange::check_id_token() {
 
 Progress TokenExchange::ask_userinfo(std::string_view nonce) {
     if (!config_.userinfo) {
-        return Checked{};
+        return ask_sources();
     }
     if (Status status = check_userinfo_endpoint(config_, *provider_); !status) {
         return std::move(status).error();  // the metadata changed meanwhile
@@ -285,7 +291,26 @@ Progress TokenExchange::on_userinfo(HttpOutcome outcome) {
     userinfo_response_.reset();
     userinfo_ = std::move(info->claims);
     userinfo_text_ = std::move(info->text);
-    return Checked{};
+    return ask_sources();
+}
+
+Progress TokenExchange::ask_sources() {
+    if (id_token_) {
+        return on_sources(sources_.start(id_token_->claims.get(), userinfo_.get()));
+    }
+    return on_sources(sources_.start(nullptr, userinfo_.get(), std::move(expectation_.said)));
+}
+
+Progress TokenExchange::on_sources(std::optional<ClaimSources::Wait> wait) {
+    if (!wait) {
+        Status verdict = sources_.verdict();
+        return verdict ? Progress(Checked{}) : Progress(std::move(verdict).error());
+    }
+    stage_ = Stage::sources;
+    if (auto* need = std::get_if<NeedProvider>(&*wait)) {
+        return *need;
+    }
+    return std::get<Fetch>(std::move(*wait));
 }
 
 void TokenExchange::give_tokens(Session& session, bool checked) {

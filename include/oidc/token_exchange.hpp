@@ -6,7 +6,9 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
+#include "oidc/claim_source.hpp"
 #include "oidc/client_credentials.hpp"
 #include "oidc/id_token.hpp"
 #include "oidc/session.hpp"
@@ -30,6 +32,8 @@ struct ExchangeExpectation {
     std::string sub;
     Seconds auth_time = 0;
     Seconds iat = 0;
+    // Claims that the ID token of the session said: where there are claim_sources.
+    std::vector<std::string> said;
 };
 
 // What tokens are given for: wiped when the token endpoint has answered.
@@ -42,7 +46,8 @@ struct TokenGrant {
 // Fetch token [-> Fetch token with the server's nonce, once] [-> Fetch token with the client's
 // other credential, once, see ClientTry] -> ID token [-> NeedProvider newer, once] -> Fetch
 // userinfo, if it is on
-// [-> NeedProvider newer, if not done yet] -> Checked. The events are those of a Flow.
+// [-> NeedProvider newer, if not done yet] -> what ClaimSources asks for -> Checked. The events are
+// those of a Flow.
 class TokenExchange {
   public:
     struct Checked {};
@@ -55,7 +60,8 @@ class TokenExchange {
     // Errors: metadata_invalid, internal_error (the request cannot be made).
     Progress start(ProviderReady provider, TokenGrant grant);
     // Errors: the event's own, those of parse_token_response, check_encrypted, open_token,
-    // validate_id_token, parse_userinfo, and internal_error for an event that was not asked for.
+    // validate_id_token, parse_userinfo, claim_source_failed, and internal_error for an event that
+    // was not asked for.
     Progress resume(Event event);
 
     // The token endpoint has given tokens, which an error after that does not take back.
@@ -79,7 +85,7 @@ class TokenExchange {
     void give_tokens(Session& session, bool checked);
 
   private:
-    enum class Stage : std::uint8_t { idle, token, keys, userinfo, userinfo_keys };
+    enum class Stage : std::uint8_t { idle, token, keys, userinfo, userinfo_keys, sources };
     Progress on_provider(Stage stage, ProviderReady provider);
     Progress ask_token(std::string_view nonce);
     Progress on_token(HttpOutcome outcome);
@@ -90,6 +96,8 @@ class TokenExchange {
                   Stage stage);
     bool wants_nonce(const HttpOutcome& outcome, Stage stage);
     Progress on_userinfo(HttpOutcome outcome);
+    Progress ask_sources();
+    Progress on_sources(std::optional<ClaimSources::Wait> wait);
     [[nodiscard]] bool may_refetch() const noexcept;
     std::optional<Progress> newer_keys(const Error& error, std::string_view compact, Stage stage);
     void log_left_out(const std::vector<std::string>& lines);
@@ -115,6 +123,7 @@ class TokenExchange {
     std::optional<HttpResponse> userinfo_response_;
     JsonPtr userinfo_;
     std::string userinfo_text_;
+    ClaimSources sources_;
 };
 
 }  // namespace oidc

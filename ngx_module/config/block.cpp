@@ -99,7 +99,7 @@ char* Block::directive(ngx_conf_t* cf) {
     }
     const std::string_view counted = found->alias_of.empty() ? found->name : found->alias_of;
     for (const Seen& seen : seen_) {
-        if (seen.name == counted) {
+        if (seen.name == counted && !found->repeats) {
             return conf_error(cf, in_quotes(name_) + " directive is duplicate");
         }
     }

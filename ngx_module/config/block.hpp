@@ -25,6 +25,7 @@ struct BlockDirective {
     std::size_t min_args;
     std::size_t max_args;
     char* (*set)(Block& block);
+    bool repeats = false;  // may be given any number of times
 };
 
 class Block {

@@ -143,7 +143,18 @@ struct Provider {
     std::shared_ptr<JwsSigner> client_signer;
     bool client_key_named = false;  // by kid
 
-    bool used = false;  // some auth_oidc names it
+    // claim_source: config.claim_sources is made of them when all providers are known.
+    struct ClaimSource {
+        std::string name;
+        std::vector<std::string> hosts;  // "host:port"
+        bool required = false;
+        Place place;
+    };
+    std::vector<ClaimSource> source_options;
+    std::vector<Provider*> sources;  // those of config.claim_sources
+
+    bool used = false;       // some auth_oidc names it
+    bool is_source = false;  // some claim_source does
     Place place;
     std::vector<RenewedFile> renewed;  // files that the workers look at
     std::vector<Provider*> mates;      // the others of its groups; a browser has one session of all

@@ -311,7 +311,7 @@ void lint_providers(ngx_conf_t* cf, const MainConf& main) {
         }
     }
     for (const auto& p : main.providers) {
-        if (!p->used) {
+        if (!p->used && !p->is_source) {
             conf_warn(cf, p->place, label(*p) + " is not used by any auth_oidc");
         }
         if (!p->frontchannel_path.empty() && p->store->type == Store::Type::cookie &&

@@ -8,6 +8,7 @@
 #include "config/lint_provider.hpp"
 #include "config/provider_target.hpp"
 #include "config/session_directives.hpp"
+#include "config/source_directives.hpp"
 #include "config/transport_directives.hpp"
 #include "oidc/client_credentials.hpp"
 #include "oidc/cookie.hpp"
@@ -88,6 +89,7 @@ constexpr BlockDirective kDirectives[] = {
     {"userinfo", {}, 1, 1, [](Block& b) { return b.flag(config(b).userinfo); }},
     {"userinfo_token_method", {}, 1, 1, set_userinfo_token_method},
     {"username_claim", {}, 1, kMany, [](Block& b) { return b.words(config(b).username_claim); }},
+    {"claim_source", {}, 1, kMany, set_claim_source, true},
     {"cookie_name", {}, 1, 1, set_cookie_name},
     {"cookie_domain", {}, 1, 1, set_cookie_domain},
     {"login_hosts", {}, 1, kMany, set_login_hosts},

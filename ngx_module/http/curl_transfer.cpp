@@ -88,7 +88,10 @@ Status CurlTransfer::prepare(CURL* easy) {
     }
     easy_ = easy;
     const bool post = request_.method == HttpRequest::Method::post;
-    const auto total = static_cast<long>(transport_.read_timeout);
+    auto total = static_cast<long>(transport_.read_timeout);
+    if (request_.max_seconds != 0) {
+        total = std::min(total, static_cast<long>(request_.max_seconds) * 1000);
+    }
     const auto connect = static_cast<long>(transport_.connect_timeout);
     bool ok =
         set(easy, CURLOPT_ERRORBUFFER, message_) && set(easy, CURLOPT_URL, request_.url.c_str()) &&

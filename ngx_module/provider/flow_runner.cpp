@@ -44,7 +44,7 @@ std::optional<Step> FlowRunner::follow(Step step) {
         if (const auto* need = std::get_if<NeedProvider>(&step)) {
             ask_provider(*need);
         } else if (auto* request = std::get_if<Fetch>(&step)) {
-            fetch(std::move(request->request));
+            fetch(std::move(*request));
         } else {
             return step;
         }
@@ -67,17 +67,21 @@ void FlowRunner::log_step(const Step& step) const noexcept {
               error != nullptr ? reason_info(error->reason).code.data() : "");
 }
 
+Provider& FlowRunner::provider_of(std::size_t source) const {
+    return source == 0 ? provider_ : *provider_.sources.at(source - 1);
+}
+
 void FlowRunner::ask_provider(const NeedProvider& need) {
     const Asking asking(asking_);
-    const MetadataCache::Ticket ticket =
-        ask_for_provider(provider_, need, [this](Event event) { deliver(std::move(event)); });
+    const MetadataCache::Ticket ticket = ask_for_provider(
+        provider_of(need.source), need, [this](Event event) { deliver(std::move(event)); });
     if (!outcome_) {
         ticket_ = ticket;
     }
 }
 
 // Not in the background: a worker that shuts down waits, for a browser or for a new refresh token.
-void FlowRunner::fetch(HttpRequest request) {
+void FlowRunner::fetch(Fetch step) {
     CurlLoop* loop = CurlLoop::worker();
     if (loop == nullptr) {
         outcome_.emplace(fail(Reason::internal_error, "this process has no connections"));
@@ -85,7 +89,7 @@ void FlowRunner::fetch(HttpRequest request) {
     }
     const Asking asking(asking_);
     const CurlLoop::Handle handle = loop->start(
-        std::move(request), provider_.transport,
+        std::move(step.request), provider_of(step.source).transport,
         [this](HttpOutcome outcome) {
             if (outcome) {
                 deliver(*std::move(outcome));

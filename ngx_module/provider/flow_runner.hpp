@@ -49,8 +49,9 @@ class FlowRunner {
   private:
     std::optional<Step> follow(Step step);
     void log_step(const Step& step) const noexcept;
+    [[nodiscard]] Provider& provider_of(std::size_t source) const;
     void ask_provider(const NeedProvider& need);
-    void fetch(HttpRequest request);
+    void fetch(Fetch step);
     void deliver(Event event) noexcept;
 
     const char* kind_;

@@ -98,6 +98,29 @@ struct World {
     static const ForgeKey& key() { return ForgeKey::for_alg(Alg::ES256); }
 };
 
+// A claim_source of `world`, which is required, and what it says in a JWT.
+struct Registry : World {
+    explicit Registry(World& world) {
+        config.name = "registry";
+        config.issuer = "https://registry.example";
+        world.config.claim_sources.push_back({&config, {"api.example:443"}, true});
+    }
+    [[nodiscard]] std::string says(std::string_view groups, Seconds exp = kNow + 9000) const {
+        return forge_token(forge_header("ES256", "k1"),
+                           R"({"iss":"https://registry.example","groups":")" + std::string(groups) +
+                               R"(","exp":)" + std::to_string(exp) + "}",
+                           Alg::ES256, key());
+    }
+    // The members that leave `groups` to it; with a leading comma.
+    static std::string left(std::string_view source) {
+        return R"(,"_claim_names":{"groups":"s"},"_claim_sources":{"s":{)" + std::string(source) +
+               "}}";
+    }
+    [[nodiscard]] std::string aggregated(std::string_view groups, Seconds exp = kNow + 9000) const {
+        return left(R"("JWT":")" + says(groups, exp) + "\"");
+    }
+};
+
 // A callback of the world's provider, for a login that is under way.
 struct Callback {
     explicit Callback(World& world, std::string_view query = "code=the-code&state=s")

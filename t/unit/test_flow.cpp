@@ -616,6 +616,54 @@ START_TEST(u_05_signed_userinfo_refetches_the_keys_once) {
 }
 END_TEST
 
+START_TEST(u_16_claims_of_a_source) {
+    World w;
+    const Registry registry(w);
+    Callback c(w);
+    (void)c.to_token();
+    Step need = c.flow.resume(w.token_response(w.id_token("", registry.aggregated("staff"))));
+    ck_assert_uint_eq(expect<NeedProvider>(need).source, 1);
+    Step store = c.flow.resume(ProviderReady(registry.provider()));
+    const std::optional<SessionView> view =
+        SessionView::open(expect<StoreSession>(store).record.view());
+    ck_assert_sv_eq(view->claim("groups").value_or("-"), "staff");
+    ck_assert(!view->claim("_claim_sources"));
+    // One that is required is not there, or cannot be had.
+    Callback without(w);
+    (void)without.to_token();
+    Step refused = without.flow.resume(w.token_response(w.id_token()));
+    ck_assert(expect<Refuse>(refused).error.reason == Reason::claim_source_failed);
+    Callback down(w);
+    (void)down.to_token();
+    (void)down.flow.resume(w.token_response(w.id_token("", registry.aggregated("staff"))));
+    Step failed = down.flow.resume(fail(Reason::jwks_unavailable, "no keys"));
+    ck_assert(expect<Refuse>(failed).error.reason == Reason::claim_source_failed);
+}
+END_TEST
+
+START_TEST(u_19_claims_of_an_endpoint) {
+    World w;
+    w.config.userinfo = true;
+    const Registry registry(w);
+    Callback c(w);
+    (void)c.to_token();
+    (void)c.flow.resume(w.token_response(w.id_token()));
+    Step need = c.flow.resume(json_response(
+        R"({"sub":"john-id")" +
+        Registry::left(R"("endpoint":"https://api.example/x","access_token":"theirs")") + "}"));
+    ck_assert_uint_eq(expect<NeedProvider>(need).source, 1);
+    Step fetch = c.flow.resume(ProviderReady(registry.provider()));
+    ck_assert_uint_eq(expect<Fetch>(fetch).source, 1);
+    ck_assert_sv_eq(expect<Fetch>(fetch).request.authorization.view(), "Bearer theirs");
+    HttpResponse answer = json_response(registry.says("staff"));
+    answer.content_type = "application/jwt";
+    Step store = c.flow.resume(std::move(answer));
+    const std::optional<SessionView> view =
+        SessionView::open(expect<StoreSession>(store).record.view());
+    ck_assert_sv_eq(view->claim("groups").value_or("-"), "staff");
+}
+END_TEST
+
 START_TEST(a_missing_username_is_refused) {
     World w;
     w.config.username_claim = {"nickname", "upn"};
@@ -711,6 +759,8 @@ static Suite* flow_suite() {
     tcase_add_test(tcase, u_02_u_03_userinfo_that_fails_fails_the_login);
     tcase_add_test(tcase, u_06_userinfo_does_not_replace_protocol_claims);
     tcase_add_test(tcase, u_05_signed_userinfo_refetches_the_keys_once);
+    tcase_add_test(tcase, u_16_claims_of_a_source);
+    tcase_add_test(tcase, u_19_claims_of_an_endpoint);
     tcase_add_test(tcase, a_missing_username_is_refused);
     tcase_add_test(tcase, e_05_a_session_that_is_too_large_is_refused);
     tcase_add_test(tcase, a_store_that_refuses_refuses_the_login);

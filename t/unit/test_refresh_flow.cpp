@@ -560,6 +560,33 @@ START_TEST(t_23_tokens_survive_a_failure_that_comes_after_them) {
 }
 END_TEST
 
+START_TEST(u_22_claims_of_a_source) {
+    Refreshing w(true);
+    w.login();
+    const Registry registry(w);
+    const auto refresh = [&](const std::string& left) {
+        Run run(w);
+        (void)run.flow.resume(Refreshing::tokens(""));
+        Step step = run.flow.resume(json_response(R"({"sub":"john-id")" + left + "}"));
+        if (std::holds_alternative<NeedProvider>(step)) {
+            step = run.flow.resume(ProviderReady(registry.provider()));
+        }
+        return std::move(run.done(step));
+    };
+    Step good = refresh(registry.aggregated("staff"));
+    (void)expect<Refreshed>(good);
+    ck_assert_sv_eq(w.view().claim("groups").value_or("-"), "staff");
+    // What does not hold puts it off, and the session stays as it is.
+    Step bad = refresh(registry.aggregated("evil", kNow));
+    ck_assert(expect<RefreshPostponed>(bad).error.reason == Reason::claim_source_failed);
+    ck_assert_sv_eq(w.view().claim("groups").value_or("-"), "staff");
+    // The provider names it no more: what it has said is gone.
+    Step none = refresh("");
+    (void)expect<Refreshed>(none);
+    ck_assert(!w.view().claim("groups"));
+}
+END_TEST
+
 START_TEST(t_25_narrowed_scope) {
     Refreshing w;
     w.login();
@@ -669,6 +696,7 @@ static Suite* refresh_flow_suite() {
     tcase_add_test(tcase, t_23_transient_errors_wait);
     tcase_add_test(tcase, t_23_no_hammering);
     tcase_add_test(tcase, t_23_tokens_survive_a_failure_that_comes_after_them);
+    tcase_add_test(tcase, u_22_claims_of_a_source);
     tcase_add_test(tcase, t_25_narrowed_scope);
     tcase_add_test(tcase, j_02_unknown_keys);
     tcase_add_test(tcase, e_05_a_session_that_grows_too_large_ends);
