@@ -226,6 +226,23 @@ REFUSED = {
     "challenge-plain": (P, "code_challenge_method plain;", "plain"),
     "challenge-off": (P, "code_challenge_method S256; pkce off;", "pkce"),
     "off-challenge": (P, "pkce off; code_challenge_method S256;", "pkce"),
+    "claim-source-unknown": (P, "claim_source registry;", "names no oidc_provider"),
+    "claim-source-twice": (P, "claim_source idp; claim_source idp;", "twice"),
+    "claim-source-word": (P, "claim_source idp must;", '"endpoint_host=" or "required"'),
+    "claim-source-url": (P, "claim_source idp endpoint_host=https://a.example;", "with a host"),
+    "claim-source-path": (P, "claim_source idp endpoint_host=a.example/x;", "with a host"),
+    "claim-source-no-host": (P, "claim_source idp endpoint_host=;", "with a host"),
+    "claim-source-required": ("http", "".join(provider(name=n, base=f"issuer https://{n}.example; client_id x;") for n in "bcdef")
+                              + provider("".join(f"claim_source {n} required; " for n in "bcdef"), name="one"),
+                              "one required too many"),
+    "claim-source-secret": (P, f"client_secret {SECRET}; id_token_signed_response_alg HS256; claim_source idp;",
+                            "with a client secret only"),
+    "claim-source-issuers": ("http", provider(name="b") + provider("claim_source b; claim_source one;", name="one"),
+                             "has the issuer of"),
+    "claim-source-hosts": ("http", provider(name="b", base="issuer https://b.example; client_id x;")
+                           + provider("claim_source b endpoint_host=a.example; "
+                                      "claim_source one endpoint_host=A.example:443;", name="one"),
+                           "has the endpoint_host"),
     "userinfo-method-word": (P, "userinfo on; userinfo_token_method query;", '"header" or "body"'),
     "userinfo-method-alone": (P, "userinfo_token_method body;", "needs"),
     "userinfo-method-dpop": (P, "userinfo on; dpop_key @F@/key; userinfo_token_method body;", "RFC 9449"),

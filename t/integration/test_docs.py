@@ -311,6 +311,8 @@ def test_example_loads(lab, tmp_path, name, code):
             "client_secret": "client_secret s;"}
     if name in ("client_assertion_audience", "oidc_jwks", "request_object"):
         base["client_key"] = f"client_key {folder / 'key'};"
+    if name == "claim_source":
+        store += "oidc_provider registry { issuer https://claims.example; client_id x; }\n"
     if name.startswith("client_secret"):
         base.pop("client_secret")
     if name == "issuer_template":
