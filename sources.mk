@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The one list of sources: nginx's addon build, the unit tests and the fuzzers all read it.
+OIDC_CORE += src/access_token.cpp
 OIDC_CORE += src/assertion.cpp
 OIDC_CORE += src/authz_request.cpp
 OIDC_CORE += src/authz_response.cpp

@@ -115,13 +115,14 @@ Result<Alg> check_alg(const json_t* header, std::span<const Alg> allowed) {
         alg ? "id_token_signed_response_alg" : "");
 }
 
-Status check_typ(const json_t* header, std::span<const std::string_view> accepted) {
+Status check_typ(const json_t* header, std::span<const std::string_view> accepted, bool required) {
     const auto typ = header_text(header, "typ");
     if (!typ.ok()) {
         return fail(Reason::jwt_typ, typ.error().detail);
     }
     if (!*typ) {
-        return Unit{};
+        return required ? Status(fail(Reason::jwt_typ, "the token's header has no typ"))
+                        : Status(Unit{});
     }
     const std::string name = ascii_lower(**typ);
     constexpr std::string_view kPrefix = "application/";  // RFC 7515 4.1.9
@@ -149,7 +150,7 @@ Result<Header> check_header(std::string_view segment, const VerifyOptions& optio
             return fail(Reason::jwt_crit, std::string("the token's header has \"") + name + "\"");
         }
     }
-    if (const auto typ = check_typ(header, options.accepted_typ); !typ.ok()) {
+    if (const auto typ = check_typ(header, options.accepted_typ, options.typ_required); !typ.ok()) {
         return typ.error();
     }
     const auto kid = header_text(header, "kid");

@@ -21,10 +21,12 @@ struct VerifyOptions {
     std::span<const Alg> allowed;           // anything else is jwt_alg
     const KeySet* keys = nullptr;           // asymmetric algorithms
     const Secret* shared_secret = nullptr;  // HS*: the client secret, when allowed names one
-    // Values of "typ" (lower case, without "application/") that are accepted; absent typ always is.
+    // Values of "typ" (lower case, without "application/") that are accepted; absent typ is too,
+    // but for typ_required.
     std::span<const std::string_view> accepted_typ;
     std::size_t max_bytes = 64 * 1024;
     const Secret* former_secret = nullptr;  // of shared_secret before a change; null: none
+    bool typ_required = false;              // an absent typ is refused as well
     // Of several tenants: a key with an issuer of its own verifies tokens of that issuer alone.
     const ProviderConfig* tenants = nullptr;
 };

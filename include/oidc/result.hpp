@@ -129,6 +129,21 @@ enum class Reason : std::uint8_t {
     // Input that is not what its grammar says (parsers; callers map it to one of the above).
     malformed,
     too_large,
+    // Access tokens that programs bring.
+    bearer_malformed,
+    access_token_malformed,
+    access_token_alg,
+    access_token_typ,
+    access_token_signature,
+    access_token_iss,
+    access_token_aud,
+    access_token_exp,
+    access_token_iat,
+    access_token_claim,
+    access_token_binding,
+    dpop_proof_invalid,
+    dpop_proof_replayed,
+    insufficient_scope,
     // Claims of other sources.
     claim_source_failed,
     // Several tenants of one provider.
