@@ -16,6 +16,7 @@ OIDC_CORE += src/config.cpp
 OIDC_CORE += src/cookie.cpp
 OIDC_CORE += src/crypto.cpp
 OIDC_CORE += src/dpop.cpp
+OIDC_CORE += src/dpop_proof.cpp
 OIDC_CORE += src/encode.cpp
 OIDC_CORE += src/flow.cpp
 OIDC_CORE += src/former_state.cpp

@@ -3,6 +3,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/hmac.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <openssl/sha.h>
@@ -150,6 +151,14 @@ Digest sha256_fields(std::initializer_list<std::string_view> fields) {
     const Digest out = sha256(input);
     cleanse(input.data(), input.size());
     return out;
+}
+
+bool hmac_sha256(ByteView key, ByteView data, Digest& out) noexcept {
+    const OpensslErrorGuard guard;
+    unsigned int size = 0;
+    return HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), data.data(), data.size(),
+                out.data(), &size) != nullptr &&
+           size == out.size();
 }
 
 Result<AeadKey> derive_key(ByteView input_key, std::string_view label) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "oidc/once_table.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 
@@ -68,6 +69,14 @@ bool OnceTable::use(const Digest& digest, Seconds expires, Seconds now) noexcept
     fence();
     std::atomic_ref<Seconds>(victim->expires).store(expires, std::memory_order_release);
     return true;
+}
+
+bool OnceTable::knows(const Digest& digest, Seconds now) const noexcept {
+    const Slot* set = set_of(region_, digest);
+    return set != nullptr && std::any_of(set, set + kWays, [&](const Slot& slot) {
+               return slot.expires > now &&
+                      std::memcmp(slot.digest, digest.data(), sizeof(slot.digest)) == 0;
+           });
 }
 
 void OnceTable::forget(const Digest& digest) noexcept {

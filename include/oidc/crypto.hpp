@@ -35,6 +35,9 @@ Digest sha256(std::string_view data);
 // SHA-256 over length-prefixed fields, so that no two lists of fields have the same input.
 Digest sha256_fields(std::initializer_list<std::string_view> fields);
 
+// HMAC-SHA256 (RFC 2104). False when OpenSSL fails; the caller must deny.
+[[nodiscard]] bool hmac_sha256(ByteView key, ByteView data, Digest& out) noexcept;
+
 using AeadKey = std::array<std::uint8_t, 32>;
 
 // HKDF-SHA256 (RFC 5869) without salt; `label` separates purposes.

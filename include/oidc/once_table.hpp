@@ -14,13 +14,16 @@ namespace oidc {
 
 // Remembers a bounded number of used-once values (states of finished logins) in a fixed region;
 // the rules of sharing are RecordTable's. A slot is overwritten when it has expired, else the
-// oldest of its set is.
+// oldest of its set is. The digest says which set: where somebody else can choose what is hashed,
+// it is one with a key (hmac_sha256), or they fill the set of a value that is not theirs.
 class OnceTable {
   public:
     static OnceTable create(std::span<std::byte> region) noexcept;
     static OnceTable attach(std::span<std::byte> region) noexcept;
     // True the first time a digest is seen before `expires`, false after that.
     bool use(const Digest& digest, Seconds expires, Seconds now) noexcept;
+    // Whether use() would be false; nothing is changed.
+    [[nodiscard]] bool knows(const Digest& digest, Seconds now) const noexcept;
     // What it was used for came to nothing: it takes no place any more, and may be used.
     void forget(const Digest& digest) noexcept;
 

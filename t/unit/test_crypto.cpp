@@ -20,6 +20,18 @@ static AeadKey key_of(std::uint8_t byte) {
     return key;
 }
 
+// RFC 4231 4.2 and 4.3; how long the key is counts.
+START_TEST(hmac) {
+    Digest mac{};
+    ck_assert(hmac_sha256(as_bytes(std::string(20, '\x0b')), as_bytes("Hi There"), mac));
+    ck_assert_sv_eq(hex_encode(mac),
+                    "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+    ck_assert(hmac_sha256(as_bytes("Jefe"), as_bytes("what do ya want for nothing?"), mac));
+    ck_assert_sv_eq(hex_encode(mac),
+                    "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+END_TEST
+
 START_TEST(sha256_vectors) {
     // FIPS 180-4.
     ck_assert_sv_eq(hex_encode(sha256("abc")),
@@ -256,6 +268,7 @@ END_TEST
 static Suite* crypto_suite() {
     Suite* suite = suite_create("crypto");
     TCase* tcase = tcase_create("all");
+    tcase_add_test(tcase, hmac);
     tcase_add_test(tcase, sha256_vectors);
     tcase_add_test(tcase, fields_are_delimited);
     tcase_add_test(tcase, hkdf_vectors);

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "oidc/once_table.hpp"
+
+#include <cstring>
+
+#include "oidc/crypto.hpp"
 #include "record_table_fixture.hpp"
 #include "unit.hpp"
 
@@ -12,10 +16,38 @@ START_TEST(a_07_a_value_is_used_once) {
     ck_assert(table.use(key_of(1), kNow + 10, kNow));
     ck_assert(!table.use(key_of(1), kNow + 10, kNow));
     ck_assert(!OnceTable::attach(region.span()).use(key_of(1), kNow + 10, kNow + 9));
+    ck_assert(table.knows(key_of(1), kNow + 9) && !table.knows(key_of(1), kNow + 10));
+    ck_assert(!table.knows(key_of(2), kNow));
     ck_assert(table.use(key_of(2), kNow + 10, kNow));
     // Forgotten when it has expired: whoever calls then refuses it for its age.
     ck_assert(!table.use(key_of(1), kNow + 10, kNow + 10));
     ck_assert(table.use(key_of(1), kNow + 20, kNow + 10));
+}
+END_TEST
+
+// A set holds eight: somebody who can choose the digests pushes a value out with eight more, and
+// with a key that nobody knows only by filling the whole table.
+START_TEST(a_key_keeps_others_out_of_a_set) {
+    const Region region(64 * 1024);
+    OnceTable table = OnceTable::create(region.span());
+    const auto aimed = [](std::uint32_t n) {  // all of the set of aimed(0)
+        Digest digest{};
+        std::memcpy(digest.data(), &n, sizeof(n));
+        return digest;
+    };
+    const auto keyed = [&](std::uint32_t n) {
+        Digest out{};
+        ck_assert(hmac_sha256(as_bytes("the key of the zone"), aimed(n), out));
+        return out;
+    };
+    ck_assert(table.use(aimed(0), kNow + 10, kNow));
+    ck_assert(table.use(keyed(0), kNow + 10, kNow));
+    for (std::uint32_t n = 1; n <= 8; ++n) {
+        ck_assert(table.use(aimed(n), kNow + 20, kNow));
+        ck_assert(table.use(keyed(n), kNow + 20, kNow));
+    }
+    ck_assert(!table.knows(aimed(0), kNow));
+    ck_assert(table.knows(keyed(0), kNow));
 }
 END_TEST
 
@@ -60,6 +92,7 @@ END_TEST
 static Suite* once_table_suite() {
     Suite* suite = suite_create("once_table");
     TCase* once = tcase_create("once");
+    tcase_add_test(once, a_key_keeps_others_out_of_a_set);
     tcase_add_test(once, a_07_a_value_is_used_once);
     tcase_add_test(once, what_came_to_nothing_takes_no_place);
     tcase_add_test(once, once_table_forgets_the_expired_and_the_oldest_only);
