@@ -5,6 +5,7 @@ OIDC_CORE += src/assertion.cpp
 OIDC_CORE += src/authz_request.cpp
 OIDC_CORE += src/authz_response.cpp
 OIDC_CORE += src/backchannel_flow.cpp
+OIDC_CORE += src/bearer.cpp
 OIDC_CORE += src/bytes.cpp
 OIDC_CORE += src/challenge.cpp
 OIDC_CORE += src/claim_rules.cpp
