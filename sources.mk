@@ -24,6 +24,7 @@ OIDC_CORE += src/former_state.cpp
 OIDC_CORE += src/header_name.cpp
 OIDC_CORE += src/http_message.cpp
 OIDC_CORE += src/id_token.cpp
+OIDC_CORE += src/introspection.cpp
 OIDC_CORE += src/json.cpp
 OIDC_CORE += src/jwe.cpp
 OIDC_CORE += src/jwk.cpp

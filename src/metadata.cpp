@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "oidc/authz_request.hpp"
@@ -32,7 +33,7 @@ struct Endpoint {
     bool required;
 };
 
-constexpr std::array<Endpoint, 7> kEndpoints = {{
+constexpr std::array<Endpoint, 8> kEndpoints = {{
     {"authorization_endpoint", &Metadata::authorization_endpoint,
      &ProviderConfig::authorization_endpoint, true},
     {"token_endpoint", &Metadata::token_endpoint, &ProviderConfig::token_endpoint, true},
@@ -44,6 +45,8 @@ constexpr std::array<Endpoint, 7> kEndpoints = {{
      false},
     {"pushed_authorization_request_endpoint", &Metadata::pushed_authorization_request_endpoint,
      &ProviderConfig::pushed_authorization_request_endpoint, false},
+    {"introspection_endpoint", &Metadata::introspection_endpoint,
+     &ProviderConfig::introspection_endpoint, false},
 }};
 
 // Whether something is switched on that cannot do without the endpoint.
@@ -53,7 +56,8 @@ bool is_asked_for(const Endpoint& endpoint, const ProviderConfig& config,
            (endpoint.target == &Metadata::pushed_authorization_request_endpoint &&
             use_par(config, metadata)) ||
            (endpoint.target == &Metadata::userinfo_endpoint && config.userinfo) ||
-           (endpoint.target == &Metadata::revocation_endpoint && config.revoke_on_logout);
+           (endpoint.target == &Metadata::revocation_endpoint && config.revoke_on_logout) ||
+           (endpoint.target == &Metadata::introspection_endpoint && config.introspection);
 }
 
 // mtls_endpoint_aliases (RFC 8705 5), for a client that brings a certificate: the address of an
@@ -79,6 +83,7 @@ bool may_have_alias(const Endpoint& endpoint) {
     return endpoint.target == &Metadata::token_endpoint ||
            endpoint.target == &Metadata::userinfo_endpoint ||
            endpoint.target == &Metadata::revocation_endpoint ||
+           endpoint.target == &Metadata::introspection_endpoint ||
            endpoint.target == &Metadata::pushed_authorization_request_endpoint;
 }
 
@@ -166,6 +171,7 @@ Status read_endpoints(const json_t* document, const ProviderConfig& config, Meta
         // What nobody uses cannot be wrong.
         const bool unused =
             (endpoint.target == &Metadata::revocation_endpoint && !config.revoke_on_logout) ||
+            (endpoint.target == &Metadata::introspection_endpoint && !config.introspection) ||
             (endpoint.target == &Metadata::pushed_authorization_request_endpoint &&
              config.par == Toggle::off);
         if (keys_given || unused) {
@@ -232,6 +238,12 @@ Status read_document(const json_t* document, const ProviderConfig& config, Metad
                   metadata.id_token_signing_algs, left_out);
     read_optional(json_strings(document, "authorization_signing_alg_values_supported"),
                   metadata.authorization_signing_algs, left_out);
+    if (config.introspection) {
+        read_optional(json_strings(document, "introspection_endpoint_auth_methods_supported"),
+                      metadata.introspection_auth_methods, left_out);
+        read_optional(json_strings(document, "introspection_signing_alg_values_supported"),
+                      metadata.introspection_signing_algs, left_out);
+    }
     metadata.code_challenge_methods_said =
         read_optional(json_strings(document, "code_challenge_methods_supported"),
                       metadata.code_challenge_methods, left_out);
@@ -273,6 +285,16 @@ Result<std::string> document_text(const HttpRequest& request, HttpOutcome outcom
                     fix);
     }
     return std::string(text);
+}
+
+// What the metadata say of such answers (RFC 9701 7), else what they are said to sign with.
+std::vector<Alg> introspection_algs(const Metadata& metadata, const std::vector<Alg>& others) {
+    std::vector<Alg> algs;
+    if (metadata.introspection_signing_algs.empty()) {
+        std::copy_if(others.begin(), others.end(), std::back_inserter(algs),
+                     [](Alg alg) { return !alg_is_symmetric(alg); });
+    }
+    return algs.empty() ? asymmetric_algs(metadata.introspection_signing_algs) : algs;
 }
 
 }  // namespace
@@ -416,6 +438,18 @@ Result<ClientAuth> choose_client_auth(const ProviderConfig& config, const Metada
     return ClientAuth::basic;
 }
 
+ClientAuth choose_introspection_auth(const ProviderConfig& config, const Metadata& metadata,
+                                     ClientAuth usual) {
+    const std::vector<std::string>& methods = metadata.introspection_auth_methods;
+    if (config.client_auth != ClientAuth::automatic || methods.empty()) {
+        return usual;
+    }
+    Metadata there;
+    there.token_endpoint_auth_methods = methods;
+    const Result<ClientAuth> chosen = choose_client_auth(config, there);
+    return chosen ? *chosen : usual;
+}
+
 HttpRequest metadata_request(const ProviderConfig& config) {
     return get(config.config_url, "config_url");
 }
@@ -457,8 +491,10 @@ Result<std::shared_ptr<const ProviderState>> make_provider_state(
         return std::move(client_auth).error();
     }
     state->client_auth = *client_auth;
+    state->introspection_auth = choose_introspection_auth(config, state->metadata, *client_auth);
     state->algs = allowed_algs(config, state->metadata.id_token_signing_algs);
     state->response_algs = asymmetric_algs(state->metadata.authorization_signing_algs);
+    state->introspection_algs = introspection_algs(state->metadata, state->algs);
     state->pkce = use_pkce(config, state->metadata);
     state->par = use_par(config, state->metadata);
     state->request_object = use_request_object(config, state->metadata);

@@ -221,6 +221,11 @@ constexpr PageTitles kTitlesPl{{
     {dpop_proof_invalid, "Dowód, że token dostępu należy do nadawcy, jest nieważny."},
     {dpop_proof_replayed, "Dowód, że token dostępu należy do nadawcy, został już użyty."},
     {insufficient_scope, "Token dostępu nie zezwala na to, o co poproszono."},
+    {token_not_active, "Token dostępu jest nieważny lub utracił ważność."},
+    {introspection_unavailable, "Nie można teraz zapytać usługi logowania o token dostępu."},
+    {introspection_malformed,
+     "Odpowiedź usługi logowania o tokenie dostępu nie nadaje się do użycia."},
+    {introspection_busy, "W tej chwili sprawdza się zbyt wiele tokenów dostępu."},
     {claim_source_failed, "Usługa, której potrzebuje ta witryna, nie potwierdziła danych konta."},
     {tenant_unlisted, "Kont Państwa organizacji nie można używać do logowania tutaj."},
 }};

@@ -224,6 +224,12 @@ constexpr PageTitles kTitlesPt{{
     {dpop_proof_invalid, "A prova de que o token de acesso pertence a quem o envia não é válida."},
     {dpop_proof_replayed, "A prova de que o token de acesso pertence a quem o envia já foi usada."},
     {insufficient_scope, "O token de acesso não permite o que foi pedido."},
+    {token_not_active, "O token de acesso não é válido ou deixou de o ser."},
+    {introspection_unavailable,
+     "De momento não é possível perguntar ao serviço de autenticação pelo token de acesso."},
+    {introspection_malformed,
+     "A resposta do serviço de autenticação sobre o token de acesso não pode ser usada."},
+    {introspection_busy, "De momento estão a ser verificados demasiados tokens de acesso."},
     {claim_source_failed, "Um serviço de que este site precisa não confirmou dados da sua conta."},
     {tenant_unlisted, "As contas da sua organização não permitem iniciar sessão aqui."},
 }};

@@ -41,9 +41,9 @@ const JwsSigner& key_of(const ProviderConfig& config, Credential credential) {
 }
 
 // RFC 7521 4.2. The client id is not needed with it, but some providers look the client up by it.
-Status add_assertion(Secret& body, const ProviderConfig& config, const ProviderState& provider,
-                     Ports ports, Credential credential) {
-    const bool by_key = provider.client_auth == ClientAuth::private_key_jwt;
+Status add_assertion(Secret& body, ClientAuth auth, const ProviderConfig& config,
+                     const ProviderState& provider, Ports ports, Credential credential) {
+    const bool by_key = auth == ClientAuth::private_key_jwt;
     if (by_key && !config.client_key) {
         return fail(Reason::internal_error, "there is no key to authenticate the client with");
     }
@@ -293,21 +293,10 @@ void add_resources(std::vector<FormField>& fields, const ProviderConfig& config)
     }
 }
 
-}  // namespace
-
-TokenNeeds token_needs(const ProviderConfig& config) {
-    TokenNeeds needs;
-    needs.access_token = config.userinfo            ? "userinfo"
-                         : config.keep_access_token ? "$oidc_access_token"
-                                                    : "";
-    needs.dpop = config.dpop_key != nullptr;
-    needs.refresh_token = config.keep_refresh_token || config.session_refresh;
-    return needs;
-}
-
-Result<HttpRequest> client_form(const ProviderConfig& config, const ProviderState& provider,
-                                std::string_view url, std::string_view endpoint,
-                                std::string_view form, Ports ports, Credential credential) {
+Result<HttpRequest> form_by(ClientAuth auth, const ProviderConfig& config,
+                            const ProviderState& provider, std::string_view url,
+                            std::string_view endpoint, std::string_view form, Ports ports,
+                            Credential credential) {
     HttpRequest request;
     request.method = HttpRequest::Method::post;
     request.url = url;
@@ -323,7 +312,7 @@ Result<HttpRequest> client_form(const ProviderConfig& config, const ProviderStat
             add(request.body, "client_id", config.client_id);
         }
     };
-    switch (provider.client_auth) {
+    switch (auth) {
         case ClientAuth::basic:
         case ClientAuth::automatic:  // resolved long ago; the default of OIDC Core 9
             request.authorization = basic_credentials(config, secret_of(config, credential));
@@ -335,7 +324,8 @@ Result<HttpRequest> client_form(const ProviderConfig& config, const ProviderStat
         case ClientAuth::secret_jwt:
         case ClientAuth::private_key_jwt:
             add_client_id();
-            if (Status status = add_assertion(request.body, config, provider, ports, credential);
+            if (Status status =
+                    add_assertion(request.body, auth, config, provider, ports, credential);
                 !status) {
                 return std::move(status).error();
             }
@@ -358,10 +348,7 @@ Result<HttpRequest> client_form(const ProviderConfig& config, const ProviderStat
     return request;
 }
 
-Result<HttpRequest> client_request(const ProviderConfig& config, const ProviderState& provider,
-                                   std::string_view url, std::string_view endpoint,
-                                   std::span<const FormField> fields, Ports ports,
-                                   Credential credential) {
+Secret encoded(std::span<const FormField> fields) {
     Secret form;
     std::size_t size = 0;
     for (const FormField& field : fields) {
@@ -371,7 +358,41 @@ Result<HttpRequest> client_request(const ProviderConfig& config, const ProviderS
     for (const FormField& field : fields) {
         add(form, field.name, field.value);
     }
-    return client_form(config, provider, url, endpoint, form.view(), ports, credential);
+    return form;
+}
+
+}  // namespace
+
+TokenNeeds token_needs(const ProviderConfig& config) {
+    TokenNeeds needs;
+    needs.access_token = config.userinfo            ? "userinfo"
+                         : config.keep_access_token ? "$oidc_access_token"
+                                                    : "";
+    needs.dpop = config.dpop_key != nullptr;
+    needs.refresh_token = config.keep_refresh_token || config.session_refresh;
+    return needs;
+}
+
+Result<HttpRequest> client_form(const ProviderConfig& config, const ProviderState& provider,
+                                std::string_view url, std::string_view endpoint,
+                                std::string_view form, Ports ports, Credential credential) {
+    return form_by(provider.client_auth, config, provider, url, endpoint, form, ports, credential);
+}
+
+Result<HttpRequest> client_request(const ProviderConfig& config, const ProviderState& provider,
+                                   std::string_view url, std::string_view endpoint,
+                                   std::span<const FormField> fields, Ports ports,
+                                   Credential credential) {
+    return client_request_by(provider.client_auth, config, provider, url, endpoint, fields, ports,
+                             credential);
+}
+
+Result<HttpRequest> client_request_by(ClientAuth auth, const ProviderConfig& config,
+                                      const ProviderState& provider, std::string_view url,
+                                      std::string_view endpoint, std::span<const FormField> fields,
+                                      Ports ports, Credential credential) {
+    const Secret form = encoded(fields);
+    return form_by(auth, config, provider, url, endpoint, form.view(), ports, credential);
 }
 
 Result<HttpRequest> token_request(const ProviderConfig& config, const ProviderState& provider,

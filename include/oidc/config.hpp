@@ -102,7 +102,8 @@ struct ProviderConfig {
     std::string end_session_endpoint;
     std::string revocation_endpoint;  // read with revoke_on_logout only
     std::string pushed_authorization_request_endpoint;
-    std::string jwks_text;  // content of jwks_file, read by the master
+    std::string introspection_endpoint;  // read with introspection only
+    std::string jwks_text;               // content of jwks_file, read by the master
 
     std::vector<std::string> scope{"openid"};
     std::vector<std::string> resource;  // RFC 8707: of authorization, token and refresh requests
@@ -147,6 +148,8 @@ struct ProviderConfig {
     bool keep_refresh_token = false;  // for revoke_on_logout; session_refresh keeps it by itself
 
     bool revoke_on_logout = false;
+    bool introspection = false;         // some location takes opaque access tokens
+    bool introspection_signed = false;  // answers about them are signed (RFC 9701), or refused
     bool session_refresh = false;
     Seconds session_refresh_before = 60;  // ahead of the access token's end
     // Of access tokens whose answer does not say it; 0: unknown.

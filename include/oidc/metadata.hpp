@@ -29,6 +29,10 @@ struct Metadata {
     // RFC 7009; empty: none, or revoke_on_logout is off and nobody asks for it.
     std::string revocation_endpoint;
     std::string pushed_authorization_request_endpoint;  // RFC 9126; empty: none, or par is off
+    // RFC 7662; empty: none, or nobody asks for it.
+    std::string introspection_endpoint;
+    std::vector<std::string> introspection_auth_methods;  // empty: not said
+    std::vector<std::string> introspection_signing_algs;  // RFC 9701
     bool par_required = false;
     bool request_object_required = false;  // RFC 9101
     // Why members were taken for absent, a sentence each, for the log.
@@ -71,6 +75,11 @@ bool use_request_object(const ProviderConfig& config, const Metadata& metadata) 
 // fix "token_endpoint_auth_method" when only methods that need a key are advertised.
 Result<ClientAuth> choose_client_auth(const ProviderConfig& config, const Metadata& metadata);
 
+// The same at the introspection endpoint: another method only when the configuration leaves the
+// choice to the metadata, which list methods of that endpoint without the usual one (RFC 8414 2).
+ClientAuth choose_introspection_auth(const ProviderConfig& config, const Metadata& metadata,
+                                     ClientAuth usual);
+
 HttpRequest metadata_request(const ProviderConfig& config);
 // `advertised`: see HttpRequest.
 HttpRequest jwks_request(const std::string& jwks_uri, std::string advertised = {});
@@ -84,9 +93,11 @@ struct ProviderState {
     Metadata metadata;
     std::string authorization_prefix;  // of authorization_url()
     KeySet keys;
-    std::vector<Alg> algs;           // resolved allow-list
-    std::vector<Alg> response_algs;  // of signed responses
+    std::vector<Alg> algs;                // resolved allow-list
+    std::vector<Alg> response_algs;       // of signed responses
+    std::vector<Alg> introspection_algs;  // of signed answers about tokens
     ClientAuth client_auth = ClientAuth::basic;
+    ClientAuth introspection_auth = ClientAuth::basic;  // at introspection_endpoint
     bool pkce = true;
     bool par = false;
     bool request_object = false;

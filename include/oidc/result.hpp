@@ -144,6 +144,11 @@ enum class Reason : std::uint8_t {
     dpop_proof_invalid,
     dpop_proof_replayed,
     insufficient_scope,
+    // Introspection of access tokens that callers bring.
+    token_not_active,
+    introspection_unavailable,
+    introspection_malformed,
+    introspection_busy,
     // Claims of other sources.
     claim_source_failed,
     // Several tenants of one provider.

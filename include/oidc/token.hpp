@@ -41,6 +41,12 @@ Result<HttpRequest> client_request(const ProviderConfig& config, const ProviderS
                                    std::span<const FormField> fields, Ports ports,
                                    Credential credential = Credential::current);
 
+// The same with another method than that of the token endpoint.
+Result<HttpRequest> client_request_by(ClientAuth auth, const ProviderConfig& config,
+                                      const ProviderState& provider, std::string_view url,
+                                      std::string_view endpoint, std::span<const FormField> fields,
+                                      Ports ports, Credential credential = Credential::current);
+
 // The same with a form that is encoded already; a client_id that it has is not repeated.
 Result<HttpRequest> client_form(const ProviderConfig& config, const ProviderState& provider,
                                 std::string_view url, std::string_view endpoint,
