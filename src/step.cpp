@@ -18,7 +18,9 @@ struct NameOf {
         return "RefreshPostponed";
     }
     std::string_view operator()(const RefreshEnded&) const noexcept { return "RefreshEnded"; }
-    std::string_view operator()(const EndSessions&) const noexcept { return "EndSessions"; }
+    std::string_view operator()(const TokenHolds& holds) const noexcept {
+        return std::holds_alternative<EndSessions>(holds) ? "EndSessions" : "Introspected";
+    }
 };
 
 }  // namespace

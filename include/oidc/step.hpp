@@ -10,6 +10,7 @@
 #include <string_view>
 #include <variant>
 
+#include "oidc/access_token.hpp"
 #include "oidc/bytes.hpp"
 #include "oidc/http_message.hpp"
 #include "oidc/metadata.hpp"
@@ -107,8 +108,30 @@ struct EndSessions {
     Seconds remember_until = 0;
 };
 
+// The provider vouches for an access token.
+struct Introspected {
+    AccessTokenRecord token;
+    std::string sub;
+};
+
+// A token that others have brought holds. One alternative for both: a variant of more than eleven
+// is told apart by pointers to functions, which nothing shows to be harmless where it is destroyed.
+using TokenHolds = std::variant<EndSessions, Introspected>;
+
 using Step = std::variant<NeedProvider, Fetch, StoreSession, StartLogin, RenewLogin, LoggedIn,
-                          Refuse, Refreshed, RefreshPostponed, RefreshEnded, EndSessions>;
+                          Refuse, Refreshed, RefreshPostponed, RefreshEnded, TokenHolds>;
+
+// What a token that holds has brought about; null: it is another step.
+template <class T>
+T* token_holds(Step& step) noexcept {
+    auto* holds = std::get_if<TokenHolds>(&step);
+    return holds == nullptr ? nullptr : std::get_if<T>(holds);
+}
+template <class T>
+const T* token_holds(const Step& step) noexcept {
+    const auto* holds = std::get_if<TokenHolds>(&step);
+    return holds == nullptr ? nullptr : std::get_if<T>(holds);
+}
 
 // The name of its type, for the debug log; a literal, which ends with NUL.
 std::string_view step_name(const Step& step) noexcept;

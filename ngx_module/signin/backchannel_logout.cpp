@@ -72,7 +72,7 @@ ngx_int_t end_named(ngx_http_request_t* r, RequestContext& ctx, const EndSession
 // The flow that judges the token is over.
 ngx_int_t on_step(ngx_http_request_t* r, RequestContext& ctx, const Step& step) {
     ctx.task->flow.reset();
-    if (const auto* end = std::get_if<EndSessions>(&step)) {
+    if (const auto* end = token_holds<EndSessions>(step)) {
         return end_named(r, ctx, *end);
     }
     const auto* refused = std::get_if<Refuse>(&step);

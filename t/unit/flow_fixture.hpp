@@ -18,9 +18,15 @@ inline constexpr Seconds kNow = 1'700'000'000;
 template <class T>
 T& expect(Step& step) {
     const auto* refused = std::get_if<Refuse>(&step);
-    ck_assert_msg(std::holds_alternative<T>(step), "another step (%zu) %s", step.index(),
+    T* found = nullptr;
+    if constexpr (std::is_constructible_v<TokenHolds, T>) {
+        found = token_holds<T>(step);
+    } else {
+        found = std::get_if<T>(&step);
+    }
+    ck_assert_msg(found != nullptr, "another step (%zu) %s", step.index(),
                   refused == nullptr ? "" : refused->error.detail.c_str());
-    return std::get<T>(step);
+    return *found;
 }
 
 inline HttpResponse json_response(std::string_view body) {
