@@ -114,6 +114,7 @@ OIDC_ADAPTER += ngx_module/config/variable_use.cpp
 OIDC_ADAPTER += ngx_module/config/workers_user.cpp
 OIDC_ADAPTER += ngx_module/shm/cookie_zone.cpp
 OIDC_ADAPTER += ngx_module/shm/counters_zone.cpp
+OIDC_ADAPTER += ngx_module/shm/introspection_zone.cpp
 OIDC_ADAPTER += ngx_module/shm/login_zone.cpp
 OIDC_ADAPTER += ngx_module/shm/memory_file.cpp
 OIDC_ADAPTER += ngx_module/shm/metadata_slot.cpp

@@ -17,6 +17,7 @@
 #include "config/source_directives.hpp"
 #include "config/token_use.hpp"
 #include "config/workers_user.hpp"
+#include "oidc/client_credentials.hpp"
 #include "oidc/crypto.hpp"
 #include "oidc/header_name.hpp"
 #include "oidc/key_ring.hpp"
@@ -24,6 +25,7 @@
 #include "oidc/text.hpp"
 #include "request/own_cookies.hpp"
 #include "shm/counters_zone.hpp"
+#include "shm/introspection_zone.hpp"
 #include "shm/login_zone.hpp"
 #include "shm/metadata_zone.hpp"
 #include "stores/cookie_names.hpp"
@@ -218,6 +220,55 @@ void finish_providers(ngx_conf_t* cf, MainConf& main) {
     }
 }
 
+// A client that must authenticate itself has what it takes.
+bool can_authenticate(const ProviderConfig& config) noexcept {
+    return config.client_auth != ClientAuth::none &&
+           (!config.client_secret.empty() || config.client_key != nullptr ||
+            config.client_auth == ClientAuth::tls || file_assertion(config) != nullptr);
+}
+
+// Which providers are asked about access tokens, and where the answers are kept.
+char* finish_introspection(ngx_conf_t* cf, const MainConf& main) {
+    for (const MainConf::Level& level : main.levels) {
+        const LocConf& conf = *level.conf;
+        if (!conf.asks_about_tokens() || conf.effective_mode() == Mode::off) {
+            continue;
+        }
+        for (const auto& p : main.providers) {
+            if (conf.static_provider == nullptr || conf.static_provider == p.get()) {
+                p->config.introspection = true;
+            }
+        }
+    }
+    for (const auto& p : main.providers) {
+        const ProviderConfig& config = p->config;
+        if (!config.introspection) {
+            continue;
+        }
+        const std::string block = " in oidc_provider " + in_quotes(config.name);
+        if (!can_authenticate(config)) {
+            return conf_error(cf, p->place,
+                              "\"auth_oidc_bearer\" asks the provider about tokens, which needs a "
+                              "\"client_secret\" or another way to authenticate the client" +
+                                  block);
+        }
+        if (!config.needs_discovery() && config.introspection_endpoint.empty()) {
+            return conf_error(cf, p->place,
+                              "\"auth_oidc_bearer\" asks the provider about tokens, which without "
+                              "metadata needs \"introspection_endpoint\"" +
+                                  block);
+        }
+        if (p->introspection_size != 0) {
+            p->introspection_zone = IntrospectionZone::add(cf, "oidc_introspection_" + config.name,
+                                                           p->introspection_size);
+            if (p->introspection_zone == nullptr) {
+                return conf_fail();
+            }
+        }
+    }
+    return conf_ok();
+}
+
 // What the module itself sets must reach it.
 char* check_stripped(ngx_conf_t* cf, const MainConf& main) {
     std::vector<std::string> own(main.session_cookies);
@@ -355,6 +406,9 @@ char* finish_configuration(ngx_conf_t* cf) {
         if (char* rv = finish_server(cf, main, *server); rv != conf_ok()) {
             return rv;
         }
+    }
+    if (char* rv = finish_introspection(cf, main); rv != conf_ok()) {
+        return rv;
     }
     lint_providers(cf, main);
     lint_login_hosts(cf, main, servers);

@@ -343,6 +343,107 @@ char* set_csrf(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try 
     return conf_exception(cf);
 }
 
+// ---- auth_oidc_bearer and its companions -----------------------------------------------------
+
+char* set_bearer(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
+    LocConf& loc = as_loc_conf(conf);
+    if (loc.bearer != NGX_CONF_UNSET) {
+        return conf_duplicate();
+    }
+    const std::string_view value = view(arguments(cf)[0]);
+    constexpr std::pair<std::string_view, ngx_int_t> kKinds[] = {
+        {"off", kBearerOff},
+        {"on", kBearerJwt},
+        {"introspection", kBearerIntrospection},
+        {"auto", kBearerAuto}};
+    const auto* const kind = std::find_if(std::begin(kKinds), std::end(kKinds),
+                                          [value](const auto& k) { return k.first == value; });
+    if (kind == std::end(kKinds)) {
+        return conf_error(cf, "invalid value " + in_quotes(value) +
+                                  " in \"auth_oidc_bearer\" directive, it must be \"on\", "
+                                  "\"introspection\", \"auto\" or \"off\"");
+    }
+    loc.bearer = kind->second;
+    loc.bearer_place = place_of(cf);
+    conf_main(cf).takes_tokens = conf_main(cf).takes_tokens || loc.takes_tokens();
+    return conf_ok();
+} catch (...) {
+    return conf_exception(cf);
+}
+
+const ngx_conf_enum_t bearer_types[] = {
+    {ngx_string("at+jwt"), static_cast<ngx_uint_t>(AccessTokenTyp::at_jwt)},
+    {ngx_string("jwt"), static_cast<ngx_uint_t>(AccessTokenTyp::jwt)},
+};
+
+char* set_bearer_typ(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
+    LocConf& loc = as_loc_conf(conf);
+    if (loc.bearer_typ != NGX_CONF_UNSET_UINT) {
+        return conf_duplicate();
+    }
+    const std::string_view value = view(arguments(cf)[0]);
+    for (const ngx_conf_enum_t& type : bearer_types) {
+        if (value == view(type.name)) {
+            loc.bearer_typ = type.value;
+            return conf_ok();
+        }
+    }
+    return conf_error(cf, "invalid value " + in_quotes(value) +
+                              " in \"auth_oidc_bearer_typ\" directive, it must be \"at+jwt\" or "
+                              "\"jwt\"");
+} catch (...) {
+    return conf_exception(cf);
+}
+
+char* set_bearer_audience(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
+    LocConf& loc = as_loc_conf(conf);
+    if (!loc.bearer_audience.empty()) {
+        return conf_duplicate();
+    }
+    for (const ngx_str_t& value : arguments(cf)) {
+        const std::string_view name = view(value);
+        if (name.empty() || has_control_bytes(name) || name.find('$') != std::string_view::npos) {
+            return conf_error(cf, "invalid value " + in_quotes(name) +
+                                      " in \"auth_oidc_bearer_audience\" directive, it must be "
+                                      "what tokens have as \"aud\", without variables");
+        }
+        loc.bearer_audience.emplace_back(name);
+    }
+    return conf_ok();
+} catch (...) {
+    return conf_exception(cf);
+}
+
+// RFC 6749 3.3.
+bool is_scope_name(std::string_view name) noexcept {
+    return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+        return c > ' ' && c <= '~' && c != '"' && c != '\\';
+    });
+}
+
+char* set_bearer_scope(ngx_conf_t* cf, ngx_command_t* /*cmd*/, void* conf) noexcept try {
+    LocConf& loc = as_loc_conf(conf);
+    if (loc.bearer_scope_set) {
+        return conf_duplicate();
+    }
+    loc.bearer_scope_set = true;
+    const std::span<ngx_str_t> values = arguments(cf);
+    if (values.size() == 1 && view(values[0]) == "off") {
+        return conf_ok();
+    }
+    for (const ngx_str_t& value : values) {
+        if (!is_scope_name(view(value)) || view(value) == "off") {
+            return conf_error(cf, "invalid value " + in_quotes(view(value)) +
+                                      " in \"auth_oidc_bearer_scope\" directive, each must be the "
+                                      "name of one scope, and \"off\" stands alone");
+        }
+        loc.bearer_scope.emplace_back(view(value));
+    }
+    return conf_ok();
+} catch (...) {
+    return conf_exception(cf);
+}
+
 // ---- oidc_page_language ----------------------------------------------------------------------
 
 ngx_conf_enum_t page_languages[] = {
@@ -551,6 +652,18 @@ ngx_command_t oidc_commands[] = {
 
     {ngx_string("auth_oidc_csrf"), kAnyLevel | NGX_CONF_1MORE, set_csrf, NGX_HTTP_LOC_CONF_OFFSET,
      0, nullptr},
+
+    {ngx_string("auth_oidc_bearer"), kAnyLevel | NGX_CONF_TAKE1, set_bearer,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+
+    {ngx_string("auth_oidc_bearer_audience"), kAnyLevel | NGX_CONF_1MORE, set_bearer_audience,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+
+    {ngx_string("auth_oidc_bearer_scope"), kAnyLevel | NGX_CONF_1MORE, set_bearer_scope,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+
+    {ngx_string("auth_oidc_bearer_typ"), kAnyLevel | NGX_CONF_TAKE1, set_bearer_typ,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
 
     {ngx_string("auth_oidc_header"), kAnyLevel | NGX_CONF_TAKE23, set_header,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},

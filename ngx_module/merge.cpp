@@ -10,6 +10,7 @@
 #include "config/places.hpp"
 #include "config/script_text.hpp"
 #include "config/variable_use.hpp"
+#include "oidc/bearer.hpp"
 #include "oidc/text.hpp"
 #include "status/sessions_admin.hpp"
 #include "status/status.hpp"
@@ -120,6 +121,68 @@ char* merge_protection(ngx_conf_t* cf, const MainConf& main, LocConf& prev, LocC
     return merge_provider(cf, main, prev, conf);
 }
 
+// A token is judged by one provider. What a variable names is known with the request, and could be
+// a group.
+char* check_bearer_provider(ngx_conf_t* cf, const MainConf& main, const LocConf& conf) {
+    if (conf.static_provider != nullptr || (conf.static_group == nullptr && main.groups.empty())) {
+        return conf_ok();
+    }
+    const ProviderGroup& group =
+        conf.static_group != nullptr ? *conf.static_group : *main.groups.front();
+    return conf_error(
+        cf, conf.bearer_place,
+        "\"auth_oidc_bearer\" takes the tokens of one provider, and \"auth_oidc\" " +
+            std::string(conf.static_group != nullptr ? "names the oidc_provider_group "
+                                                     : "could name the oidc_provider_group ") +
+            in_quotes(group.name) + " here: name a provider, in a location for the programs");
+}
+
+char* merge_bearer(ngx_conf_t* cf, const MainConf& main, const LocConf& prev, LocConf& conf) {
+    const bool said_on = conf.takes_tokens();
+    if (conf.bearer == NGX_CONF_UNSET) {
+        conf.bearer_place = prev.bearer_place;
+    }
+    ngx_conf_merge_value(conf.bearer, prev.bearer, 0);
+    ngx_conf_merge_uint_value(conf.bearer_typ, prev.bearer_typ,
+                              static_cast<ngx_uint_t>(AccessTokenTyp::at_jwt));
+    if (conf.bearer_audience.empty()) {
+        conf.bearer_audience = prev.bearer_audience;
+    }
+    if (!conf.bearer_scope_set) {
+        conf.bearer_scope = prev.bearer_scope;
+    }
+    const bool off = conf.effective_mode() == Mode::off;
+    if (said_on && off && conf.protection.depth() > kServerDepth) {
+        return conf_error(cf, conf.bearer_place,
+                          "\"auth_oidc_bearer\" needs a provider here: name it with "
+                          "\"auth_oidc\", or remove \"auth_oidc_bearer\"");
+    }
+    if (off || !conf.takes_tokens()) {
+        return conf_ok();
+    }
+    if (conf.bearer_audience.empty()) {
+        return conf_error(cf, conf.bearer_place,
+                          "\"auth_oidc_bearer\" needs \"auth_oidc_bearer_audience\" here or at an "
+                          "outer level: a token that was made for another site must not open "
+                          "this one");
+    }
+    if (char* rv = check_bearer_provider(cf, main, conf); rv != conf_ok()) {
+        return rv;
+    }
+    const bool plain = conf.bearer_typ == static_cast<ngx_uint_t>(AccessTokenTyp::jwt);
+    if (plain && conf.static_provider != nullptr &&
+        std::find(conf.bearer_audience.begin(), conf.bearer_audience.end(),
+                  conf.static_provider->config.client_id) != conf.bearer_audience.end()) {
+        return conf_error(cf, conf.bearer_place,
+                          "\"auth_oidc_bearer_typ jwt\" cannot tell access tokens from ID tokens "
+                          "by the audience " +
+                              in_quotes(conf.static_provider->config.client_id) +
+                              ", which is the client_id: have the provider put another audience "
+                              "into access tokens");
+    }
+    return conf_ok();
+}
+
 template <class T>
 void add_once(std::vector<T*>& all, T* one) {
     if (std::find(all.begin(), all.end(), one) == all.end()) {
@@ -225,6 +288,9 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept try {
     if (conf.session_info && conf.effective_mode() == Mode::off) {
         return conf_error(cf, conf.session_info_place,
                           "\"oidc_session_info\" needs \"auth_oidc\" here or at an outer level");
+    }
+    if (char* rv = merge_bearer(cf, main, prev, conf); rv != conf_ok()) {
+        return rv;
     }
     note_use(cf, main, conf);
     auto& server =

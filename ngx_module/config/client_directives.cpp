@@ -192,6 +192,48 @@ char* set_dpop_key(Block& b) {
     return conf_ok();
 }
 
+// introspection_cache off | SIZE [time=TIME] [inactive=TIME]
+char* set_introspection_cache(Block& b) {
+    Provider& p = provider(b);
+    if (b.arg() == "off") {
+        p.introspection_size = 0;
+        return b.size() == 1 ? conf_ok() : b.error("is \"off\", or a size with times");
+    }
+    const ssize_t size = ngx_parse_size(&b.raw());
+    if (size == NGX_ERROR) {
+        return b.invalid(b.arg(), "\"off\" or a size");
+    }
+    if (static_cast<std::size_t>(size) < kMinIntrospectionCache) {
+        return b.error("of " + std::string(b.arg()) + " is too small, at least 256k is needed");
+    }
+    p.introspection_size = static_cast<std::size_t>(size);
+    struct Time {
+        std::string_view prefix;
+        Seconds& out;
+    };
+    for (std::size_t i = 1; i < b.size(); ++i) {
+        bool known = false;
+        for (const Time& time : {Time{"time=", p.introspection_time},
+                                 Time{"inactive=", p.introspection_inactive_time}}) {
+            if (!b.arg(i).starts_with(time.prefix)) {
+                continue;
+            }
+            ngx_str_t text = borrow(b.arg(i).substr(time.prefix.size()));
+            const ngx_int_t value = ngx_parse_time(&text, 1);
+            if (value < 1 || value > 3600) {
+                return b.invalid(b.arg(i),
+                                 in_quotes(time.prefix) + " with a time between 1s and 1h");
+            }
+            time.out = value;
+            known = true;
+        }
+        if (!known) {
+            return b.invalid(b.arg(i), "\"time=\" or \"inactive=\"");
+        }
+    }
+    return conf_ok();
+}
+
 // The list is mandatory: whoever has an account at any tenant could sign in without one.
 char* set_issuer_template(Block& b) {
     const std::string_view text = b.arg();

@@ -13,6 +13,7 @@ char* set_client_assertion_file(Block& b);
 char* set_client_auth(Block& b);
 char* set_client_key(Block& b);
 char* set_dpop_key(Block& b);
+char* set_introspection_cache(Block& b);
 char* set_encryption_key(Block& b);
 char* set_assertion_audience(Block& b);
 char* set_issuer_template(Block& b);

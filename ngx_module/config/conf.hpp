@@ -13,6 +13,7 @@
 #include "base/ngx.hpp"
 #include "config/messages.hpp"
 #include "config/renewed_file.hpp"
+#include "oidc/access_token.hpp"
 #include "oidc/assertion.hpp"
 #include "oidc/challenge.hpp"
 #include "oidc/claim_rules.hpp"
@@ -30,6 +31,8 @@ namespace oidc::ngx {
 class SessionStore;  // stores/session_store.hpp
 
 inline constexpr in_port_t kRedisPort = 6379;
+// What nginx keeps of a zone for itself is not the cache's.
+inline constexpr std::size_t kMinIntrospectionCache = 256 * 1024;
 
 // How to reach Redis, or what speaks its protocol.
 struct RedisSettings {
@@ -143,6 +146,12 @@ struct Provider {
     std::shared_ptr<JwsSigner> client_signer;
     bool client_key_named = false;  // by kid
 
+    // introspection_cache: size 0 is off.
+    std::size_t introspection_size = 1024 * 1024;
+    Seconds introspection_time = 60;
+    Seconds introspection_inactive_time = 10;
+    ngx_shm_zone_t* introspection_zone = nullptr;  // IntrospectionZone; null: nothing is kept
+
     // claim_source: config.claim_sources is made of them when all providers are known.
     struct ClaimSource {
         std::string name;
@@ -228,6 +237,7 @@ struct MainConf {
     ngx_shm_zone_t* metadata_zone = nullptr;  // MetadataZone
     ngx_shm_zone_t* login_zone = nullptr;     // LoginZone
     ngx_shm_zone_t* counters_zone = nullptr;  // CountersZone
+    ngx_shm_zone_t* proof_zone = nullptr;     // ProofZone; null: no location takes tokens
 
     // Folded names of all headers that any location sets, and the default ones; the prefix
     // "x-oidc-" is always reserved.
@@ -256,6 +266,7 @@ struct MainConf {
     bool used = false;  // some server uses the module
     std::vector<std::unique_ptr<ProviderGroup>> groups;
 
+    bool takes_tokens = false;  // some location does (auth_oidc_bearer)
 
     [[nodiscard]] bool in_use() const noexcept { return used || !providers.empty(); }
     [[nodiscard]] Provider* find_provider(std::string_view name) const noexcept;
@@ -305,7 +316,19 @@ struct SrvConf {
     };
     std::vector<Ask> asks;
     std::vector<const ProviderGroup*> used_groups;
+    // oidc_resource_metadata: where it stands, and for which resource.
+    struct Resource {
+        std::string path;      // of the metadata
+        std::string resource;  // a path, or the URL that was given
+    };
+    std::vector<Resource> resources;
 };
+
+// auth_oidc_bearer.
+inline constexpr ngx_int_t kBearerOff = 0;
+inline constexpr ngx_int_t kBearerJwt = 1;
+inline constexpr ngx_int_t kBearerIntrospection = 2;
+inline constexpr ngx_int_t kBearerAuto = 3;
 
 struct LocConfPod {
     ngx_http_complex_value_t* provider = nullptr;   // auth_oidc; null: off
@@ -371,9 +394,26 @@ struct LocConf : LocConfPod {
     // auth_oidc, when its value holds no variable and names a group.
     ProviderGroup* static_group = nullptr;
 
+    // auth_oidc_bearer and what goes with it.
+    ngx_int_t bearer = NGX_CONF_UNSET;            // a kBearer...
+    ngx_uint_t bearer_typ = NGX_CONF_UNSET_UINT;  // an AccessTokenTyp
+    std::vector<std::string> bearer_audience;     // empty: not given
+    std::vector<std::string> bearer_scope;        // empty: not given, or none is asked for
+    bool bearer_scope_set = false;
+    Place bearer_place;
+    // oidc_resource_metadata; not inherited.
+    bool resource_metadata = false;
+    std::string resource;           // empty: what the path says
+    std::string resource_provider;  // empty: that of the location
+    Place resource_place;
 
     [[nodiscard]] bool requires_something() const noexcept {
         return !require.empty() || claim_rules != nullptr;
+    }
+    [[nodiscard]] bool takes_tokens() const noexcept { return bearer > kBearerOff; }
+    // Whether the provider is asked about tokens: about all, or those that are no JWT.
+    [[nodiscard]] bool asks_about_tokens() const noexcept {
+        return bearer == kBearerIntrospection || bearer == kBearerAuto;
     }
     [[nodiscard]] Mode effective_mode() const noexcept {
         return provider == nullptr ? Mode::off : static_cast<Mode>(mode);

@@ -23,8 +23,8 @@ char* check_urls(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) {
         std::string_view name;
         const std::string& url;
     };
-    const std::array<Entry, 9> entries{
-        {{"issuer", c.issuer},
+    const std::array<Entry, 10> entries{
+        {{c.tenants.empty() ? "issuer" : "issuer_template", c.issuer},
          {"config_url", c.config_url},
          {"authorization_endpoint", c.authorization_endpoint},
          {"token_endpoint", c.token_endpoint},
@@ -32,7 +32,8 @@ char* check_urls(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) {
          {"jwks_uri", c.jwks_uri},
          {"end_session_endpoint", c.end_session_endpoint},
          {"revocation_endpoint", c.revocation_endpoint},
-         {"pushed_authorization_request_endpoint", c.pushed_authorization_request_endpoint}}};
+         {"pushed_authorization_request_endpoint", c.pushed_authorization_request_endpoint},
+         {"introspection_endpoint", c.introspection_endpoint}}};
     for (const Entry& entry : entries) {
         if (entry.url.empty()) {
             continue;
