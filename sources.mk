@@ -174,6 +174,7 @@ OIDC_ADAPTER += ngx_module/signin/claim_check.cpp
 OIDC_ADAPTER += ngx_module/signin/decide.cpp
 OIDC_ADAPTER += ngx_module/signin/frontchannel_logout.cpp
 OIDC_ADAPTER += ngx_module/signin/initiation.cpp
+OIDC_ADAPTER += ngx_module/signin/introspector.cpp
 OIDC_ADAPTER += ngx_module/signin/header_filter.cpp
 OIDC_ADAPTER += ngx_module/signin/login.cpp
 OIDC_ADAPTER += ngx_module/signin/logout.cpp

@@ -50,6 +50,7 @@ Worker::Worker(ngx_cycle_t* cycle, MainConf& conf)
       metadata_(MetadataCache::make(cycle, conf)),
       renewed_(conf, cycle->log),
       refresher_(Refresher::make()),
+      introspector_(Introspector::make()),
       claim_check_(ClaimCheck::make()),
       upgraded_(Upgraded::make(cycle->log)) {}
 

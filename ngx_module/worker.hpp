@@ -15,6 +15,7 @@
 #include "provider/renewed_files.hpp"
 #include "shm/session_sweeper.hpp"
 #include "signin/claim_check.hpp"
+#include "signin/introspector.hpp"
 #include "signin/refresher.hpp"
 #include "signin/upgraded.hpp"
 
@@ -51,6 +52,7 @@ class Worker {
     std::unique_ptr<MetadataCache> metadata_;
     RenewedFiles renewed_;
     std::unique_ptr<Refresher> refresher_;
+    std::unique_ptr<Introspector> introspector_;
     std::unique_ptr<ClaimCheck> claim_check_;
     std::unique_ptr<Upgraded> upgraded_;
 };
