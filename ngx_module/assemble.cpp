@@ -28,6 +28,7 @@
 #include "shm/introspection_zone.hpp"
 #include "shm/login_zone.hpp"
 #include "shm/metadata_zone.hpp"
+#include "shm/proof_zone.hpp"
 #include "stores/cookie_names.hpp"
 #include "stores/cookie_store.hpp"
 #include "stores/memory_store.hpp"
@@ -421,6 +422,10 @@ char* finish_configuration(ngx_conf_t* cf) {
         main.counters_zone = CountersZone::add(cf);
         if (main.metadata_zone == nullptr || main.login_zone == nullptr ||
             main.counters_zone == nullptr) {
+            return conf_fail();
+        }
+        main.proof_zone = main.takes_tokens ? ProofZone::add(cf) : nullptr;
+        if (main.takes_tokens && main.proof_zone == nullptr) {
             return conf_fail();
         }
         check_with_zone(cf, *main.counters_zone, main);

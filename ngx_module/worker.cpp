@@ -52,6 +52,7 @@ Worker::Worker(ngx_cycle_t* cycle, MainConf& conf)
       refresher_(Refresher::make()),
       introspector_(Introspector::make()),
       claim_check_(ClaimCheck::make()),
+      tokens_(conf.takes_tokens ? TokenCache::make() : nullptr),
       upgraded_(Upgraded::make(cycle->log)) {}
 
 ngx_int_t Worker::begin(ngx_cycle_t* cycle) noexcept try {

@@ -17,6 +17,7 @@
 #include "signin/claim_check.hpp"
 #include "signin/introspector.hpp"
 #include "signin/refresher.hpp"
+#include "signin/token_cache.hpp"
 #include "signin/upgraded.hpp"
 
 namespace oidc::ngx {
@@ -54,6 +55,7 @@ class Worker {
     std::unique_ptr<Refresher> refresher_;
     std::unique_ptr<Introspector> introspector_;
     std::unique_ptr<ClaimCheck> claim_check_;
+    std::unique_ptr<TokenCache> tokens_;
     std::unique_ptr<Upgraded> upgraded_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <new>
 
+#include "request/bearer_state.hpp"
 #include "request/request_task.hpp"
 
 namespace oidc::ngx {
@@ -62,6 +63,10 @@ Decision* decision_of(ngx_http_request_t* r) noexcept {
 
 void set_own_decision(ngx_http_request_t* subrequest, Decision& decision) noexcept {
     ngx_http_set_ctx(subrequest, &decision, ngx_http_auth_oidc_module);
+}
+
+bool is_of_token(const RequestContext& ctx, const Decision& decision) noexcept {
+    return ctx.bearer != nullptr && &ctx.bearer->decision == &decision;
 }
 
 Decision* identity_of(ngx_http_request_t* r) noexcept {

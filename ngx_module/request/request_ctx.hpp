@@ -21,6 +21,7 @@
 
 namespace oidc::ngx {
 
+struct BearerState;  // bearer_state.hpp
 struct RequestTask;  // request_task.hpp
 
 // The module's cookies of a request. All texts borrow the request.
@@ -96,6 +97,10 @@ struct RequestContext {
     const ProviderGroup* group = nullptr;  // that auth_oidc names at the location; null: none
     CookiePair last_choice[2];  // the provider used last, of http and https; no name: none came
 
+    // ---- an access token
+    // What came of one; null: nothing, or no location takes any.
+    std::unique_ptr<BearerState> bearer;
+
     // The main request has a live session, whether it is enough for the location or not.
     [[nodiscard]] bool authenticated() const noexcept {
         return decision != nullptr && decision->authenticated;
@@ -112,6 +117,8 @@ RequestContext* get_context(ngx_http_request_t* r) noexcept;
 Decision* decision_of(ngx_http_request_t* r) noexcept;
 // `decision` holds for this subrequest from now on.
 void set_own_decision(ngx_http_request_t* subrequest, Decision& decision) noexcept;
+// The decision is about an access token, which no store knows, and not about a session.
+bool is_of_token(const RequestContext& ctx, const Decision& decision) noexcept;
 // The identity that `r` shows: of a session that is enough for its location, and that counts for
 // what has sent the request; null: none.
 Decision* identity_of(ngx_http_request_t* r) noexcept;

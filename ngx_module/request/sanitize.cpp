@@ -13,6 +13,7 @@
 #include "request/cookies_in.hpp"
 #include "request/own_cookies.hpp"
 #include "request/request_ctx.hpp"
+#include "request/token_headers.hpp"
 
 namespace oidc::ngx {
 namespace {
@@ -273,6 +274,9 @@ ngx_int_t take_cookies(ngx_http_request_t* r, const MainConf& conf, RequestConte
 }
 
 ngx_int_t sanitize(ngx_http_request_t* r, const MainConf& conf, RequestContext& ctx) {
+    if (conf.takes_tokens) {
+        keep_token_headers(r, ctx);
+    }
     bool drop = mark_reserved(r, conf, ctx);
     ngx_int_t rc = NGX_OK;
     for_each_cookie_header(r, [&](ngx_table_elt_t& header) {
@@ -298,6 +302,22 @@ ngx_int_t sanitize(ngx_http_request_t* r, const MainConf& conf, RequestContext& 
 }
 
 }  // namespace
+
+bool drop_headers(ngx_http_request_t* r,
+                  bool (*goes)(const ngx_table_elt_t& header) noexcept) noexcept {
+    bool found = false;
+    for (ngx_list_part_t* part = &r->headers_in.headers.part; part != nullptr; part = part->next) {
+        auto* headers = static_cast<ngx_table_elt_t*>(part->elts);
+        for (ngx_uint_t i = 0; i < part->nelts; ++i) {
+            if (goes(headers[i])) {
+                forget_pointers(r, headers[i]);
+                mark_dropped(headers[i]);
+                found = true;
+            }
+        }
+    }
+    return !found || drop_marked(r);
+}
 
 void prepare_sanitizer(MainConf& conf) {
     conf.folded_headers.clear();

@@ -15,6 +15,10 @@ namespace oidc::ngx {
 // the module.
 ngx_int_t sanitize_handler(ngx_http_request_t* r) noexcept;
 
+// Takes the headers for which `goes` is true out of the request. False: no memory.
+[[nodiscard]] bool drop_headers(ngx_http_request_t* r,
+                                bool (*goes)(const ngx_table_elt_t& header) noexcept) noexcept;
+
 // Folds the reserved names once; postconfiguration calls it after reserved_headers and
 // session_cookies are complete.
 void prepare_sanitizer(MainConf& conf);
