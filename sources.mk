@@ -169,6 +169,7 @@ OIDC_ADAPTER += ngx_module/request/waiting.cpp
 OIDC_ADAPTER += ngx_module/signin/access.cpp
 OIDC_ADAPTER += ngx_module/signin/admission.cpp
 OIDC_ADAPTER += ngx_module/signin/backchannel_logout.cpp
+OIDC_ADAPTER += ngx_module/signin/bearer.cpp
 OIDC_ADAPTER += ngx_module/signin/callback.cpp
 OIDC_ADAPTER += ngx_module/signin/choice.cpp
 OIDC_ADAPTER += ngx_module/signin/choice_page.cpp

@@ -28,7 +28,8 @@ struct RequestTask final : FlowRunner::Owner {
         callback,
         logout,
         backchannel,
-        renewal
+        renewal,
+        bearer
     };
     using Next = std::function<ngx_int_t()>;
     // What lives as long as the task and gives back what it holds.
@@ -80,6 +81,9 @@ struct RequestTask final : FlowRunner::Owner {
 
     // ---- of a renewal
     std::unique_ptr<Held> renewal;
+
+    // ---- of a question about an access token
+    std::unique_ptr<Held> question;
 
     // ---- of a logout
     Secret logout_hint;

@@ -217,6 +217,23 @@ ngx_int_t send_respond(ngx_http_request_t* r, const Respond& respond) noexcept {
     return NGX_DONE;
 }
 
+ngx_int_t begin_refusal(ngx_http_request_t* r, RequestContext& ctx, std::string_view what,
+                        const Provider* provider, const Error& error, int status) {
+    const ReasonInfo& info = reason_info(error.reason);
+    if (!make_reference(r, ctx)) {
+        return NGX_ERROR;
+    }
+    const bool outsider =
+        info.outsider || (error.reason == Reason::not_permitted && !ctx.authenticated());
+    log_refusal(r->connection->log, what, provider != nullptr ? provider->config.name : "", error,
+                view(ctx.answer.reference), outsider);
+    counters(r).count_refusal(error.reason);
+    ctx.answer.error_code = info.code.data();
+    const bool others_may_grant =
+        satisfy_any(r) && (status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_FORBIDDEN);
+    return others_may_grant || has_error_page(r, status) ? status : NGX_OK;
+}
+
 ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* provider,
                  const Error& error, std::string_view start_again, int status) {
     return refuse(r, ctx, provider, error, start_again, status, {});
@@ -230,25 +247,18 @@ ngx_int_t refuse(ngx_http_request_t* r, RequestContext& ctx, const Provider* pro
     if (status == 0) {
         status = info.status;
     }
-    if (!make_reference(r, ctx)) {
+    const char* what = kind == RequestTask::Kind::logout ? "logout" : "login";
+    const ngx_int_t rc = begin_refusal(r, ctx, what, provider, error, status);
+    if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-    const bool outsider =
-        info.outsider || (error.reason == Reason::not_permitted && !ctx.authenticated());
-    log_refusal(r->connection->log, kind == RequestTask::Kind::logout ? "logout" : "login",
-                provider != nullptr ? provider->config.name : "", error, view(ctx.answer.reference),
-                outsider);
-    counters(r).count_refusal(error.reason);
     if (kind != RequestTask::Kind::logout && kind != RequestTask::Kind::backchannel &&
         error.reason != Reason::not_permitted && error.reason != Reason::cross_origin_request &&
         error.reason != Reason::assertion_too_large) {
         counters(r).count_refused_login();
     }
-    ctx.answer.error_code = info.code.data();
-    const bool others_may_grant =
-        satisfy_any(r) && (status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_FORBIDDEN);
-    if (others_may_grant || has_error_page(r, status)) {
-        return status;
+    if (rc != NGX_OK) {
+        return rc;
     }
     const PageForm form = page_form(request_facts(r));
     Respond page = error_page(error.reason, view(ctx.answer.reference), start_again, form,

@@ -31,6 +31,13 @@ bool set_cache_control(ngx_http_request_t* r, std::string_view value) noexcept;
 bool set_response_head(ngx_http_request_t* r, const Respond& respond) noexcept;
 ngx_int_t send_body(ngx_http_request_t* r, std::string_view body) noexcept;
 
+// What every refusal begins with: the reference, one log line (`what` is refused), the counter,
+// $oidc_error. NGX_OK: the answer is ours to send. NGX_ERROR: nothing was done, the caller denies.
+// Else the return value of the access handler: the operator's error_page has it, or another module
+// may still grant.
+ngx_int_t begin_refusal(ngx_http_request_t* r, RequestContext& ctx, std::string_view what,
+                        const Provider* provider, const Error& error, int status);
+
 // Refuses the request: one log line, the counter, $oidc_error, then the operator's error_page, else
 // our page (JSON unless the browser navigates). Return value of the access handler.
 // `status` 0: the reason's own.

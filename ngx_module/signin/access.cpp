@@ -13,6 +13,7 @@
 #include "request/sanitize.hpp"
 #include "signin/admission.hpp"
 #include "signin/backchannel_logout.hpp"
+#include "signin/bearer.hpp"
 #include "signin/callback.hpp"
 #include "signin/choice_page.hpp"
 #include "signin/decide.hpp"
@@ -161,15 +162,23 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
     if (select_provider(r, location, asked) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (asked.nobody()) {
+    if (asked.nobody() || location.resource_metadata) {
         // What another location has withheld from this request stays so, wherever it goes on.
         debug_log(r->connection->log, "oidc decision: auth_oidc is off here");
         return set_identity(r, ctx, location, false) ? NGX_DECLINED
                                                      : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     ctx.group = asked.group;
-    if (const ngx_int_t rc = decide_for(r, ctx, asked); rc != NGX_OK) {
-        return rc;
+    // A session in the same request does not count beside a token.
+    ngx_int_t who = NGX_DECLINED;
+    if (location.takes_tokens() && asked.provider != nullptr) {
+        who = take_token(r, ctx, *asked.provider, [r, &ctx] { return judge(r, ctx); });
+    }
+    if (who == NGX_DECLINED) {
+        who = decide_for(r, ctx, asked);
+    }
+    if (who != NGX_OK) {
+        return who;
     }
     if (location.session_info) {
         ctx.insufficient = false;
@@ -179,9 +188,11 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
     }
     const Decision& decision = *ctx.decision;
     Provider& provider = *decision.provider;
+    const bool of_token = ctx.bearer != nullptr && is_of_token(ctx, decision);
     ctx.insufficient = decision.authenticated && !is_sufficient(decision, location);
     const bool verify = location.effective_mode() == Mode::verify;
-    ctx.cross_origin = decision.authenticated && is_cross_origin(r, provider);
+    // A page cannot have a browser add a token, as it adds cookies.
+    ctx.cross_origin = decision.authenticated && !of_token && is_cross_origin(r, provider);
     if (ctx.cross_origin) {
         debug_log(r->connection->log, "oidc decision: a page of another site has sent the request");
         if (!verify) {
@@ -189,13 +200,15 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
         }
     }
     if (decision.authenticated && !ctx.insufficient && !ctx.cross_origin) {
-        if (location.tokens.any()) {
+        if (location.tokens.any() && !of_token) {
             const ngx_int_t rc = renew_tokens(r, ctx, [r, &ctx] { return judge(r, ctx); });
             if (rc != NGX_DECLINED) {
                 return rc;
             }
         }
-        refresh_when_due(r, decision);
+        if (!of_token) {
+            refresh_when_due(r, decision);
+        }
         return admit(r, ctx);
     }
     if (verify) {
@@ -206,7 +219,7 @@ ngx_int_t judge(ngx_http_request_t* r, RequestContext& ctx) {
         // Not NGX_OK: under `satisfy any` that would let everyone in.
         return rc == NGX_OK ? NGX_DECLINED : rc;
     }
-    return answer_in_turn(r, ctx, provider, challenge);
+    return answer_in_turn(r, ctx, provider, of_token ? refuse_insufficient_token : challenge);
 }
 
 // What was waited for goes on, else `next`.

@@ -6,6 +6,7 @@
 #include "oidc/text.hpp"
 #include "request/request_view.hpp"
 #include "signin/admission.hpp"
+#include "signin/bearer.hpp"
 #include "signin/claim_check.hpp"
 #include "signin/decide.hpp"
 #include "signin/logout_hook.hpp"
@@ -87,6 +88,7 @@ ngx_int_t judge_subrequest(ngx_http_request_t* r) {
         }
     }
     const bool cross_origin = decision != nullptr && decision->authenticated &&
+                              !is_of_token(*ctx, *decision) &&
                               is_cross_origin(r, *decision->provider);
     if (cross_origin) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
@@ -96,7 +98,8 @@ ngx_int_t judge_subrequest(ngx_http_request_t* r) {
         return NGX_HTTP_FORBIDDEN;
     }
     const bool somebody = decision != nullptr && decision->authenticated;
-    const bool authenticated = somebody && asked.accepts(*decision->provider);
+    const bool authenticated = somebody && asked.accepts(*decision->provider) &&
+                               (!is_of_token(*ctx, *decision) || is_token_enough(*ctx, location));
     const bool passes = authenticated && is_sufficient(*decision, location);
     debug_log(r->connection->log, "oidc decision: a subrequest %s",
               passes ? "passes with its main request's session" : "is refused");

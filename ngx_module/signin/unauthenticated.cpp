@@ -9,6 +9,7 @@
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
 #include "shm/counters_zone.hpp"
+#include "signin/bearer.hpp"
 #include "signin/choice.hpp"
 #include "signin/login.hpp"
 #include "signin/return_target.hpp"
@@ -124,7 +125,12 @@ Respond unauthorized(ngx_http_request_t* r, RequestContext& ctx, const Provider&
                                            language);
     }
     ctx.answer.error_code = reason_info(Reason::login_required).code.data();
-    return login_required(login_url_here(r, ctx, provider), page, form, language);
+    Respond answer = login_required(login_url_here(r, ctx, provider), page, form, language);
+    if (location.takes_tokens()) {
+        answer.headers.push_back(
+            {"WWW-Authenticate", bearer_demand(r, provider).challenge(nullptr)});
+    }
+    return answer;
 }
 
 }  // namespace oidc::ngx

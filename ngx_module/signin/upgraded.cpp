@@ -5,6 +5,7 @@
 #include <new>
 
 #include "base/worker_event.hpp"
+#include "request/request_ctx.hpp"
 
 namespace oidc::ngx {
 namespace {
@@ -22,7 +23,8 @@ struct Entry {
     ngx_http_request_t* request = nullptr;
     const Provider* provider = nullptr;
     SessionRef ref;
-    SessionView session;  // borrows the request's pool
+    SessionView session;    // borrows the request's pool
+    Seconds token_end = 0;  // of an access token, whose end nobody tells; 0: of a session
     SessionStore::Ticket ticket = 0;
     bool closing = false;
 };
@@ -73,12 +75,13 @@ void Watch::close(Entry& entry) noexcept {
     }
     entry.closing = true;
     ngx_http_request_t* r = entry.request;
+    const bool of_token = entry.token_end != 0;
     const bool expired =
-        ngx_time() >= entry.session.created() + entry.provider->config.session_timeout;
+        of_token || ngx_time() >= entry.session.created() + entry.provider->config.session_timeout;
     ngx_str_t user = borrow(entry.session.username());
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "oidc: the upgraded connection of \"%V\" is closed, its session has %s", &user,
-                  expired ? "expired" : "ended");
+                  "oidc: the upgraded connection of \"%V\" is closed, its %s has %s", &user,
+                  of_token ? "access token" : "session", expired ? "expired" : "ended");
     if (r->upstream != nullptr) {
         shut_down(r->upstream->peer.connection);
     }
@@ -128,6 +131,10 @@ ngx_int_t Watch::watch(ngx_http_request_t* r, const Decision& decision) noexcept
     entry->provider = decision.provider;
     entry->ref = decision.ref;
     entry->session = decision.session;
+    const RequestContext* ctx = find_context(r);
+    if (ctx != nullptr && is_of_token(*ctx, decision)) {
+        entry->token_end = decision.expires + decision.provider->config.clock_skew;
+    }
     entry->watch = this;
     cleanup->handler = on_cleanup;
     ngx_queue_insert_tail(&entries_, &entry->link);
@@ -148,6 +155,12 @@ void Watch::schedule() noexcept {
 
 void Watch::ask(Entry& entry) noexcept try {
     if (entry.closing || entry.ticket != 0) {
+        return;
+    }
+    if (entry.token_end != 0) {
+        if (ngx_time() >= entry.token_end) {
+            close(entry);
+        }
         return;
     }
     const SessionStore::Ticket ticket =
