@@ -191,6 +191,7 @@ OIDC_ADAPTER += ngx_module/signin/unauthenticated.cpp
 OIDC_ADAPTER += ngx_module/signin/token_cache.cpp
 OIDC_ADAPTER += ngx_module/signin/upgraded.cpp
 OIDC_ADAPTER += ngx_module/status/json_answer.cpp
+OIDC_ADAPTER += ngx_module/status/resource_metadata.cpp
 OIDC_ADAPTER += ngx_module/status/session_info.cpp
 OIDC_ADAPTER += ngx_module/status/sessions_admin.cpp
 OIDC_ADAPTER += ngx_module/status/status.cpp

@@ -19,6 +19,7 @@
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
 #include "request/variables.hpp"
+#include "status/resource_metadata.hpp"
 #include "status/session_info.hpp"
 #include "status/sessions_admin.hpp"
 #include "status/status.hpp"
@@ -520,6 +521,34 @@ char* set_jwks(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept try {
     return conf_exception(cf);
 }
 
+// Where it stands is judged when the location is complete.
+char* set_resource_metadata(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept try {
+    LocConf& loc = as_loc_conf(conf);
+    if (char* rv = set_handler<resource_metadata_handler>(cf, cmd, conf); rv != conf_ok()) {
+        return rv;
+    }
+    loc.resource_metadata = true;
+    loc.resource_place = place_of(cf);
+    constexpr std::string_view kProvider = "provider=";
+    for (const ngx_str_t& value : arguments(cf)) {
+        const std::string_view text = view(value);
+        if (text.starts_with(kProvider)) {
+            loc.resource_provider = text.substr(kProvider.size());
+            continue;
+        }
+        const Result<Url> url = parse_url(text);
+        if (!url || url->scheme != "https" || !loc.resource.empty()) {
+            return conf_error(cf, "invalid value " + in_quotes(text) +
+                                      " in \"oidc_resource_metadata\" directive, it must be one "
+                                      "https URL, or \"provider=\" with a name");
+        }
+        loc.resource = text;
+    }
+    return conf_ok();
+} catch (...) {
+    return conf_exception(cf);
+}
+
 // Who may use them is judged when the location is complete.
 char* set_status(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept {
     LocConf& loc = as_loc_conf(conf);
@@ -694,6 +723,9 @@ ngx_command_t oidc_commands[] = {
 
     {ngx_string("oidc_jwks"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS | NGX_CONF_TAKE1, set_jwks,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+
+    {ngx_string("oidc_resource_metadata"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS | NGX_CONF_TAKE12,
+     set_resource_metadata, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
 
     {ngx_null_string, 0, nullptr, 0, 0, nullptr},
 };

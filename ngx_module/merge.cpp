@@ -12,6 +12,7 @@
 #include "config/variable_use.hpp"
 #include "oidc/bearer.hpp"
 #include "oidc/text.hpp"
+#include "status/resource_metadata.hpp"
 #include "status/sessions_admin.hpp"
 #include "status/status.hpp"
 
@@ -183,6 +184,57 @@ char* merge_bearer(ngx_conf_t* cf, const MainConf& main, const LocConf& prev, Lo
     return conf_ok();
 }
 
+// By path, and by no other means.
+bool is_plain_location(const ngx_http_core_loc_conf_t& location) noexcept {
+#if (NGX_PCRE)
+    if (location.regex != nullptr) {
+        return false;
+    }
+#endif
+    return location.named == 0 && location.noname == 0 && view(location.name).starts_with('/');
+}
+
+// oidc_resource_metadata: whose tokens, and of which resource the location tells.
+char* merge_resource(ngx_conf_t* cf, const MainConf& main, const LocConf& prev, LocConf& conf,
+                     const ngx_http_core_loc_conf_t& location, SrvConf& server) {
+    if (location.noname != 0 && !prev.resource_provider.empty()) {
+        // An `if` answers by the location's handler.
+        conf.resource_metadata = true;
+        conf.resource = prev.resource;
+        conf.resource_provider = prev.resource_provider;
+        return conf_ok();
+    }
+    if (!conf.resource_metadata) {
+        return conf_ok();
+    }
+    if (conf.resource_provider.empty() && conf.static_provider != nullptr) {
+        conf.resource_provider = conf.static_provider->config.name;
+    }
+    if (conf.resource_provider.empty() && main.providers.size() == 1) {
+        conf.resource_provider = main.providers.front()->config.name;
+    }
+    if (main.find_provider(conf.resource_provider) == nullptr) {
+        return conf_error(cf, conf.resource_place,
+                          conf.resource_provider.empty()
+                              ? "\"oidc_resource_metadata\" needs \"provider=\" with the name of "
+                                "an oidc_provider here"
+                              : "unknown oidc_provider " + in_quotes(conf.resource_provider) +
+                                    " in \"oidc_resource_metadata\"");
+    }
+    const std::string_view path = view(location.name);
+    const auto below = resource_of_metadata(path);
+    if (!is_plain_location(location) || (!below && conf.resource.empty())) {
+        return conf_error(cf, conf.resource_place,
+                          "\"oidc_resource_metadata\" must be in a location of one path, as in "
+                          "\"location = " +
+                              std::string(kResourceMetadataPath) +
+                              "/api\"; of another path it needs the URL of the resource");
+    }
+    server.resources.push_back(
+        {std::string(path), conf.resource.empty() ? std::string(*below) : conf.resource});
+    return conf_ok();
+}
+
 template <class T>
 void add_once(std::vector<T*>& all, T* one) {
     if (std::find(all.begin(), all.end(), one) == all.end()) {
@@ -197,7 +249,7 @@ void note_use(ngx_conf_t* cf, MainConf& main, const LocConf& conf) {
     const auto& core = *static_cast<const ngx_http_core_loc_conf_t*>(
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
     if (core.handler == status_handler || core.handler == jwks_handler ||
-        core.handler == sessions_handler) {
+        core.handler == sessions_handler || core.handler == resource_metadata_handler) {
         server.uses_oidc = true;
     }
     if (conf.provider == nullptr) {
@@ -301,6 +353,9 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept try {
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
     if (location.noname != 0 && !conf.jwks) {
         conf.jwks_provider = prev.jwks_provider;  // an `if` answers by the location's handler
+    }
+    if (char* rv = merge_resource(cf, main, prev, conf, location, server); rv != conf_ok()) {
+        return rv;
     }
     main.levels.push_back({&conf, confs_of(cf), &core});
     note_auth_request(cf, server, prev, conf, location);
