@@ -529,7 +529,7 @@ def location_defaults(tree):
     """{directive: value} of those that a location inherits."""
     text = tree.source("ngx_module")
     words = {value: word for word, value in
-             re.findall(r'\{ngx_string\("(\w+)"\), static_cast<ngx_uint_t>\((\w+::\w+)\)\}', text)}
+             re.findall(r'\{ngx_string\("([\w+]+)"\), static_cast<ngx_uint_t>\((\w+::\w+)\)\}', text)}
     merged = {member: value for member, value in
               re.findall(r"ngx_conf_merge_\w*value\(conf\.(\w+), prev\.\1,\s*([^;]*)\);", text)}
     out = {}

@@ -31,6 +31,8 @@ class State:
         self.pids = []
         self.exchanges = {}   # X-Test-Id -> (request pairs, response)
         self.sessions = {}    # session cookie value -> claims as the provider gave them
+        self.tokens = {}      # access token of a program -> its claims
+        self.token_paths = ()  # where it counts, and nothing else does
         self.posted = {}      # sealed response -> code
         self.references = []  # of the pages that people saw
         self.ended = set()
@@ -312,6 +314,9 @@ def check_hits(site):
                        if c.name == site.session_cookie_name and not c.deletes]
             live = [v for v in values if v in state.sessions]
             claims = state.sessions[live[-1]] if live else None
+            token = next((v.partition(" ")[2] for n, v in pairs if n == "Authorization"), None)
+            if token in state.tokens and hit.path.startswith(state.token_paths):
+                claims = state.tokens[token]
         if rule == "protected" and claims is None:
             problems.append(f"INV-1: {hit!r} reached the application without a session")
             continue
