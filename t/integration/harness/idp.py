@@ -148,6 +148,12 @@ class Idp:
             # are refused, and what an answer is changed to.
             self.pushed, self.par_required, self.par_body = {}, False, None
             self.request_objects, self.request_object_required = [], False  # their jti
+            # Introspection (RFC 7662): what is answered about a token, {"active": False} about all
+            # others; every token that was asked about; and, when answers are signed (RFC 9701),
+            # what changes their claims and header.
+            self.known_tokens, self.introspected = {}, []
+            self.introspection_signed = False
+            self.introspection_claims = self.introspection_header = None
         if not hasattr(self, "requests"):
             self.requests = []
             self.complaints = []
@@ -291,6 +297,8 @@ class Idp:
             "end_session_endpoint": self.url("logout"),
             "revocation_endpoint": self.url("revoke"),
             "pushed_authorization_request_endpoint": self.url("par"),
+            "introspection_endpoint": self.url("introspect"),
+            "introspection_signing_alg_values_supported": ["RS256", "ES256", "HS256", "none"],
             "require_pushed_authorization_requests": self.par_required or None,
             "require_signed_request_object": self.request_object_required or None,
             "scopes_supported": ["openid", "profile", "email", "groups"],
@@ -665,6 +673,42 @@ class Idp:
         if self.par_body is not None:
             body = self.par_body(body)
         return body if isinstance(body, Reply) else Reply(body, status=201)
+
+    def opaque_token(self, **claims):
+        """A token that says nothing, and what introspection says of it: None takes a member away."""
+        token = "ot-" + secrets.token_urlsafe(24)
+        self.canary(token, "opaque token")
+        now = int(time.time()) + self.offset
+        self.known_tokens[token] = {
+            "active": True, "sub": "robot", "client_id": "robot-client", "scope": "read",
+            "iss": self.issuer, "exp": now + 300, "iat": now, "token_type": "Bearer", **claims}
+        return token
+
+    def default_introspect(self, request):
+        """RFC 7662 2, RFC 9701 4 and 5."""
+        form = dict(urllib.parse.parse_qsl(request.body.decode(), keep_blank_values=True))
+        self._check(request.method == "POST", "introspection is not a POST")
+        client_id, secret, _ = self.client_credentials(request, form)
+        if client_id != self.client_id or secret != self.client_secret:
+            return Reply({"error": "invalid_client"}, status=401)
+        self._check(form.get("token_type_hint") == "access_token", "token_type_hint")
+        with self.lock:
+            self.introspected.append(form.get("token"))
+        answer = self.known_tokens.get(form.get("token"), {"active": False})
+        if isinstance(answer, dict):
+            answer = {k: v for k, v in answer.items() if v is not None}
+        if isinstance(answer, (Reply, bytes)) or not self.introspection_signed:
+            return answer if isinstance(answer, (Reply, bytes)) else Reply(answer)
+        signed_type = "application/token-introspection+jwt"
+        self._check(request.headers.get("accept") == signed_type, "a signed answer is not asked for")
+        claims = {"iss": self.issuer, "aud": self.client_id, "iat": int(time.time()) + self.offset,
+                  "token_introspection": answer}
+        header = {"alg": self.alg, "typ": "token-introspection+jwt", "kid": self.key.kid}
+        if self.introspection_claims is not None:
+            claims = self.introspection_claims(claims)
+        if self.introspection_header is not None:
+            header = self.introspection_header(header)
+        return Reply(forge.signed(header, claims, self.key, header["alg"]).encode(), ctype=signed_type)
 
     def default_revoke(self, request):
         form = dict(urllib.parse.parse_qsl(request.body.decode(), keep_blank_values=True))
