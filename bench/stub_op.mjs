@@ -3,7 +3,8 @@
 // number of logins can be under way. For measurements only.
 //   node stub_op.mjs PORT [--tls cert.pem key.pem]
 // GET /stall/on and /stall/off make the token endpoint wait, /expires/N gives access tokens N
-// seconds and a refresh token; GET /counts tells what was asked. Whose name begins with "member500-"
+// seconds and a refresh token, /bearer/NAME answers with a JWT access token for NAME; GET /counts
+// tells what was asked. Whose name begins with "member500-"
 // is in 500 groups.
 import crypto from 'node:crypto';
 import fs from 'node:fs';
@@ -34,13 +35,23 @@ const metadata = {
   code_challenge_methods_supported: ['S256'],
 };
 const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-const header = encode({ alg: 'RS256', kid: 'bench', typ: 'JWT' });
-// base64url of JSON with one placeholder is cheaper to make anew than to patch.
+// JWS of a JSON payload.
+function signed(typ, payload) {
+  const input = `${encode({ alg: 'RS256', kid: 'bench', typ })}.${encode(payload)}`;
+  return `${input}.${crypto.sign('sha256', Buffer.from(input), privateKey).toString('base64url')}`;
+}
+
 function idToken(sub, nonce) {
   const now = Math.floor(Date.now() / 1000);
-  const payload = encode({ iss: issuer, sub, aud: 'bench', exp: now + 3600, iat: now, nonce });
-  const input = `${header}.${payload}`;
-  return `${input}.${crypto.sign('sha256', Buffer.from(input), privateKey).toString('base64url')}`;
+  return signed('JWT', { iss: issuer, sub, aud: 'bench', exp: now + 3600, iat: now, nonce });
+}
+
+// RFC 9068, 2.2.
+function accessToken(sub) {
+  const now = Math.floor(Date.now() / 1000);
+  return signed('at+jwt', {
+    iss: issuer, sub, aud: 'https://bench.example', exp: now + 3600, iat: now, jti: crypto.randomUUID(), client_id: 'job',
+  });
 }
 
 function answer(response, value, status = 200) {
@@ -83,6 +94,7 @@ function handle(request, response) {
   if (path === '/.well-known/openid-configuration') { counts.discovery += 1; answer(response, metadata); return; }
   if (path === '/jwks') { counts.jwks += 1; answer(response, { keys: [jwk] }); return; }
   if (path === '/counts') { answer(response, counts); return; }
+  if (path.startsWith('/bearer/')) { answer(response, { access_token: accessToken(path.slice(8)) }); return; }
   if (path.startsWith('/expires/')) {
     expires = Number(path.slice(9));
     renewable = true;
