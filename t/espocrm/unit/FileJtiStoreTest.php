@@ -69,6 +69,27 @@ final class FileJtiStoreTest extends TestCase
         $this->assertFileExists($this->directory . '/jti/note.txt');
     }
 
+    public function testOneOfManyUsesLooksForWhatHasExpired(): void
+    {
+        $store = new FileJtiStore($this->directory . '/jti', true);
+        $looked = 0;
+
+        $store->use('first', 2000000110, 2000000001);
+        $stale = $this->directory . '/jti/2000000000-' . str_repeat('0', 64);
+
+        for ($i = 0; $i < 1000; $i++) {
+            touch($stale);
+            $this->assertTrue($store->use("new-$i", 2000000110, 2000000001));
+            $this->assertFalse($store->use("new-$i", 2000000110, 2000000001));
+
+            clearstatcache(true, $stale);
+            $looked += file_exists($stale) ? 0 : 1;
+        }
+
+        $this->assertGreaterThan(0, $looked);
+        $this->assertLessThan(500, $looked);
+    }
+
     public function testOneOfManyProcessesWins(): void
     {
         $code = 'require $argv[1]; while (microtime(true) < (float) $argv[3]) {} ' .

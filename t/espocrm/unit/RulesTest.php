@@ -319,6 +319,78 @@ final class RulesTest extends TestCase
         $this->assertNull($refused->getClaimed());
     }
 
+    private function refusalOfProgram(Policy $policy, string $subject, string $issuer = 'https://idp.example'): Reason
+    {
+        try {
+            $account = (new Rules($this->directory, $policy))->decideForProgram(self::who($subject, $issuer));
+        } catch (Refused $e) {
+            $this->assertSame($subject, $e->getIdentity()?->getSubject());
+            $this->assertNull($e->getClaimed());
+
+            return $e->getReason();
+        }
+
+        $this->fail("'$subject' becomes '{$account->getUserName()}'.");
+    }
+
+    public function testAProgramIsTheUserWhoBelongsToItsSubject(): void
+    {
+        foreach (['regular', 'api', 'admin'] as $type) {
+            $this->setUp();
+            $this->directory
+                ->add(new Account('1', 'robot', $type, isBound: true), self::who('client-1'))
+                ->add(new Account('2', 'client-1', $type));
+
+            foreach (TakeOver::cases() as $takeOver) {
+                $account = (new Rules($this->directory, new Policy($takeOver, true, true)))
+                    ->decideForProgram(self::who('client-1'));
+
+                $this->assertSame('1', $account->getId());
+            }
+        }
+    }
+
+    /**
+     * @dataProvider provideOtherSubjects
+     */
+    #[DataProvider('provideOtherSubjects')]
+    public function testAProgramOfAnotherSubjectIsNobody(string $subject, string $issuer): void
+    {
+        $this->directory
+            ->add(new Account('1', 'robot', 'api', isBound: true), self::who('a'))
+            ->add(new Account('2', $subject), null, $subject);
+
+        foreach (TakeOver::cases() as $takeOver) {
+            $this->assertSame(Reason::NoUser,
+                $this->refusalOfProgram(new Policy($takeOver, true, true), $subject, $issuer));
+        }
+    }
+
+    /**
+     * @dataProvider provideUsersWhoMayNot
+     */
+    #[DataProvider('provideUsersWhoMayNot')]
+    public function testWhoMayNotSignInMayNotByAProgram(Account $account, Reason $reason): void
+    {
+        $this->directory->add($account, self::who('a'));
+
+        if ($account->isApi()) {
+            $this->assertSame($account, (new Rules($this->directory, new Policy()))->decideForProgram(self::who('a')));
+
+            return;
+        }
+
+        $this->assertSame($reason, $this->refusalOfProgram(new Policy(TakeOver::UserName, true), 'a'));
+    }
+
+    public function testAnApiUserWhoIsNotActive(): void
+    {
+        $this->directory->add(new Account('1', 'robot', 'api', isActive: false, isBound: true), self::who('a'));
+
+        $this->assertSame(Reason::Inactive, $this->refusalOfProgram(new Policy(), 'a'));
+        $this->assertSame(Reason::UserType, $this->refusal(new Policy(), 'a', null)->getReason());
+    }
+
     public function testAnInactiveUserIsNotReplacedByANewOne(): void
     {
         $this->directory->add(new Account('1', 'who', isActive: false), null, 'who@x.example');

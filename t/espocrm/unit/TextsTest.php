@@ -18,7 +18,7 @@ final class TextsTest extends TestCase
     private const DIRECTORY = __DIR__ .
         '/../../../espocrm/files/custom/Espo/Modules/OidcProxy/Resources/i18n';
 
-    private const FILES = ['OidcProxy', 'Settings', 'User'];
+    private const FILES = ['ApiUser', 'OidcProxy', 'Settings', 'User'];
 
     public static function provideLanguages(): array
     {

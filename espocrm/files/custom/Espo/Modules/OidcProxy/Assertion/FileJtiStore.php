@@ -16,7 +16,16 @@ final class FileJtiStore implements JtiStore
 
     private const NAME_PATTERN = '/^(\d{10,19})-[0-9a-f]{64}$/';
 
-    public function __construct(private string $directory = self::DIRECTORY) {}
+    /** To look through all files is too much for each of many requests. */
+    private const FREQUENT_CLEANING = 32;
+
+    /**
+     * @param bool $isFrequent One of many uses looks for what may go, and not each.
+     */
+    public function __construct(
+        private string $directory = self::DIRECTORY,
+        private bool $isFrequent = false,
+    ) {}
 
     public function isWritable(): bool
     {
@@ -49,7 +58,9 @@ final class FileJtiStore implements JtiStore
 
         fclose($handle);
 
-        $this->clean($now);
+        if (!$this->isFrequent || random_int(1, self::FREQUENT_CLEANING) === 1) {
+            $this->clean($now);
+        }
 
         return true;
     }

@@ -13,6 +13,7 @@ final class Account
     private const TYPE_REGULAR = 'regular';
     private const TYPE_ADMIN = 'admin';
     private const TYPE_PORTAL = 'portal';
+    private const TYPE_API = 'api';
     private const TYPE_SUPER_ADMIN = 'super-admin';
 
     /**
@@ -59,6 +60,11 @@ final class Account
     public function isPortal(): bool
     {
         return $this->type === self::TYPE_PORTAL;
+    }
+
+    public function isApi(): bool
+    {
+        return $this->type === self::TYPE_API;
     }
 
     public function isSuperAdmin(): bool

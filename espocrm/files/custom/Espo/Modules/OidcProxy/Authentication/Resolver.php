@@ -31,15 +31,7 @@ final class Resolver
      */
     public function resolve(Claims $claims): Decision
     {
-        $identity = Identity::fromClaims($claims);
-
-        if (!$identity) {
-            throw new Refused(Reason::Identity,
-                "idp and sub of the assertion must be text of 1 to " . Identity::MAX_LENGTH . " characters");
-        }
-
-        $this->checkProvider($identity);
-
+        $identity = $this->getIdentity($claims);
         $username = $this->getUsername($claims);
         $emailAddress = (new Profile($claims))->getVerifiedEmailAddress();
 
@@ -57,11 +49,38 @@ final class Resolver
     }
 
     /**
+     * For one request of a program.
+     *
+     * @throws Refused
+     */
+    public function resolveForProgram(Claims $claims): Account
+    {
+        return (new Rules($this->directory, $this->getPolicy()))->decideForProgram($this->getIdentity($claims));
+    }
+
+    /**
      * A name for the auth log of EspoCRM, whoever it is.
      */
     public function getNameForLog(Claims $claims): string
     {
         return Text::fit($this->getUsername($claims)?->getNormalized() ?? '?', $this->getUserNameMaxLength());
+    }
+
+    /**
+     * @throws Refused
+     */
+    private function getIdentity(Claims $claims): Identity
+    {
+        $identity = Identity::fromClaims($claims);
+
+        if (!$identity) {
+            throw new Refused(Reason::Identity,
+                "idp and sub of the assertion must be text of 1 to " . Identity::MAX_LENGTH . " characters");
+        }
+
+        $this->checkProvider($identity);
+
+        return $identity;
     }
 
     private function checkProvider(Identity $identity): void

@@ -42,6 +42,24 @@ final class Rules
         return $this->admit($known, $identity);
     }
 
+    /**
+     * For one request of a program: nobody is created or taken over by it, and API users, who cannot sign in, may come.
+     *
+     * @throws Refused
+     */
+    public function decideForProgram(Identity $identity): Account
+    {
+        $known = $this->directory->findByIdentity($identity);
+
+        if (!$known) {
+            throw new Refused(Reason::NoUser, "no user belongs to {$identity->describe()}", $identity);
+        }
+
+        $this->checkMaySignIn($known, $identity, true);
+
+        return $known;
+    }
+
     private function admit(Account $account, Identity $identity): Decision
     {
         $this->checkMaySignIn($account, $identity);
@@ -152,15 +170,15 @@ final class Rules
         }
     }
 
-    private function checkMaySignIn(Account $account, Identity $identity): void
+    private function checkMaySignIn(Account $account, Identity $identity, bool $byProgram = false): void
     {
         $name = "the user '{$account->getUserName()}'";
+        $isOfType = $account->isRegular() || $account->isAdmin() || $byProgram && $account->isApi();
 
         [$reason, $message] = match (true) {
             $account->isPortal() => [Reason::PortalUser, "$name is a portal user"],
             $account->isSuperAdmin() => [Reason::SuperAdmin, "$name is a super-admin"],
-            !$account->isRegular() && !$account->isAdmin() =>
-                [Reason::UserType, "$name is neither a regular user nor an administrator"],
+            !$isOfType => [Reason::UserType, "$name is neither a regular user nor an administrator"],
             !$account->isActive() => [Reason::Inactive, "$name is not active"],
             $account->isAdmin() && !$this->policy->allowAdmin =>
                 [Reason::Admin, "$name is an administrator, which OIDC does not allow here"],
