@@ -13,7 +13,7 @@ import pytest
 
 from harness.nginx import has_http2_directive
 from harness.ports import free_port
-from harness.vhost import HAS_IPV6, OPS, SWITCHES, VhostSite, WEB_SOCKET, substitute
+from harness.vhost import BEARER_SWITCH, HAS_IPV6, OPS, SWITCHES, VhostSite, WEB_SOCKET, substitute
 from harness.wire import Reply
 
 VARIANTS = ("fpm", "proxy")
@@ -104,8 +104,8 @@ MISREAD = [
 def verdict(site, response, hits):
     if hits:
         return OPEN
-    if response.status == 401 and response.by_nginx and response.headers.get("www-authenticate"):
-        return PROTECTED  # a program gets its token elsewhere
+    if response.status == 401 and response.headers.get("www-authenticate"):
+        return PROTECTED  # a program gets its token elsewhere, or another one
     if response.status == 401 and (response.request[0] == "HEAD"
                                    or response.json()["error"] == "login_required"):
         return PROTECTED
@@ -569,7 +569,8 @@ def claims_of(token):
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
-SPOOFED = {"X-Oidc-Assertion": "spoofed", "X-Oidc-Return-To": "/spoofed", "Remote-User": "admin",
+SPOOFED = {"X-Oidc-Assertion": "spoofed", "X-Oidc-Return-To": "/spoofed",
+           "X-Oidc-Api-Assertion": "spoofed", "Remote-User": "admin",
            "Remote-Groups": "admins", "X-Oidc-Sub": "admin"}
 
 
@@ -1724,6 +1725,9 @@ def test_check_vhost_output(closed):
 @pytest.mark.parametrize("arguments, message", [
     (["https://127.0.0.1:1"], "cannot be checked"),
     (["https://127.0.0.1:1", "--open", "everything"], "no such switch: everything"),
+    (["https://127.0.0.1:1", "--open", "bearer,mcp"], "bearer excludes mcp: nginx does not start"),
+    (["https://127.0.0.1:1", "--open", "oauth-server,mcp", "--open", "bearer"],
+     "bearer excludes oauth-server and mcp"),
     (["127.0.0.1"], "not an address of a site"), (["https://a.example/crm"], "not an address"),
     (["https://a.example", "--resolve", "a"], "not HOST:PORT:ADDRESS"),
     (["https://a.example", "--address", "a.example"], "a.example"),
@@ -1741,6 +1745,6 @@ def test_check_vhost_that_cannot_check(arguments, message):
 def test_check_vhost_and_templates_name_the_same_switches():
     done = subprocess.run([str(OPS / "check-vhost"), "--help"], capture_output=True, text=True,
                           timeout=60, check=True)
-    listed = done.stdout.split("the site includes:")[1].split("--")[0]
-    assert {s.strip() for s in " ".join(listed.split()).replace("- ", "-").split(",")} \
-        == set(SWITCHES)
+    listed = " ".join(done.stdout.split()).split("the site includes:")[1].split("--")[0]
+    assert {s.strip() for s in listed.replace("- ", "-").split(",")} \
+        == {*SWITCHES, BEARER_SWITCH}

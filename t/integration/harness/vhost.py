@@ -12,6 +12,8 @@ from .site import Site
 
 OPS = ROOT / "ops"
 SWITCHES = tuple(sorted(p.stem for p in (OPS / "nginx" / "espocrm" / "public").glob("*.conf")))
+# It excludes two of those, and has a file for each variant.
+BEARER_SWITCH = "bearer"
 WEB_SOCKET = "/wss?authToken=abc&userId=1"
 HAS_IPV6 = has_ipv6()
 
@@ -34,8 +36,9 @@ def for_this_nginx(text):
 
 
 class VhostSite(Site):
-    """`variant`: fpm or proxy. `switches`: names of public/*.conf. `edit`: a function over the text
-    of the site file; `templates`: one over the folder of templates, before the start."""
+    """`variant`: fpm or proxy. `switches`: names of public/*.conf, and BEARER_SWITCH. `edit`: a
+    function over the text of the site file; `templates`: one over the folder of templates, before
+    the start."""
 
     def __init__(self, lab, variant="fpm", switches=(), edit=None, templates=None, **arguments):
         self.variant, self.switches, self.edit = variant, switches, edit
@@ -111,6 +114,11 @@ class VhostSite(Site):
             text = substitute(text, [(r"server +127\.0\.0\.1:8080;",
                                       f"server 127.0.0.1:{backend};")])
         for switch in self.switches:
+            if switch == BEARER_SWITCH:
+                text = substitute(text, [
+                    (r"# (?=auth_oidc_bearer_audience )", ""),
+                    (rf"# (?=include espocrm/{self.variant}/bearer\.conf;)", "")])
+                continue
             text = substitute(text, [(rf"# include espocrm/public/{switch}\.conf;",
                                       f"include espocrm/public/{switch}.conf;")])
         return self.edit(text) if self.edit else text
