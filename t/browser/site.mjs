@@ -52,7 +52,7 @@ export { httpPort, websocketPort };
 
 const FPM = {
   '/var/www/espocrm': `${lab}/espo`,
-  'unix:/run/php/php8.2-fpm.sock': `unix:${lab}/run/php.sock`,
+  'unix:/run/php/php-fpm.sock': `unix:${lab}/run/php.sock`,
   '127.0.0.1:8080': `127.0.0.1:${websocketPort}`,
 };
 const PROXY = {
