@@ -7,9 +7,14 @@ import os
 import re
 import urllib.parse
 
+from .report import Trouble
 
-class ConfigurationError(Exception):
-    pass
+
+class ConfigurationError(Trouble):
+    """What cannot be read, so that nothing can be told of it."""
+
+    def __init__(self, text, fix):
+        super().__init__(text, fix, unknown=True)
 
 
 class Directive:
@@ -22,17 +27,20 @@ class Directive:
 
 ESCAPES = {'"': '"', "'": "'", "\\": "\\", "t": "\t", "r": "\r", "n": "\n"}
 BLANKS = " \t\r\n"
+# Of Lua: long comments and strings, comments, strings, and the braces that count.
+PROGRAM = re.compile(r"""--\[(=*)\[.*?\]\1\]|\[(=*)\[.*?\]\2\]|--[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|[{}]""", re.S)
 
 
 class Tokens:
     """nginx's own rules (ngx_conf_read_token): a quote counts at the start of a word only, ${ is no
-    block, a backslash keeps the next character from meaning anything."""
+    block, a backslash keeps the next character from meaning anything. What fails is told by its place:
+    the word may be the rest of a secret."""
 
     def __init__(self, text, file):
         self.text, self.file, self.at, self.line = text, file, 0, 1
 
-    def fail(self, what):
-        raise ConfigurationError(f"{what} in {self.file}:{self.line}")
+    def fail(self, what, fix="nginx -t says what is wrong there"):
+        raise ConfigurationError(f"{what} in {self.file}:{self.line}", fix)
 
     def skip(self):
         while self.at < len(self.text):
@@ -83,7 +91,7 @@ class Tokens:
             out += c
         follows = self.text[self.at:self.at + 1]
         if follows and follows not in BLANKS + ";{)":
-            self.fail(f'unexpected "{follows}"')
+            self.fail("no blank after a closing quote")
         return out
 
     def bare(self):
@@ -102,13 +110,15 @@ class Tokens:
         return out
 
     def skip_program(self):
-        """The rest of a *_by_lua_block, which is no configuration."""
+        """The rest of a *_by_lua_block, which is no configuration. A brace in a string or comment of Lua closes nothing."""
         depth = 1
-        while depth and self.at < len(self.text):
-            c = self.text[self.at]
-            depth += (c == "{") - (c == "}")
-            self.line += c == "\n"
-            self.at += 1
+        while depth:
+            found = PROGRAM.search(self.text, self.at)
+            if not found:
+                self.fail('no closing "}"')
+            depth += (found[0] == "{") - (found[0] == "}")
+            self.line += self.text.count("\n", self.at, found.end())
+            self.at = found.end()
 
 
 class Configuration:
@@ -128,13 +138,13 @@ class Configuration:
     def read(self, name):
         self.depth += 1
         if self.depth > 20:
-            raise ConfigurationError(f"{name} includes itself")
+            raise ConfigurationError(f"{name} includes itself", "take that include out")
         tokens = Tokens(self.files[name], name)
         block = self.inside(tokens, nested=False)
         self.depth -= 1
         return block
 
-    def inside(self, tokens, nested):
+    def inside(self, tokens, nested, within=None):
         out, words, line = [], [], 0
         while True:
             token, is_word = tokens.next()
@@ -144,7 +154,7 @@ class Configuration:
                 continue
             if token is None or token == "}":
                 if words:
-                    tokens.fail(f'no ";" or block after "{words[0]}"')
+                    tokens.fail('a directive without ";" or block')
                 if (token == "}") != nested:
                     tokens.fail('unexpected "}"' if token else 'no closing "}"')
                 return out
@@ -154,17 +164,19 @@ class Configuration:
             if token == "{" and name.endswith("_by_lua_block"):
                 tokens.skip_program()
             elif token == "{":
-                out.append(Directive(name, args, self.inside(tokens, True), tokens.file, line))
+                out.append(Directive(name, args, self.inside(tokens, True, name), tokens.file, line))
             elif name == "include" and len(args) == 1:
-                out += self.included(args[0], tokens)
+                out += self.included(args[0], tokens, within)
             else:
                 out.append(Directive(name, args, None, tokens.file, line))
 
-    def included(self, pattern, tokens):
+    def included(self, pattern, tokens, within):
         pattern = os.path.join(os.path.dirname(self.main), pattern)
         if not glob.has_magic(pattern):
+            if within == "geo" and pattern not in self.files:
+                return []  # nginx has read the base beside it, NAME.bin, which it does not print
             if pattern not in self.files:
-                tokens.fail(f"the dump has no {pattern}, which is included")
+                tokens.fail(f"the dump has no {pattern}, which is included", "give all that nginx -T prints")
             return self.read(pattern)
         out = []
         for name in sorted(self.files):
@@ -201,14 +213,14 @@ UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": DAY, "w": 7 * DAY, "M": 3
 def seconds(text):
     parts = re.findall(r"(\d+)(ms|[smhdwMy])?", text.replace(" ", ""))
     if not parts or "".join(n + u for n, u in parts) != text.replace(" ", ""):
-        raise ConfigurationError(f'"{text}" is no time')
+        raise ConfigurationError(f'"{text}" is no time', "a number with s, m, h or d, such as 30s")
     return sum(int(n) * UNITS[u or "s"] for n, u in parts)
 
 
 def size(text):
     found = re.fullmatch(r"(\d+)([kKmM]?)", text)
     if not found:
-        raise ConfigurationError(f'"{text}" is no size')
+        raise ConfigurationError(f'"{text}" is no size', "a number of bytes, with k or m, such as 16k")
     return int(found[1]) * {"": 1, "k": 1024, "m": 1024 * 1024}[found[2].lower()]
 
 
@@ -222,7 +234,14 @@ class Provider:
         self.given = {}
         for directive in block:
             self.given[self.ALIASES.get(directive.name, directive.name)] = directive.args
-        self.issuer = self.one("issuer", "")
+        self.introspects = False  # some location has auth_oidc_bearer introspection or auto
+        self.signs_in = True  # not the source of claims alone
+        self.sources = {d.args[0]: [w.partition("=")[2] for w in d.args[1:] if w.startswith("endpoint_host=")]
+                        for d in block if d.name == "claim_source" and d.args}
+        self.endpoint_hosts = []  # of claim_source, wherever it names this one
+        # With issuer_template the template, as the metadata have it.
+        self.tenants = self.words("issuer_template")[1:]
+        self.issuer = self.one("issuer", "") or self.one("issuer_template", "")
         self.client_id = self.one("client_id", "")
 
     def words(self, name):
@@ -239,6 +258,15 @@ class Provider:
         return os.path.join(self.prefix, text) if text else None
 
     @property
+    def has_credentials(self):
+        return any(self.one(n) for n in ("client_secret", "client_secret_file", "client_key", "client_assertion_file"))
+
+    @property
+    def issuers(self):
+        """What tokens may name."""
+        return [self.issuer.replace("{tenantid}", t) for t in self.tenants] or [self.issuer]
+
+    @property
     def scope(self):
         words = self.words("scope") or ["openid"]
         return words if "openid" in words else ["openid", *words]
@@ -248,12 +276,6 @@ class Provider:
         """The path of redirect_uri."""
         text = self.one("redirect_uri", "/oidc_callback")
         return urllib.parse.urlsplit(text).path if "://" in text else text
-
-    @property
-    def own_origin(self):
-        text = self.one("redirect_uri", "")
-        parts = urllib.parse.urlsplit(text)
-        return f"{parts.scheme}://{parts.netloc}" if "://" in text else None
 
     def metadata_url(self):
         return self.one("config_url") or self.issuer.removesuffix("/") + WELL_KNOWN

@@ -5,6 +5,7 @@ import http.client
 import io
 import ipaddress
 import json
+import re
 import socket
 import ssl
 import threading
@@ -47,6 +48,8 @@ class TlsOver:
             except ssl.SSLWantReadError:
                 result = None
             except ssl.SSLZeroReturnError:
+                if function == self.tls.do_handshake:
+                    raise
                 return b""
             else:
                 self.sock.sendall(self.out.read())
@@ -86,7 +89,21 @@ TLS_ADVICE = {  # by X509_V_ERR_...
 }
 
 
+def handshake(sock, where, wrap):
+    """What `wrap` makes of a connection; one that fails is closed."""
+    try:
+        return wrap(sock)
+    except OSError as e:
+        sock.close()
+        raise tls_trouble(where, e) from None
+
+
 def tls_trouble(where, error):
+    if isinstance(error, socket.timeout):
+        return Trouble(f"{where}: no TLS handshake in time", "does the port speak TLS?")
+    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) or not isinstance(error, ssl.SSLError):
+        return Trouble(f"{where}: the TLS handshake was cut off", "does the port speak TLS? The log there says why it "
+                       "hung up")
     if isinstance(error, ssl.SSLCertVerificationError):
         return Trouble(f"{where}: the certificate is refused: {error.verify_message}",
                        TLS_ADVICE.get(error.verify_code, "see ssl_trusted_certificate and ssl_crl"))
@@ -119,21 +136,23 @@ def connect(host, port, timeout, fix=""):
             return sock
         except OSError as e:
             sock.close()
-            last = "no connection in time" if isinstance(e, TimeoutError) else e.strerror
+            last = "no connection in time" if isinstance(e, socket.timeout) else e.strerror
     raise Trouble(f"{shown_host(host, port)}: {last}",
                   fix or "the port, a firewall, or whether the service runs")
 
 
 class Url:
     def __init__(self, text):
-        parts = urllib.parse.urlsplit(text)
+        shown = re.sub(r"//[^/?#]*@", "//***@", text)
         try:
+            parts = urllib.parse.urlsplit(text)
             port = parts.port
         except ValueError:
-            raise Trouble(f'"{text}" is no URL') from None
+            raise Trouble(f'"{shown}" is no URL', "correct its host or port") from None
         if parts.scheme not in ("https", "http") or not parts.hostname or parts.username is not None \
                 or parts.fragment or any(c <= " " or c == "\x7f" for c in text):
-            raise Trouble(f'"{text}" is no URL of http or https')
+            raise Trouble(f'"{shown}" is no URL of http or https', "https://, a host, and what follows it, without blanks, "
+                          "fragment or user name")
         self.text, self.scheme, self.host = text, parts.scheme, parts.hostname
         self.port = port or (443 if self.scheme == "https" else 80)
         self.authority = parts.netloc
@@ -157,6 +176,15 @@ class Answer:
     def header(self, name):
         return self.headers.get(name) or ""
 
+    def location(self, url):
+        """Where it leads, whole; empty: nowhere."""
+        try:
+            target = urllib.parse.urljoin(url.text, self.header("Location"))
+            urllib.parse.urlsplit(target)
+        except ValueError:
+            return ""
+        return target
+
     def json(self):
         try:
             data = json.loads(self.body)
@@ -169,6 +197,7 @@ def talk(sock, url, method, headers, body, timeout, target=None):
     """One request on a connection; all of it within the time."""
     late = threading.Event()
     inner = sock.sock if isinstance(sock, TlsOver) else sock
+    inner.settimeout(timeout)  # that of connecting no longer counts
 
     def cut():
         late.set()
@@ -198,28 +227,47 @@ def talk(sock, url, method, headers, body, timeout, target=None):
         received = time.time()
         data = response.read(MAX_DOCUMENT + 1)
         if late.is_set():
-            raise TimeoutError
+            raise socket.timeout
         return Answer(response, data, cert, sent, received)
-    except TimeoutError:
+    except socket.timeout:
         raise Trouble(f"{url.short}: no answer in {timeout:g} seconds", "see read_timeout") from None
     except (OSError, http.client.HTTPException, ValueError) as e:
         if late.is_set():
             raise Trouble(f"{url.short}: no answer in {timeout:g} seconds",
                           "see read_timeout") from None
-        raise Trouble(f"{url.short}: no HTTP answer ({type(e).__name__})") from None
+        raise Trouble(f"{url.short}: no HTTP answer ({type(e).__name__})",
+                      "does the port speak HTTP? The log there says why it hung up") from None
     finally:
         timer.cancel()
         connection.close()
         inner.close()
 
 
-def check_life(about, what, cert, days):
-    """The rest of the life of a certificate that was verified."""
+def above(sock, verified=True):
+    """The authorities between the certificate of a connection and the root, as far as Python tells (3.10 and later)."""
+    inner = getattr(getattr(sock, "tls", sock), "_sslobj", None)
+    get = getattr(inner, "get_verified_chain" if verified else "get_unverified_chain", lambda: None)
+    found = [cert.get_info() for cert in (get() or [])[1:]]
+    return [cert for cert in found if cert.get("subject") != cert.get("issuer")]
+
+
+def check_life(about, what, sock, days, verified=True):
+    """The rest of the life of a certificate that was verified, and of those that it hangs on."""
+    cert = sock.getpeercert()
     if not cert or "notAfter" not in cert:
         return
-    left = (ssl.cert_time_to_seconds(cert["notAfter"]) - time.time()) / DAY
+    left = days_left(cert)
     if left < days:
         about.wrong("certificate", f"{what} ends in {left:.1f} days ({cert['notAfter']})",
                     "renew it")
     else:
         about.ok("certificate", f"{what} is good for {left:.0f} days")
+    for authority in above(sock, verified):
+        if days_left(authority) < days:
+            name = dict(pair for part in authority["subject"] for pair in part).get("commonName", "without a name")
+            about.wrong("certificate", f"{what} hangs on the authority {name}, which ends in {days_left(authority):.1f} "
+                        f"days ({authority['notAfter']})", "have the server send the newer one of that authority")
+
+
+def days_left(cert):
+    return (ssl.cert_time_to_seconds(cert["notAfter"]) - time.time()) / DAY

@@ -8,15 +8,17 @@ import stat
 from .report import Trouble
 
 MAX_SECRET = 4096
+PARTIAL_CHAIN = getattr(ssl, "VERIFY_X509_PARTIAL_CHAIN", 0x80000)  # which Python has a name for from 3.10 on
 
 
-def read_secret(path, about, check, one_line=True):
-    """Its text as the module reads it, or None; says what is odd about the file."""
+def read_secret(path, about, check, one_line=True, private=True, secret=True):
+    """Its text as the module reads it, or None; says what is odd about the file. `private`: others should not be able
+    to read it; `secret`: what stands in it is printed nowhere."""
     try:
         with open(path, "rb", opener=lambda p, f: os.open(p, f | os.O_NONBLOCK)) as f:
             mode = os.fstat(f.fileno()).st_mode
             if not stat.S_ISREG(mode):
-                about.wrong(check, f"{path} is no regular file")
+                about.wrong(check, f"{path} is no regular file", "name the file itself, not its folder")
                 return None
             data = f.read(1 << 20)
     except PermissionError:
@@ -27,17 +29,20 @@ def read_secret(path, about, check, one_line=True):
         return None
     text = data[:-1] if data.endswith(b"\n") else data
     why, fix = secret_fault(text, one_line)
-    if not why and mode & 0o077 & (stat.S_IRGRP | stat.S_IROTH):
+    if not why and private and mode & stat.S_IROTH:
         why, fix = f"others can read it (mode {stat.S_IMODE(mode):04o})", f"chmod 600 {path}"
     if why:
         about.wrong(check, f"{path}: {why}", fix)
+    elif private and mode & stat.S_IRGRP:
+        about.note(check, f"{path} is readable, by its group as well (mode {stat.S_IMODE(mode):04o})",
+                   f"chmod 600 {path}, unless all of the group may have it")
     else:
         about.ok(check, f"{path} is readable, mode {stat.S_IMODE(mode):04o}")
     try:
         decoded = text.decode()
     except UnicodeDecodeError:
         decoded = text.decode("latin-1")
-    for line in {decoded, *decoded.splitlines()}:
+    for line in {decoded, *decoded.splitlines()} if secret else ():
         about.report.hide(line.strip())
     return decoded
 
@@ -75,6 +80,15 @@ def read_text(path, about, check):
         return None
 
 
+def read_bytes(path):
+    """What another check says more of when it cannot be read: empty then."""
+    try:
+        with open(path, "rb") as f:
+            return f.read(1 << 20)
+    except OSError:
+        return b""
+
+
 def tls_context(ca=None, crl=None):
     """As the module verifies: TLS 1.2, no common names, and a configured certificate is trusted
     whatever it is, unless there are revocation lists."""
@@ -95,7 +109,7 @@ def tls_context(ca=None, crl=None):
             raise unusable(crl, e, "no revocation list in PEM") from None
         context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
     else:
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.verify_flags |= PARTIAL_CHAIN
     return context
 
 

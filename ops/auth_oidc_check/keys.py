@@ -62,7 +62,7 @@ def key_algorithms(key):
             why = "no RSA key"
         else:
             fits = ASYMMETRIC[:6]
-    elif key.get("kty") == "EC" and key.get("crv") in CURVES:
+    elif key.get("kty") == "EC" and key.get("crv") in tuple(CURVES):
         alg, width, p, b = CURVES[key["crv"]]
         x, y = decode(key.get("x")), decode(key.get("y"))
         x, y = (int.from_bytes(v, "big") if len(v) == width else p for v in (x, y))

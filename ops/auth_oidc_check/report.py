@@ -3,6 +3,7 @@
 
 import base64
 import json
+import os
 import sys
 import urllib.parse
 
@@ -12,7 +13,7 @@ OK, NOTE, WRONG, UNKNOWN = "ok", "note", "wrong", "unknown"
 class Trouble(Exception):
     """What went wrong, and what to do about it. `unknown`: it says nothing of the configuration."""
 
-    def __init__(self, text, fix="", unknown=False):
+    def __init__(self, text, fix, unknown=False):
         super().__init__(text)
         self.text, self.fix, self.unknown = text, fix, unknown
 
@@ -26,8 +27,8 @@ class Report:
 
     def hide(self, text):
         if text:
-            pair = {text, urllib.parse.quote_plus(text), urllib.parse.quote(text, ""),
-                    base64.b64encode(text.encode()).decode()}
+            data = text.encode("utf-8", "surrogateescape")
+            pair = {text, urllib.parse.quote_plus(data), urllib.parse.quote(data, ""), base64.b64encode(data).decode()}
             self.hidden = sorted({*self.hidden, *pair}, key=len, reverse=True)
 
     def blank(self, text):
@@ -69,13 +70,13 @@ class About:
     def ok(self, check, text):
         self.report.add(OK, self.name, check, text)
 
-    def note(self, check, text):
-        self.report.add(NOTE, self.name, check, text)
+    def note(self, check, text, fix=""):
+        self.report.add(NOTE, self.name, check, text, fix)
 
-    def wrong(self, check, text, fix=""):
+    def wrong(self, check, text, fix):
         self.report.add(WRONG, self.name, check, text, fix)
 
-    def unknown(self, check, text, fix=""):
+    def unknown(self, check, text, fix):
         self.report.add(UNKNOWN, self.name, check, text, fix)
 
     def attempt(self, check, function, *args):
@@ -85,5 +86,15 @@ class About:
         except Trouble as e:
             self.report.trouble(self.name, check, e)
         except OSError as e:
-            self.unknown(check, e.strerror or type(e).__name__)
+            self.unknown(check, e.strerror or type(e).__name__, "try again; if it stays, please report it")
+        except Exception as e:  # pylint: disable=broad-except
+            self.unknown(check, fault(e), "please report it")
         return None
+
+
+def fault(error):
+    """One of this program: where, without the values at hand."""
+    where = error.__traceback__
+    while where.tb_next:
+        where = where.tb_next
+    return f"{type(error).__name__} in {os.path.basename(where.tb_frame.f_code.co_filename)}:{where.tb_lineno}"

@@ -7,8 +7,9 @@ import socket
 import ssl
 
 from .configuration import seconds
-from .connection import check_life, connect, tls_trouble
-from .files import read_secret, tls_context
+from .connection import check_life, connect, handshake
+from .files import read_bytes, read_secret, tls_context
+from .openssl import check_file_life
 from .report import About, Trouble
 
 
@@ -67,14 +68,17 @@ class StoreCheck:
         self.password = ""
         if path("password_file"):
             self.password = read_secret(path("password_file"), self.about, "password_file")
-        self.context = None
+        self.context, self.authorities = None, b""
         if self.one("ssl", "off") == "on":
             self.context = self.about.attempt("authorities", tls_context,
                                               path("ssl_trusted_certificate"))
+            if path("ssl_trusted_certificate"):
+                self.authorities = read_bytes(path("ssl_trusted_certificate"))
 
     def run(self, days):
         if self.one("type", "memory") != "redis":
             return
+        self.about.attempt("certificate", check_file_life, self.about, "ssl_trusted_certificate", self.authorities, days)
         roles = []
         for server in self.block.get("server", []):
             roles.append(self.about.attempt(f"server {server}", self.server, server, days))
@@ -100,22 +104,15 @@ class StoreCheck:
             sock = connect(host, int(found[2] or 6379), timeout, "does Redis run and listen there?")
         if self.one("ssl", "off") == "on":
             if self.context is None:
-                raise Trouble("the authorities cannot be read, see above", unknown=True)
-            try:
-                sock = self.context.wrap_socket(sock, server_hostname=self.one("ssl_name") or host)
-            except ssl.SSLError as e:
-                sock.close()
-                raise tls_trouble(server, e) from None
-            except OSError:
-                sock.close()
-                raise Trouble(f"{server}: no TLS handshake in time", "is ssl on there as well?") \
-                    from None
+                raise Trouble("the authorities cannot be read", "see their own line", unknown=True)
+            sock = handshake(sock, server, lambda s: self.context.wrap_socket(
+                s, server_hostname=self.one("ssl_name") or host))
         return sock
 
     def server(self, server, days):
         with self.open(server) as sock:
             if isinstance(sock, ssl.SSLSocket):
-                check_life(self.about, f"of {server}", sock.getpeercert(), days)
+                check_life(self.about, f"of {server}", sock, days)
             try:
                 return self.commands(Redis(sock), server)
             except RedisRefusal as e:
@@ -127,13 +124,22 @@ class StoreCheck:
                 raise Trouble(f"{server} refuses: {word if word.isupper() else 'an error'}", fix,
                               unknown=word == "LOADING") from None
             except OSError as e:
-                why = "no answer in time" if isinstance(e, TimeoutError) else "no answer of a Redis"
+                why = "no answer in time" if isinstance(e, socket.timeout) else "no answer of a Redis"
                 raise Trouble(f"{server}: {why}", "is it a Redis, and is ssl on or off as there?") \
                     from None
 
+    def select(self, redis, server):
+        try:
+            redis.ask("SELECT", self.one("database"))
+        except RedisRefusal as e:
+            if not str(e).startswith("ERR"):
+                raise
+            raise Trouble(f"{server} has no database {self.one('database')}", "database, or databases in redis.conf; a "
+                          "cluster has 0 alone") from None
+
     def commands(self, redis, server):
         if self.password is None:
-            raise Trouble("password_file could not be read, see above", unknown=True)
+            raise Trouble("password_file could not be read", "see its own line", unknown=True)
         try:
             if self.password:
                 user = self.one("username")
@@ -153,7 +159,7 @@ class StoreCheck:
         if not number or int(number[1]) < 7:
             raise Trouble(f"{server} is version {version or 'unknown'}", "Redis 7.0 or later, or Valkey")
         if self.one("database", "0") != "0":
-            redis.ask("SELECT", self.one("database"))
+            self.select(redis, server)
         redis.ask("PING")
         role = about.get("role", "master")
         if role != "master":

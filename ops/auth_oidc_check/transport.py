@@ -7,26 +7,34 @@ import ssl
 import urllib.parse
 
 from .configuration import seconds
-from .connection import TlsOver, Url, connect, shown_host, talk, tls_trouble
-from .files import read_secret, tls_context
+from .connection import TlsOver, Url, check_life, connect, handshake, shown_host, talk
+from .files import read_bytes, read_secret, tls_context
+from .openssl import check_file_life, in_memory
 from .report import Trouble
 
 
 class Transport:
     """The way to a provider: its authorities, revocation lists and proxy."""
 
-    def __init__(self, provider, about, report):
+    def __init__(self, provider, about, report, days):
+        self.about, self.days, self.seen = about, days, set()
+        self.first = None  # (url, answer) of the first request
         self.connect_timeout = seconds(provider.one("connect_timeout", "5s"))
         self.read_timeout = seconds(provider.one("read_timeout", "10s"))
         self.insecure = provider.on("insecure_http")
         ca, crl = provider.one("ssl_trusted_certificate"), provider.one("ssl_crl")
+        self.files = [(name, read_bytes(provider.path(provider.one(name))))
+                      for name in ("ssl_trusted_certificate", "ssl_crl") if provider.one(name)]
         self.context = about.attempt("authorities", tls_context, provider.path(ca),
                                      provider.path(crl))
+        # Another one for requests that show a certificate, made while its files can be read.
+        self.mutual = provider.one("client_certificate") and self.context and tls_context(provider.path(ca),
+                                                                                          provider.path(crl))
         self.proxy = self.proxy_context = None
         self.credentials = None
         proxy = provider.one("http_proxy")
-        if proxy:
-            self.read_proxy(proxy, provider, about, report)
+        # Without a proxy that can be used nobody is asked: never past it.
+        self.usable = not proxy or bool(about.attempt("http_proxy", self.read_proxy, proxy, provider, about, report))
 
     def read_proxy(self, text, provider, about, report):
         parts = urllib.parse.urlsplit(text if "://" in text else "http://" + text)
@@ -46,10 +54,39 @@ class Transport:
             # A proxy is trusted by the provider's authorities or by the system's.
             self.proxy_context = tls_context(provider.path(provider.one("ssl_trusted_certificate")))
             self.proxy_context.set_default_verify_paths()
+        return self.proxy
 
-    def open(self, url):
-        if self.context is None and url.scheme == "https":
-            raise Trouble("the authorities cannot be read, see above", unknown=True)
+    def as_worker(self):
+        """How long the files are good for."""
+        for name, data in self.files:
+            if data:
+                self.about.attempt("certificate", check_file_life, self.about, name, data, self.days, name == "ssl_crl")
+
+    def with_certificate(self, chain, key):
+        """The context of requests that show the client's certificate."""
+        if self.mutual is None:
+            raise Trouble("the authorities cannot be read", "see their own line", unknown=True)
+        with in_memory(chain.encode()) as (chain_path, _), in_memory(key.encode()) as (key_path, _):
+            try:
+                self.mutual.load_cert_chain(chain_path, key_path)
+            except ssl.SSLError:
+                raise Trouble("client_certificate and client_key do not fit together, or are no PEM",
+                              "nginx will not start with them") from None
+        return self.mutual
+
+    def life(self, url, sock):
+        """Once for each server whose certificate was verified."""
+        where = shown_host(url.host, url.port)
+        if where not in self.seen:
+            self.seen.add(where)
+            check_life(self.about, f"of {where}", sock, self.days)
+
+    def open(self, url, context=None):
+        context = context or self.context
+        if context is None and url.scheme == "https":
+            raise Trouble("the authorities cannot be read", "see their own line", unknown=True)
+        if not self.usable:
+            raise Trouble("http_proxy cannot be used", "see its own line", unknown=True)
         if self.proxy is None:
             sock = connect(url.host, url.port, self.connect_timeout)
         else:
@@ -57,17 +94,8 @@ class Transport:
         if url.scheme == "http":
             return sock
         where = shown_host(url.host, url.port)
-        try:
-            if isinstance(sock, ssl.SSLSocket):
-                return TlsOver(sock, self.context, url.host)
-            return self.context.wrap_socket(sock, server_hostname=url.host)
-        except ssl.SSLError as e:
-            sock.close()
-            raise tls_trouble(where, e) from None
-        except OSError:
-            sock.close()
-            raise Trouble(f"{where}: the TLS handshake was cut off",
-                          "does the port speak TLS?") from None
+        return handshake(sock, where, lambda s: TlsOver(s, context, url.host) if isinstance(s, ssl.SSLSocket) else
+                         context.wrap_socket(s, server_hostname=url.host))
 
     def proxy_headers(self):
         return {"Proxy-Authorization": f"Basic {self.credentials}"} if self.credentials else {}
@@ -77,11 +105,8 @@ class Transport:
         where = f"http_proxy {shown_host(proxy.host, proxy.port)}"
         sock = connect(proxy.host, proxy.port, self.connect_timeout, "see http_proxy")
         if self.proxy_context:
-            try:
-                sock = self.proxy_context.wrap_socket(sock, server_hostname=proxy.host)
-            except ssl.SSLError as e:
-                sock.close()
-                raise tls_trouble(where, e) from None
+            sock = handshake(sock, where, lambda s: self.proxy_context.wrap_socket(s, server_hostname=proxy.host))
+            self.life(proxy, sock)
         if url.scheme == "http":
             return sock
         head = [f"CONNECT {shown_host(url.host, url.port)} HTTP/1.1",
@@ -109,11 +134,15 @@ class Transport:
                       + (f"it answers {status}" if status else "no answer of a proxy"),
                       "allow it there, or correct http_proxy")
 
-    def ask(self, method, url, headers=None, body=None):
-        sock = self.open(url)
+    def ask(self, method, url, headers=None, body=None, context=None):
+        sock = self.open(url, context)
+        if hasattr(sock, "getpeercert") and url.scheme == "https":
+            self.life(url, sock)
         headers = dict(headers or {})
         target = None
         if self.proxy is not None and url.scheme == "http":
             target = url.text
             headers |= self.proxy_headers()
-        return talk(sock, url, method, headers, body, self.read_timeout, target)
+        answer = talk(sock, url, method, headers, body, self.read_timeout, target)
+        self.first = self.first or (url, answer)
+        return answer
