@@ -54,17 +54,29 @@ def check_issuer(provider, data):
         raise Trouble("the metadata have no issuer", "config_url is of something else")
     text = f'the metadata are of issuer "{said}", configured is "{provider.issuer}"'
     if "{tenantid}" in said:
-        raise Trouble(text, "take the issuer of your own tenant, with its id in the address")
+        raise Trouble(text, "take the issuer of your own tenant, with its id in the address; for several there is "
+                      "issuer_template")
     if said.rstrip("/") == provider.issuer.rstrip("/"):
         text += ", they differ in the final slash only"
+    if provider.tenants:
+        raise Trouble(text, "issuer_template, as the metadata at config_url have it, with {tenantid} in it; for one "
+                      "tenant there is issuer")
     raise Trouble(text, f"issuer {said}; if that is your provider's: every byte counts")
 
 
 BY_TLS = ("tls_client_auth", "self_signed_tls_client_auth")
 
 
-def choose_method(provider, data, has_secret):
-    """As the module does."""
+MIN_HMAC_SECRET = 32
+
+
+def short_secret():
+    return Trouble("client_secret_jwt needs a client_secret of at least 32 characters", "have the provider make a longer one, "
+                   "or another method")
+
+
+def choose_method(provider, data, secret):
+    """As the module does. `secret`: empty or None when there is none."""
     given = provider.one("token_endpoint_auth_method")
     has_key = provider.one("client_key") is not None
     has_file = provider.one("client_assertion_file") is not None
@@ -76,17 +88,21 @@ def choose_method(provider, data, has_secret):
                           "client_assertion_file")
         if given == "private_key_jwt" and not has_key:
             raise Trouble("token_endpoint_auth_method private_key_jwt needs a client_key", "client_key")
-        if given not in ("none", "private_key_jwt", "client_assertion_file", *BY_TLS) and not has_secret:
+        if given not in ("none", "private_key_jwt", "client_assertion_file", *BY_TLS) and not secret:
             raise Trouble("token_endpoint_auth_method needs a client_secret", "client_secret_file")
+        if given == "client_secret_jwt" and len(secret) < MIN_HMAC_SECRET:
+            raise short_secret()
         return given
     if has_key:
         return "private_key_jwt"
-    if not has_secret:
+    if not secret:
         return "none"
     offered = strings(data, "token_endpoint_auth_methods_supported") or []
     for method in ("client_secret_basic", "client_secret_post", "client_secret_jwt"):
-        if method in offered:
+        if method in offered and (method != "client_secret_jwt" or len(secret) >= MIN_HMAC_SECRET):
             return method
+    if "client_secret_jwt" in offered:
+        raise short_secret()
     if "private_key_jwt" in offered:
         raise Trouble("the metadata offer no method with a secret but private_key_jwt", "client_key")
     for method in BY_TLS:
@@ -98,7 +114,7 @@ def choose_method(provider, data, has_secret):
 
 def uses_pkce(provider, data):
     word = provider.one("pkce", "auto")
-    if provider.one("code_challenge_method") or word == "on":
+    if provider.one("code_challenge_method") or word == "on" or provider.one("nonce") == "off":
         return True
     offered = strings(data, "code_challenge_methods_supported")
     return word != "off" and (not offered or "S256" in offered)
