@@ -5,7 +5,6 @@ import base64
 import grp
 import os
 import pwd
-import re
 import socket
 import ssl
 import subprocess
@@ -18,6 +17,7 @@ from harness.cases import case, rows
 from harness.idp import Idp
 from harness.nginx import SLOW
 from harness.outcome import passes, reject
+from harness.proxy import Proxy
 from harness.site import Site
 
 FAST = {"connect_timeout": "1s", "read_timeout": "2s"}
@@ -235,7 +235,6 @@ def test_verification_cannot_be_switched_off(make_site):
 @case("X-29")
 def test_http_proxy(lab, make_site):
     """Through a CONNECT proxy; TLS is verified end to end."""
-    import threading
     targets = []
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -349,74 +348,6 @@ def test_a_reload_reads_the_files_again(lab, make_site, root_only):
 
 
 # ---- proxies -----------------------------------------------------------------------------------
-
-class Proxy:
-    """A CONNECT proxy; `leaf` makes it https, `users` what it asks for."""
-
-    def __init__(self, leaf=None, users=()):
-        self.heads, self.users, self.context = [], users, None
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        if leaf is not None:
-            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.context.load_cert_chain(leaf.cert_file, leaf.key_file)
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-
-    def accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
-
-    def serve(self, sock):
-        try:
-            if self.context is not None:
-                sock = self.context.wrap_socket(sock, server_side=True)
-            data = b""
-            while b"\r\n\r\n" not in data:
-                chunk = sock.recv(4096)
-                if not chunk:
-                    return
-                data += chunk
-            head = data.decode()
-            self.heads.append(head)
-            given = re.search(r"(?im)^proxy-authorization: basic (\S+)", head)
-            if self.users and (not given or base64.b64decode(given[1]).decode() not in self.users):
-                sock.sendall(b"HTTP/1.1 407 Who are you\r\nProxy-Authenticate: Basic realm=p\r\n"
-                             b"Content-Length: 0\r\n\r\n")
-                return
-            port = int(head.split(" ")[1].rpartition(":")[2])
-            upstream = socket.create_connection(("127.0.0.1", port))
-            sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            threading.Thread(target=self.pump, args=(upstream, sock), daemon=True).start()
-            self.pump(sock, upstream)
-        except (OSError, IndexError, ValueError):
-            pass
-        finally:
-            sock.close()
-
-    @staticmethod
-    def pump(a, b):
-        try:
-            while data := a.recv(65536):
-                b.sendall(data)
-        except (OSError, ValueError):
-            pass
-        for s in (a, b):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
 
 @case("X-46")
 def test_a_proxy_over_https(lab, make_site):
