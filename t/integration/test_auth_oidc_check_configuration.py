@@ -11,6 +11,7 @@ import pytest
 
 from harness.cases import case, rows
 from harness.nginx import BINARY, ROOT
+from test_auth_oidc_check import run
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,26 @@ def test_what_nginx_refuses(reader, tmp_path, text):
     assert done.returncode != 0
 
 
+MISQUOTED = rows("F-41", {
+    "semicolon-inside": "{ client_secret s3c;canary }", "after-quote": '{ client_secret "s3c"canary; }',
+    "open-quote": "{ client_secret 's3c'canary'; }", "two-words": "{ client_secret s3c canary }",
+    "two-lines": '{ client_secret s3c;"can\nary" }', "block": "{ client_secret s3c;canary{ }",
+})
+
+
+@pytest.mark.parametrize("text", MISQUOTED)
+def test_a_misquoted_secret(tmp_path, text):
+    """Neither this program nor what it repeats of nginx prints the rest of it: the place is enough."""
+    conf, program = tmp_path / "nginx.conf", tmp_path / "nginx"
+    conf.write_text(f"events {{ }}\nhttp {{\noidc_provider main {text}")
+    program.write_text(f'#!/bin/sh\nexec {BINARY} -e stderr -p {tmp_path} "$@"\n')
+    program.chmod(0o755)
+    for arguments in (("--dump", conf), ("--nginx", program, "-c", conf)):
+        result = run(*arguments)
+        assert result.code == 2 and re.search(r"nginx\.conf:[34]", result.output), result.output
+        assert "ary" not in result.output and "s3c" not in result.output, result.output
+
+
 def names(block):
     return [(d.name, *d.args, names(d.block)) if d.block is not None else (d.name, *d.args)
             for d in block]
@@ -115,14 +136,28 @@ def test_an_include_that_the_dump_lacks(reader):
     with pytest.raises(reader.ConfigurationError, match="/etc/nginx/x.conf"):
         reader.Configuration(dump(nginx="include x.conf;"))
     assert reader.Configuration(dump(nginx="include x/*.conf;")).block == []
+    # The base that nginx has made of it lies beside it.
+    assert reader.Configuration(dump(nginx="http { geo $a { include x.conf; } }")).block[0].block[0].block == []
     with pytest.raises(reader.ConfigurationError, match="itself"):
         reader.Configuration(dump(nginx="include nginx.conf;"))
 
 
 @case("F-41")
-def test_programs_are_skipped(reader):
-    tree = reader.Configuration(dump(nginx='a_by_lua_block { if "x" then { y = 1 } end -- ; }\nb c;'))
-    assert names(tree.block) == [("b", "c")]
+@pytest.mark.parametrize("program", rows("F-41", {
+    "braces": 'if "x" then { y = 1 } end', "comment": "x() -- ; }\n", "string": "ngx.say('}')", "double": 'ngx.say("{\\"}")',
+    "long": "x = [[ } ' ]] .. [=[ ]] } ]=]", "long-comment": "--[[ }\n } ]] x()", "apostrophe": "x() -- isn't {\n y()",
+    "index": "a[b[1]] = {}", "both-quotes": """x = "'" .. '"}' """,
+}))
+def test_programs_are_skipped(reader, program):
+    tree = reader.Configuration(dump(nginx="a_by_lua_block { " + program + " }\nb c;"))
+    assert names(tree.block) == [("b", "c")] and tree.block[0].line == program.count("\n") + 2
+
+
+@case("F-41")
+@pytest.mark.parametrize("program", rows("F-41", {"open": "{", "comment": "-- }"}))
+def test_a_program_without_an_end(reader, program):
+    with pytest.raises(reader.ConfigurationError, match='no closing "}"'):
+        reader.Configuration(dump(nginx="a_by_lua_block { " + program))
 
 
 @case("F-41")
