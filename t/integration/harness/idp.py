@@ -254,7 +254,7 @@ class Idp:
 
     def _exchange(self, sock, reader):
         request = read_request(reader)
-        endpoint = self._endpoint(request.path)
+        endpoint = self.endpoint_of(request)
         request.certificate = sock.getpeercert(True) if isinstance(sock, ssl.SSLSocket) else None
         if endpoint.startswith("mtls/"):
             endpoint = endpoint[5:]
@@ -274,8 +274,9 @@ class Idp:
         sock.sendall(reply.bytes(close=close))
         return not close
 
-    def _endpoint(self, path):
-        base = urllib.parse.urlsplit(self.base).path
+    def endpoint_of(self, request):
+        """Its name, of the path alone: this provider has one host."""
+        base, path = urllib.parse.urlsplit(self.base).path, request.path
         name = path[len(base):].strip("/") if path.startswith(base) else path
         return {".well-known/openid-configuration": "discovery"}.get(name, name) or "root"
 
