@@ -374,7 +374,7 @@ STORE_TESTS="sessions logout provider_logout callback_forward refresh processes 
     identity_headers nginx_requests nginx_locations features providers"
 
 # Those that take longest, longest first: they begin first, so that no run waits for the last of them.
-LONG_TESTS="refresh ops_nginx tokens cookie_store redis providers discovery jwks upgraded ops_idps transport"
+LONG_TESTS="provider_guides refresh ops_nginx tokens cookie_store redis providers discovery jwks upgraded ops_idps transport"
 
 # How many runs are side by side: most of their time is waiting.
 WORKERS=4
