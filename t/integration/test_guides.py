@@ -1,108 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be pasted from the README, the ladder and the pages for those who move in: every nginx block loads,
-the sites that are whole sign people in, and the tables have every option of the programs that are left."""
+"""What the guides must have, and the pages for those who move in: their tables have every option of the programs
+that are left. What can be pasted from them is tried by test_pasted.py."""
 
-import pathlib
 import re
-import subprocess
-import sys
 
 import pytest
 
-from harness.nginx import ROOT, Nginx
-from harness.pasted import files_of_the_guides, here  # noqa: F401
-from harness.outcome import challenge, passes
-from harness.site import Site
+from harness import blocks
+from harness.nginx import ROOT
 
 import peers
 
-PAGES = ["README.md", "docs/guides/espocrm.md", "docs/guides/entra.md"] + sorted(
-    str(path.relative_to(ROOT)) for folder in ("start", "migration") for path in (ROOT / "docs" / folder).glob("*.md"))
-# (<!-- not run: reason -->) before a block that is not.
-BLOCK = re.compile(r"(?:^<!-- not run: (?P<reason>.+?) -->\n+)?^```nginx\n(?P<code>.*?)^```", re.M | re.S)
+
+def block(page, number, language="nginx"):
+    return [found for found in blocks.of(page) if found.language == language][number].code
 
 
-def blocks():
-    for page in PAGES:
-        for number, match in enumerate(BLOCK.finditer((ROOT / page).read_text(encoding="utf-8"))):
-            if not match["reason"]:
-                yield pytest.param(page, match["code"], id=f"{pathlib.Path(page).stem}-{number}")
-
-
-def block(page, number):
-    return list(BLOCK.finditer((ROOT / page).read_text(encoding="utf-8")))[number]["code"]
-
-
-COMPANY = "oidc_provider company { issuer https://auth.example.com; client_id www; client_secret s; }\n"
-
-
-@pytest.mark.parametrize("page, code", blocks())
-def test_block_loads(lab, files, tmp_path, page, code):
-    code = here(code, lab, files)
-    if "http {" in code:
-        code = code.partition("http {")[2].rpartition("}")[0]
-    if not re.search(r"^(?:server|oidc_provider|oidc_session_store|map) ", code, re.M) and "oidc_provider" not in code:
-        tls = f"listen 127.0.0.1:1 ssl; ssl_certificate {lab.pki.site.cert_file}; " \
-              f"ssl_certificate_key {lab.pki.site.key_file}; server_name www.example.com;"
-        code = f"server {{ {tls} auth_oidc company; {code} }}\n"
-    if re.search(r"auth_oidc +company;", code) and "oidc_provider company" not in code:
-        code = COMPANY + code
-    elif "auth_oidc " not in code:
-        code += "oidc_session_store unused { type memory; }\n"
-    nginx = Nginx(tmp_path, code, status_port=2)
-    status, out = nginx.test()
-    assert status == 0, f"{page}\n{code}\n{out}"
-    said = [line for line in out.splitlines() if "[warn]" in line and "is not used by any" not in line]
-    assert not said, f"{page}\n{code}\n{out}"
-
-
-class Pasted(Site):
-    """A site whose whole configuration is a block of a document."""
-
-    def __init__(self, lab, code, **arguments):
-        self.code = code
-        super().__init__(lab, own_paths=("/oidc_callback", "/oauth2/callback", "/redirect_uri", "/secure/redirect_uri"), **arguments)
-
-    def render(self, **_):
-        secret = self.folder / "secret"
-        secret.write_text(self.idp.client_secret)
-        key = self.folder / "key"
-        key.write_text("0123456789abcdef" * 4)
-        for path in (secret, key):
-            path.chmod(0o600)
-        code = re.sub(r"^ *ssl_certificate(?:_key)? .*\n", "", self.code, flags=re.M)
-        code = re.sub(r"listen +443 ssl;", "listen 127.0.0.1:@PORT@ ssl; @CERT@ oidc_base_url @ORIGIN@;", code)
-        code = re.sub(r"issuer +\S+;", f"issuer {self.idp.issuer}; insecure_http on;", code)
-        code = re.sub(r"client_id +\S+;", f"client_id {self.idp.client_id};", code)
-        code = re.sub(r"client_secret +\S+;", f'client_secret "{self.idp.client_secret}";', code)
-        code = re.sub(r"/etc/nginx/secrets/sessions", str(key), code)
-        code = re.sub(r"/etc/nginx/secrets/\w+", str(secret), code)
-        code = re.sub(r"127\.0\.0\.1:8080", "@BACKEND@", code)
-        return self.fill(code.replace("www.example.com", "app.test"))
-
-
-# A site of a document, and what its application is told of the user.
-SITES = {
-    ("README.md", 0): {"Remote-User": "preferred_username", "Remote-Email": "email"},
-    ("docs/start/any-site.md", 0): {"Remote-User": "preferred_username", "Remote-Name": "name"},
-    ("docs/migration/oauth2-proxy.md", 1): {"X-User": "preferred_username", "X-Email": "email"},
-    ("docs/migration/forward-auth.md", 1): {"Remote-User": "preferred_username", "Remote-Email": "email"},
-    ("docs/migration/lua-resty-openidc.md", 0): {"X-User": "sub"},
-    ("docs/migration/mod-auth-openidc.md", 0): {"X-Remote-User": "preferred_username", "X-Claim-Email": "email"},
-    ("docs/migration/nginx-plus.md", 0): {"sub": "sub", "email": "email"},
-}
-
-
-@pytest.mark.parametrize("page, number", SITES)
-def test_a_site_that_was_pasted_signs_people_in(lab, page, number):
-    # Where the block names headers, the default ones are not set.
-    identity = None if "Remote-User" in SITES[page, number] or "sub" in SITES[page, number] else lambda path, claims: {}
-    with Pasted(lab, block(page, number), control=False, identity=identity) as site:
-        site.idp.user = {**site.idp.user, "email": "jdoe@example.com", "groups": ["staff"]}
-        challenge(site, site.browser().get("/x"))
-        with site.signed_in("/x") as browser:
-            passes(site, browser.get("/x"), **{
-                header: site.idp.user[claim] for header, claim in SITES[page, number].items()})
+def test_the_fifteen_lines_are_fifteen():
+    assert len(block("README.md", 0).splitlines()) == 15
 
 
 @pytest.mark.parametrize("page", ["espocrm", "espocrm-extension"])
@@ -132,14 +47,50 @@ def test_every_option_has_a_row(page, options):
     assert len(options) > 15 and not missing, f"docs/migration/{page}.md lacks {missing}"
 
 
-@pytest.mark.parametrize("page", peers.READ)
+@pytest.mark.parametrize("page", [*peers.READ, *peers.NOT_READ])
 def test_every_option_that_the_peer_itself_has(page, tmp_path):
+    if page in peers.NOT_READ:
+        pytest.skip(f"{page}: {peers.NOT_READ[page]}")
     try:
         options = peers.READ[page](tmp_path)
     except peers.Unavailable as e:
         pytest.skip(f"{page}: {e}")
     missing = sorted(set(options) - named(page)[0])
-    assert len(options) > 100 and not missing, f"docs/migration/{page}.md lacks {missing}"
+    assert len(options) > peers.LEAST[page] and not missing, f"docs/migration/{page}.md lacks {missing}"
+    # The list that stands for it where it cannot be read. Debian's package is that of the release of Debian.
+    new = sorted(set(options) - set(peers.RECORDED[page]))
+    assert not new or page == "mod-auth-openidc", f"RECORDED of peers.py lacks {new} of {page}"
+
+
+@pytest.mark.parametrize("page, source, options", [
+    ("nginx-oidc", """
+static ngx_command_t ngx_http_oidc_commands[] = {
+    { ngx_string("auth_oidc"),
+      NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set, 0, 0, NULL },
+    ngx_null_command };
+static ngx_http_variable_t vars[] = { { ngx_string("oidc_id_token"), NULL, get, 0, 0, 0 } };
+    if (ngx_strcmp(value[0].data, "hostname") == 0) { }
+    if (ngx_strcmp(value[1].data, "redis") == 0) { }
+""", {"auth_oidc", "hostname"}),
+    ("nginx-plus", '<directive name="auth_oidc">\n<link id="issuer"/>\n</directive>', {"auth_oidc"}),
+    ("lua-resty-openidc", "if opts.use_nonce and session.opts_given then opts.scope = x end", {"use_nonce", "scope"})])
+def test_how_a_source_is_read(page, source, options):
+    assert {"nginx-oidc": peers.options_of_nginx_oidc, "nginx-plus": peers.options_of_nginx_plus,
+            "lua-resty-openidc": peers.options_of_lua_resty_openidc}[page](source) == options
+
+
+def test_a_source_that_is_not_there_is_said():
+    with pytest.raises(peers.Unavailable, match="recorded list"):
+        peers.unpacked("nothing", "*.c")
+
+
+def test_every_list_is_read_or_said_to_be_none():
+    # Whoever comes from a proxy manager takes no options along.
+    pages = {path.stem for path in (ROOT / "docs" / "migration").glob("*-*.md")} - {"proxy-managers"}
+    assert set(peers.READ) | set(peers.NOT_READ) == pages and not set(peers.READ) & set(peers.NOT_READ)
+    # What is read may be out of reach: then the list of one version stands for it.
+    assert set(peers.RECORDED) == pages
+    assert all(len(peers.RECORDED[page]) > least for page, least in peers.LEAST.items())
 
 
 def test_a_missing_row_is_noticed():
@@ -148,33 +99,106 @@ def test_a_missing_row_is_noticed():
 
 def test_what_takes_their_place_exists():
     """The second column of the tables has directives of ours, of nginx, or a dash."""
-    ours = set(re.findall(r"^### (\w+)$", (ROOT / "docs" / "directives.md").read_text(), re.M))
     stores = set(re.findall(r"`(\w+) [^`]*;`", (ROOT / "docs" / "directives.md").read_text()))
-    nginx = {"proxy_pass", "proxy_set_header", "satisfy", "listen", "error_page", "error_log", "limit_except", "nginx"}
-    for path in (ROOT / "docs" / "migration").glob("*-*.md"):
+    nginx = {"proxy_pass", "proxy_set_header", "satisfy", "listen", "error_page", "error_log", "limit_except", "deny",
+             "map", "nginx"}
+    for path in set((ROOT / "docs" / "migration").glob("*-*.md")) - {ROOT / "docs/migration/proxy-managers.md"}:
         for first, names, cell in named(path.stem)[1]:
             if cell in ("here", "the same", "---"):
                 continue
-            unknown = [name for name in names if name.split(" ")[0] not in ours | stores | nginx]
+            unknown = [name for name in names if name.split(" ")[0] not in directives() | stores | nginx]
             assert not unknown, f"{path.name}: {first}: {unknown}"
             assert names or cell == "—", f"{path.name}: {first} has nothing beside it"
 
 
+def directives():
+    return set(re.findall(r"^### (\w+)$", (ROOT / "docs" / "directives.md").read_text(encoding="utf-8"), re.M))
+
+
+def rows():
+    """(page, options, what takes their place, remark) of every row of every page of options."""
+    for path in sorted((ROOT / "docs" / "migration").glob("*-*.md")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip()[1:-1])]
+            if path.stem != "proxy-managers" and line.startswith("| ") and len(cells) == 3:
+                yield path.stem, re.findall(r"`([^`]+)`", cells[0]), cells[1], cells[2]
+
+
+# Parts of the names of options, and what this module has for them: such an option has more than a dash.
+FEATURES = {
+    r"bearer|introspect|oauth(?!entik)|jwt|federation|HeaderAuthorization": "auth_oidc_bearer", r"nonce": "nonce",
+    r"audience": "trusted_audience", r"discover|display-name": "oidc_provider_group", r"pushed|\bpar\b": "par",
+    r"issuer|tenant": "issuer_template", r"dpop": "dpop_key", r"request.?object": "request_object",
+    r"encrypt": "id_token_encryption_key", r"response.?mode": "response_mode", r"acr": "acr_values",
+    r"refresh|expiry|leeway": "session_refresh", r"revo[ck]": "revoke_on_logout",
+    r"inactiv|idle": "session_idle_timeout",
+    r"samesite": "cookie_samesite", r"domain": "login_hosts", r"logout|logged.?out": "logout_uri",
+    r"metrics|status": "oidc_status", r"proxy": "http_proxy", r"cert": "client_certificate",
+    r"assertion|token-auth": "client_assertion_file", r"user.?info|profile": "userinfo",
+    r"group|role|claim": "auth_oidc_require_claim", r"restart|state.?file|cache.?dir": "oidc_session_store",
+    r"bind|bound": "auth_oidc_bearer", r"resource": "resource",
+    r"pkce|challenge": "pkce", r"jwks": "jwks_uri", r"frontchannel|iframe": "frontchannel_logout_uri",
+    r"backchannel": "backchannel_logout_uri", r"timeout": "read_timeout",
+    r"html|template|banner|footer": "oidc_page_language",
+}
+# Those that have a dash all the same, each for the reason in its row.
+DASHES = set("""
+    HeaderAuthRequestProxyAuthorization HeaderProxyAuthorization
+    introspection_expiry_claim introspection_token_param_name jwt_verification_cache_ignore
+    OIDCCacheEncrypt OIDCClientTokenEndpointKeyPassword OIDCOAuthAccessTokenBindingPolicy OIDCOAuthDecryptSharedKeys
+    OIDCOAuthIntrospectionClientAuthBearerToken OIDCOAuthIntrospectionEndpointKeyPassword
+    OIDCOAuthIntrospectionEndpointMethod OIDCOAuthIntrospectionTokenParamName OIDCOAuthTokenExpiryClaim
+    OIDCOAuthVerifySharedKeys OIDCPassRefreshToken OIDCPreservePostTemplates OIDCProfile
+    OIDCProviderCheckSessionIFrame OIDCProviderSignedJwksUri OIDCTokenBindingPolicy X-authentik-meta-jwks
+    auth_jwt_header_set azure-graph-group-field bearer-token-login-fallback cookie-csrf-samesite google-group
+    redis-connection-idle-timeout""".split())
+
+
+def features_of(option):
+    return {directive for pattern, directive in FEATURES.items() if re.search(pattern, option, re.I)}
+
+
+def test_what_this_module_can_do_is_not_said_to_be_missing():
+    dashes = {option: page for page, options, place, _ in rows() if place == "—" for option in options}
+    assert set(FEATURES.values()) <= directives()
+    wrong = {f"{page}: {option}": features_of(option) for option, page in dashes.items()
+             if option not in DASHES and features_of(option) or option in directives()}
+    assert not wrong, wrong
+    assert DASHES <= set(dashes), "these have more than a dash: " + ", ".join(sorted(DASHES - set(dashes)))
+
+
+def test_a_dash_says_why():
+    wrong = [f"{page}: {options}" for page, options, place, remark in rows()
+             if place == "—" and (not remark or re.search(r"another (task|module)", remark))]
+    assert not wrong, wrong
+
+
+# What none of those programs has an option for. A directive that is neither here nor in a table is a new one: look at
+# every row with a dash, whether it takes the place of that, and write the directive there or here.
+OURS_ALONE = set("""
+    auth_oidc_csrf auth_oidc_headers auth_oidc_pass_header callback claim_source clear_cookies
+    client_assertion_audience http_proxy_password_file insecure_http introspection_signed jwks_refetch_interval
+    oidc_page_language oidc_resource_metadata oidc_sessions post_logout_param preserve_fragment
+    session_idle_ignore session_limit""".split())
+
+
+def test_a_new_directive_is_looked_for_in_the_tables():
+    told = {name for _, options, place, remark in rows()
+            for name in (*options, *re.findall(r"[`\[](\w+)", f"{place} {remark}"))}
+    untold = directives() - told
+    assert untold == OURS_ALONE, f"new: {untold - OURS_ALONE}, told or gone: {OURS_ALONE - untold}"
+
+
+@pytest.mark.parametrize("page", sorted(peers.RECORDED) + ["proxy-managers"])
+def test_a_page_says_what_users_notice_and_how_to_go_back(page):
+    text = (ROOT / "docs" / "migration" / f"{page}.md").read_text(encoding="utf-8")
+    parts = dict(re.findall(r"^## (.+)\n\n((?:(?!^#)[\s\S])+)", text, re.M))
+    for word in ("header", "session", r"logout|sign(ing|ed|s)?[- ]out|sign_out"):
+        assert re.search(word, parts["What users notice"], re.I), f"{page}.md says nothing of {word}"
+    assert parts["The way back"].strip()
+
+
 # ---- shell
-
-def shell_blocks():
-    for path in sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md")) + [ROOT / "ops" / "README.md"]:
-        for number, code in enumerate(re.findall(r"^ *```sh\n(.*?)^ *```", path.read_text(encoding="utf-8"), re.M | re.S)):
-            yield pytest.param(code, id=f"{path.relative_to(ROOT)}-{number}")
-
-
-@pytest.mark.parametrize("code", shell_blocks())
-def test_shell_block_is_shell(code):
-    """Nothing of it is run here; but quotes are closed, and names for others to fill in are no redirections."""
-    done = subprocess.run(["bash", "-n"], input=code, capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == 0 and not done.stderr, done.stderr
-    assert not re.search(r"(?<!<)<[a-z][\w -]*>", code), "a name in angle brackets is a redirection"
-
 
 def test_guides_ask_for_root_in_one_way():
     """They are for root, on machines that may have neither sudo nor systemd."""
@@ -185,20 +209,8 @@ def test_guides_ask_for_root_in_one_way():
 
 def test_the_vhost_is_complete_before_it_is_tried():
     """Literally from top to bottom, `nginx -t` must find the module loaded and the former vhost gone."""
-    text = (ROOT / "docs" / "guides" / "vhost.md").read_text(encoding="utf-8")
-    code = text.partition("```sh\n")[2].partition("```")[0]
+    code = block("docs/guides/vhost.md", 0, "sh")
     steps = ["site-fpm.conf.example", "espocrm-assertion", "espocrm-client", "load_module", "former vhost",
              "nginx -t", "check-vhost"]
     places = [code.find(step) for step in steps]
     assert -1 not in places and places == sorted(places), dict(zip(steps, places))
-
-
-def test_options_of_our_programs_exist():
-    told = "\n".join(block.values[0] for block in shell_blocks())
-    for program in ("ops/auth-oidc-check", "ops/check-vhost"):
-        known = subprocess.run([sys.executable, ROOT / program, "--help"], capture_output=True, text=True, timeout=60,
-                               check=True).stdout
-        name = program.partition("/")[2]
-        for line in re.findall(rf"(?<![\w.-])(?:ops/)?{name} (.*)", told):
-            for option in re.findall(r"(?<!\S)--?[a-z][\w-]*", line.partition(" #")[0].partition("|")[0]):
-                assert re.search(rf"(?<![\w-]){option}(?![\w-])", known), f"{name} knows no {option}"
