@@ -23,6 +23,9 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
                     module, static build, HTTP/3, some integration tests, and a table of what passed
   providers [ARGS]  sign-ins, refreshes, logouts and changes of key at real providers, which are downloaded
                     into build/providers first; ARGS are pytest's
+  conformance [PLAN...]
+                    the OpenID Foundation's conformance suite, which runs at SUITE_URL already, drives the module;
+                    --write puts what came of it into docs/conformance.md
   browser [NAME]    with ESPOCRM_DIR: the tests in a real EspoCRM and Chromium, or one of them
   extension         the EspoCRM extension as a zip in build/
   package           Debian packages for the nginx of this Debian, their source, the extension, an SBOM and
@@ -49,6 +52,7 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
   NGINX_BIN=file    the nginx to test with, or to install for
   STORE=redis       session store of the tests (test ARGS, integration, providers): memory, cookie or redis
   SANITIZE=1        AddressSanitizer and UndefinedBehaviorSanitizer (build, test, chaos)
+  SUITE_URL=url     where the conformance suite runs (conformance)
   CC=clang          another compiler
 END
 }
@@ -419,7 +423,7 @@ no_install='' command='' testing='' args=()
 for argument; do
     case $argument in
         --no-install) no_install=1 ;;
-        NGINX_SRC=* | NGINX_BIN=* | ESPOCRM_DIR=* | STORE=* | SANITIZE=* | CC=* | DESTDIR=*)
+        NGINX_SRC=* | NGINX_BIN=* | ESPOCRM_DIR=* | STORE=* | SANITIZE=* | SUITE_URL=* | CC=* | DESTDIR=* | GPG_KEY=*)
             export "${argument?}" ;;
         *) if [ -z "$command" ]; then command=$argument; else args+=("$argument"); fi ;;
     esac

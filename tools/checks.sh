@@ -495,6 +495,17 @@ run_providers() {
         /usr/bin/python3 -m pytest $files "$@"
 }
 
+# Not part of `test`: the suite is no part of this repository, and somebody has to have started it.
+# shellcheck disable=SC2046,SC2086
+run_conformance() {
+    [ -n "${SUITE_URL:-}" ] || die "SUITE_URL=url must say where a conformance suite runs; docs/conformance.md says how"
+    need $(build_packages) $PROVIDERS_PACKAGES
+    build_module "$out" "$cc"
+    say "the conformance suite at $SUITE_URL"
+    NGINX_BIN=$NGINX_BIN OIDC_MODULE=$root/$out/$MODULE SANITIZE=${SANITIZE:-0} PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 t/conformance/run "$@"
+}
+
 run_test() {
     if [ $# -gt 0 ]; then
         run_some_tests "$@"
