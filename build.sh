@@ -28,11 +28,13 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
                     --write puts what came of it into docs/conformance.md
   browser [NAME]    with ESPOCRM_DIR: the tests in a real EspoCRM and Chromium, or one of them
   extension         the EspoCRM extension as a zip in build/
-  package           Debian packages for the nginx of this Debian, their source, the extension, an SBOM and
-                    checksums in build/package
+  package [ARCHITECTURE]
+                    Debian packages for the nginx of this Debian, their source, the extension, an SBOM and
+                    checksums in build/package; for another architecture (arm64) by a cross compiler
   package --check [SYSTEM...]
                     in fresh folders of these systems (12 and 13): built twice, installed, signed in through,
                     upgraded, purged; as root
+  rpm               the rpm package for the nginx of NGINX_SRC, in build/package
   site [--check]    the documentation site in build/site/html, each link in it checked; --check: looked at in
                     Chromium as well, wide and narrow, light and dark
   lint              clang-format, clang-tidy with its analyzer, layers and callbacks of the adapter
@@ -54,6 +56,7 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
   SANITIZE=1        AddressSanitizer and UndefinedBehaviorSanitizer (build, test, chaos)
   SUITE_URL=url     where the conformance suite runs (conformance)
   CC=clang          another compiler
+  GPG_KEY=key       the release key, by its fingerprint: the package's checksums are signed with it
 END
 }
 
@@ -67,13 +70,14 @@ INTEGRATION_PACKAGES="curl glewlwyd:maybe libfaketime python3-cryptography pytho
     python3-kubernetes:maybe python3-yaml redis-server"
 PROVIDERS_PACKAGES="ca-certificates openssl python3-cryptography python3-pytest python3-yaml"
 TEST_PACKAGES="$UNIT_PACKAGES $LINT_PACKAGES $INTEGRATION_PACKAGES clang php-cli php-codesniffer:maybe
-    php-phpseclib3 phpunit python3-pip"
+    php-phpseclib3 phpunit python3-pip cpio rpm:maybe"
 CHAOS_PACKAGES="libfaketime python3-cryptography redis-server"
 ESPOCRM_PACKAGES="openssl php-cli php-fpm php-bcmath php-curl php-gd php-mbstring php-mysql php-xml
     php-zip mariadb-server mariadb-client chromium fonts-dejavu-core python3-cryptography
     python3-pytest"
 SYSTEMS_PACKAGES="debootstrap dpkg-dev util-linux"
 PACKAGE_PACKAGES="build-essential debhelper dh-python dpkg-dev lintian xz-utils"
+RPM_PACKAGES="cpio debugedit elfutils python3 rpm xz-utils"
 SITE_PACKAGES="python3 python3-pip"
 LOOK_PACKAGES="chromium fonts-dejavu-core"
 MODULE=ngx_http_auth_oidc_module.so
@@ -358,6 +362,15 @@ run_install() {
     tools/install-module "$nginx" "$out/$MODULE"
 }
 
+# What cross-compiles the module: compiler, libraries, and qemu for what nginx's configure runs.
+cross_packages() {
+    local package
+    echo "crossbuild-essential-$1 qemu-user"
+    for package in pkgconf libc6 $BUILD_PACKAGES libpcre2-dev zlib1g-dev; do
+        case $package in g++ | make | pkg-config) ;; *) echo "$package:$1" ;; esac
+    done
+}
+
 # shellcheck disable=SC2046,SC2086
 run_package() {
     if [ "${1:-}" = --check ]; then
@@ -366,11 +379,27 @@ run_package() {
         run_in_systems package "$@"
         return
     fi
-    [ $# = 0 ] || die "package takes no argument but --check"
+    case ${1:-} in
+        "" | amd64 | arm64 | armhf | i386 | ppc64el | riscv64 | s390x) ;;
+        *) die "package takes no argument but --check and an architecture of Debian" ;;
+    esac
     [ "$(tools/packages family)" = debian ] || die "these packages are built on Debian and what derives from it"
     [ -z "$NGINX_SRC" ] || die "these packages are for the nginx of this Debian: without NGINX_SRC"
-    need $BUILD_PACKAGES nginx nginx-dev $PACKAGE_PACKAGES
-    tools/package build/package
+    if [ $# = 1 ] && [ "$1" != "$(dpkg --print-architecture)" ]; then
+        dpkg --print-foreign-architectures | grep -qx "$1" ||
+            die "apt knows nothing of $1 yet: dpkg --add-architecture $1 && apt-get update"
+        need nginx nginx-dev $PACKAGE_PACKAGES $(cross_packages "$1")
+    else
+        need $BUILD_PACKAGES nginx nginx-dev $PACKAGE_PACKAGES
+    fi
+    tools/package build/package "$@"
+}
+
+# shellcheck disable=SC2046,SC2086
+run_rpm() {
+    [ -n "$NGINX_SRC" ] || die "rpm needs NGINX_SRC=dir, the sources of the nginx that the package is for"
+    need $(build_packages) $RPM_PACKAGES
+    tools/rpm "$NGINX_SRC" build/package
 }
 
 # get_site_packages: MkDocs and what it needs, at the versions of the list, in build/site/packages.
@@ -460,6 +489,7 @@ case ${command:-build} in
         ;;
     extension) need python3 && mkdir -p build && /usr/bin/python3 espocrm/pack.py build ;;
     package) run_package "${args[@]}" ;;
+    rpm) run_rpm ;;
     site) run_site "${args[@]}" ;;
     matrix) run_matrix "${args[@]}" ;;
     systems) if [ ${#args[@]} = 0 ]; then args=(12 13 sid i386 arm64); fi; run_in_systems try "${args[@]}" ;;
