@@ -74,6 +74,45 @@ def test_a_release_has_a_date(copy):
     assert status == 0, said
 
 
+def test_a_version_is_written_everywhere(copy):
+    before = {name: (copy / name).read_text() for name in PLACES}
+    old = check_version(copy)[1].strip()
+    status, said = check_version("--write", "12.0.34", "--date", "2031-02-03", copy)
+    assert (status, said.strip()) == (0, "12.0.34")
+    assert check_version("--release", copy) == (0, "12.0.34\n")
+    for name, text in before.items():
+        now = (copy / name).read_text()
+        assert now != text and old not in now.replace(f"## {old}", ""), name
+        # Nothing else has changed.
+        assert re.sub(r"12\.0\.34|2031-02-03", "", now) == re.sub(
+            rf"{re.escape(old)}|(?<=\()unreleased(?=\)$)|(?<=releaseDate\": \")[\d-]+", "", text, flags=re.M), name
+
+
+def test_what_was_released_is_not_renamed(copy):
+    check_version("--write", "1.0.0", "--date", "2031-02-03", copy)
+    assert check_version("--write", "1.1.0", copy) == (0, "1.1.0\n")
+    assert re.findall(r"^## (.*)$", (copy / "CHANGELOG.md").read_text(), re.M)[:2] == [
+        "1.1.0 (unreleased)", "1.0.0 (2031-02-03)"]
+    assert check_version("--release", copy)[0] == 1
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--write", "1.2"], "no version of three numbers"), (["--write"], "Usage:"), (["--date", "2031-02-03"], "Usage:"),
+    (["--wirte", "1.2.3"], "Usage:"), (["--write", "1.2.3", "--date", "tomorrow"], "is no day")])
+def test_what_is_no_version_is_not_written(copy, arguments, words):
+    before = {name: (copy / name).read_text() for name in PLACES}
+    status, said = check_version(*arguments, *([copy] if len(arguments) in (2, 4) else []))
+    assert status == 1 and words in said and before == {name: (copy / name).read_text() for name in PLACES}
+
+
+def test_nothing_is_written_when_a_place_is_missing(copy):
+    (copy / "ops/packages/alpine/APKBUILD").write_text("pkgname=x\n")
+    before = (copy / "include/oidc/version.hpp").read_text()
+    status, said = check_version("--write", "9.9.9", copy)
+    assert status == 1 and "APKBUILD names no version" in said
+    assert (copy / "include/oidc/version.hpp").read_text() == before
+
+
 # ---- documents name what exists --------------------------------------------------------------
 
 FOLDERS = sorted(p.name for p in ROOT.iterdir()

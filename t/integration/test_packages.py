@@ -54,13 +54,27 @@ def test_the_modules_manual_page_names_every_directive(pages):
     assert "2023-11-14" in page
 
 
+@case("F-46")
+def test_the_modules_manual_page_has_every_reason(pages):
+    """Where a line of the log leads on a machine without the site."""
+    page = without_escapes(pages["ngx_http_auth_oidc_module.7"]).partition("\n.SH REASONS\n")[2].partition("\n.SH ")[0]
+    sources = "".join(path.read_text() for path in (ROOT / "src").glob("result*.cpp"))
+    codes = re.findall(r'\{Reason::\w+,\s*\{"(\w+)",\s*(\d+),\s*(\w+),', sources)
+    assert len(codes) > 60
+    for name, status, level in codes:
+        entry = page.partition(f"\n.B {name}\n")[2].partition("\n.TP\n")[0]
+        happened, _, remedy = entry.partition("\n.br\n")
+        assert happened.endswith(f". ({status}, {level})") and len(remedy) > 5, f"{name}: {entry}"
+
+
 @pytest.mark.parametrize("command, program", [
     pytest.param("auth-oidc-check", "ops/auth-oidc-check", marks=case("F-46")),
-    pytest.param("auth-oidc-check-vhost", "ops/check-vhost", marks=case("F-46"))])
+    pytest.param("auth-oidc-check-vhost", "ops/check-vhost", marks=case("F-46")),
+    pytest.param("auth-oidc-migrate", "tools/migrate", marks=case("F-46"))])
 def test_a_programs_manual_page_names_every_option(pages, command, program):
     page = without_escapes(pages[command + ".8"])
     options = set(re.findall(r"^  (?:-\w,? ?\S*, )?(--[a-z-]+)", run(sys.executable, ROOT / program, "--help"), re.M))
-    assert len(options) > 8
+    assert "--help" in options and (len(options) > 8 or program == "tools/migrate")
     for option in options:
         assert re.search(rf"^\.B .*{option}\b", page, re.M), option
     assert f".TH {command.upper()} 8" in page and "Exit status:" in page
@@ -131,6 +145,25 @@ def test_the_package_has_what_the_guides_name():
 
 
 @case("F-46")
+def test_every_package_has_the_commands_that_the_documents_name():
+    """Each with its manual page, and what it reads beside it."""
+    told = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md"))
+    commands = set(re.findall(r"`(auth-oidc-[a-z-]+)[` ]", told))
+    assert {"auth-oidc-check", "auth-oidc-check-vhost", "auth-oidc-migrate"} == commands
+    links = (DEBIAN / "libnginx-mod-http-auth-oidc.links").read_text()
+    pages = (DEBIAN / "libnginx-mod-http-auth-oidc.manpages").read_text().split()
+    spec = (ROOT / "ops/packages/rpm/nginx-mod-http-auth-oidc.spec").read_text()
+    alpine = (ROOT / "ops/packages/alpine/APKBUILD").read_text()
+    for command in commands:
+        assert re.search(rf" usr/sbin/{command}$", links, re.M) and f"debian/man-pages/{command}.8" in pages
+        assert f"\n%{{_sbindir}}/{command}\n" in spec and f"/man8/{command}.8*" in spec
+        assert f'"$pkgdir/usr/sbin/{command}"' in alpine
+    for line in (DEBIAN / "libnginx-mod-http-auth-oidc.install").read_text().splitlines():
+        source = line.split()[0]
+        assert source in alpine and source in spec, source
+
+
+@case("F-46")
 def test_the_recipe_for_alpine_asks_for_what_the_module_needs():
     text = (ROOT / "ops/packages/alpine/APKBUILD").read_text()
     release = "ID=alpine\n"
@@ -164,10 +197,117 @@ def test_the_rpm_spec_has_what_the_debian_package_has(tmp_path):
 
 
 @case("F-46")
+@pytest.mark.skipif(not (shutil.which("rpmbuild") and shutil.which("cpio")), reason="no rpmbuild, or no cpio")
+def test_the_rpm_package_has_what_its_spec_says(tmp_path):
+    """All but the compiling, which `./build.sh rpm` does as well: here the module is the one that is tested."""
+    sources = tmp_path / "SOURCES"
+    name, version = run(ROOT / "tools/source-archive", sources, env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}).split()
+    tree = sources / f"{name}-{version}"
+    (tree / "build.sh").write_text('#!/bin/sh -e\necho "$@" >build.said\nmkdir build\ncp "$OIDC_MODULE" build/\n')
+    (tree / "build.sh").chmod(0o755)
+    run("tar", "-C", sources, "-cJf", sources / f"{name}_{version}.orig.tar.xz", tree.name, env={**os.environ, "XZ_OPT": "-0"})
+    run("rpmbuild", "-bb", "--noclean", "--nodeps", "--define", f"_topdir {tmp_path}", "--define", "nginx_src /some/tree",
+        ROOT / "ops/packages/rpm/nginx-mod-http-auth-oidc.spec")
+    package = next(path for path in tmp_path.glob("RPMS/*/*.rpm") if "debug" not in path.name)
+    assert next(tmp_path.glob("BUILD/**/build.said")).read_text() == "--no-install NGINX_SRC=/some/tree\n"
+    assert "libcurl >= 7.85" in run("rpm", "-qp", "--requires", package).splitlines()
+    files = set(run("rpm", "-qpl", package).split())
+    share = "/usr/share/nginx-mod-http-auth-oidc"
+    module = next(name for name in files if name.endswith("/nginx/modules/ngx_http_auth_oidc_module.so"))
+    for name in ("/usr/sbin/auth-oidc-check", "/usr/sbin/auth-oidc-check-vhost", f"{share}/auth-oidc-check",
+                 f"{share}/auth_oidc_check/report.py", "/usr/share/nginx/modules/mod-http-auth-oidc.conf"):
+        assert name in files, name
+    (tmp_path / "out").mkdir()
+    run("sh", "-c", 'rpm2cpio "$0" | cpio -id --quiet', package, cwd=tmp_path / "out")
+    out = tmp_path / "out"
+    assert (out / "usr/share/nginx/modules/mod-http-auth-oidc.conf").read_text() == f'load_module "{module}";\n'
+    run(ROOT / "tools/install-module", "--check", os.environ["NGINX_BIN"], out / module[1:])
+    assert "usage" in run(out / "usr/sbin/auth-oidc-check", "--help")
+
+
+@case("F-46")
 @pytest.mark.parametrize("name", ["compose/Dockerfile", "packages/nginx-org/Dockerfile"])
 def test_a_dockerfile_is_given_no_more_than_it_needs(name):
     ignored = (ROOT / "ops" / f"{name}.dockerignore").read_text()
     assert ignored == (ROOT / "ops/compose/Dockerfile.dockerignore").read_text()
+
+
+# ---- the signature of a release
+
+@pytest.fixture(name="gnupg")
+def gnupg_folder(tmp_path):
+    """A folder of gpg that asks nobody: no passphrase, no questions."""
+    folder = tmp_path / "g"     # its socket's path has to be short
+    folder.mkdir(mode=0o700)
+    (folder / "gpg.conf").write_text('batch\npinentry-mode loopback\npassphrase ""\n')
+    yield {**os.environ, "GNUPGHOME": str(folder), "LC_ALL": "C.UTF-8"}
+    subprocess.run(["gpgconf", "--homedir", folder, "--kill", "all"], check=False, timeout=60)
+
+
+def lines_of(document, first):
+    """The block of a document that begins so."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    (found,) = [code for code in re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S) if code.startswith(first)]
+    return found
+
+
+@case("F-46")
+@pytest.mark.skipif(shutil.which("gpg") is None, reason="no gpg")
+def test_a_release_is_signed_and_checked_as_the_documents_say(gnupg, tmp_path):
+    release = tmp_path / "release"
+    release.mkdir()
+    for name in ("one_1.deb", "two.zip"):
+        (release / name).write_text(name)
+    (release / "SHA256SUMS").write_text(run("sha256sum", "one_1.deb", "two.zip", cwd=release))
+    made = run("bash", "-ec", lines_of("docs/releasing.md", "gpg --quick-generate-key") + "echo $key", cwd=tmp_path, env=gnupg)
+    key = made.split()[-1]
+    assert re.fullmatch("[0-9A-F]{40}", key)
+    listed = run("gpg", "--with-colons", "--list-keys", key, env=gnupg)
+    assert re.search(r"^pub:(?:[^:]*:){10}cS?C?S?:", listed, re.M) and re.search(r"^sub:(?:[^:]*:){10}s:", listed, re.M), listed
+    assert (tmp_path / "g" / "openpgp-revocs.d" / f"{key}.rev").exists()
+
+    def sign(**environment):
+        return subprocess.run([ROOT / "tools/sign-release", release], capture_output=True, text=True, check=False, timeout=120,
+                              env={**gnupg, **environment})
+    assert "GPG_KEY must name" in sign(GPG_KEY="").stderr
+    done = sign(GPG_KEY=key)
+    assert done.returncode == 0 and (release / "SHA256SUMS.asc").exists(), done.stderr
+
+    # Another machine, where nobody has the key, and one of the files is enough.
+    other = tmp_path / "o"
+    other.mkdir(mode=0o700)
+    shutil.copy(tmp_path / "auth-oidc-release-key.asc", release)
+    (release / "two.zip").unlink()
+    user = {**gnupg, "GNUPGHOME": str(other)}
+    check = lines_of("docs/start/install.md", "gpg --import")
+
+    def checked():
+        return subprocess.run(["bash", "-ec", check], cwd=release, env=user, capture_output=True, text=True, check=False, timeout=120)
+    done = checked()
+    assert done.returncode == 0 and "Good signature" in done.stderr and "one_1.deb: OK" in done.stdout, done
+    assert key in re.sub(" ", "", done.stderr)
+    (release / "one_1.deb").write_text("another")
+    assert "one_1.deb: FAILED" in checked().stdout and checked().returncode != 0
+    sums = (release / "SHA256SUMS").read_text()
+    (release / "SHA256SUMS").write_text(run("sha256sum", "one_1.deb", cwd=release))
+    assert "BAD signature" in checked().stderr and checked().returncode != 0
+    subprocess.run(["gpgconf", "--homedir", other, "--kill", "all"], check=False, timeout=60)
+
+    # What is not what its sum says, or has none, is not signed.
+    (release / "SHA256SUMS.asc").unlink()
+    (release / "SHA256SUMS").write_text(sums)
+    assert "is not what its SHA256SUMS says" in sign(GPG_KEY=key).stderr and not (release / "SHA256SUMS.asc").exists()
+    (release / "auth-oidc-release-key.asc").unlink()
+    (release / "SHA256SUMS").write_text(run("sha256sum", "one_1.deb", cwd=release))
+    (release / "two.zip").write_text("new")
+    assert "two.zip has no line" in sign(GPG_KEY=key).stderr and not (release / "SHA256SUMS.asc").exists()
+
+
+@case("F-46")
+def test_the_package_is_signed_only_when_a_key_is_named():
+    text = (ROOT / "tools/package").read_text()
+    assert re.search(r'^\[ -z "\$\{GPG_KEY:-\}" \] \|\| tools/sign-release "\$out"$', text, re.M)
+    assert text.index("SHA256SUMS") < text.index('tools/sign-release "$out"')
 
 
 # ---- the check of a package in a fresh system
@@ -249,7 +389,7 @@ def build_sh(*arguments):
 
 @case("F-47")
 @pytest.mark.parametrize("arguments, words", [
-    (("package", "--chekc"), "takes no argument but --check"), (("integration", "x"), "there is no t/integration/test_x.py"),
+    (("package", "--chekc"), "takes no argument but --check and an architecture"), (("integration", "x"), "there is no t/integration/test_x.py"),
     (("matrix",), "needs source trees"), (("matrix", "/nowhere"), "there is no /nowhere"), (("matrix", "/tmp"), "no source tree")])
 def test_what_build_sh_does_not_know_is_said(arguments, words):
     status, said = build_sh(*arguments)
@@ -259,7 +399,7 @@ def test_what_build_sh_does_not_know_is_said(arguments, words):
 @case("F-47")
 @pytest.mark.skipif(os.geteuid() != 0, reason="not root")
 @pytest.mark.parametrize("arguments, words", [
-    (("try", "14"), "no system 14: 12, 13, sid, i386 or arm64"), (("package", "i386"), "12, 13 and sid"),
+    (("try", "14"), "no system 14: 12, 13, sid, i386, arm64 or 24.04"), (("package", "i386"), "12, 13, sid and 24.04"),
     (("mend", "12"), "Usage:"), (("try",), "Usage:")])
 def test_a_system_that_is_not_known_is_said(arguments, words):
     done = subprocess.run([ROOT / "tools/systems", *arguments], capture_output=True, text=True, check=False, timeout=60)
@@ -267,16 +407,76 @@ def test_a_system_that_is_not_known_is_said(arguments, words):
 
 
 @case("F-47")
+@pytest.mark.parametrize("who, folder, words", [
+    (1000, "exit 0", "that needs root"), (0, "echo no archive; exit 1", "no archive"), (0, "exit 0", None)])
+def test_where_no_other_system_can_be_made_that_is_said(tmp_path, who, folder, words):
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools/debian-folder").write_text(f"#!/bin/sh\n{folder}\n")
+    (tmp_path / "tools/debian-folder").chmod(0o755)
+    said = run("bash", "-c", f"""set -eu; . {ROOT}/tools/checks.sh; say() {{ echo "$@"; }}; id() {{ echo {who}; }}
+        need_other_system; echo "step: $other"; finish""", cwd=tmp_path)
+    text = "in a fresh folder of Debian 13: build units demo"
+    assert (f"skipped: {text}: {words}\n0 passed, 0 failed, 1 skipped" in said) == bool(words), said
+    assert f"step: {'' if words else text}\n" in said
+
+
+@case("F-47")
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("debootstrap") is None, reason="not root, or no debootstrap")
+def test_an_archive_that_does_not_answer_is_said():
+    done = subprocess.run([ROOT / "tools/debian-folder", "possible", "13"], capture_output=True, text=True, check=False,
+                          timeout=60,
+                          env={**os.environ, "MIRROR": "http://127.0.0.1:9/debian", "no_proxy": "127.0.0.1"})
+    assert done.returncode == 1
+    assert re.search("127.0.0.1:9/debian does not answer with trixie|nothing can be mounted", done.stderr), done.stderr
+
+
+@case("F-47")
+@pytest.mark.skipif(os.geteuid() != 0, reason="not root")
+def test_a_folder_of_ubuntu_has_its_archive_and_its_keys(tmp_path):
+    """debootstrap is another program here, which writes down what it was asked."""
+    (tmp_path / "bin").mkdir()
+    fake = tmp_path / "bin" / "debootstrap"
+    fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@" >"$ASKED"\nfor part; do case $part in *.part) '
+                    'mkdir -p "$part/etc/apt/apt.conf.d" "$part/etc/dpkg/dpkg.cfg.d" "$part/usr/sbin" "$part/bin"; '
+                    'cp /bin/true "$part/bin/sh";; esac; done\n')
+    fake.chmod(0o755)
+    # What enters the folder, to see whether apt finds packages.
+    (tmp_path / "bin" / "unshare").symlink_to("/bin/true")
+    keys = tmp_path / "keys.gpg"
+    environment = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "ASKED": str(tmp_path / "asked"),
+                   "KEYRING": str(keys)}
+    environment.pop("MIRROR", None)
+
+    def make(release):
+        done = subprocess.run([ROOT / "tools/debian-folder", "make", release, "amd64", tmp_path / release], check=False,
+                              capture_output=True, text=True, timeout=60, env=environment)
+        return done.returncode, done.stderr
+    status, said = make("24.04")
+    assert status == 1 and "KEYRING must name the keys of Ubuntu's archive" in said
+    keys.write_text("")
+    assert make("24.04") == (0, "")
+    asked = (tmp_path / "asked").read_text().split()
+    assert {"noble", "http://archive.ubuntu.com/ubuntu", f"--keyring={keys}"} <= set(asked)
+    assert [line.split()[2:] for line in (tmp_path / "24.04/etc/apt/sources.list").read_text().splitlines()] == [
+        [f"noble{part}", "main", "universe"] for part in ("", "-updates", "-security")]
+    environment.pop("KEYRING")
+    assert make("13") == (0, "")
+    assert not any("keyring" in word or "scripts" in word for word in (tmp_path / "asked").read_text().split())
+    assert "universe" not in (tmp_path / "13/etc/apt/sources.list").read_text()
+
+
+@case("F-47")
 def test_a_step_that_fails_before_its_end(tmp_path):
     """bash does not stop at errors below a condition, which no step must be called in."""
     said = run("bash", "-c", f"""set -eu; place={tmp_path}; . tools/steps.sh
-        good() {{ echo '3 passed, 0 failed'; }}
+        good() {{ echo 'SKIPPED [2] t/test_a.py:7: no b: c'; echo '3 passed, 0 failed'; }}
         bad() {{ echo before; false; echo after; }}
         step one good good; echo "is $result"; step one bad bad; echo "is $result"
         ONLY=good; step one bad bad; echo "is $result"; skip one more 'no reason'; table tree; echo "in all $failed" """, cwd=ROOT)
     assert re.findall(r"^is (.*)$", said, re.M) == ["ok", "FAILED", "left out"] and "in all 1" in said, said
     assert (tmp_path / "one.bad.log").read_text() == "before\n" and "---- the end of" in said
     assert re.search(r"^one +good +ok +\d+ s +3 passed, 0 failed$", said, re.M), said
+    assert said.endswith("\none good: 2 skipped, t/test_a.py: no b: c\nin all 1\n"), said
     for name in ("systems", "matrix"):
         text = (ROOT / "tools" / name).read_text()
         assert not re.search(r"(if|&&|\|\|) step |^ *step .*(&&|\|\|)", text, re.M), name
