@@ -26,6 +26,9 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
   conformance [PLAN...]
                     the OpenID Foundation's conformance suite, which runs at SUITE_URL already, drives the module;
                     --write puts what came of it into docs/conformance.md
+  kubernetes [ARGS] ops/kubernetes rendered by kustomize, by helm's packages and by the templates of F5's
+                    open ingress controller, which are downloaded into build/providers and built with Go first;
+                    ARGS are pytest's
   browser [NAME]    with ESPOCRM_DIR: the tests in a real EspoCRM and Chromium, or one of them
   extension         the EspoCRM extension as a zip in build/
   package [ARCHITECTURE]

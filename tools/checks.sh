@@ -506,6 +506,17 @@ run_conformance() {
         /usr/bin/python3 t/conformance/run "$@"
 }
 
+# Not part of `test`: what renders is built with Go, which takes minutes, and the controller's source is
+# downloaded. `test` has the same files and skips what is rendered.
+run_kubernetes() {
+    need $(build_packages) $INTEGRATION_PACKAGES $(node_packages)
+    [ -n "$no_install" ] || need git $(command -v go >/dev/null || echo golang-go)
+    need_provider
+    build_module "$out" "$cc"
+    say "ops/kubernetes, rendered"
+    OIDC_KUBERNETES=1 run_pytest -rs t/integration/test_kubernetes.py t/integration/test_ingress_controller.py "$@"
+}
+
 run_test() {
     if [ $# -gt 0 ]; then
         run_some_tests "$@"

@@ -3,7 +3,6 @@
 pods that are replaced one by one sign nobody out."""
 
 import contextlib
-import pathlib
 import re
 import secrets
 import shutil
@@ -20,16 +19,14 @@ from harness.nginx import BINARY, MODULE, ROOT, SLOW, environment, run_once
 from harness.ports import free_port
 from harness.redis_server import find
 from harness.vhost import HAS_IPV6
+from kubernetes_programs import kustomize_command
+from kubernetes_schemas import documents, misfits
 from login_drivers import sign_in
 from op_process import OidcProvider, installed
 
 KUBERNETES = ROOT / "ops/kubernetes"
 SECRETS = ("client-secret", "session-keys", "redis-password")
 USER = {"password": "password", "name": "John Doe", "email": "john@example.com", "groups": ["sales"]}
-
-
-def documents(text):
-    return [d for d in yaml.safe_load_all(text) if d is not None]
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +39,7 @@ def sources():
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory):
     """The example as the cluster is given it."""
-    command = next((c for c in (["kubectl", "kustomize"], ["kustomize", "build"]) if shutil.which(c[0])), None)
-    if command is None:
-        pytest.skip("neither kubectl nor kustomize is installed")
-    about = subprocess.run([command[0], "version", *(["--client"] if command[0] == "kubectl" else [])], capture_output=True,
-                           text=True, check=False, timeout=60).stdout
-    if not re.search(r"(Kustomize Version: |^)v([5-9]|\d\d)\.", about, re.M):
-        pytest.skip("kustomize before 5.0")
+    command = kustomize_command()
     folder = tmp_path_factory.mktemp("kubernetes") / "kubernetes"
     shutil.copytree(KUBERNETES, folder, ignore=shutil.ignore_patterns("secrets"))
     (folder / "example/secrets").mkdir()
@@ -61,46 +52,6 @@ def rendered(tmp_path_factory):
 
 
 # ---- schemas -------------------------------------------------------------------------------------
-
-GROUPS = {"v1": "V1", "apps/v1": "V1", "policy/v1": "V1", "networking.k8s.io/v1": "V1"}
-PLAIN = {"str": str, "int": int, "bool": bool, "object": object}
-
-
-def wrong(kubernetes, kind, value, at):
-    """What does not fit the API's own description: fields that it does not know, types, what is missing."""
-    if kind.startswith("list["):
-        if not isinstance(value, list):
-            return [f"{at} is no list"]
-        return [w for i, v in enumerate(value) for w in wrong(kubernetes, kind[5:-1], v, f"{at}[{i}]")]
-    if kind.startswith("dict("):
-        if not isinstance(value, dict):
-            return [f"{at} is no object"]
-        inner = kind[5:-1].split(", ", 1)[1]
-        return [w for k, v in value.items() for w in wrong(kubernetes, inner, v, f"{at}.{k}")]
-    if kind in PLAIN:
-        fits = isinstance(value, PLAIN[kind]) and not (kind == "int" and isinstance(value, bool))
-        return [] if fits else [f"{at} is no {kind}: {value!r}"]
-    model = getattr(kubernetes.client, kind, None)
-    if model is None:
-        return []  # a date, or a number with its unit
-    if not isinstance(value, dict):
-        return [f"{at} is no {kind}"]
-    names = {json: python for python, json in model.attribute_map.items()}
-    out = [f"{at} has no field {name}" for name in value if name not in names]
-    if not out:
-        try:
-            model(**{names[name]: v for name, v in value.items()})
-        except ValueError as error:
-            out.append(f"{at}: {error}")
-    return out + [w for name, v in value.items() if name in names
-                  for w in wrong(kubernetes, model.openapi_types[names[name]], v, f"{at}.{name}")]
-
-
-def misfits(kubernetes, document):
-    kind = GROUPS[document["apiVersion"]] + document["kind"]
-    assert hasattr(kubernetes.client, kind), kind
-    return wrong(kubernetes, kind, document, document["kind"])
-
 
 @case("F-48")
 def test_what_is_written_fits_the_schemas(sources):
@@ -405,45 +356,3 @@ def test_a_rolling_restart_signs_nobody_out(cluster):
         over.set()
         thread.join()
     assert len(answers) > 50 and set(answers) == {200}, sorted(set(map(str, answers)))
-
-
-# ---- F5's ingress controller -----------------------------------------------------------------------
-
-@case("F-48")
-def test_the_snippets_for_the_open_ingress_load(tmp_path):
-    """Where the controller's template has them: main and http from the values, server from the Ingress."""
-    values = yaml.safe_load((KUBERNETES / "ingress/values.yaml").read_text())["controller"]
-    ingress = documents((KUBERNETES / "ingress/ingress.yaml").read_text())[0]
-    assert values["enableSnippets"] is True
-    entries = values["config"]["entries"]
-    mounts = {m["mountPath"] for m in values["volumeMounts"]}
-    files = set(re.findall(r"_file +(/\S+);", entries["http-snippets"]))
-    assert files and all(str(pathlib.PurePosixPath(f).parent) in mounts for f in files)
-    (tmp_path / "secret").write_text("s" * 40)
-    (tmp_path / "secret").chmod(0o600)
-    (tmp_path / "keys").write_text(secrets.token_hex(32))
-    (tmp_path / "keys").chmod(0o600)
-    http = re.sub(r"key_file +/\S+;", f"key_file {tmp_path}/keys;", entries["http-snippets"])
-    http = re.sub(r"(client_secret_file|password_file) +/\S+;", rf"\1 {tmp_path}/secret;", http)
-    http = re.sub(r"server +\S+:6379;", "server 127.0.0.1:6379;", http)
-    server = ingress["metadata"]["annotations"]["nginx.org/server-snippets"]
-    main = substituted(entries["main-snippets"], [("modules/ngx_http_auth_oidc_module.so", MODULE)])
-    names = "".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    (tmp_path / "nginx.conf").write_text(f"""pid {tmp_path}/pid;
-{main}
-events {{ }}
-http {{ {names}
-{http}
-    server {{ listen unix:{tmp_path}/http; listen unix:{tmp_path}/https ssl; server_name app.example.com;
-        ssl_certificate {tmp_path}/crt; ssl_certificate_key {tmp_path}/key;
-{server}
-        location / {{ proxy_pass http://127.0.0.1:1; }} }}
-}}
-""")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x",
-                    "-keyout", tmp_path / "key", "-out", tmp_path / "crt"], check=True, capture_output=True)
-    (tmp_path / "logs").mkdir()
-    done = run_once(tmp_path, tmp_path / "nginx.conf", "-t")
-    assert done.returncode == 0 and "warn" not in done.stderr, done.stderr
-    backend = ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"]
-    assert backend == "app"
