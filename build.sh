@@ -17,8 +17,8 @@ Usage: ./build.sh [COMMAND] [--no-install] [NAME=VALUE]...
   integration [NAME...]
                     the integration tests alone, side by side, on one store (STORE), or test_NAME.py of them
   systems [SYSTEM...]
-                    in a fresh folder of each (12, 13, sid, i386, arm64): module, units, integration tests,
-                    demo, package, and a table of what passed; as root
+                    in a fresh folder of each (12, 13, sid, i386, arm64, 24.04): module, units, integration tests,
+                    demo, package, what the documents have people paste, and a table of what passed; as root
   matrix TREE...    with the nginx, freenginx or Angie of each source tree (or debian-12, debian-13, debian-sid):
                     module, static build, HTTP/3, some integration tests, and a table of what passed
   providers [ARGS]  sign-ins, refreshes, logouts and changes of key at real providers, which are downloaded

@@ -2,7 +2,7 @@
 # Steps with a log and a row of a table each; read by tools/systems and tools/matrix, which set `place`.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-rows=() failed=0 running='' result=ok
+rows=() left=() failed=0 running='' result=ok
 
 say() { printf '[%5d s] %s\n' "$SECONDS" "$*"; }
 
@@ -20,9 +20,10 @@ step() {
     result=ok
     wait $running || result=FAILED
     running=
-    counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed|^[0-9]+%: Checks:|^The (package|sign-in) |^[0-9]+ facts are|^two builds' "$log" |
+    counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed|^[0-9]+%: Checks:|^The (package|pages|sign-in) |^[0-9]+ facts are|^two builds|rpm: [0-9]+ files|^arm64: ' "$log" |
         tail -n 1) || true
     rows+=("$of"$'\t'"$name"$'\t'"$result"$'\t'"$((SECONDS - began)) s"$'\t'"$counts")
+    mapfile -t -O ${#left[@]} left < <(sed -n "s/^SKIPPED \[\([0-9]*\)\] \([^:]*\):[0-9: ]*/$of $name: \1 skipped, \2: /p" "$log" | sort)
     if [ $result = ok ]; then return; fi
     failed=1
     printf -- '---- the end of %s\n' "$log"
@@ -35,6 +36,7 @@ skip() { rows+=("$1"$'\t'"$2"$'\t'"-"$'\t'$'\t'"$3"); }
 
 table() {
     { printf '%s\tstep\tresult\ttime\tcounts\n' "$1"; printf '%s\n' "${rows[@]}"; } | column -t -s $'\t'
+    [ ${#left[@]} = 0 ] || printf '%s\n' "${left[@]}"
 }
 
 # kill_tree PID...: with all that they started.

@@ -266,6 +266,30 @@ def test_fields_of_the_status_are_documented(make_site):
     assert sorted(found - documented - metrics) == []
 
 
+def test_the_versions_of_providers_are_those_that_are_run():
+    """docs/compatibility.md names the major version of each program of t/providers."""
+    row = re.search(r"^\| Keycloak .*$", (ROOT / "docs" / "compatibility.md").read_text(), re.M)[0]
+    folder = ROOT / "t" / "providers"
+    found = {"Spring Security": re.search("<spring-security.version>(.*)</", (folder / "spring_op" / "pom.xml").read_text())[1],
+             "oidc-provider": json.loads((ROOT / "t/integration/op/package.json").read_text())["dependencies"]["oidc-provider"]}
+    for name, file in (("Keycloak", "keycloak"), ("Ory Hydra", "hydra"), ("Zitadel's library", "zitadel"),
+                       ("Django OAuth Toolkit", "django_oauth_toolkit")):
+        found[name] = re.search(r'^    version = "(.*)"$', (folder / f"{file}.py").read_text(), re.M)[1]
+    for name, version in found.items():
+        assert re.search(rf"\b{name} {version.partition('.')[0]}\b(?!\.)", row), (name, version, row)
+
+
+def test_the_readme_names_what_was_tried():
+    """As the tables of docs/compatibility.md have it, which are what systems and matrix printed."""
+    said = re.search(r"^\*\*Tried with\*\* (.*?)\n\n", (ROOT / "README.md").read_text(), re.M | re.S)[1]
+    text = (ROOT / "docs/compatibility.md").read_text()
+    tried = docs.rows(text, "system") + docs.rows(text, "source tree")
+    worked = "; ".join(cells[0] for cells in tried if cells[1] in ("ok", "in each run"))
+    versions = " ".join(re.findall(r"(?:nginx|Angie)((?: \d+\.\d+\.\d+,?)+)", worked))
+    assert set(re.findall(r"\d+\.\d+\.\d+", said)) == set(re.findall(r"\d+\.\d+\.\d+", versions)), versions
+    assert all(name in worked for name in ("Debian 12", "Debian 13", "Debian sid", "i386", "arm64", "freenginx", "Angie")), worked
+
+
 # ---- examples
 
 def examples():
