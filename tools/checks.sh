@@ -77,6 +77,46 @@ settle_later() {
     done
 }
 
+# ---- another system ----------------------------------------------------------------------------
+
+# Debian 13 is as good as the release that the tests run on: what newcomers do there first, in a fresh folder.
+other_system=13 other_steps="build units demo" other=
+
+# need_other_system: `other` becomes the text of the step, or empty, with the reason among the notes.
+need_other_system() {
+    local why text="in a fresh folder of Debian $other_system: $other_steps"
+    other=
+    if [ "$(id -u)" != 0 ]; then
+        why="that needs root"
+    elif why=$(tools/debian-folder possible $other_system 2>&1); then
+        other=$text
+        return
+    fi
+    notes+=("$text: $why")
+    count 0 0 1
+}
+
+# run_other_system PORTS: in the background, with less right to the processor than what keeps time.
+run_other_system() {
+    local code=0
+    renice -n 10 $BASHPID >/dev/null
+    mkdir -p build/other
+    rm -f build/other/*
+    # Compiled faster; with -O2 this system does it. Its compiler is one that we know.
+    OIDC_CXXFLAGS='-O1 -g0 -Werror' OIDC_PORTS=$1 ONLY=$other_steps tools/systems try $other_system >build/other/log 2>&1 || code=$?
+    outcome "$other" $code build/other/log "$(sed -n '/^system /,$p' build/other/log)"
+    echo $code >build/other/status
+}
+
+settle_other_system() {
+    if [ "$(cat build/other/status)" = 0 ]; then
+        count 1 0
+    else
+        failures+=("$other")
+        count 0 1
+    fi
+}
+
 # kill_tree PID...: with all that they started.
 kill_tree() {
     local pid
@@ -145,8 +185,15 @@ tidy() {
 
 check_tidy() { tidy whole ""; }
 
-# The analyzer takes most of clang-tidy's time; it is left to `lint`.
-check_tidy_fast() { tidy fast "-clang-analyzer-*"; }
+# The analyzer takes most of clang-tidy's time, and each check a part of the rest: `lint` has them all, `test` those that
+# find what a compiler does not and somebody writes again and again.
+check_tidy_fast() {
+    tidy fast "-*,clang-diagnostic-*,bugprone-use-after-move,bugprone-dangling-handle,bugprone-infinite-loop,\
+bugprone-exception-escape,bugprone-sizeof-expression,bugprone-string-constructor,bugprone-suspicious-memset-usage,\
+bugprone-unused-return-value,bugprone-unused-raii,performance-for-range-copy,performance-move-const-arg,\
+performance-unnecessary-copy-initialization,performance-unnecessary-value-param,misc-unused-parameters,\
+modernize-use-override,readability-braces-around-statements,readability-container-size-empty"
+}
 
 # After build_module.
 check_layers() {
@@ -205,15 +252,31 @@ compile_core() {
     logged "$folder.make.log" cmake --build "$folder" --target "$target" -j"$(nproc)"
 }
 
-run_units() { "$1/unit_tests" 2>&1 | tee "$1/result"; }
+# run_units FOLDER: those that stop a process after each instruction take as long as all others together.
+run_units() {
+    local names stepped others first code=0
+    names=$("$1/unit_tests" --list)
+    # Without a name it would run all.
+    mapfile -t stepped < <(grep '_crash$' <<<"$names")
+    mapfile -t others < <(grep -v '_crash$' <<<"$names")
+    [ ${#stepped[@]} != 0 ] && [ ${#others[@]} != 0 ] || die "$1/unit_tests names no suites"
+    "$1/unit_tests" "${stepped[@]}" >"$1/result.stepped" 2>&1 &
+    first=$!
+    "$1/unit_tests" "${others[@]}" 2>&1 | tee "$1/result.others" || code=$?
+    wait $first || code=$?
+    cat "$1/result.stepped"
+    cat "$1/result.stepped" "$1/result.others" >"$1/result"
+    return $code
+}
 
-# Check prints "100%: Checks: 812, Failures: 0, Errors: 0".
+# Check prints "100%: Checks: 812, Failures: 0, Errors: 0", once for each of the two.
 count_units() {
-    local line
-    line=$(sed -n 's/.*Checks: \([0-9]*\), Failures: \([0-9]*\), Errors: \([0-9]*\).*/\1 \2 \3/p' \
-        "$1/result" | tail -n 1)
-    set -- $line
-    if [ $# = 3 ]; then count $(($1 - $2 - $3)) $(($2 + $3)); else count 0 1; fi
+    local checks failures errors runs=0
+    while read -r checks failures errors; do
+        count $((checks - failures - errors)) $((failures + errors))
+        runs=$((runs + 1))
+    done < <(sed -n 's/.*Checks: \([0-9]*\), Failures: \([0-9]*\), Errors: \([0-9]*\).*/\1 \2 \3/p' "$1/result")
+    [ $runs = 2 ] || count 0 1
 }
 
 # check_units FOLDER TEXT OPTION...: compiled and run.
@@ -404,30 +467,41 @@ integration() {
     echo $code >"$folder/status"
 }
 
+# ports_of NUMBER: a part of our ports for each worker, and one for what is beside them.
+ports_of() {
+    local part parts
+    IFS=/ read -r part parts <<<"${OIDC_PORTS:-1/1}"
+    echo $((part + $1 * parts))/$(((WORKERS + 1) * parts))
+}
+
 # integration_worker NUMBER RUN...: takes what no other worker has taken yet.
 integration_worker() {
-    local number=$1 run part parts
+    local run
+    export OIDC_PORTS
+    OIDC_PORTS=$(ports_of $1)
     shift
-    IFS=/ read -r part parts <<<"${OIDC_PORTS:-1/1}"
-    export OIDC_PORTS=$((part + number * parts))/$((WORKERS * parts))
     for run; do
         if mkdir "build/integration/$run" 2>/dev/null; then integration "$run"; fi
     done
 }
 
-# All runs, and what later named beside them.
+# All runs, and what later and need_other_system named beside them.
 check_integration() {
     local number run runs workers=() beside stores
     stores="all on the memory store, those of sessions on redis and cookie as well"
     [ -z "$only_store" ] || stores="${only_tests:-all} on the store $only_store"
     beside=$(printf ', %s' "${later_texts[@]}")
-    beside=${beside#, }
+    beside=${beside#, }${other:+, $other}
     rm -rf build/integration
     mkdir -p build/integration
     mapfile -t runs < <(integration_runs)
     say "integration tests, $WORKERS runs side by side: $stores${beside:+; beside them $beside}"
     run_later &
     workers+=($!)
+    if [ -n "$other" ]; then
+        run_other_system "$(ports_of $WORKERS)" &
+        workers+=($!)
+    fi
     for ((number = 0; number < WORKERS; number++)); do
         integration_worker $number "${runs[@]}" &
         workers+=($!)
@@ -438,6 +512,7 @@ check_integration() {
     wait "${workers[@]}" || true
     trap - EXIT
     settle_later
+    [ -z "$other" ] || settle_other_system
     for run in "${runs[@]}"; do
         count_pytest "build/integration/$run/result.xml"
         [ "$(cat "build/integration/$run/status")" = 0 ] || failures+=("integration tests, $run")
@@ -517,12 +592,17 @@ run_kubernetes() {
     OIDC_KUBERNETES=1 run_pytest -rs t/integration/test_kubernetes.py t/integration/test_ingress_controller.py "$@"
 }
 
+# Only root makes and enters whole systems.
+test_systems_packages() {
+    if [ "$(id -u)" = 0 ] && [ "$(tools/packages family)" = debian ]; then echo $SYSTEMS_PACKAGES; fi
+}
+
 run_test() {
     if [ $# -gt 0 ]; then
         run_some_tests "$@"
         return
     fi
-    need $(build_packages) $TEST_PACKAGES $DEMO_PACKAGES $(node_packages)
+    need $(build_packages) $TEST_PACKAGES $DEMO_PACKAGES $(node_packages) $(test_systems_packages)
     need_provider
     need_espocrm
     need_npm $ESLINT
@@ -540,9 +620,12 @@ run_test() {
     if [ -z "$SANITIZE" ]; then
         step "demo: the whole sign-in" /usr/bin/python3 demo/run.py --check --nginx "$NGINX_BIN" \
             --module "$root/$out/$MODULE"
-        if have clang-tidy-14 "clang-tidy"; then later "clang-tidy" check_tidy_fast; fi
+        if have clang-tidy-14 "clang-tidy, with clang's warnings"; then
+            later "clang-tidy, with clang's warnings" check_tidy_fast
+        else
+            later "the module with clang, warnings are errors" build_with_clang
+        fi
         later "what C calls throws nothing" check_callbacks
-        later "the module with clang, warnings are errors" build_with_clang
         later "the EspoCRM extension" check_extension
         if have phpcs "PHP_CodeSniffer"; then later "PHP_CodeSniffer, the extension" check_php; fi
         later "eslint, the extension's scripts" check_scripts
@@ -554,6 +637,7 @@ run_test() {
         fi
     fi
     later "stored fuzz inputs" check_corpora
+    [ -n "$SANITIZE" ] || need_other_system
     check_integration
     check_espocrm
     finish
@@ -562,7 +646,9 @@ run_test() {
 # The parts of `test` by themselves, for systems where only they are asked for.
 run_units_alone() {
     need $BUILD_PACKAGES $UNIT_PACKAGES
-    check_units build/unit "${SANITIZE:+, with sanitizers}" -DSANITIZE=${SANITIZE:+ON}
+    # The module is what is compiled with -O2; here it would take four times as long.
+    check_units build/unit "${SANITIZE:+, with sanitizers}" -DSANITIZE=${SANITIZE:+ON} \
+        -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS="-O0 -g1"
     finish
 }
 
@@ -581,7 +667,8 @@ run_integration() {
     finish
 }
 
-build_with_clang() { build_module build/clang clang; }
+# What clang warns of, and whether it links and loads: the same without its optimizer, in half the time.
+build_with_clang() { OIDC_CXXFLAGS=-O0 build_module build/clang clang; }
 
 # ---- while working -----------------------------------------------------------------------------
 
