@@ -17,12 +17,13 @@ constexpr bool debugs([[maybe_unused]] const ngx_log_t* log) noexcept {
 #endif
 }
 
-// `format` is nginx's and begins with "oidc <subject>: ". A function, because nginx's macro is no
-// statement and leaves its arguments unused where it is compiled out.
+// `format` is nginx's and begins with "oidc <subject>: ". A function, because nginx's macro for it
+// is no statement and leaves its arguments unused where it is compiled out. The function below the
+// macros has other parameters in Angie.
 template <class... Args>
 void debug_log(ngx_log_t* log, const char* format, Args... args) noexcept {
     if (debugs(log)) {
-        ngx_log_error_core(NGX_LOG_DEBUG, log, 0, format, args...);
+        ngx_log_error(NGX_LOG_DEBUG, log, 0, format, args...);
     }
 }
 

@@ -27,7 +27,7 @@ def normal(line):
     line = re.sub(r"^\*\d+ ", "*N ", line)
     line = re.sub(r", client: .*", "", line)
     line = re.sub(r"(127\.0\.0\.1|localhost):\d+", r"\1:N", line)
-    line = re.sub(r"reference \w+", "reference N", line)
+    line = re.sub(r"reference \w+", "reference N", docs.as_quoted(line))
     return re.sub(r"\b\d+ (ms|seconds)\b", r"N \1", line)
 
 

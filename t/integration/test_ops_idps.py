@@ -21,6 +21,7 @@ import pytest
 import yaml
 
 import op_process
+from harness import docs
 from harness.idp import Idp, Reply
 from harness.nginx import ROOT, Nginx
 from harness.ops_files import AUTH, CRM, OPS, block_of, blueprint, directives_of, entry, \
@@ -540,12 +541,20 @@ def test_nginx_takes_the_composition(initialised, tmp_path):
 
 def test_scripts_are_well_formed():
     for path in sorted(OPS.rglob("*")):
-        shell = {"setup.sh": ["bash", "-n"], "entrypoint.sh": ["sh", "-n"],
-                 "settings.php": ["php", "-l"]}.get(path.name)
+        shell = {"setup.sh": ["bash", "-n"], "entrypoint.sh": ["sh", "-n"]}.get(path.name)
         if shell:
             done = subprocess.run([*shell, path], capture_output=True, text=True, timeout=60,
                                   check=False)
             assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(shutil.which("php") is None, reason="no php")
+def test_settings_are_well_formed():
+    paths = sorted(OPS.rglob("settings.php"))
+    assert paths
+    for path in paths:
+        done = subprocess.run(["php", "-l", path], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 # ---- no secrets ----------------------------------------------------------------------------------
@@ -698,6 +707,7 @@ def line_of(site, *bases):
     _, code, detail = site.refusals()[-1]
     line = f"{code}: {detail}".partition(", reference ")[0]
     line = re.sub(r'(error "\w+"): ".*', r"\1", line)
+    line = docs.as_quoted(line)
     for base in bases:
         line = line.replace(base, AUTH)
     assert "localhost" not in line, line

@@ -35,8 +35,8 @@ class Response:
 
     @property
     def by_nginx(self):
-        """An error page of nginx itself, or of Angie."""
-        return re.search(rb"<hr><center>(nginx|Angie)", self.body) is not None
+        """An error page of nginx itself, of freenginx or of Angie."""
+        return re.search(rb"<hr><center>(nginx|freenginx|Angie)", self.body) is not None
 
     def json(self):
         return json.loads(self.body)

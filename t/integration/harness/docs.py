@@ -177,6 +177,11 @@ def gaps_of(line, texts):
     return max(found)[1] if found else None
 
 
+def as_quoted(line):
+    """A line with libcurl's words for a refused certificate as the documents quote them; newer versions have others."""
+    return re.sub(r"SSL certificate OpenSSL verify result: (.*?) \(\d+\)", r"SSL certificate problem: \1", line)
+
+
 def transcript(text):
     """The module's lines in the blocks of a document."""
     blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, re.M | re.S)

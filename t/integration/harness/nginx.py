@@ -85,7 +85,8 @@ def http2_listen(address):
         else f"listen {address} ssl http2;"
 
 
-FAKETIME = pathlib.Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+# In the folder of the architecture.
+FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), pathlib.Path("/nonexistent"))
 
 
 def environment(folder, clock=False):

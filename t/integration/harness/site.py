@@ -72,7 +72,7 @@ class Site:
                  session_cookie=None, cookie_attrs=None, own_paths=("/oidc_callback",), clock=None,
                  user="root"):
         if clock and (SANITIZE or not FAKETIME.exists()):
-            pytest.skip("a false clock needs libfaketime, which AddressSanitizer does not bear")
+            pytest.skip("AddressSanitizer does not bear libfaketime" if SANITIZE else "there is no libfaketime")
         self.lab = lab
         self.name = f"site{next(_numbers)}"
         self.folder = pathlib.Path(lab.folder) / self.name
