@@ -219,7 +219,8 @@ configure_nginx() {
     local ldflags="-Wl,-z,relro -Wl,-z,now"
     local NGX_CONF_FLAGS=(--with-compat --with-debug --with-threads --with-pcre-jit
         --with-http_ssl_module --with-http_v2_module --with-http_realip_module
-        --with-http_auth_request_module --with-http_stub_status_module)
+        --with-http_auth_request_module --with-http_stub_status_module --with-http_addition_module
+        --with-http_slice_module)
     if [ -n "$SANITIZE" ]; then
         # A thread-local variable of a module that is loaded late has memory that GCC 12's LeakSanitizer, one
         # time in 256, takes for that of an old glibc: its search then ends with signal 11.

@@ -345,7 +345,7 @@ def test_example_loads(lab, tmp_path, name, code):
     if not name:
         inner = code.partition("http {")[2].rpartition("}")[0] if "http {" in code else code
         http = inner
-    elif context == "oidc_provider":
+    elif context == "oidc_provider" and not code.startswith("location "):
         base.pop(name, None)
         http = store + f"oidc_provider main {{ {' '.join(base.values())} {code} }}\n" + site % ""
     elif context == "http":

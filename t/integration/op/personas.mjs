@@ -134,4 +134,36 @@ export const PERSONAS = {
       },
     },
   },
+
+  // Keycloak, as its guide for EspoCRM sets it up: only where it has what.
+  keycloak: {
+    issuerPath: '/realms/company',
+    discoveryPath: '/realms/company/.well-known/openid-configuration',
+    routes: {
+      authorization: '/realms/company/protocol/openid-connect/auth',
+      token: '/realms/company/protocol/openid-connect/token',
+      userinfo: '/realms/company/protocol/openid-connect/userinfo',
+      jwks: '/realms/company/protocol/openid-connect/certs',
+      revocation: '/realms/company/protocol/openid-connect/revoke',
+      introspection: '/realms/company/protocol/openid-connect/token/introspect',
+      end_session: '/realms/company/protocol/openid-connect/logout',
+    },
+    claims: { openid: ['sub'], profile, email, groups: ['groups'] },
+    options: {
+      keys: ['RS256'],
+      idToken: 'full',
+      subject: 'uuid',
+      authTime: true,
+      emailVerified: true,
+      audienceArray: false,
+      issParameter: true,
+      scopeParameter: false,
+      endSession: true,
+      strict: false,
+      offlineConsent: false,
+      strictSlash: false,
+      badRequestOnly: true,
+      discovery: {},
+    },
+  },
 };

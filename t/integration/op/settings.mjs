@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The settings of one provider, checked and completed.
 //
-//   persona          "authelia" | "authentik" | "plain"                     (personas.mjs)
+//   persona          "authelia" | "authentik" | "keycloak" | "plain"        (personas.mjs)
 //   host, port       name in the issuer and port to bind; port 0: any free one
 //   tls              { key, cert }: PEM files; absent: plain http
 //   clients          OpenID client metadata, at least client_id and redirect_uris
