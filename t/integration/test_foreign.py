@@ -300,6 +300,7 @@ def test_what_is_used_is_included(tmp_path, code, header):
     status, said = run([ROOT / "tools" / "check-includes", file])
     assert status == (header is not None) and (header is None or f"needs #include <{header}>" in said), said
 
+
 # ---- warnings --------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("more, stops", [((), False), (("-Werror",), True)], ids=["by itself", "where it is asked for"])
@@ -368,6 +369,11 @@ def test_a_module_that_fits_is_installed(install, nginx, modules, tmp_path):
     status, said = install(nginx(), modules())
     target = tmp_path / "modules" / NAME
     assert status == 0 and f"load_module {target};" in said and f"top of {tmp_path}/etc/nginx.conf" in said, said
+    # docs/packages.md: two lines to add, and what to do then.
+    told = (ROOT / "docs" / "packages.md").read_text()
+    assert "says which two lines to add, and what to do then" in told
+    assert said.count("    auth_oidc NAME;") == 1, said
+    assert said.count("load_module ") == 1 and len(re.findall(r"^Then ", said, re.M)) == 1, said
     assert sorted(p.name for p in target.parent.iterdir()) == [NAME, NAME + ".debug"]
     assert target.stat().st_mode & 0o777 == 0o644
     sections = {p.name: run(["readelf", "-SW", p])[1] for p in target.parent.iterdir()}
