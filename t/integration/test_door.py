@@ -113,6 +113,13 @@ def test_nothing_is_written_when_a_place_is_missing(copy):
     assert (copy / "include/oidc/version.hpp").read_text() == before
 
 
+@pytest.mark.parametrize("page, heading", [("README.md", "Fifteen lines"), ("docs/start/any-site.md", "2. The configuration")])
+def test_fifteen_lines_are_fifteen(page, heading):
+    text = (ROOT / page).read_text().partition(f"\n## {heading}\n")[2]
+    code = re.search(r"^```nginx\n(.*?)^```", text, re.M | re.S)[1]
+    assert len(code.splitlines()) == 15, code
+
+
 # ---- documents name what exists --------------------------------------------------------------
 
 FOLDERS = sorted(p.name for p in ROOT.iterdir()
