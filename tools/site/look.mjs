@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looks at the built documentation site in Debian's Chromium: one page of each kind, wide and narrow, light
 // and dark. Nothing goes to another host, nothing is wider than the window, axe finds nothing serious, the
-// search finds names.
+// search finds names; a page that is not there looks like the others.
 //
 // Usage: node tools/site/look.mjs HTML PICTURES [NAME...]
 import { createServer } from 'node:http';
@@ -14,12 +14,14 @@ const KINDS = {
   '.html': 'text/html; charset=utf-8', '.css': 'text/css', '.js': 'text/javascript', '.json': 'application/json',
   '.svg': 'image/svg+xml', '.png': 'image/png',
 };
+const NOWHERE = 'nowhere/';   // what the web server answers with 404.html
 // One of each kind of page.
 const PAGES = {
   home: '', ladder: 'start/any-site/', guide: 'espocrm/keycloak/', section: 'operations/several-machines/',
   list: 'directives/', directive: 'directives/session_refresh/', reasons: 'reasons/', reason: 'reasons/state_unknown/',
   variable: 'variables/oidc_access_token/', metric: 'metrics/oidc_store_used_bytes/', lines: 'log-lines/',
-  moving: 'migration/oauth2-proxy/', file: 'files/ops/check-vhost/', architecture: 'develop/architecture/the-house/',
+  inner: 'directives/oidc_session_store/key_file/', moving: 'migration/oauth2-proxy/', missing: NOWHERE, file: 'files/ops/check-vhost/', architecture: 'develop/architecture/the-house/',
+  metrics: 'metrics/', lookup: 'look-up/', provider: 'providers/entra/', backend: 'backends/php/', trouble: 'espocrm/authelia-trouble/',
 };
 const WINDOWS = { wide: { width: 1280, height: 900 }, narrow: { width: 390, height: 844 } };
 
@@ -36,8 +38,8 @@ async function answer(request, response) {
     response.writeHead(200, { 'Content-Type': KINDS[path.extname(file)] ?? 'application/octet-stream' });
     response.end(body);
   } catch {
-    response.writeHead(404);
-    response.end();
+    response.writeHead(404, { 'Content-Type': KINDS['.html'] });
+    response.end(await readFile(path.join(root, '404.html')));
   }
 }
 
@@ -92,10 +94,10 @@ try {
         if (!request.url().startsWith(origin) && !/^(data|blob):/.test(request.url())) problems.push(`asks for ${request.url()}`);
       });
       page.on('response', (response) => {
-        if (response.status() >= 400) problems.push(`${response.status()}: ${response.url()}`);
+        if (response.status() >= 400 && response.url() !== `${origin}/${NOWHERE}`) problems.push(`${response.status()}: ${response.url()}`);
       });
       page.on('console', (message) => {
-        if (message.type() === 'error') problems.push(`console: ${message.text()}`);
+        if (message.type() === 'error' && message.location().url !== `${origin}/${NOWHERE}`) problems.push(`console: ${message.text()}`);
       });
       page.on('pageerror', (error) => problems.push(`script: ${error.message}`));
       for (const [name, place] of Object.entries(PAGES)) {

@@ -11,15 +11,15 @@ import posixpath
 import re
 
 from site_source import (ANCHOR, LINK, cells, code, field, first_sentence, lines_of, pieces, plain, prose, slug,
-                         tables, words)
+                         tables, without_comments, words)
 
 DIRECTIVES = "docs/directives.md"
 OPERATIONS = "docs/operations.md"
 DEBUGGING = "docs/debugging.md"
 REASONS = "src/result.cpp"
 
-# Words that somebody reads in ten minutes.
-LONGEST = 2500
+# Words that somebody reads in ten minutes, a word of code counted as half of one.
+LONGEST = 2200
 
 # What is looked up and not read from one end to the other.
 LOOKED_UP = {"reasons/index.md", "metrics/index.md", "log-lines.md", "nginx-test.md", "directives/index.md",
@@ -29,25 +29,35 @@ LOOKED_UP = {"reasons/index.md", "metrics/index.md", "log-lines.md", "nginx-test
 @dataclasses.dataclass
 class Document:
     """A source and where it goes. `sections`: each section is a page in the folder of the address.
-    `apart`: anchors of further headings that begin a page, with its address."""
+    `apart`: anchors of further headings that begin a page, with its address. `audience` and `following`: for whom
+    it is and what comes next, where forges show the document and it does not say so itself."""
     source: str
     address: str
     sections: bool = False
     apart: dict = dataclasses.field(default_factory=dict)
+    audience: str = ""
+    following: str = ""
 
 
 DOCUMENTS = [
-    Document("README.md", "index.md"),
+    Document("README.md", "index.md", audience="whoever has a site that only people with an account may see.",
+             following="[try it](docs/start/try.md) on your machine, or [install](docs/start/install.md)."),
     Document("docs/start/try.md", "start/try.md"),
     Document("docs/start/install.md", "start/install.md"),
     Document("docs/packages.md", "start/packages.md"),
+    Document("ops/kubernetes/README.md", "start/kubernetes.md"),
     Document("docs/start/any-site.md", "start/any-site.md"),
     Document("docs/start/several-nodes.md", "start/several-nodes.md"),
-    Document("docs/guides/entra.md", "start/entra.md"),
+    Document("docs/guides/api.md", "start/api.md"),
+    Document("docs/guides/README.md", "providers/index.md"),
+    *(Document(f"docs/guides/{name}.md", f"providers/{name}.md")
+      for name in ("entra", "google", "okta", "auth0", "gitlab", "zitadel", "pocket-id", "kanidm", "adfs", "cognito")),
+    Document("docs/guides/several-providers.md", "providers/several.md"),
     Document("docs/guides/espocrm.md", "espocrm/index.md"),
-    Document("docs/guides/vhost.md", "espocrm/vhost.md"),
-    Document("docs/guides/authelia.md", "espocrm/authelia.md"),
-    Document("docs/guides/authentik.md", "espocrm/authentik.md"),
+    Document("docs/guides/vhost.md", "espocrm/vhost.md", apart={
+        "switches": "espocrm/switches.md", "check-it": "espocrm/check.md"}),
+    Document("docs/guides/authelia.md", "espocrm/authelia.md", apart={"what-goes-wrong": "espocrm/authelia-trouble.md"}),
+    Document("docs/guides/authentik.md", "espocrm/authentik.md", apart={"what-goes-wrong": "espocrm/authentik-trouble.md"}),
     Document("docs/guides/keycloak.md", "espocrm/keycloak.md"),
     Document("docs/guides/espocrm-extension.md", "espocrm/extension/index.md", sections=True),
     Document(OPERATIONS, "operations/index.md", sections=True, apart={
@@ -56,30 +66,43 @@ DOCUMENTS = [
     Document(DEBUGGING, "debugging/index.md", sections=True),
     *(Document(f"docs/migration/{name}.md", f"migration/{'index' if name == 'README' else name}.md")
       for name in ("README", "oauth2-proxy", "forward-auth", "lua-resty-openidc", "mod-auth-openidc", "nginx-plus",
-                   "nginx-oidc")),
-    Document("docs/security.md", "security.md"),
+                   "nginx-oidc", "proxy-managers")),
+    *(Document(f"docs/backends/{name}.md", f"backends/{'index' if name == 'README' else name}.md")
+      for name in ("README", "static", "dokuwiki", "mediawiki", "radicale", "node", "python", "php", "spa", "grafana",
+                   "gitea", "jenkins")),
+    Document("docs/security.md", "security.md", apart={"limits": "security-limits.md"}),
     Document("docs/compatibility.md", "compatibility.md"),
+    Document("docs/conformance.md", "conformance.md"),
     Document(DIRECTIVES, "directives/index.md", sections=True, apart={"variables": "variables/index.md"}),
     Document("CONTRIBUTING.md", "develop/contributing.md"),
     Document("docs/architecture.md", "develop/architecture/index.md", sections=True),
     Document("docs/releasing.md", "develop/releasing.md"),
     Document("bench/README.md", "develop/cost.md"),
-    Document("t/cases.md", "cases.md"),
+    Document("t/cases.md", "cases.md", audience="developers who look for the test of a promise, or bring another case.",
+             following="[Contributing](../CONTRIBUTING.md)."),
     Document("ops/README.md", "operations/files.md"),
-    Document("SECURITY.md", "security-policy.md"),
-    Document("CHANGELOG.md", "changelog.md"),
+    Document("SECURITY.md", "security-policy.md", audience="whoever has found a weakness.",
+             following="[Security](docs/security.md): what the module keeps off, and what it does not."),
+    Document("CHANGELOG.md", "changelog.md", audience="whoever upgrades.",
+             following="[Reload, crash, restart, upgrade](docs/operations.md#3-reload-crash-restart-upgrade)."),
 ]
 
 # Names of pages whose headings say enough only where they stand in the document.
-TITLES = {"log-lines.md": "Log lines", "status-fields.md": "Fields of oidc_status"}
+TITLES = {"log-lines.md": "Log lines", "status-fields.md": "Fields of oidc_status", "espocrm/switches.md": "Switches of the vhost",
+          "espocrm/check.md": "Check the vhost",
+          "espocrm/authelia-trouble.md": "Authelia: what goes wrong",
+          "espocrm/authentik-trouble.md": "authentik: what goes wrong", "security-limits.md": "Limits"}
 
 # What the reader climbs, and what is looked up. A folder's name stands for its pages.
 NAVIGATION = [
     ("Start", ["index.md", "start/"]),
-    ("Before EspoCRM", ["espocrm/index.md", "espocrm/vhost.md", "espocrm/authelia.md", "espocrm/authentik.md",
+    ("Providers", ["providers/"]),
+    ("Before EspoCRM", ["espocrm/index.md", "espocrm/vhost.md", "espocrm/switches.md", "espocrm/check.md", "espocrm/authelia.md",
+                        "espocrm/authelia-trouble.md", "espocrm/authentik.md", "espocrm/authentik-trouble.md",
                         "espocrm/keycloak.md", "espocrm/extension/"]),
+    ("Backends", ["backends/"]),
     ("Moving in", ["migration/"]),
-    ("Operate", ["operations/", "security.md", "compatibility.md"]),
+    ("Operate", ["operations/", "security.md", "security-limits.md", "compatibility.md", "conformance.md"]),
     ("Debug", ["debugging/"]),
     ("Look up", ["look-up/index.md", "directives/index.md", "variables/index.md", "reasons/index.md", "metrics/index.md",
                  "log-lines.md", "nginx-test.md", "status-fields.md", "changelog.md"]),
@@ -136,6 +159,7 @@ class Site:
         self.pages = {}
         self.anchors = {}      # (source, anchor) -> (address, anchor)
         self.numbers = {}      # (source, number of a section) -> anchor
+        self.inner = {}        # directive of a block -> addresses
         self.names = {}        # what is linked wherever it stands in backticks -> address
         self.images = set()
         self.problems = []
@@ -146,6 +170,7 @@ class Site:
         self.make_reasons()
         self.make_metrics()
         self.make_index()
+        self.guide()
         for page in list(self.pages.values()):
             self.link(page)
         self.backlinks()
@@ -156,7 +181,7 @@ class Site:
 
     def place(self, document):
         """Puts the pieces of a document on their pages."""
-        found = pieces(self.repository.read(document.source))
+        found = pieces(without_comments(self.repository.read(document.source)))
         folder = posixpath.dirname(document.address)
         title = plain(found[0].title)
         top = self.add(document.address, title, "", document.source)
@@ -193,6 +218,29 @@ class Site:
             page.body += f"\n{heading} {piece.title} {{#{piece.anchor}}}\n{piece.text}"
         if document.sections and document.source != DIRECTIVES:
             self.list_sections(top)
+
+    def guide(self):
+        """Every page says for whom it is and what comes next: a part of a document is for those whom the document is
+        for, and after it comes the next part."""
+        for document in self.documents:
+            top = self.pages[document.address]
+            said = re.search(r"^\*\*For:\*\* (.*?)(?: \*\*Next:\*\* .*)?$", top.body, re.M)
+            last = re.search(r"\*\*Next:\*\* (.*)", top.body)
+            audience, following = said[1] if said else document.audience, last[1] if last else document.following
+            if not audience or not following:
+                self.problems.append(f"{document.source} does not say for whom it is, or what comes next")
+                continue
+            if not said:
+                top.body = f"\n**For:** {audience}\n" + top.body
+            if not last:
+                top.body += f"\n**Next:** {following}\n"
+            parts = [page for page in self.pages.values() if page.source == document.source and page.listed
+                     and page is not top and page.address != "look-up/index.md"]
+            for page, after in zip(parts, [*parts[1:], None]):
+                if "**For:**" not in page.body:
+                    page.body = f"\n**For:** {audience}\n{page.body}"
+                if "**Next:**" not in page.body:
+                    page.body += "\n**Next:** " + (f"[{after.title}](site:{after.address}).\n" if after else f"{following}\n")
 
     def take_anchors(self, document, piece, page):
         """Anchors that a document sets by itself."""
@@ -241,7 +289,38 @@ class Site:
                          about=f"Directive of the section [{page.title}](site:directives/index.md#{anchor}).")
                 if "_" in name:
                     self.names[name] = address
+                if "{ ... }" in field(piece.text, "Syntax"):
+                    index.body += self.make_inner(name, piece.text)
             del self.pages[page.address]
+        for name, addresses in self.inner.items():
+            # A name of two blocks, or of the provider's as well, is not linked: it depends on where it stands.
+            if "_" in name and len(addresses) == 1:
+                self.names.setdefault(name, addresses[0])
+
+    def make_inner(self, block, text):
+        """A page for each directive that the list of a block names, and their rows of the table."""
+        outer = self.pages[f"directives/{block}.md"]
+        example = re.search(r"^```nginx\n.*?^```", text, re.M | re.S)[0]
+        rows = []
+        for bullet in re.findall(r"^\* (.*(?:\n  .*)*)", text, re.M):
+            flat = " ".join(bullet.split())
+            for syntax in re.findall(r"`(\w+(?: [^`;]+)?);`", flat):
+                name = syntax.split(" ")[0]
+                own = flat.removeprefix(f"`{syntax};` ")
+                if own == flat:
+                    self.problems.append(f"{DIRECTIVES}: {name} in {block} has no line of its own")
+                default = re.search(r"[Dd]efault(?: and maximum)? (?:`([^`]+)`|(\w+))", flat)
+                default = f"`{name} {default[1] or default[2]}`" if default and default[2] != "none" else \
+                    required[1] if (required := re.match(r"(required(?: for [^.]*)?)[.,]", own)) else "—"
+                address = f"directives/{block}/{name}.md"
+                self.add(address, name, f"\n**Syntax:** `{syntax}`  \n**Default:** {default}  \n**Context:** "
+                         f"[`{block}`](site:{outer.address})\n\n{sentence(own)}\n\nThe block:\n\n{example}\n", DIRECTIVES,
+                         listed=False, about=f"Directive of the block [{block}](site:{outer.address}).")
+                self.inner.setdefault(name, []).append(address)
+                outer.body = outer.body.replace(f"`{syntax};`", f"[`{syntax};`](site:{address})")
+                does = first_sentence(sentence(re.sub(r"^required(?:\. |, )", "", own))).replace("|", "\\|")
+                rows.append(f"| `{block}`: [`{name}`](site:{address}) | {does} | {default.replace(f'`{name} ', '`')} |\n")
+        return "".join(rows)
 
     def make_variables(self):
         index = self.pages["variables/index.md"]
@@ -317,6 +396,8 @@ class Site:
         def many(folder):
             return sum(address.startswith(folder) for address in self.pages) - 1
         self.add("look-up/index.md", "Look up", f"""
+**For:** whoever has a name in front of them and wants to know what it means.
+
 * [Directives](site:directives/index.md): {many("directives/")}, a page for each
 * [Variables](site:variables/index.md): {many("variables/")}, for logs, headers and `map`
 * [Reasons](site:reasons/index.md): {many("reasons/")}; what a page, `$oidc_error` and the log name when something is refused
@@ -326,6 +407,8 @@ class Site:
 * [Compatibility](site:compatibility.md): what has been tried, and what stays; [Changelog](site:changelog.md): what is new
 
 The search, at the top of each page, knows every name.
+
+**Next:** [Debugging](site:debugging/index.md), when a sign-in fails.
 """, "README.md")
 
     def link_first_cells(self, index, first):
@@ -402,7 +485,7 @@ The search, at the top of each page, knows every name.
         text = span.strip("`")
         name = text if text in self.names else text.split(" ")[0]
         address = self.names.get(name)
-        if not address or address == page.address or name in used or re.search('["…]', text):
+        if not address or name == page.title or name in used or re.search('["…]', text):
             return span   # the last: lines of logs, which may begin with a name
         used.add(name)
         return f"[{span}]({self.path_to(page, address)})"
