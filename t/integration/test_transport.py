@@ -5,6 +5,7 @@ import concurrent.futures
 import contextlib
 import gzip
 import os
+import re
 import select
 import socket
 import ssl
@@ -464,16 +465,32 @@ def test_new_connection_closed_before_an_answer(site, stop):
     assert site.delta("token") == 1
 
 
-@case("X-15")
-def test_kept_connection_closed_as_the_request_comes(make_site):
-    """The connection dies when a byte of the token request has been read."""
+def whole(request):
+    """Whether these bytes are a head and the body that it announces."""
+    head, end, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"(?im)^content-length: *(\d+)", head)
+    return bool(end) and len(body) >= int(length[1])
+
+
+# How much of a token request has come when its connection ends. The body, with the code, follows its head in a write
+# of its own: where the end comes between the two, nothing was said of the code and the request may go again.
+COME = {"request": whole, "head": lambda request: b"\r\n\r\n" in request, "byte": bool}
+
+
+@pytest.mark.parametrize("come", rows("X-15", COME))
+def test_kept_connection_closed_as_the_request_comes(make_site, come):
+    """The connection dies with the token request in it, unread but for a byte: nobody is refused."""
     site = make_site(directives={"userinfo": "on", **FAST}, workers=1, control=False)
     armed = threading.Event()
 
     def hook(sock):
-        ends = sock.recv(4, socket.MSG_PEEK) == b"POST" and armed.is_set()
+        request = sock.recv(65536, socket.MSG_PEEK)
+        ends = request.startswith(b"POST") and armed.is_set()
         if ends:
             armed.clear()
+            while not come(request):
+                time.sleep(0.01)
+                request = sock.recv(65536, socket.MSG_PEEK)
             sock.recv(1)
             abort(sock)
         return ends
@@ -486,12 +503,14 @@ def test_kept_connection_closed_as_the_request_comes(make_site):
     target = browser.callback_url(browser.start("/x?y=1"))
     before = site.idp.count("token")
     armed.set()
-    again = browser.callback(target)
-    assert not armed.is_set() and again.status == 302, again
-    done = browser.callback(browser.callback_url(again))
-    assert (done.status, site.path_of(done.location)) == (303, "/x?y=1"), done
+    answer = browser.callback(target)
+    assert not armed.is_set()
+    if answer.status == 302 or come is whole:
+        assert answer.status == 302, answer
+        answer = browser.callback(browser.callback_url(answer))
+        assert "begins anew by itself, once: idp_http: token_endpoint" in site.log_since_mark()
+    assert (answer.status, site.path_of(answer.location)) == (303, "/x?y=1"), answer
     assert site.idp.count("token") - before == 1 and site.refusals() == []
-    assert "begins anew by itself, once: idp_http: token_endpoint" in site.log_since_mark()
     browser.close()
 
 
