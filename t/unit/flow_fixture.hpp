@@ -8,12 +8,11 @@
 #include <variant>
 
 #include "forge.hpp"
+#include "now.hpp"
 #include "oidc/flow.hpp"
 #include "unit.hpp"
 
 namespace oidc::unit {
-
-inline constexpr Seconds kNow = 1'700'000'000;
 
 template <class T>
 T& expect(Step& step) {

@@ -9,13 +9,13 @@
 #include <string>
 #include <string_view>
 
+#include "now.hpp"
 #include "oidc/crypto.hpp"
 #include "oidc/record_table.hpp"
 #include "unit.hpp"
 
 namespace oidc::unit {
 
-inline constexpr Seconds kNow = 1'700'000'000;
 inline constexpr std::size_t kSmall = RecordTable::min_size();
 
 // Memory that forked processes share, aligned to a page.
