@@ -432,4 +432,4 @@ static Suite* access_token_suite() {
     return suite;
 }
 
-static const Registration registered("access_token", access_token_suite);
+static const Registration access_token_registered("access_token", access_token_suite);

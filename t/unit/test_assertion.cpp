@@ -321,4 +321,4 @@ static Suite* assertion_suite() {
     return suite;
 }
 
-static const Registration registered("assertion", assertion_suite);
+static const Registration assertion_registered("assertion", assertion_suite);

@@ -214,4 +214,4 @@ static Suite* authz_request_suite() {
     return suite;
 }
 
-static const Registration registered("authz_request", authz_request_suite);
+static const Registration authz_request_registered("authz_request", authz_request_suite);

@@ -300,4 +300,4 @@ static Suite* authz_response_suite() {
     return suite;
 }
 
-static const Registration registered("authz_response", authz_response_suite);
+static const Registration authz_response_registered("authz_response", authz_response_suite);

@@ -169,4 +169,4 @@ static Suite* bearer_suite() {
     return suite;
 }
 
-static const Registration registered("bearer", bearer_suite);
+static const Registration bearer_registered("bearer", bearer_suite);

@@ -147,4 +147,4 @@ static Suite* bytes_suite() {
     return suite;
 }
 
-static const Registration registered("bytes", bytes_suite);
+static const Registration bytes_registered("bytes", bytes_suite);

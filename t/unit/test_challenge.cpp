@@ -333,4 +333,4 @@ static Suite* challenge_suite() {
     return suite;
 }
 
-static const Registration registered("challenge", challenge_suite);
+static const Registration challenge_registered("challenge", challenge_suite);

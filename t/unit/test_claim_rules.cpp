@@ -428,4 +428,4 @@ static Suite* claim_rules_suite() {
     return suite;
 }
 
-static const Registration registered("claim_rules", claim_rules_suite);
+static const Registration claim_rules_registered("claim_rules", claim_rules_suite);

@@ -584,4 +584,4 @@ static Suite* claim_source_suite() {
     suite_add_tcase(suite, tc);
     return suite;
 }
-static const Registration registered("claim_source", claim_source_suite);
+static const Registration claim_source_registered("claim_source", claim_source_suite);

@@ -393,4 +393,4 @@ static Suite* claims_suite() {
     return suite;
 }
 
-static const Registration registered("claims", claims_suite);
+static const Registration claims_registered("claims", claims_suite);

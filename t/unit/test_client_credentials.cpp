@@ -481,4 +481,5 @@ static Suite* client_credentials_suite() {
     return suite;
 }
 
-static const Registration registered("client_credentials", client_credentials_suite);
+static const Registration client_credentials_registered("client_credentials",
+                                                        client_credentials_suite);

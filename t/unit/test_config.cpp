@@ -82,4 +82,4 @@ static Suite* config_suite() {
     return suite;
 }
 
-static const Registration registered("config", config_suite);
+static const Registration config_registered("config", config_suite);

@@ -188,4 +188,4 @@ static Suite* cookie_suite() {
     return suite;
 }
 
-static const Registration registered("cookie", cookie_suite);
+static const Registration cookie_registered("cookie", cookie_suite);

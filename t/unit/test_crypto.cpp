@@ -286,4 +286,4 @@ static Suite* crypto_suite() {
     return suite;
 }
 
-static const Registration registered("crypto", crypto_suite);
+static const Registration crypto_registered("crypto", crypto_suite);

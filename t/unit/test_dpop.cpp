@@ -200,4 +200,4 @@ static Suite* dpop_suite() {
     return suite;
 }
 
-static const Registration registered("dpop", dpop_suite);
+static const Registration dpop_registered("dpop", dpop_suite);

@@ -195,4 +195,4 @@ static Suite* dpop_proof_suite() {
     return suite;
 }
 
-static const Registration registered("dpop_proof", dpop_proof_suite);
+static const Registration dpop_proof_registered("dpop_proof", dpop_proof_suite);

@@ -225,4 +225,4 @@ static Suite* encode_suite() {
     return suite;
 }
 
-static const Registration registered("encode", encode_suite);
+static const Registration encode_registered("encode", encode_suite);

@@ -770,4 +770,4 @@ static Suite* flow_suite() {
     return suite;
 }
 
-static const Registration registered("flow", flow_suite);
+static const Registration flow_registered("flow", flow_suite);

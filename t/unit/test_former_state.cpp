@@ -155,4 +155,4 @@ static Suite* former_state_suite() {
     return suite;
 }
 
-static const Registration registered("former_state", former_state_suite);
+static const Registration former_state_registered("former_state", former_state_suite);

@@ -63,4 +63,4 @@ static Suite* header_name_suite() {
     return suite;
 }
 
-static const Registration registered("header_name", header_name_suite);
+static const Registration header_name_registered("header_name", header_name_suite);

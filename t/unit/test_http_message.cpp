@@ -89,4 +89,4 @@ static Suite* http_message_suite() {
     return suite;
 }
 
-static const Registration registered("http_message", http_message_suite);
+static const Registration http_message_registered("http_message", http_message_suite);

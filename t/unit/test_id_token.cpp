@@ -639,4 +639,4 @@ static Suite* id_token_suite() {
     return suite;
 }
 
-static const Registration registered("id_token", id_token_suite);
+static const Registration id_token_registered("id_token", id_token_suite);

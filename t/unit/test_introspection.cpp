@@ -581,4 +581,4 @@ static Suite* introspection_suite() {
     return suite;
 }
 
-static const Registration registered("introspection", introspection_suite);
+static const Registration introspection_registered("introspection", introspection_suite);

@@ -156,4 +156,5 @@ static Suite* introspection_cache_suite() {
     return suite;
 }
 
-static const Registration registered("introspection_cache", introspection_cache_suite);
+static const Registration introspection_cache_registered("introspection_cache",
+                                                         introspection_cache_suite);

@@ -279,4 +279,4 @@ static Suite* json_suite() {
     return suite;
 }
 
-static const Registration registered("json", json_suite);
+static const Registration json_registered("json", json_suite);

@@ -592,4 +592,4 @@ static Suite* jwe_suite() {
     return suite;
 }
 
-static const Registration registered("jwe", jwe_suite);
+static const Registration jwe_registered("jwe", jwe_suite);

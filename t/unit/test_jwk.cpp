@@ -318,4 +318,4 @@ static Suite* jwk_suite() {
     return suite;
 }
 
-static const Registration registered("jwk", jwk_suite);
+static const Registration jwk_registered("jwk", jwk_suite);

@@ -747,4 +747,4 @@ static Suite* jws_suite() {
     return suite;
 }
 
-static const Registration registered("jws", jws_suite);
+static const Registration jws_registered("jws", jws_suite);

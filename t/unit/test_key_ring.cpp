@@ -100,4 +100,4 @@ static Suite* key_ring_suite() {
     return suite;
 }
 
-static const Registration registered("key_ring", key_ring_suite);
+static const Registration key_ring_registered("key_ring", key_ring_suite);

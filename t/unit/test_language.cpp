@@ -200,4 +200,4 @@ static Suite* language_suite() {
     return suite;
 }
 
-static const Registration registered("language", language_suite);
+static const Registration language_registered("language", language_suite);

@@ -192,4 +192,4 @@ static Suite* location_tree_suite() {
     return suite;
 }
 
-static const Registration registered("location_tree", location_tree_suite);
+static const Registration location_tree_registered("location_tree", location_tree_suite);

@@ -78,4 +78,4 @@ static Suite* log_throttle_suite() {
     return suite;
 }
 
-static const Registration registered("log_throttle", log_throttle_suite);
+static const Registration log_throttle_registered("log_throttle", log_throttle_suite);

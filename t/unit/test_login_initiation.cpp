@@ -131,4 +131,4 @@ static Suite* login_initiation_suite() {
     return suite;
 }
 
-static const Registration registered("login_initiation", login_initiation_suite);
+static const Registration login_initiation_registered("login_initiation", login_initiation_suite);

@@ -155,4 +155,4 @@ static Suite* logout_suite() {
     return suite;
 }
 
-static const Registration registered("logout", logout_suite);
+static const Registration logout_registered("logout", logout_suite);

@@ -458,4 +458,4 @@ static Suite* logout_token_suite() {
     return suite;
 }
 
-static const Registration registered("logout_token", logout_token_suite);
+static const Registration logout_token_registered("logout_token", logout_token_suite);

@@ -629,4 +629,4 @@ static Suite* metadata_suite() {
     return suite;
 }
 
-static const Registration registered("metadata", metadata_suite);
+static const Registration metadata_registered("metadata", metadata_suite);

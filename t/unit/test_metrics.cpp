@@ -304,4 +304,4 @@ static Suite* metrics_suite() {
     return suite;
 }
 
-static const Registration registered("metrics", metrics_suite);
+static const Registration metrics_registered("metrics", metrics_suite);

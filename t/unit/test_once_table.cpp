@@ -101,4 +101,4 @@ static Suite* once_table_suite() {
     return suite;
 }
 
-static const Registration registered("once_table", once_table_suite);
+static const Registration once_table_registered("once_table", once_table_suite);

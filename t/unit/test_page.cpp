@@ -691,4 +691,4 @@ static Suite* page_suite() {
     return suite;
 }
 
-static const Registration registered("page", page_suite);
+static const Registration page_registered("page", page_suite);

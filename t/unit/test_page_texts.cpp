@@ -126,4 +126,4 @@ static Suite* page_texts_suite() {
     return suite;
 }
 
-static const Registration registered("page_texts", page_texts_suite);
+static const Registration page_texts_registered("page_texts", page_texts_suite);

@@ -262,4 +262,4 @@ static Suite* protection_suite() {
     return suite;
 }
 
-static const Registration registered("protection", protection_suite);
+static const Registration protection_registered("protection", protection_suite);

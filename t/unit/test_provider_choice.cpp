@@ -188,4 +188,4 @@ static Suite* provider_choice_suite() {
     return suite;
 }
 
-static const Registration registered("provider_choice", provider_choice_suite);
+static const Registration provider_choice_registered("provider_choice", provider_choice_suite);

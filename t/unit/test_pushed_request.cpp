@@ -268,4 +268,4 @@ static Suite* pushed_request_suite() {
     return suite;
 }
 
-static const Registration registered("pushed_request", pushed_request_suite);
+static const Registration pushed_request_registered("pushed_request", pushed_request_suite);

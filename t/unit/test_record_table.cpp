@@ -330,4 +330,4 @@ static Suite* record_table_suite() {
     return suite;
 }
 
-static const Registration registered("record_table", record_table_suite);
+static const Registration record_table_registered("record_table", record_table_suite);

@@ -400,4 +400,5 @@ static Suite* record_table_crash_suite() {
     return suite;
 }
 
-static const Registration registered("record_table_crash", record_table_crash_suite);
+static const Registration record_table_crash_registered("record_table_crash",
+                                                        record_table_crash_suite);

@@ -292,4 +292,5 @@ static Suite* record_table_model_suite() {
     return suite;
 }
 
-static const Registration registered("record_table_model", record_table_model_suite);
+static const Registration record_table_model_registered("record_table_model",
+                                                        record_table_model_suite);

@@ -239,4 +239,5 @@ static Suite* record_table_tags_suite() {
     return suite;
 }
 
-static const Registration registered("record_table_tags", record_table_tags_suite);
+static const Registration record_table_tags_registered("record_table_tags",
+                                                       record_table_tags_suite);

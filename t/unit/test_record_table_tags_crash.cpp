@@ -241,4 +241,5 @@ static Suite* record_table_tags_crash_suite() {
     return suite;
 }
 
-static const Registration registered("record_table_tags_crash", record_table_tags_crash_suite);
+static const Registration record_table_tags_crash_registered("record_table_tags_crash",
+                                                             record_table_tags_crash_suite);

@@ -213,4 +213,5 @@ static Suite* record_table_update_suite() {
     return suite;
 }
 
-static const Registration registered("record_table_update", record_table_update_suite);
+static const Registration record_table_update_registered("record_table_update",
+                                                         record_table_update_suite);

@@ -237,4 +237,4 @@ static Suite* redis_codec_suite() {
     return suite;
 }
 
-static const Registration registered("redis_codec", redis_codec_suite);
+static const Registration redis_codec_registered("redis_codec", redis_codec_suite);

@@ -705,4 +705,4 @@ static Suite* refresh_flow_suite() {
     return suite;
 }
 
-static const Registration registered("refresh_flow", refresh_flow_suite);
+static const Registration refresh_flow_registered("refresh_flow", refresh_flow_suite);

@@ -151,4 +151,4 @@ static Suite* request_object_suite() {
     return suite;
 }
 
-static const Registration registered("request_object", request_object_suite);
+static const Registration request_object_registered("request_object", request_object_suite);

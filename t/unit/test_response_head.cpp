@@ -232,4 +232,4 @@ static Suite* response_head_suite() {
     return suite;
 }
 
-static const Registration registered("response_head", response_head_suite);
+static const Registration response_head_registered("response_head", response_head_suite);

@@ -156,4 +156,4 @@ static Suite* result_suite() {
     return suite;
 }
 
-static const Registration registered("result", result_suite);
+static const Registration result_registered("result", result_suite);

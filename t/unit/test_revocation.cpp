@@ -134,4 +134,4 @@ static Suite* revocation_suite() {
     return suite;
 }
 
-static const Registration registered("revocation", revocation_suite);
+static const Registration revocation_registered("revocation", revocation_suite);

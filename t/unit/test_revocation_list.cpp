@@ -295,4 +295,4 @@ static Suite* revocation_list_suite() {
     return suite;
 }
 
-static const Registration registered("revocation_list", revocation_list_suite);
+static const Registration revocation_list_registered("revocation_list", revocation_list_suite);

@@ -56,4 +56,4 @@ static Suite* script_text_suite() {
     return suite;
 }
 
-static const Registration registered("script_text", script_text_suite);
+static const Registration script_text_registered("script_text", script_text_suite);

@@ -75,4 +75,4 @@ static Suite* server_name_suite() {
     return suite;
 }
 
-static const Registration registered("server_name", server_name_suite);
+static const Registration server_name_registered("server_name", server_name_suite);

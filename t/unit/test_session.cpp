@@ -335,4 +335,4 @@ static Suite* session_suite() {
     return suite;
 }
 
-static const Registration registered("session", session_suite);
+static const Registration session_registered("session", session_suite);

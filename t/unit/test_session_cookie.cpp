@@ -592,4 +592,4 @@ static Suite* session_cookie_suite() {
     return suite;
 }
 
-static const Registration registered("session_cookie", session_cookie_suite);
+static const Registration session_cookie_registered("session_cookie", session_cookie_suite);

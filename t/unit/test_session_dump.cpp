@@ -386,4 +386,4 @@ static Suite* session_dump_suite() {
     return suite;
 }
 
-static const Registration registered("session_dump", session_dump_suite);
+static const Registration session_dump_registered("session_dump", session_dump_suite);

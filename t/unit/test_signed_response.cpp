@@ -161,4 +161,4 @@ static Suite* signed_response_suite() {
     return suite;
 }
 
-static const Registration registered("signed_response", signed_response_suite);
+static const Registration signed_response_registered("signed_response", signed_response_suite);

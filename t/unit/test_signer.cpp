@@ -200,4 +200,4 @@ static Suite* signer_suite() {
     return suite;
 }
 
-static const Registration registered("signer", signer_suite);
+static const Registration signer_registered("signer", signer_suite);

@@ -530,4 +530,4 @@ static Suite* state_suite() {
     return suite;
 }
 
-static const Registration registered("state", state_suite);
+static const Registration state_registered("state", state_suite);

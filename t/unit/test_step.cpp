@@ -56,4 +56,4 @@ static Suite* step_suite() {
     return suite;
 }
 
-static const Registration registered("step", step_suite);
+static const Registration step_registered("step", step_suite);

@@ -339,4 +339,4 @@ static Suite* step_up_suite() {
     return suite;
 }
 
-static const Registration registered("step_up", step_up_suite);
+static const Registration step_up_registered("step_up", step_up_suite);

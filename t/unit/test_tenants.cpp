@@ -416,4 +416,4 @@ static Suite* tenants_suite() {
     return suite;
 }
 
-static const Registration registered("tenants", tenants_suite);
+static const Registration tenants_registered("tenants", tenants_suite);

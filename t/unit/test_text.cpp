@@ -138,4 +138,4 @@ static Suite* text_suite() {
     return suite;
 }
 
-static const Registration registered("text", text_suite);
+static const Registration text_registered("text", text_suite);

@@ -555,4 +555,4 @@ static Suite* token_suite() {
     return suite;
 }
 
-static const Registration registered("token", token_suite);
+static const Registration token_registered("token", token_suite);

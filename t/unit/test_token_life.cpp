@@ -133,4 +133,4 @@ static Suite* token_life_suite() {
     return suite;
 }
 
-static const Registration registered("token_life", token_life_suite);
+static const Registration token_life_registered("token_life", token_life_suite);

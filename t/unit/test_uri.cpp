@@ -397,4 +397,4 @@ static Suite* uri_suite() {
     return suite;
 }
 
-static const Registration registered("uri", uri_suite);
+static const Registration uri_registered("uri", uri_suite);

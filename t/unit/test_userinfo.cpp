@@ -225,4 +225,4 @@ static Suite* userinfo_suite() {
     return suite;
 }
 
-static const Registration registered("userinfo", userinfo_suite);
+static const Registration userinfo_registered("userinfo", userinfo_suite);
