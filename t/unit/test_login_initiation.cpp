@@ -83,7 +83,7 @@ START_TEST(a_40_nothing_of_a_person_in_the_log) {
 END_TEST
 
 START_TEST(a_40_targets) {
-    constexpr std::string_view kOrigin = "https://app.example:8443";
+    static constexpr std::string_view kOrigin = "https://app.example:8443";
     const auto target = [](std::string_view text) {
         return std::string(target_on_origin(text, kOrigin));
     };
