@@ -66,13 +66,13 @@ END
 BUILD_PACKAGES="g++ make pkg-config libssl-dev libjansson-dev libcjose-dev libcurl4-openssl-dev
     libhiredis-dev"
 DEMO_PACKAGES="ca-certificates openssl python3"
-UNIT_PACKAGES="cmake check"
+UNIT_PACKAGES="cmake check python3"
 # Other versions format and judge differently, so these are the ones of the pinned version or none.
 LINT_PACKAGES="clang-format-14:maybe clang-tidy-14:maybe"
 INTEGRATION_PACKAGES="curl glewlwyd:maybe libfaketime python3-cryptography python3-pytest
     python3-kubernetes:maybe python3-yaml redis-server"
 PROVIDERS_PACKAGES="ca-certificates openssl python3-cryptography python3-pytest python3-yaml"
-TEST_PACKAGES="$UNIT_PACKAGES $LINT_PACKAGES $INTEGRATION_PACKAGES clang php-cli php-codesniffer:maybe
+TEST_PACKAGES="$UNIT_PACKAGES $LINT_PACKAGES $INTEGRATION_PACKAGES clang libclang-rt-dev php-cli php-codesniffer:maybe
     php-phpseclib3 phpunit python3-pip cpio rpm:maybe"
 CHAOS_PACKAGES="libfaketime python3-cryptography redis-server"
 ESPOCRM_PACKAGES="openssl php-cli php-fpm php-bcmath php-curl php-gd php-mbstring php-mysql php-xml
@@ -156,6 +156,7 @@ need_libraries() {
 
 build_packages() {
     echo "$BUILD_PACKAGES"
+    [ -z "${OIDC_UNITY:-}" ] || echo python3
     [ "$cc" != clang ] || echo clang
     if [ -n "$NGINX_SRC" ] || [ "$(tools/packages family)" != debian ]; then
         echo libpcre2-dev zlib1g-dev
@@ -261,7 +262,7 @@ configure_module() {
     # Configured again only when something changed that the Makefile does not follow.
     stamp=$({ cat config config.make sources.mk "$nginx_source/src/core/nginx.h"
               declare -f configure_nginx
-              echo "$root" include/oidc/*.hpp src/*.hpp ngx_module/*.hpp ngx_module/*/*.hpp; $cc --version; } | cksum)
+              echo "$root" "${OIDC_UNITY:-}" include/oidc/*.hpp src/*.hpp ngx_module/*.hpp ngx_module/*/*.hpp; $cc --version; } | cksum)
     if [ "$(cat "$obj/.stamp" 2>/dev/null)" != "$stamp" ]; then
         say "configuring nginx for the module ($cc${SANITIZE:+, sanitizers})"
         rm -rf "$obj"
@@ -274,7 +275,7 @@ configure_module() {
 # what another compiler warns of stops nobody's build.
 strictness() {
     [ -n "$testing" ] || return 0
-    case ${1##*/}-$("$1" -dumpversion) in gcc-12 | gcc-14 | clang-14.*) echo -Werror ;; esac
+    case ${1##*/}-$("$1" -dumpversion) in gcc-12 | gcc-14 | clang-14.* | clang++-14.*) echo -Werror ;; esac
 }
 
 # build_module OUT CC: the module, in OUT.
