@@ -672,7 +672,7 @@ run_integration() {
 }
 
 # What clang warns of, and whether it links and loads: the same without its optimizer, in half the time.
-build_with_clang() { OIDC_CXXFLAGS=-O0 build_module build/clang clang; }
+build_with_clang() { OIDC_UNITY=1 OIDC_CXXFLAGS=-O0 build_module build/clang clang; }
 
 # ---- while working -----------------------------------------------------------------------------
 
