@@ -80,7 +80,7 @@ ESPOCRM_PACKAGES="openssl php-cli php-fpm php-bcmath php-curl php-gd php-mbstrin
     python3-pytest"
 SYSTEMS_PACKAGES="debootstrap dpkg-dev util-linux"
 PACKAGE_PACKAGES="build-essential debhelper dh-python dpkg-dev lintian xz-utils"
-RPM_PACKAGES="cpio debugedit elfutils python3 rpm xz-utils"
+RPM_PACKAGES="cpio debugedit elfutils file python3 rpm xz-utils"
 SITE_PACKAGES="python3 python3-pip"
 LOOK_PACKAGES="chromium fonts-dejavu-core"
 MODULE=ngx_http_auth_oidc_module.so
