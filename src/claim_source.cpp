@@ -223,9 +223,6 @@ bool ClaimSources::is_said(const std::string& name) const {
 }
 
 Status ClaimSources::find_source() {
-    found_.reset();
-    endpoint_.clear();
-    access_token_.clear();
     const Left& left = left_[at_];
     const json_t* source =
         json_object_get(json_object_get(left.object, "_claim_sources"), left.source.c_str());
