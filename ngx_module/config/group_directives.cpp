@@ -29,7 +29,7 @@ ProviderGroup& group(const Block& b) noexcept {
 
 bool is_inline_logo(std::string_view logo) noexcept {
     return logo.starts_with("data:image/") &&
-           logo.find_first_of(" \t\"'<>\\\\") == std::string_view::npos &&
+           logo.find_first_of(" \t\"'<>\\") == std::string_view::npos &&
            std::all_of(logo.begin(), logo.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
