@@ -410,7 +410,9 @@ ngx_str_t resource_origin(ngx_http_request_t* r, const Provider* provider) noexc
     }
     const auto host = [](std::string_view origin) {
         origin.remove_prefix(std::min(origin.find("://"), origin.size()));
-        return origin.substr(0, origin.rfind(':') > 3 ? origin.rfind(':') : origin.size());
+        // An IPv6 literal has colons of its own, in brackets.
+        const std::size_t bracket = origin.rfind(']');
+        return origin.substr(0, origin.find(':', bracket == std::string_view::npos ? 3 : bracket));
     };
     return host(view(own)) == host(view(of_provider)) ? of_provider : own;
 }

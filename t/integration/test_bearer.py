@@ -12,8 +12,10 @@ import pytest
 
 from harness import forge
 from harness.cases import case, rows
+from harness.client import Connection
 from harness.outcome import challenge, passes, sane
 from harness.site import Site
+from harness.vhost import HAS_IPV6
 
 from test_upgraded import UPGRADE, closed_within, echoes, web_socket
 
@@ -453,6 +455,18 @@ def test_a_web_socket_ends_with_its_token(make_site):
         assert echoes(connection)
         assert closed_within(connection, 10)
     assert "its access token has expired" in site.log_since_mark()
+
+
+@case("K-11")
+@pytest.mark.skipif(not HAS_IPV6, reason="this machine has no ::1")
+def test_metadata_at_an_ipv6_address(make_site):
+    """The redirect URI is on the same host, where only the port is another: its origin is the one that people know."""
+    site = make_site(**PLACES, control=False, names="[::1]", base_url="",
+                     listen="listen 127.0.0.1:@PORT@ ssl; listen [::1]:@PORT@ ssl;",
+                     directives={"redirect_uri": "https://[::1]/oidc_callback"})
+    with Connection("::1", site.port, site.context, "app.test") as connection:
+        connection.send("GET /.well-known/oauth-protected-resource/api HTTP/1.1\r\nHost: [::1]\r\n\r\n")
+        assert connection.read_response().json()["resource"] == "https://[::1]/api"
 
 
 @case("K-11")
