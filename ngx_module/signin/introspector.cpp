@@ -246,9 +246,9 @@ Answer WorkerIntrospector::settle(const Asked& asked, Step& step) {
     IntrospectionZone* zone = zone_of(asked.provider);
     const Seconds now = ngx_time();
     if (auto* done = token_holds<Introspected>(step)) {
-        const Seconds kept = now + asked.provider.introspection_time;
+        const Seconds longest_kept = now + asked.provider.introspection_time;
         const Seconds end = done->token.exp;
-        const Seconds expires = end == 0 ? kept : std::min(kept, end);
+        const Seconds expires = end == 0 ? longest_kept : std::min(longest_kept, end);
         const std::uint64_t owner = owner_tag("sub", subjects_of(config, done->token), done->sub);
         const ByteView record = as_bytes(done->token.record.view());
         if (zone != nullptr && !zone->with([&](IntrospectionCache& cache) {
