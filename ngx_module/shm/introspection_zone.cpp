@@ -65,7 +65,8 @@ IntrospectionZone& IntrospectionZone::of(const ngx_shm_zone_t& zone) noexcept {
 }
 
 // The memory is taken outside of the lock. Another answer may have come meanwhile.
-IntrospectionCache::Find IntrospectionZone::find(const Digest& key, Seconds now, Secret& out) {
+IntrospectionCache::Find IntrospectionZone::find(const Digest& key, Seconds now, Secret& out,
+                                                 Seconds& expires) {
     RecordTable::Found found;
     auto result = with([&](IntrospectionCache& cache) { return cache.find(key, now, found); });
     if (result != IntrospectionCache::Find::active) {
@@ -83,6 +84,7 @@ IntrospectionCache::Find IntrospectionZone::find(const Digest& key, Seconds now,
     });
     out.clear();
     out.append(as_text(copy));
+    expires = found.expires;
     return result;
 }
 

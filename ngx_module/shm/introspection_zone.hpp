@@ -28,8 +28,9 @@ class IntrospectionZone : private ZoneBase {
         return use(cache);
     }
 
-    // The answer that is kept; with `active`, its record in `out`. Throws when memory is out.
-    IntrospectionCache::Find find(const Digest& key, Seconds now, Secret& out);
+    // The answer that is kept; with `active`, its record in `out` and until when in `expires`.
+    // Throws when memory is out.
+    IntrospectionCache::Find find(const Digest& key, Seconds now, Secret& out, Seconds& expires);
 
   private:
     friend struct IntrospectionZoneInit;

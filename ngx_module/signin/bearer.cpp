@@ -263,9 +263,6 @@ TokenCache::Entry introspected(const AccessTokenRecord& token, const Digest& key
     if (!view) {
         return nullptr;
     }
-    if (token.exp == 0) {
-        entry->token.exp = ngx_time() + provider.introspection_time;
-    }
     entry->session = *view;
     entry->key = key;
     entry->provider = &provider;

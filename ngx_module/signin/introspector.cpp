@@ -153,9 +153,13 @@ std::optional<Answer> kept(const Provider& provider, const Digest& key) {
         return std::nullopt;
     }
     Secret record;
-    switch (zone->find(key, ngx_time(), record)) {
+    Seconds expires = 0;
+    switch (zone->find(key, ngx_time(), record, expires)) {
         case Find::active:
             if (auto token = open_token_record(record.view())) {
+                if (token->exp == 0) {
+                    token->exp = expires;
+                }
                 return Answer(std::make_shared<const AccessTokenRecord>(*std::move(token)));
             }
             break;  // of another build
@@ -255,6 +259,9 @@ Answer WorkerIntrospector::settle(const Asked& asked, Step& step) {
                 return cache.keep_active(asked.key, owner, record, expires, now);
             })) {
             debug_log(ngx_cycle->log, "oidc introspection: the answer is not kept");
+        }
+        if (end == 0) {
+            done->token.exp = expires;
         }
         return std::make_shared<const AccessTokenRecord>(std::move(done->token));
     }

@@ -18,7 +18,8 @@ namespace oidc::ngx {
 
 class Introspector {
   public:
-    // Or why there is none: a verdict (is_verdict), introspection_*.
+    // The exp of a token that has none is the end of the answer. Or why there is none: a verdict
+    // (is_verdict), introspection_*.
     using Answer = Result<std::shared_ptr<const AccessTokenRecord>>;
     using Done = std::function<void(const Answer&)>;
     using Ticket = std::uint64_t;

@@ -14,6 +14,7 @@ from harness.idp import Idp
 from harness.outcome import passes
 from harness.site import Site
 from harness.wire import Reply
+from test_upgraded import UPGRADE, closed_within, web_socket
 
 AUDIENCE = "https://api.app.test"
 LOCATIONS = f"""\
@@ -23,6 +24,7 @@ LOCATIONS = f"""\
         location /api/write/ {{ auth_oidc_bearer_scope write; proxy_pass http://@BACKEND@; }}
         location /api/other/ {{ auth_oidc_bearer_audience https://other.app.test; proxy_pass http://@BACKEND@; }}
         location /api/staff/ {{ auth_oidc_require_claim groups any staff; proxy_pass http://@BACKEND@; }}
+        location /api/ws {{ proxy_pass http://@BACKEND@; {UPGRADE} }}
     }}
     location /auto/ {{ auth_oidc_bearer auto; auth_oidc_bearer_audience {AUDIENCE} robot-client;
                        auth_oidc_header Remote-User $oidc_user; proxy_pass http://@BACKEND@; }}
@@ -209,6 +211,23 @@ def test_an_answer_lives_no_longer_than_its_token(make_site):
     token = site.idp.opaque_token(exp=int(time.time()) + 2)
     passes(site, ask(site, token))
     site.wait(lambda: ask(site, token).status == 401, "the end of the token", 5)
+
+
+@case("K-27")
+def test_a_web_socket_lives_no_longer_than_the_answer(make_site):
+    """Of a token without exp; here the answer is four seconds old when the connection is made."""
+    site = make(make_site, introspection_cache="1m time=6s", clock_skew="0s")
+    token = site.idp.opaque_token(exp=None)
+    passes(site, ask(site, token))
+    time.sleep(4)
+    browser = site.browser()
+    request = browser.request
+    browser.request = lambda method, path, **kw: request(
+        method, path, **{**kw, "headers": {**kw["headers"], "Authorization": f"Bearer {token}"}})
+    with web_socket(site, browser, "/api/ws") as connection:
+        assert closed_within(connection, 5)
+    assert site.idp.introspected == [token]
+    assert "its access token has expired" in site.log_since_mark()
 
 
 @case("K-27")
