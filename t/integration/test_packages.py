@@ -432,6 +432,31 @@ def test_an_archive_that_does_not_answer_is_said():
 
 @case("F-47")
 @pytest.mark.skipif(os.geteuid() != 0, reason="not root")
+def test_whether_ubuntu_is_possible_its_own_archive_says(tmp_path):
+    for name in ("debootstrap", "unshare"):
+        (tmp_path / name).symlink_to("/bin/true")
+    (tmp_path / "wget").write_text('#!/bin/sh\nfor last; do :; done\n'
+                                   'case $last in */noble/*) echo "$last" >>"$ASKED";; *) exit 8;; esac\n')
+    (tmp_path / "wget").chmod(0o755)
+    keys, asked = tmp_path / "keys.gpg", tmp_path / "asked"
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "ASKED": str(asked), "KEYRING": str(keys)}
+    environment.pop("MIRROR", None)
+
+    def possible(release):
+        done = subprocess.run([ROOT / "tools/debian-folder", "possible", release], check=False, capture_output=True,
+                              text=True, timeout=60, env=environment)
+        return done.returncode, done.stderr
+    status, said = possible("24.04")
+    assert status == 1 and "KEYRING must name the keys of Ubuntu's archive" in said
+    keys.write_text("")
+    assert possible("24.04") == (0, "")
+    assert asked.read_text() == "http://archive.ubuntu.com/ubuntu/dists/noble/InRelease\n"
+    status, said = possible("13")
+    assert status == 1 and "http://deb.debian.org/debian does not answer with trixie" in said
+
+
+@case("F-47")
+@pytest.mark.skipif(os.geteuid() != 0, reason="not root")
 def test_a_folder_of_ubuntu_has_its_archive_and_its_keys(tmp_path):
     """debootstrap is another program here, which writes down what it was asked."""
     (tmp_path / "bin").mkdir()
