@@ -225,6 +225,44 @@ def test_the_rpm_package_has_what_its_spec_says(tmp_path):
     assert "usage" in run(out / "usr/sbin/auth-oidc-check", "--help")
 
 
+# Programs that stand for those that tools/rpm calls, but for the shell's own.
+RPMBUILD = '''for part; do case $part in "_topdir "*) top=${part#_topdir };; esac; done
+mkdir -p "$top/RPMS/x" "$top/BUILD/a/build/nginx-src-1"
+touch "$top/RPMS/x/nginx-mod-http-auth-oidc-1.rpm"
+for name in nginx angie; do
+    printf '#!/bin/sh\\n[ "$1" != -v ] || cat %s/said-%s\\n' "$SAID" "$name" >"$top/BUILD/a/build/nginx-src-1/$name"
+    chmod 755 "$top/BUILD/a/build/nginx-src-1/$name"
+done'''
+CPIO = ('mkdir -p usr/sbin && touch ngx_http_auth_oidc_module.so && printf "#!/bin/sh\\n" >usr/sbin/auth-oidc-check && '
+        'chmod 755 usr/sbin/auth-oidc-check')
+
+
+@case("F-46")
+@pytest.mark.parametrize("fork, said, told", [
+    (False, "nginx version: nginx/1.29.3", "nginx/1.29.3"),
+    (False, "freenginx version: freenginx/1.27.4", "freenginx/1.27.4"),
+    (True, "Angie version: Angie/1.12.1\nnginx version: nginx/1.29.3", "Angie/1.12.1")])
+def test_an_rpm_package_is_tried_with_the_nginx_of_its_source(tmp_path, fork, said, told):
+    """There may be both names in what was built: the source tells which one it is."""
+    for name in ("nginx", "angie"):
+        (tmp_path / f"said-{name}").write_text("other version: wrong/1\n" if fork != (name == "angie") else said + "\n")
+    (tmp_path / "source/src/core").mkdir(parents=True)
+    if fork:
+        (tmp_path / "source/src/core/angie.h").write_text("")
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / "tools/rpm", tmp_path / "tools/rpm")
+    for name, text in {"tools/source-archive": "", "tools/packages": "echo debian", "tools/install-module": "",
+                       "bin/rpmbuild": RPMBUILD, "bin/rpm": 'echo "libcurl >= 7.85"', "bin/rpm2cpio": "",
+                       "bin/cpio": CPIO}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "SAID": str(tmp_path),
+                   "SOURCE_DATE_EPOCH": "1"}
+    out = run(tmp_path / "tools/rpm", tmp_path / "source", tmp_path / "out", env=environment)
+    assert out.endswith(f" files; {told} loads its module\n"), out
+
+
 @case("F-46")
 @pytest.mark.parametrize("name", ["compose/Dockerfile", "packages/nginx-org/Dockerfile"])
 def test_a_dockerfile_is_given_no_more_than_it_needs(name):
