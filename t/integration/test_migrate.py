@@ -168,6 +168,8 @@ def test_what_was_open_to_everybody_still_is(lab):
 @pytest.mark.parametrize("more, has, hasnt", [
     ("", ["type cookie;", "redirect_uri /oauth2/callback;", "auth_oidc_require $is_verified;"], ["session_refresh"]),
     ('email_domains = ["*"]\ninsecure_oidc_allow_unverified_email = true', [], ["auth_oidc_require"]),
+    ('insecure_oidc_allow_unverified_email = "1"', [], ["auth_oidc_require"]),
+    ('insecure_oidc_allow_unverified_email = "false"', ["auth_oidc_require $is_verified;"], []),
     ('email_domains = ["example.com", ".example.org"]', [r"auth_oidc_require_claim email any ~*@example\.com$ ~*@.+\.example\.org$;"], []),
     ('allowed_groups = ["a.b", "c d", "e$f", "~g"]',
      [r'auth_oidc_require_claim groups any a.b "c d" ~^e\$f$ ~^\~g$;'], ["$may_come_in", "left out"]),
