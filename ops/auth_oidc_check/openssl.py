@@ -31,7 +31,10 @@ def openssl(*arguments, data=b"", fds=()):
     try:
         done = subprocess.run(["openssl", *arguments], input=data, capture_output=True, timeout=20, check=False,
                               pass_fds=fds)
-    except (OSError, subprocess.SubprocessError):
+    except subprocess.TimeoutExpired:
+        raise Trouble("openssl has not come to an end", "try again; if it stays, run openssl version by hand",
+                      unknown=True) from None
+    except OSError:
         raise Trouble("there is no program openssl to look with", "apt install openssl", unknown=True) from None
     if done.returncode:
         raise Trouble("openssl cannot read it", "see the file; nginx -t says more")

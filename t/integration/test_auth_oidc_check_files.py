@@ -3,6 +3,7 @@
 
 import base64
 import hashlib
+import importlib
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from harness.cases import case, rows
 from harness.forge import signed
+from harness.nginx import ROOT
 from harness.pki import DAY
 from harness.proxy import Proxy
 from harness.wire import Reply
@@ -100,6 +102,23 @@ def test_keys_that_are_none(lab, make_idp, tmp_path, name):
     put(file, lab.keys.p256.private_pem(), 0o644)
     result = check(make_idp(), lab, "--no-client-authentication", **{name: file})
     assert result.code == 1 and "others can read it" in result.text(name), result.output
+
+
+@case("F-40")
+def test_an_openssl_that_comes_to_no_end(monkeypatch):
+    """It is there: that is not said to be missing."""
+    monkeypatch.syspath_prepend(str(ROOT / "ops"))
+    module = importlib.import_module("auth_oidc_check.openssl")
+
+    def told(fault):
+        def run(*_, **__):
+            raise fault
+        monkeypatch.setattr(module.subprocess, "run", run)
+        with pytest.raises(module.Trouble) as caught:
+            module.openssl("pkey")
+        return caught.value.text
+    assert told(subprocess.TimeoutExpired("openssl", 20)) == "openssl has not come to an end"
+    assert told(FileNotFoundError()) == "there is no program openssl to look with"
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
