@@ -78,8 +78,10 @@ def check_file_life(about, what, data, days, revocation_list=False):
 
 HASHES = {"256": "sha256", "384": "sha384", "512": "sha512"}
 SIZES = {"ES256": 32, "ES384": 48, "ES512": 66}
-# By the length of a public key in DER.
-CURVES = {91: ("P-256", "ES256"), 120: ("P-384", "ES384"), 158: ("P-521", "ES512")}
+# Object identifiers in DER (RFC 3279, 5480 and 8410).
+RSA, EC, ED25519 = map(bytes.fromhex, ("2a864886f70d010101", "2a8648ce3d0201", "2b6570"))
+CURVES = {bytes.fromhex("2a8648ce3d030107"): ("P-256", "ES256"), bytes.fromhex("2b81040022"): ("P-384", "ES384"),
+          bytes.fromhex("2b81040023"): ("P-521", "ES512")}
 
 
 def der(data):
@@ -91,21 +93,32 @@ def der(data):
     return data[0], data[at:at + length], data[at + length:]
 
 
+def public_half(pem, *form):
+    """(kind, curve, the key as RFC 5280 4.1 has it: a byte of no meaning, then the key's own bytes)"""
+    _, algorithm, rest = der(der(openssl("pkey", "-pubout", "-outform", "DER", *form, data=pem))[1])
+    _, kind, parameters = der(algorithm)
+    return kind, der(parameters)[1] if kind == EC else None, der(rest)[1]
+
+
 class PrivateKey:
     """A key in PEM. `jwk`: its public half as RFC 7638 wants it for a thumbprint."""
 
     def __init__(self, pem):
         self.pem = pem
-        public = openssl("pkey", "-pubout", "-outform", "DER", data=pem)
-        _, bits, _ = der(der(der(public)[1])[2])
-        if len(public) in CURVES:
-            curve, self.alg = CURVES[len(public)]
+        kind, curve, bits = public_half(pem)
+        if curve in CURVES:
+            if bits[1:2] != b"\x04":     # x alone
+                _, _, bits = public_half(pem, "-ec_conv_form", "uncompressed")
+            curve, self.alg = CURVES[curve]
             size = SIZES[self.alg]
             x, y = bits[-2 * size:-size], bits[-size:]
             self.jwk = {"crv": curve, "kty": "EC", "x": x, "y": y}
-        elif len(public) == 44:
+        elif kind == ED25519:
             self.alg = "EdDSA"
             self.jwk = {"crv": "Ed25519", "kty": "OKP", "x": bits[-32:]}
+        elif kind != RSA:
+            raise Trouble("it is neither an RSA, a P-256, P-384, P-521 nor an Ed25519 key",
+                          "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 makes one")
         else:
             self.alg = "RS256"
             _, n, rest = der(der(bits[1:])[1])

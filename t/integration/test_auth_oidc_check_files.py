@@ -104,6 +104,34 @@ def test_keys_that_are_none(lab, make_idp, tmp_path, name):
     assert result.code == 1 and "others can read it" in result.text(name), result.output
 
 
+@pytest.mark.parametrize("words", rows("F-40", {
+    "key-x25519": ["X25519"], "key-ed448": ["ED448"], "key-x448": ["X448"], "key-rsa-pss": ["RSA-PSS"],
+    "key-secp256k1": ["EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"],
+    "key-explicit": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-pkeyopt", "ec_param_enc:explicit"],
+}))
+def test_keys_of_another_kind(lab, make_idp, tmp_path, words):
+    """Some are as long as one of those that sign."""
+    file = tmp_path / "key"
+    subprocess.run(["openssl", "genpkey", "-out", file, "-algorithm", *words], check=True, capture_output=True,
+                   timeout=60)
+    file.chmod(0o600)
+    result = check(make_idp(), lab, "--no-client-authentication", client_key=file)
+    assert "wrong: it is neither an RSA, a P-256" in result.text("client_key") and result.code == 1, result.output
+
+
+@case("F-40")
+def test_a_key_whose_public_half_is_short(lab, make_idp, tmp_path):
+    """Of a point there may be x alone (SEC 1, 2.3.3); what names the key has y as well."""
+    idp, key = make_idp(), lab.keys.p256
+    idp.auth_methods = ("private_key_jwt",)
+    idp.client_keys = [(thumbprint(key.jwk()), "ES256", key)]
+    file = put(tmp_path / "key", key.private_pem())
+    subprocess.run(["openssl", "ec", "-in", file, "-out", file, "-conv_form", "compressed"], check=True,
+                   capture_output=True, timeout=60)
+    result = check(idp, lab, client_secret=None, client_key=file)
+    assert result.code == 0 and "the client is known" in result.text("client authentication"), result.output
+
+
 @case("F-40")
 def test_an_openssl_that_comes_to_no_end(monkeypatch):
     """It is there: that is not said to be missing."""
