@@ -66,7 +66,10 @@ class Site:
         """The server blocks that a host name leads to here; this one, when none bears it."""
         names = [(s, n) for s in named(self.outer, "server") for n in server_names(s)]
         exact = [s for s, n in names if n == host]
-        return exact or [s for s, n in names if host and n[:1] in ("*", ".") and host.endswith(n.lstrip("*"))] or [self.server]
+        # `.example.com` is example.com and all below it.
+        below = [s for s, n in names if host and n[:1] in ("*", ".") and
+                 (host if n[0] == "*" else f".{host}").endswith(n.lstrip("*"))]
+        return exact or below or [self.server]
 
     def inherited(self, name, default):
         return value(self.server.block, name) or value(self.outer, name) or default

@@ -98,6 +98,19 @@ def test_whose_certificate(lab, make_site, change, noted):
     assert not noted or "was not reloaded" in result.text("TLS")
 
 
+@pytest.mark.parametrize("name, leads_there", rows("F-42", {
+    "exact": ("app.test", True), "dot": (".app.test", True), "dot-above": (".test", True), "star": ("*.test", True),
+    "star-below": ("*.app.test", False), "dot-of-another": (".p.test", False), "end-alone": ("*.p.test", False),
+}))
+def test_which_server_a_name_leads_to(lab, make_site, name, leads_there):
+    """As nginx compares them; the certificate is looked for there."""
+    site = make_site(control=False)
+    other = f"server {{ listen 1 ssl; server_name {name}; ssl_certificate {lab.pki.idp.cert_file}; }}"
+    text = dump(site).replace("app.test alt.test;", "elsewhere.invalid;").replace("http {", f"http {{ {other}", 1)
+    result = check_site(site, text=text)
+    assert ("shows another certificate" in result.text("TLS")) == leads_there, result.output
+
+
 @pytest.fixture
 def several(lab):
     """A site of a group: both its providers sign people in, a third one does not."""
