@@ -230,7 +230,7 @@ constexpr PageTitles kTitlesFr{{
     {dpop_proof_replayed,
      "La preuve que le jeton d’accès appartient à son expéditeur a déjà servi."},
     {insufficient_scope, "Le jeton d’accès ne permet pas ce qui a été demandé."},
-    {token_not_active, "Le jeton d’accès n’est pas ou plus valide."},
+    {token_not_active, "Le jeton d’accès n’est pas valide ou ne l’est plus."},
     {introspection_unavailable,
      "Le service de connexion ne peut pas être interrogé sur le jeton d’accès pour le moment."},
     {introspection_malformed,
