@@ -461,6 +461,10 @@ def wiki_of(site, program):
     user, token = user_of_wiki(browser)
     assert (user["name"], user["realname"], user["email"]) == ("Jdoe", "John Doe", "jdoe@example.com"), program.said()
     assert user["id"] > 1
+    # Whose address the provider has not looked at has to confirm it there.
+    assert "emailauthenticated" not in user
+    verified, _ = user_of_wiki(site.sign_in(preferred_username="jroe", email="jroe@example.com", email_verified=True))
+    assert verified["email"] == "jroe@example.com" and verified["emailauthenticated"], verified
     form = f"action=edit&title=Mine&text=Written&format=json&token={urllib.parse.quote(token)}"
     answer = browser.post("/api.php", form.encode(), kind="xhr",
                           headers={"Content-Type": "application/x-www-form-urlencoded"})
