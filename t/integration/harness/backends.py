@@ -169,11 +169,15 @@ def php_fpm():
     """(command, environment) of the PHP that is installed; its FastCGI server from the archive where it is not."""
     version = subprocess.run([installed("php"), "-r", 'echo PHP_MAJOR_VERSION.".".PHP_MINOR_VERSION;'],
                              capture_output=True, text=True, timeout=60, check=True).stdout
+    # The extensions that the command line has.
+    env = {"PHP_INI_SCAN_DIR": f"/etc/php/{version}/cli/conf.d"}
     path = shutil.which(f"php-fpm{version}", path="/usr/sbin:/usr/local/sbin")
     if path is None:
-        path = packages("php-fpm", f"php{version}-fpm") / f"usr/sbin/php-fpm{version}"
-    # The extensions that the command line has.
-    return str(path), {"PHP_INI_SCAN_DIR": f"/etc/php/{version}/cli/conf.d"}
+        # With the one library of those it needs that the command line does not bring.
+        tree = packages("php-fpm", f"php{version}-fpm", "libapparmor1")
+        path = tree / f"usr/sbin/php-fpm{version}"
+        env["LD_LIBRARY_PATH"] = ":".join(str(folder) for folder in tree.glob("usr/lib/*-linux-*"))
+    return str(path), env
 
 
 def with_extensions(folder, files):
