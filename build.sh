@@ -73,7 +73,7 @@ INTEGRATION_PACKAGES="curl glewlwyd:maybe libfaketime python3-cryptography pytho
     python3-kubernetes:maybe python3-yaml redis-server"
 PROVIDERS_PACKAGES="ca-certificates openssl python3-cryptography python3-pytest python3-yaml"
 TEST_PACKAGES="$UNIT_PACKAGES $LINT_PACKAGES $INTEGRATION_PACKAGES clang libclang-rt-dev php-cli php-codesniffer:maybe
-    php-phpseclib3 phpunit python3-pip cpio rpm:maybe"
+    php-phpseclib3 phpunit python3-pip cpio debugedit elfutils file rpm:maybe"
 CHAOS_PACKAGES="libfaketime python3-cryptography redis-server"
 ESPOCRM_PACKAGES="openssl php-cli php-fpm php-bcmath php-curl php-gd php-mbstring php-mysql php-xml
     php-zip mariadb-server mariadb-client chromium fonts-dejavu-core python3-cryptography
