@@ -97,17 +97,25 @@ def packages(name, *wanted):
     return tree
 
 
-def with_python(package):
-    """A package of Python and those that it needs: each Debian has others."""
+def with_needed(package, names):
+    """A package and those that it needs whose names fit: each Debian has others."""
     if not shutil.which("apt-cache"):
         raise Unavailable(f"packages of Debian are needed: {package}")
     told = subprocess.run(["apt-cache", "depends", "--recurse", "--no-recommends", "--no-suggests", "--no-conflicts",
                            "--no-breaks", "--no-replaces", "--no-enhances", package],
                           capture_output=True, text=True, timeout=120, check=False).stdout
-    found = sorted(set(re.findall(r"^(python3-[\w.-]+)$", told, re.M)) - {"python3-minimal"})
-    if not found:
+    found = sorted({package, *re.findall(rf"^({names})$", told, re.M)})
+    if len(found) == 1:
         raise Unavailable(f"apt does not know {package}")
     return found
+
+
+def with_python(package):
+    return [name for name in with_needed(package, r"python3-[\w.-]+") if name != "python3-minimal"]
+
+
+def with_php(package):
+    return with_needed(package, r"(?:lib)?php-[\w.-]+")
 
 
 def installed(command):
