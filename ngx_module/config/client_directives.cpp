@@ -359,6 +359,17 @@ char* set_prompt(Block& b) {
     return conf_ok();
 }
 
+// One that is the same for all requests would make one trace of them.
+char* set_traceparent(Block& b) {
+    auto*& value = provider(b).traceparent;
+    if (char* rv = b.complex(value); rv != conf_ok()) {
+        return rv;
+    }
+    return value->lengths == nullptr
+               ? b.error("must hold a variable, as in \"traceparent $http_traceparent\"")
+               : conf_ok();
+}
+
 char* set_claims(Block& b) {
     auto*& value = provider(b).claims;
     if (char* rv = b.complex(value); rv != conf_ok()) {

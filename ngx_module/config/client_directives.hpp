@@ -26,6 +26,7 @@ char* set_userinfo_token_method(Block& b);
 char* set_extra_auth_args(Block& b);
 char* set_prompt(Block& b);
 char* set_claims(Block& b);
+char* set_traceparent(Block& b);
 char* set_max_age(Block& b);
 char* set_toggle(Block& b, Toggle& out);
 char* set_code_challenge_method(Block& b);

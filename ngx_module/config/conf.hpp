@@ -141,6 +141,7 @@ struct Provider {
     ngx_http_complex_value_t* login_hint = nullptr;
     ngx_http_complex_value_t* ui_locales = nullptr;
     ngx_http_complex_value_t* claims = nullptr;
+    ngx_http_complex_value_t* traceparent = nullptr;
 
     // While the block is read: what config.client_key points to.
     std::shared_ptr<JwsSigner> client_signer;

@@ -125,6 +125,7 @@ constexpr BlockDirective kDirectives[] = {
     {"ssl_crl", {}, 1, 1, set_crl_file},
     {"http_proxy", {}, 1, 1, set_http_proxy},
     {"http_proxy_password_file", {}, 1, 1, set_proxy_password_file},
+    {"traceparent", {}, 1, 1, set_traceparent},
     {"connect_timeout",
      {},
      1,

@@ -6,6 +6,7 @@
 #include "base/asking.hpp"
 #include "base/debug_log.hpp"
 #include "oidc/ptr.hpp"
+#include "oidc/traceparent.hpp"
 
 namespace oidc::ngx {
 
@@ -86,6 +87,9 @@ void FlowRunner::fetch(Fetch step) {
     if (loop == nullptr) {
         outcome_.emplace(fail(Reason::internal_error, "this process has no connections"));
         return;
+    }
+    if (!trace_.empty() && step.source == 0) {
+        step.request.headers.push_back({std::string(kTraceparent), trace_});
     }
     const Asking asking(asking_);
     const CurlLoop::Handle handle = loop->start(

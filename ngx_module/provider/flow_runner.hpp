@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "base/ports_ngx.hpp"
 #include "config/conf.hpp"
@@ -39,6 +41,10 @@ class FlowRunner {
     // For the flow, which the runner then owns.
     [[nodiscard]] Ports ports() noexcept { return ports_.ports(); }
 
+    // What its requests to the endpoints of its provider carry as `traceparent`; empty: nothing.
+    // Those to a claim_source, and for documents, which are everybody's, never do.
+    void set_trace(std::string traceparent) noexcept { trace_ = std::move(traceparent); }
+
     // Each of these runs the flow up to a step that is the owner's, which the owner answers with
     // resume() unless it is the last one; nullopt: the flow waits, and on_outcome() will be called.
     // May throw what the flow throws.
@@ -61,6 +67,7 @@ class FlowRunner {
     FlowPorts ports_;  // outlives the flow
     std::unique_ptr<Flow> flow_;
     std::optional<Event> outcome_;
+    std::string trace_;
     bool asking_ = false;  // inside a call that may answer at once
     CurlLoop::Handle fetch_ = 0;
     MetadataCache::Ticket ticket_ = 0;

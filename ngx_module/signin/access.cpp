@@ -11,6 +11,7 @@
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
 #include "request/sanitize.hpp"
+#include "request/trace.hpp"
 #include "signin/admission.hpp"
 #include "signin/backchannel_logout.hpp"
 #include "signin/bearer.hpp"
@@ -136,7 +137,8 @@ void refresh_when_due(ngx_http_request_t* r, const Decision& decision) noexcept 
     if (provider.config.session_refresh &&
         refresh_due(decision.session, ngx_time(), provider.config) && is_use(r, provider)) {
         if (Refresher* refresher = Refresher::worker()) {
-            refresher->begin(provider, decision.ref, decision.session, r->connection->log);
+            refresher->begin(provider, decision.ref, decision.session, trace_of(r, provider),
+                             r->connection->log);
         }
     }
 }

@@ -24,6 +24,7 @@
 #include "request/respond.hpp"
 #include "request/sanitize.hpp"
 #include "request/token_headers.hpp"
+#include "request/trace.hpp"
 #include "shm/counters_zone.hpp"
 #include "shm/proof_zone.hpp"
 #include "signin/introspector.hpp"
@@ -230,10 +231,10 @@ class Waiting final : public RequestTask::Held {
 
     // True: the answer is there at once.
     bool ask(Introspector& introspector, Provider& provider, std::string_view token,
-             ngx_log_t* log) {
+             std::string trace, ngx_log_t* log) {
         const Asking asking(asking_);
-        const Introspector::Ticket ticket =
-            introspector.ask(provider, token, log, [this](const Introspector::Answer& answer) {
+        const Introspector::Ticket ticket = introspector.ask(
+            provider, token, std::move(trace), log, [this](const Introspector::Answer& answer) {
                 answer_ = answer;
                 ticket_ = 0;
                 if (!asking_) {
@@ -302,7 +303,8 @@ ngx_int_t introspect(ngx_http_request_t* r, RequestContext& ctx, Provider& provi
     auto held = std::make_unique<Waiting>(task);
     Waiting& waiting = *held;
     task.question = std::move(held);
-    if (waiting.ask(*introspector, provider, credentials.token, r->connection->log)) {
+    if (waiting.ask(*introspector, provider, credentials.token, trace_of(r, provider),
+                    r->connection->log)) {
         return settle(waiting.take());
     }
     return wait_for_task(r, ctx, [&waiting, settle, again] {

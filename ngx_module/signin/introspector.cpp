@@ -95,7 +95,8 @@ class WorkerIntrospector final : public Introspector {
     WorkerIntrospector& operator=(const WorkerIntrospector&) = delete;
 
     std::optional<Answer> known(const Provider& provider, std::string_view token) override;
-    Ticket ask(Provider& provider, std::string_view token, ngx_log_t* log, Done done) override;
+    Ticket ask(Provider& provider, std::string_view token, std::string trace, ngx_log_t* log,
+               Done done) override;
     void forget(Ticket ticket) noexcept override;
 
     // Asks, or waits for the worker that does; nullopt: the answer will come.
@@ -176,7 +177,7 @@ std::optional<Answer> WorkerIntrospector::known(const Provider& provider, std::s
 }
 
 Introspector::Ticket WorkerIntrospector::ask(Provider& provider, std::string_view token,
-                                             ngx_log_t* log, Done done) {
+                                             std::string trace, ngx_log_t* log, Done done) {
     const Digest key = introspection_key(provider.config, token);
     auto at = std::find_if(asked_.begin(), asked_.end(), [&](const Asked& asked) {
         return asked.key == key && &asked.provider == &provider;
@@ -188,6 +189,7 @@ Introspector::Ticket WorkerIntrospector::ask(Provider& provider, std::string_vie
     }
     Asked& asked = asked_.emplace_back(*this, provider, token, key);
     asked.self = std::prev(asked_.end());
+    asked.runner.set_trace(std::move(trace));
     std::optional<Answer> answer;
     try {
         answer = begin(asked);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/ngx.hpp"
@@ -38,7 +39,10 @@ class Introspector {
     // `done` is called once with the answer, at once when the ticket is 0. A question goes on when
     // nobody waits for it any more: its answer is kept for the next one who brings the token.
     // Throws when memory is out.
-    virtual Ticket ask(Provider& provider, std::string_view token, ngx_log_t* log, Done done) = 0;
+    // `trace` is of the request, see FlowRunner::set_trace; a question that others wait for as well
+    // has that of the first.
+    virtual Ticket ask(Provider& provider, std::string_view token, std::string trace,
+                       ngx_log_t* log, Done done) = 0;
     // `done` is not called any more.
     virtual void forget(Ticket ticket) noexcept = 0;
 };

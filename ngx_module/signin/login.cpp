@@ -16,6 +16,7 @@
 #include "request/request_task.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
+#include "request/trace.hpp"
 #include "shm/counters_zone.hpp"
 #include "shm/login_zone.hpp"
 #include "signin/admission.hpp"
@@ -335,6 +336,7 @@ Status make_login(ngx_http_request_t* r, RequestContext& ctx, Provider& provider
     RequestTask& task = begin_task(r, ctx, RequestTask::Kind::login, provider);
     task.start_again = input.return_to;
     task.flow = std::make_unique<FlowRunner>("login", provider, r->connection->log, task);
+    task.flow->set_trace(trace_of(r, provider));
     out = std::make_unique<LoginFlow>(provider.config, pending_aead(provider, *cache),
                                       task.flow->ports(), std::move(input));
     return Unit{};
@@ -393,6 +395,7 @@ ngx_int_t begin_callback(ngx_http_request_t* r, RequestContext& ctx, Provider& p
                          PendingLogin login, AuthzResponse response) {
     RequestTask& task = begin_task(r, ctx, RequestTask::Kind::callback, provider);
     task.flow = std::make_unique<FlowRunner>("callback", provider, r->connection->log, task);
+    task.flow->set_trace(trace_of(r, provider));
     auto flow = std::make_unique<CallbackFlow>(provider.config, task.flow->ports(),
                                                std::move(login), std::move(response));
     return follow_login(r, ctx, task.flow->start(std::move(flow)));

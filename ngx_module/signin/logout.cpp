@@ -9,9 +9,11 @@
 #include "oidc/logout.hpp"
 #include "oidc/page.hpp"
 #include "oidc/revocation.hpp"
+#include "oidc/traceparent.hpp"
 #include "request/request_task.hpp"
 #include "request/request_view.hpp"
 #include "request/respond.hpp"
+#include "request/trace.hpp"
 #include "shm/counters_zone.hpp"
 #include "signin/logout_hook.hpp"
 #include "signin/session_end.hpp"
@@ -80,7 +82,8 @@ void log_not_revoked(const std::string& provider, const Error& error) {
 }
 
 // Asks, and once more when the client has another credential to show.
-void ask_to_revoke(const std::shared_ptr<Revocation>& revocation, const Provider& provider) {
+void ask_to_revoke(const std::shared_ptr<Revocation>& revocation, const Provider& provider,
+                   const std::string& trace) {
     CurlLoop* loop = CurlLoop::worker();
     if (loop == nullptr) {
         return;
@@ -91,11 +94,14 @@ void ask_to_revoke(const std::shared_ptr<Revocation>& revocation, const Provider
         log_not_revoked(provider.config.name, request.error());
         return;
     }
-    const auto done = [revocation, &provider, url = request->url,
+    if (!trace.empty()) {
+        request->headers.push_back({std::string(kTraceparent), trace});
+    }
+    const auto done = [revocation, &provider, trace, url = request->url,
                        endpoint = request->endpoint](const HttpOutcome& outcome) {
         FlowPorts later(ngx_cycle->log);
         if (revocation->again(outcome, later.ports())) {
-            ask_to_revoke(revocation, provider);
+            ask_to_revoke(revocation, provider, trace);
             return;
         }
         HttpRequest shown;
@@ -110,14 +116,16 @@ void ask_to_revoke(const std::shared_ptr<Revocation>& revocation, const Provider
 }
 
 // Takes back at the provider what the session held. Nobody waits for it.
-void revoke(const RequestContext& ctx, const Provider& provider, const ProviderReady& state) {
+void revoke(ngx_http_request_t* r, const RequestContext& ctx, const Provider& provider,
+            const ProviderReady& state) {
     if (ctx.task->ended_session.provider().empty()) {
         return;
     }
     std::optional<Revocation> revocation =
         Revocation::of(provider.config, state, ctx.task->ended_session, ngx_time());
     if (revocation) {
-        ask_to_revoke(std::make_shared<Revocation>(*std::move(revocation)), provider);
+        ask_to_revoke(std::make_shared<Revocation>(*std::move(revocation)), provider,
+                      trace_of(r, provider));
     }
 }
 
@@ -141,7 +149,7 @@ void drop_dead_hint(ngx_http_request_t* r, const RequestContext& ctx, const Prov
 ngx_int_t finish_logout(ngx_http_request_t* r, RequestContext& ctx, const Event& outcome) {
     const Provider& provider = *ctx.task->provider;
     if (const auto* ready = std::get_if<ProviderReady>(&outcome)) {
-        revoke(ctx, provider, *ready);
+        revoke(r, ctx, provider, *ready);
         drop_dead_hint(r, ctx, provider, **ready);
         return leave(r, ctx, provider, (*ready)->metadata.end_session_endpoint);
     }

@@ -56,9 +56,9 @@ class WorkerRefresher final : public Refresher {
     WorkerRefresher(const WorkerRefresher&) = delete;
     WorkerRefresher& operator=(const WorkerRefresher&) = delete;
     void begin(Provider& provider, const SessionRef& session, const SessionView& view,
-               ngx_log_t* log) noexcept override;
+               std::string trace, ngx_log_t* log) noexcept override;
     Ticket wait(Provider& provider, const SessionRef& session, const SessionView& view,
-                ngx_log_t* log, std::function<void()> ended) override;
+                std::string trace, ngx_log_t* log, std::function<void()> ended) override;
     void forget(Ticket ticket) noexcept override;
     void give_up(const SessionRef& session) noexcept override;
     [[nodiscard]] bool is_given_up(const SessionRef& session) const noexcept override;
@@ -85,7 +85,7 @@ class WorkerRefresher final : public Refresher {
         }
     };
     void try_begin(Provider& provider, const SessionRef& session, const SessionView& view,
-                   ngx_log_t* log) noexcept;
+                   std::string trace, ngx_log_t* log) noexcept;
 
     std::list<Refresh> refreshes_;
     std::list<Waiter> waiters_;
@@ -233,20 +233,20 @@ void Refresh::on_outcome() noexcept {
 }
 
 void WorkerRefresher::begin(Provider& provider, const SessionRef& session, const SessionView& view,
-                            ngx_log_t* log) noexcept {
+                            std::string trace, ngx_log_t* log) noexcept {
     // A worker that is leaving would end before the answer comes.
     if (!ngx_exiting && !ngx_quit && !ngx_terminate) {
-        try_begin(provider, session, view, log);
+        try_begin(provider, session, view, std::move(trace), log);
     }
 }
 
 // A request that waits holds a worker that is leaving.
 Refresher::Ticket WorkerRefresher::wait(Provider& provider, const SessionRef& session,
-                                        const SessionView& view, ngx_log_t* log,
+                                        const SessionView& view, std::string trace, ngx_log_t* log,
                                         std::function<void()> ended) {
     waiters_.push_back({++last_ticket_, session.key, session.binding, std::move(ended)});
     const Ticket ticket = last_ticket_;
-    try_begin(provider, session, view, log);
+    try_begin(provider, session, view, std::move(trace), log);
     return ticket;
 }
 
@@ -295,7 +295,8 @@ void WorkerRefresher::tell(const SessionRef& session) noexcept {
 }
 
 void WorkerRefresher::try_begin(Provider& provider, const SessionRef& session,
-                                const SessionView& view, ngx_log_t* log) noexcept try {
+                                const SessionView& view, std::string trace, ngx_log_t* log) noexcept
+    try {
     SessionStore& store = provider.store->sessions();
     const Seconds seconds = lease_of(provider);
     const SessionStore::Lease lease = store.try_lease(session, view, seconds);
@@ -305,6 +306,7 @@ void WorkerRefresher::try_begin(Provider& provider, const SessionRef& session,
     }
     Refresh& refresh = refreshes_.emplace_back(*this, provider, session);
     refresh.self = std::prev(refreshes_.end());
+    refresh.runner.set_trace(std::move(trace));
     refresh.flow = std::make_unique<RefreshFlow>(provider.config, refresh.runner.ports(), view);
     if (lease == SessionStore::Lease::granted) {
         run(refresh);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "base/ngx.hpp"
 #include "config/conf.hpp"
@@ -23,16 +24,17 @@ class Refresher {
     virtual ~Refresher() = default;
     // An authenticated request goes on with what its session says now. When nobody works on that, a
     // refresh begins that no request waits for, so that none can break it off: a refresh token that
-    // was used must not be lost. `view` is copied, `log` used during the call.
+    // was used must not be lost. `view` is copied, `log` used during the call. `trace` is of the
+    // request, see FlowRunner::set_trace.
     virtual void begin(Provider& provider, const SessionRef& session, const SessionView& view,
-                       ngx_log_t* log) noexcept = 0;
+                       std::string trace, ngx_log_t* log) noexcept = 0;
 
     using Ticket = std::uint64_t;
     // The same for a request that waits. `ended` is called once, when this worker has carried out
     // a refresh of the session and its store knows what came of it; never inside the call. Of what
     // other workers do nobody tells: look again. Throws when memory is out.
     virtual Ticket wait(Provider& provider, const SessionRef& session, const SessionView& view,
-                        ngx_log_t* log, std::function<void()> ended) = 0;
+                        std::string trace, ngx_log_t* log, std::function<void()> ended) = 0;
     // `ended` is not called any more. The refresh goes on.
     virtual void forget(Ticket ticket) noexcept = 0;
 

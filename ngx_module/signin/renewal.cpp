@@ -8,6 +8,7 @@
 #include "oidc/token_life.hpp"
 #include "request/request_task.hpp"
 #include "request/request_view.hpp"
+#include "request/trace.hpp"
 #include "signin/decide.hpp"
 #include "signin/refresher.hpp"
 
@@ -27,14 +28,15 @@ class Renewal final : public RequestTask::Held {
     [[nodiscard]] bool is_over() const noexcept { return left() == 0; }
 
     // The task is woken when there may be something new.
-    void wait(Refresher& refresher, const Decision& decision, ngx_log_t* log) {
+    void wait(Refresher& refresher, const Decision& decision, std::string trace, ngx_log_t* log) {
         stop();
         timer_.set(std::min(look_, left()));
         look_ = std::min(2 * look_, kLongestLook);
-        ticket_ = refresher.wait(*decision.provider, decision.ref, decision.session, log, [this] {
-            ticket_ = 0;
-            wake();
-        });
+        ticket_ = refresher.wait(*decision.provider, decision.ref, decision.session,
+                                 std::move(trace), log, [this] {
+                                     ticket_ = 0;
+                                     wake();
+                                 });
     }
 
     // Nothing is waited for any more.
@@ -98,7 +100,7 @@ ngx_int_t renew_tokens(ngx_http_request_t* r, RequestContext& ctx,
         return NGX_DECLINED;
     }
     debug_log(r->connection->log, "oidc refresh: waited for, a token has ended");
-    renewal.wait(*refresher, decision, r->connection->log);
+    renewal.wait(*refresher, decision, trace_of(r, provider), r->connection->log);
     return wait_for_task(r, ctx, [&decision, &renewal, again] {
         renewal.stop();
         decision.forget();

@@ -307,6 +307,9 @@ REFUSED = {
     "prompt-none-and-more": (P, 'prompt "none login";', "prompt"),
     "claims-no-json": (P, "claims nonsense;", "claims"),
     "unknown-variable": (P, "login_hint $nosuchvariable;", "nosuchvariable"),
+    "trace-of-all": (P, "traceparent 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01;",
+                     '"traceparent" must hold a variable, as in "traceparent $http_traceparent"'),
+    "trace-of-two": (P, "traceparent $http_traceparent $http_tracestate;", "invalid number of arguments"),
     "ca-missing": (P, "ssl_trusted_certificate @F@/nothing;", "ssl_trusted_certificate"),
     "ca-no-pem": (P, "ssl_trusted_certificate @F@/text;", "ssl_trusted_certificate"),
     "crl-no-pem": (P, "ssl_crl @F@/text;", "ssl_crl"),
@@ -717,7 +720,7 @@ ACCEPTED = {
     "auth-request-of-the-signed-in": (S, "auth_oidc idp; location / { auth_request /ask; } location = /ask { }"),
     "everything": (P, "client_secret s; scope openid email; resource https://api.example urn:x:y; response_mode form_post; par on;"
                    " pushed_authorization_request_endpoint https://idp.example/p; callback forward; prompt login; max_age 1h;"
-                   " acr_values a b; login_hint $arg_x; ui_locales de; pkce on; trusted_audience a b;"
+                   " acr_values a b; login_hint $arg_x; ui_locales de; traceparent $http_traceparent; pkce on; trusted_audience a b;"
                    " clock_skew 2m; userinfo on; username_claim email sub; cookie_name C; cookie_samesite Strict;"
                    " pre_auth_timeout 5m; session_timeout 1h; session_idle_timeout 10m;"
                    " session_idle_ignore /a ~b; logout_uri /out; post_logout_uri /bye; logout_token_hint on;"
