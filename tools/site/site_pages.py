@@ -63,6 +63,7 @@ DOCUMENTS = [
     Document(OPERATIONS, "operations/index.md", sections=True, apart={
         "metrics": "metrics/index.md", "fields-of-the-json": "status-fields.md",
         "reason-codes": "reasons/index.md", "other-lines": "log-lines.md", "lines-of-nginx--t": "nginx-test.md"}),
+    Document("docs/observability.md", "operations/observability.md"),
     Document(DEBUGGING, "debugging/index.md", sections=True),
     *(Document(f"docs/migration/{name}.md", f"migration/{'index' if name == 'README' else name}.md")
       for name in ("README", "oauth2-proxy", "forward-auth", "lua-resty-openidc", "mod-auth-openidc", "nginx-plus",
