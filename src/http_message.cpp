@@ -78,9 +78,12 @@ HttpRequest without_secrets(const HttpRequest& request) {
     return copy;
 }
 
+bool is_media_type(std::string_view content_type, std::string_view type) noexcept {
+    return equal_nocase(trim(content_type.substr(0, content_type.find(';'))), type);
+}
+
 bool is_form(std::string_view content_type) noexcept {
-    return equal_nocase(trim(content_type.substr(0, content_type.find(';'))),
-                        "application/x-www-form-urlencoded");
+    return is_media_type(content_type, "application/x-www-form-urlencoded");
 }
 
 std::string answered(const HttpRequest& request, const HttpResponse& response) {

@@ -347,6 +347,7 @@ bool worth_refetching(const Error& error, std::string_view compact,
             return true;
         case Reason::id_token_iss:
         case Reason::logout_token_iss:
+        case Reason::signal_iss:
             return config.needs_discovery();
         case Reason::jwt_alg:
             if (!config.id_token_algs.empty() || !config.needs_discovery()) {

@@ -82,25 +82,30 @@ Status check_issuer(const json_t* claims, const ProviderConfig& provider, Reason
     return fail(reason, std::move(detail), "issuer");
 }
 
-Result<std::vector<std::string>> check_audience(const json_t* claims,
-                                                const ProviderConfig& provider, Reason reason) {
+Result<std::vector<std::string>> read_audience(const json_t* claims, Reason reason) {
     const json_t* value = json_object_get(claims, "aud");
     if (value == nullptr || json_is_null(value)) {
         return missing_claim(reason, "aud");
     }
-    std::vector<std::string> audiences;
     if (json_is_string(value)) {
-        audiences.assign(1, {json_string_value(value), json_string_length(value)});
-    } else {
-        auto list = json_strings(claims, "aud");
-        if (!list.ok()) {
-            return fail(reason, list.error().detail);
-        }
-        audiences = **std::move(list);
+        return std::vector<std::string>{{json_string_value(value), json_string_length(value)}};
     }
-    if (!contains(audiences, provider.client_id)) {
+    auto list = json_strings(claims, "aud");
+    if (!list.ok()) {
+        return fail(reason, list.error().detail);
+    }
+    return **std::move(list);
+}
+
+Result<std::vector<std::string>> check_audience(const json_t* claims,
+                                                const ProviderConfig& provider, Reason reason) {
+    auto audiences = read_audience(claims, reason);
+    if (!audiences.ok()) {
+        return audiences;
+    }
+    if (!contains(*audiences, provider.client_id)) {
         return fail(reason,
-                    "aud " + in_quotes(audiences) + " does not contain the client_id " +
+                    "aud " + in_quotes(*audiences) + " does not contain the client_id " +
                         in_quotes(provider.client_id),
                     "client_id");
     }

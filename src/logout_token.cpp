@@ -5,8 +5,6 @@
 #include <array>
 #include <utility>
 
-#include "oidc/client_credentials.hpp"
-#include "oidc/encode.hpp"
 #include "oidc/http_message.hpp"
 #include "oidc/json.hpp"
 #include "oidc/jws.hpp"
@@ -20,7 +18,7 @@ namespace {
 // The claims of one verified token.
 class Checks {
   public:
-    Checks(const json_t* claims, Alg alg, const LogoutTokenExpectation& expected)
+    Checks(const json_t* claims, Alg alg, const PostedTokenExpectation& expected)
         : claims_(claims), alg_(alg), now_(expected.now), provider_(*expected.provider) {}
 
     Result<LogoutToken> run() {
@@ -55,32 +53,19 @@ class Checks {
 
     Status times() {
         const auto exp = json_time(claims_, "exp");
-        const auto nbf = json_time(claims_, "nbf");
-        const auto iat = json_time(claims_, "iat");
         if (!exp.ok()) {
             return fail(Reason::logout_token_exp, exp.error().detail);
         }
-        if (!nbf.ok() || !iat.ok()) {
-            return fail(Reason::logout_token_iat,
-                        nbf.ok() ? iat.error().detail : nbf.error().detail);
+        if (auto status = check_not_expired(*exp, now_, provider_, Reason::logout_token_exp);
+            !status) {
+            return status;
         }
-        if (!*iat) {
-            return missing_claim(Reason::logout_token_iat, "iat");
+        const auto last = check_made(claims_, *exp ? kMaxLogoutTokenLife : kMaxLogoutTokenAge, now_,
+                                     provider_, Reason::logout_token_iat);
+        if (!last) {
+            return last.error();
         }
-        for (const auto& status :
-             {check_not_expired(*exp, now_, provider_, Reason::logout_token_exp),
-              check_not_future("nbf", *nbf, now_, provider_, Reason::logout_token_iat),
-              check_not_future("iat", *iat, now_, provider_, Reason::logout_token_iat)}) {
-            if (!status) {
-                return status;
-            }
-        }
-        const Seconds last = **iat + (*exp ? kMaxLogoutTokenLife : kMaxLogoutTokenAge);
-        if (now_ >= last + provider_.clock_skew) {
-            return time_error(Reason::logout_token_iat, "iat", **iat, "is too long ago", now_,
-                              provider_);
-        }
-        token_.remember_until = std::min(last, exp->value_or(last)) + provider_.clock_skew;
+        token_.remember_until = std::min(*last, exp->value_or(*last)) + provider_.clock_skew;
         return Unit{};
     }
 
@@ -125,20 +110,8 @@ class Checks {
         return Unit{};
     }
 
-    // A string that is not empty.
     Status text(const char* name, Reason reason, std::string& target, bool required) {
-        const auto value = json_string(claims_, name);
-        if (!value.ok()) {
-            return fail(reason, value.error().detail);
-        }
-        if (!*value) {
-            return required ? Status(missing_claim(reason, name)) : Status(Unit{});
-        }
-        if ((*value)->empty()) {
-            return fail(reason, std::string(name) + " is empty");
-        }
-        target = **value;
-        return Unit{};
+        return take_text(claims_, name, reason, required, target);
     }
 
     const json_t* claims_;
@@ -173,16 +146,9 @@ Result<std::string> parse_logout_form(std::string_view content_type, std::string
 }
 
 Result<LogoutToken> validate_logout_token(std::string_view compact,
-                                          const LogoutTokenExpectation& expected) {
+                                          const PostedTokenExpectation& expected) {
     constexpr std::array<std::string_view, 2> kTyp{"logout+jwt", "jwt"};
-    VerifyOptions options;
-    options.allowed = expected.algs;
-    options.keys = expected.keys;
-    options.shared_secret = &expected.provider->client_secret;
-    options.former_secret = former_secret(*expected.provider);
-    options.accepted_typ = kTyp;
-    options.tenants = expected.provider;
-    auto jwt = verify_jws(compact, options);
+    auto jwt = verify_posted(compact, expected, kTyp, false);
     if (!jwt.ok()) {
         return std::move(jwt).error();
     }
@@ -190,27 +156,9 @@ Result<LogoutToken> validate_logout_token(std::string_view compact,
 }
 
 Error logout_token_error(Error error) {
-    switch (error.reason) {
-        case Reason::jwt_malformed:
-        case Reason::jwt_encrypted:
-        case Reason::jwt_decryption:
-        case Reason::jwt_crit:
-            error.reason = Reason::logout_token_malformed;
-            break;
-        case Reason::jwt_alg:
-            error.reason = Reason::logout_token_alg;
-            break;
-        case Reason::jwt_typ:
-            error.reason = Reason::logout_token_typ;
-            break;
-        case Reason::jwt_key_unknown:
-        case Reason::jwt_signature:
-            error.reason = Reason::logout_token_signature;
-            break;
-        default:
-            break;
-    }
-    return error;
+    constexpr PostedReasons kReasons{Reason::logout_token_malformed, Reason::logout_token_alg,
+                                     Reason::logout_token_typ, Reason::logout_token_signature};
+    return posted_error(std::move(error), kReasons);
 }
 
 }  // namespace oidc

@@ -131,6 +131,9 @@ void write_events(const Counters& counters, Writer& w) {
     write_enum<LogoutKind>(w, "kind", counters.logouts);
     w.family("oidc_refreshes_total", kCounter, "Refreshes of sessions, by result.");
     write_enum<RefreshResult>(w, "result", counters.refreshes);
+    w.family("oidc_shared_signals_total", kCounter,
+             "Security events of transmitters that were accepted, by what came of them.");
+    write_enum<SignalResult>(w, "result", counters.signals);
 }
 
 void write_store_requests(const Counters::Store& store, Writer& w) {
@@ -347,6 +350,11 @@ std::string_view label_of(LogoutKind kind) noexcept {
 
 std::string_view label_of(RefreshResult result) noexcept {
     constexpr std::string_view kNames[] = {"refreshed", "postponed", "ended"};
+    return name_of(kNames, result);
+}
+
+std::string_view label_of(SignalResult result) noexcept {
+    constexpr std::string_view kNames[] = {"ended", "unmatched", "stream", "ignored", "repeated"};
     return name_of(kNames, result);
 }
 

@@ -259,6 +259,34 @@ void set_json(Respond& respond, std::string body) {
     respond.body = std::move(body);
 }
 
+// To the provider's servers.
+Respond bare_answer(int status) {
+    Respond respond;
+    respond.status = status;
+    add_common_headers(respond);
+    if (status == 503) {
+        respond.headers.push_back({"Retry-After", "10"});
+    }
+    return respond;
+}
+
+// RFC 8935 2.4.
+std::string_view signal_error_code(Reason reason) noexcept {
+    switch (reason) {
+        case Reason::signal_bearer:
+            return "authentication_failed";
+        case Reason::signal_alg:
+        case Reason::signal_signature:
+            return "invalid_key";
+        case Reason::signal_iss:
+            return "invalid_issuer";
+        case Reason::signal_aud:
+            return "invalid_audience";
+        default:
+            return "invalid_request";
+    }
+}
+
 std::string element(std::string_view name, std::string_view attributes, std::string_view text) {
     std::string out = "<";
     out.append(name).append(attributes).append(">").append(html_escape(text)).append("</");
@@ -418,25 +446,36 @@ Respond frontchannel_page(Language language) {
 }
 
 Respond backchannel_page() {
-    Respond respond;
-    respond.status = 200;
-    add_common_headers(respond);
-    return respond;
+    return bare_answer(200);
 }
 
 Respond backchannel_refusal(const Error& error) {
     const ReasonInfo& info = reason_info(error.reason);
-    Respond respond;
-    respond.status = info.status;
-    add_common_headers(respond);
-    if (info.status == 503) {
-        respond.headers.push_back({"Retry-After", "10"});
-    }
+    Respond respond = bare_answer(info.status);
     std::string body = "{\"error\":";
     body.append(info.status < 500 ? "\"invalid_request\"" : "\"server_error\"")
         .append(",\"error_description\":")
         .append(json_quote(info.title));
     set_json(respond, body + "}\n");
+    return respond;
+}
+
+Respond signal_page() {
+    return bare_answer(202);
+}
+
+Respond signal_refusal(const Error& error) {
+    const ReasonInfo& info = reason_info(error.reason);
+    Respond respond = bare_answer(info.status);
+    // No error of the list is about the recipient.
+    if (info.status < 500) {
+        respond.headers.push_back({"Content-Language", "en"});
+        std::string body = "{\"err\":";
+        body.append(json_quote(signal_error_code(error.reason)))
+            .append(",\"description\":")
+            .append(json_quote(info.title));
+        set_json(respond, body + "}\n");
+    }
     return respond;
 }
 

@@ -19,7 +19,9 @@ struct NameOf {
     }
     std::string_view operator()(const RefreshEnded&) const noexcept { return "RefreshEnded"; }
     std::string_view operator()(const TokenHolds& holds) const noexcept {
-        return std::holds_alternative<EndSessions>(holds) ? "EndSessions" : "Introspected";
+        return std::holds_alternative<EndSessions>(holds)    ? "EndSessions"
+               : std::holds_alternative<HeardSignals>(holds) ? "HeardSignals"
+                                                             : "Introspected";
     }
 };
 

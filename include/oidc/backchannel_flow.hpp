@@ -2,30 +2,23 @@
 // A logout that the provider asks for without the browser (Back-Channel Logout 1.0).
 #pragma once
 
-#include <string>
+#include <string_view>
 
-#include "oidc/ports.hpp"
-#include "oidc/step.hpp"
+#include "oidc/posted_token_flow.hpp"
 
 namespace oidc {
 
-// NeedProvider -> check [-> NeedProvider newer keys, once] -> EndSessions or Refuse. The adapter
-// then asks its table of used digests, ends the sessions, and answers backchannel_page(): 200 also
-// when no session was found, or backchannel_refusal() with the error.
-class BackchannelFlow final : public Flow {
+// Ends with EndSessions or Refuse. The adapter then asks its table of used digests, ends the
+// sessions, and answers backchannel_page(): 200 also when no session was found, or
+// backchannel_refusal() with the error.
+class BackchannelFlow final : public PostedTokenFlow {
   public:
-    // `logout_token` as parse_logout_form gave it.
-    BackchannelFlow(const ProviderConfig& config, Ports ports, std::string logout_token);
-    Step start() override;
-    Step resume(Event event) override;
+    // The token as parse_logout_form gave it.
+    using PostedTokenFlow::PostedTokenFlow;
 
   private:
-    enum class Stage : std::uint8_t { provider, keys, done };
-
-    const ProviderConfig& config_;
-    Ports ports_;
-    std::string token_;
-    Stage stage_ = Stage::provider;
+    Result<TokenHolds> judge(std::string_view token, const ProviderState& provider) override;
+    Error told(Error error) const override;
 };
 
 }  // namespace oidc

@@ -75,6 +75,13 @@ struct TrustedSource {
     bool required = false;
 };
 
+// Of shared_signals_uri: what a transmitter of security events has to bring.
+struct SignalsConfig {
+    Secret token;                       // of its Authorization header
+    std::string issuer;                 // empty: the provider's
+    std::vector<std::string> audience;  // empty: the client_id
+};
+
 struct ProviderConfig {
     std::string name;    // of the oidc_provider block
     std::string issuer;  // byte for byte as configured; the template where there are tenants
@@ -146,6 +153,8 @@ struct ProviderConfig {
     bool keep_access_token = false;
     bool keep_userinfo = false;
     bool keep_refresh_token = false;  // for revoke_on_logout; session_refresh keeps it by itself
+
+    SignalsConfig signals;
 
     bool revoke_on_logout = false;
     bool introspection = false;         // some location takes opaque access tokens

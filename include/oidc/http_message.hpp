@@ -67,7 +67,9 @@ std::string answered(const HttpRequest& request, const HttpResponse& response);
 // preferred format. nullopt: neither.
 std::optional<Seconds> retry_after_seconds(std::string_view value, Seconds now) noexcept;
 
-// Whether a Content-Type is application/x-www-form-urlencoded, whatever its parameters.
+// Whether a Content-Type is `type`, whatever its parameters.
+bool is_media_type(std::string_view content_type, std::string_view type) noexcept;
+// application/x-www-form-urlencoded.
 bool is_form(std::string_view content_type) noexcept;
 
 // An answer to the browser.

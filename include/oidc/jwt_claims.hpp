@@ -29,7 +29,10 @@ Error missing_claim(Reason reason, const char* name);
 // there, is that tenant; an ID token of one that is not listed is tenant_unlisted.
 Status check_issuer(const json_t* claims, const ProviderConfig& provider, Reason reason);
 
-// aud, a string or a list of strings, contains our client_id. Gives all of them.
+// aud, a string or a list of strings. An error when it is neither, or missing.
+Result<std::vector<std::string>> read_audience(const json_t* claims, Reason reason);
+
+// It contains our client_id. Gives all of them.
 Result<std::vector<std::string>> check_audience(const json_t* claims,
                                                 const ProviderConfig& provider, Reason reason);
 

@@ -2,13 +2,11 @@
 // Logout tokens (Back-Channel Logout 1.0, sections 2.4 to 2.6).
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
 
-#include "oidc/config.hpp"
-#include "oidc/jwk.hpp"
 #include "oidc/ports.hpp"
+#include "oidc/posted_token.hpp"
 #include "oidc/result.hpp"
 
 namespace oidc {
@@ -25,14 +23,6 @@ inline constexpr Seconds kMaxLogoutTokenLife = 3600;
 // logout_too_large.
 Result<std::string> parse_logout_form(std::string_view content_type, std::string_view body);
 
-// All views are borrowed for the call.
-struct LogoutTokenExpectation {
-    const ProviderConfig* provider = nullptr;
-    const KeySet* keys = nullptr;
-    std::span<const Alg> algs;  // the allow-list, as for ID tokens
-    Seconds now = 0;
-};
-
 struct LogoutToken {
     std::string iss;
     std::string sub;  // empty: not said, then there is a sid
@@ -47,7 +37,7 @@ struct LogoutToken {
 // ID token with the event is refused by validate_id_token. Errors: those of verify_jws as they are
 // (see logout_token_error), logout_token_*.
 Result<LogoutToken> validate_logout_token(std::string_view compact,
-                                          const LogoutTokenExpectation& expected);
+                                          const PostedTokenExpectation& expected);
 
 // The same error under the reason that the back-channel answers with: jwt_* becomes logout_token_*,
 // all others stay.

@@ -34,6 +34,16 @@ enum class RefreshResult : std::uint8_t {
     count_,
 };
 
+// What came of a security event.
+enum class SignalResult : std::uint8_t {
+    ended,      // the sessions of whom it names, if there were any
+    unmatched,  // of whom it names no session can be found
+    stream,     // it is about the stream itself
+    ignored,    // of a type that ends nothing
+    repeated,   // its token was used before
+    count_,
+};
+
 // The provider's endpoints as requests to them are counted.
 enum class IdpEndpoint : std::uint8_t {
     metadata,
@@ -105,6 +115,7 @@ struct Counters {
     std::uint64_t refusals[kCountOf<Reason>];
     std::uint64_t logouts[kCountOf<LogoutKind>];
     std::uint64_t refreshes[kCountOf<RefreshResult>];
+    std::uint64_t signals[kCountOf<SignalResult>];
     std::uint64_t idp_connections;
     struct Idp {
         std::uint64_t buckets[kLatencyBounds.size() + 1];  // not cumulative
@@ -165,6 +176,7 @@ std::string render_prometheus(const Metrics& metrics);
 // Names of label values, as in oidc_logouts_total{kind="rp_initiated"}.
 std::string_view label_of(LogoutKind kind) noexcept;
 std::string_view label_of(RefreshResult result) noexcept;
+std::string_view label_of(SignalResult result) noexcept;
 std::string_view label_of(IdpEndpoint endpoint) noexcept;
 std::string_view label_of(IdpFailure failure) noexcept;
 std::string_view label_of(StoreFailure failure) noexcept;

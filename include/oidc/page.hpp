@@ -51,6 +51,11 @@ Respond end_session_page(const EndSession& target, Language language);
 Respond backchannel_page();
 Respond backchannel_refusal(const Error& error);
 
+// Answers to a transmitter of security events (RFC 8935 2.2, 2.4): 202 without content; or the
+// status of the error, below 500 with {"err":...,"description":...}.
+Respond signal_page();
+Respond signal_refusal(const Error& error);
+
 // preserve_fragment: stores location.hash in `cookie_name` (script, allowed by its hash in the
 // CSP), with the domain of `cookie`, and goes on to `authorization_url`; without script a link
 // does.

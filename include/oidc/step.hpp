@@ -9,13 +9,16 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "oidc/access_token.hpp"
 #include "oidc/bytes.hpp"
 #include "oidc/http_message.hpp"
 #include "oidc/metadata.hpp"
 #include "oidc/ports.hpp"
+#include "oidc/posted_token.hpp"
 #include "oidc/result.hpp"
+#include "oidc/shared_signals.hpp"
 #include "oidc/step_up.hpp"
 
 namespace oidc {
@@ -98,14 +101,13 @@ struct RefreshPostponed {
 struct RefreshEnded {
     Error error;
 };
-// A logout token holds: unless `jti_digest` was used before (until `remember_until`), end the
-// sessions of `sid`; without one, all of `sub`. With both, those that match both. Of this provider.
-struct EndSessions {
-    std::string iss;
-    std::string sid;  // empty: not said
-    std::string sub;  // empty: not said
-    Digest jti_digest{};
-    Seconds remember_until = 0;
+// A logout token holds: unless it was used before, end the sessions.
+struct EndSessions : SessionOwner, UsedToken {};
+// A security event token holds: unless it was used before, end the sessions of `owners`, and say
+// what came of `events`.
+struct HeardSignals : UsedToken {
+    std::vector<SignalEvent> events;
+    std::vector<SessionOwner> owners;
 };
 
 // The provider vouches for an access token.
@@ -114,9 +116,9 @@ struct Introspected {
     std::string sub;
 };
 
-// A token that others have brought holds. One alternative for both: a variant of more than eleven
+// A token that others have brought holds. One alternative for all: a variant of more than eleven
 // is told apart by pointers to functions, which nothing shows to be harmless where it is destroyed.
-using TokenHolds = std::variant<EndSessions, Introspected>;
+using TokenHolds = std::variant<EndSessions, Introspected, HeardSignals>;
 
 using Step = std::variant<NeedProvider, Fetch, StoreSession, StartLogin, RenewLogin, LoggedIn,
                           Refuse, Refreshed, RefreshPostponed, RefreshEnded, TokenHolds>;
