@@ -63,6 +63,8 @@ START_TEST(counters_that_are_zero_are_written) {
     ck_assert(has_line(text, "oidc_logouts_total{kind=\"backchannel\"} 0"));
     ck_assert(has_line(text, "oidc_logouts_total{kind=\"admin\"} 0"));
     ck_assert(has_line(text, "oidc_refreshes_total{result=\"ended\"} 0"));
+    ck_assert(has_line(text, "oidc_shared_signals_total{result=\"ended\"} 0"));
+    ck_assert(has_line(text, "oidc_shared_signals_total{result=\"repeated\"} 0"));
     // These by need only: there are too many.
     ck_assert(text.find("oidc_refusals_total{") == std::string::npos);
     ck_assert(text.find("oidc_idp_errors_total{") == std::string::npos);
@@ -79,6 +81,7 @@ START_TEST(values_and_labels) {
     metrics.counters.refusals[index_of(Reason::state_unknown)] = 4;
     metrics.counters.logouts[index_of(LogoutKind::backchannel)] = 6;
     metrics.counters.refreshes[index_of(RefreshResult::postponed)] = 9;
+    metrics.counters.signals[index_of(SignalResult::unmatched)] = 3;
     metrics.counters.idp[index_of(IdpEndpoint::token)].failures[index_of(IdpFailure::timeout)] = 2;
     const std::string text = render_prometheus(metrics);
     ck_assert(has_line(
@@ -87,6 +90,7 @@ START_TEST(values_and_labels) {
     ck_assert(has_line(text, "oidc_refusals_total{reason=\"state_unknown\"} 4"));
     ck_assert(has_line(text, "oidc_logouts_total{kind=\"backchannel\"} 6"));
     ck_assert(has_line(text, "oidc_refreshes_total{result=\"postponed\"} 9"));
+    ck_assert(has_line(text, "oidc_shared_signals_total{result=\"unmatched\"} 3"));
     ck_assert(has_line(text, "oidc_idp_errors_total{endpoint=\"token\",error=\"timeout\"} 2"));
     ck_assert(has_line(text, "oidc_provider_metadata_age_seconds{provider=\"main\"} 30"));
     ck_assert(text.find("oidc_provider_keys_age_seconds{") == std::string::npos);
@@ -214,6 +218,7 @@ static void check_labels() {
 
 START_TEST(labels) {
     check_labels<LogoutKind>();
+    check_labels<SignalResult>();
     check_labels<RefreshResult>();
     check_labels<IdpEndpoint>();
     check_labels<IdpFailure>();

@@ -49,8 +49,9 @@ START_TEST(what_a_person_sees_is_an_error_of_the_log) {
             info.code.starts_with("access_token_") || info.code.starts_with("dpop_proof_") ||
             reason == Reason::bearer_malformed || reason == Reason::insufficient_scope ||
             reason == Reason::token_not_active;
-        const bool page =
-            !info.code.starts_with("logout_token_") && !without_page.contains(reason) && !token;
+        const bool page = !info.code.starts_with("logout_token_") &&
+                          !info.code.starts_with("signal_") && !without_page.contains(reason) &&
+                          !token;
         ck_assert_msg((info.level == LogLevel::error) == page, "level of %s",
                       std::string(info.code).c_str());
         ck_assert_msg(!info.outsider || page || token, "%s", std::string(info.code).c_str());
@@ -104,6 +105,10 @@ START_TEST(statuses_are_those_of_the_contract) {
         {Reason::logout_token_signature, 400, "logout_token_signature"},
         {Reason::logout_token_replayed, 400, "logout_token_replayed"},
         {Reason::logout_token_nonce, 400, "logout_token_nonce"},
+        {Reason::signal_malformed, 400, "signal_malformed"},
+        {Reason::signal_too_large, 413, "signal_too_large"},
+        {Reason::signal_bearer, 400, "signal_bearer"},
+        {Reason::signal_subject, 400, "signal_subject"},
         {Reason::refresh_denied, 401, "refresh_denied"},
         {Reason::revocation_failed, 502, "revocation_failed"},
     };
