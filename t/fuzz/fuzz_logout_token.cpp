@@ -2,16 +2,11 @@
 // Back-channel logout: the body of the request as it comes, and claims under a good signature. The
 // first byte says which: "F" a form body, "C" claims, which are signed here with the published key
 // of RFC 8037 A.1; anything else is a token.
-#include <openssl/evp.h>
-
-#include <array>
-
 #include "fuzz.hpp"
-#include "oidc/encode.hpp"
 #include "oidc/id_token.hpp"
 #include "oidc/json.hpp"
 #include "oidc/logout_token.hpp"
-#include "oidc/ptr.hpp"
+#include "signed.hpp"
 
 using namespace oidc;
 using namespace oidc::fuzz;
@@ -19,40 +14,7 @@ using namespace oidc::fuzz;
 namespace {
 
 constexpr Seconds kNow = 1'700'000'000;
-constexpr std::string_view kJwks =
-    R"({"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]})";
-constexpr std::string_view kPrivate = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
-
-struct Fixed {
-    KeySet keys;
-    ProviderConfig config;
-    std::array<Alg, 1> algs = {Alg::EdDSA};
-    PkeyPtr key;
-
-    Fixed() {
-        Result<KeySet> parsed = KeySet::parse(kJwks);
-        const auto bytes = base64url_decode(kPrivate);
-        promise(parsed.ok() && bytes.has_value(), "the keys are good");
-        keys = *std::move(parsed);
-        key.reset(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, as_bytes(*bytes).data(),
-                                               bytes->size()));
-        promise(key != nullptr, "the private key is good");
-        config.issuer = "https://op.example";
-        config.client_id = "client";
-    }
-    [[nodiscard]] std::string sign(std::string_view claims) const {
-        std::string token = base64url_encode(as_bytes(R"({"alg":"EdDSA"})")) + "." +
-                            base64url_encode(as_bytes(claims));
-        const MdCtxPtr ctx(EVP_MD_CTX_new());
-        std::array<unsigned char, 64> signature{};
-        std::size_t size = signature.size();
-        promise(EVP_DigestSignInit(ctx.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
-                    EVP_DigestSign(ctx.get(), signature.data(), &size, as_bytes(token).data(),
-                                   token.size()) == 1,
-                "signing works");
-        return token + "." + base64url_encode(ByteView(signature.data(), size));
-    }
-};
+constexpr std::string_view kHeader = R"({"alg":"EdDSA"})";
 
 void check_form(std::string_view body) {
     const Result<std::string> token = parse_logout_form("application/x-www-form-urlencoded", body);
@@ -62,7 +24,7 @@ void check_form(std::string_view body) {
 }
 
 // Every rule again, read from the claims in another way.
-void check_accepted(const Fixed& fixed, const LogoutToken& token, std::string_view claims) {
+void check_accepted(const Signed& fixed, const LogoutToken& token, std::string_view claims) {
     Result<JsonPtr> json = json_parse_object(claims);
     promise(json.ok(), "accepted claims are an object");
     const json_t* object = json->get();
@@ -86,7 +48,7 @@ void check_accepted(const Fixed& fixed, const LogoutToken& token, std::string_vi
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    static const Fixed fixed;
+    static const Signed fixed;
     const std::string_view input = text_of(data, size);
     const char kind = input.empty() ? '\0' : input.front();
     if (kind == 'F') {
@@ -94,8 +56,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return 0;
     }
     const std::string_view claims = kind == 'C' ? input.substr(1) : std::string_view();
-    const std::string compact = kind == 'C' ? fixed.sign(claims) : std::string(input);
-    const LogoutTokenExpectation expected{&fixed.config, &fixed.keys, fixed.algs, kNow};
+    const std::string compact = kind == 'C' ? fixed.sign(kHeader, claims) : std::string(input);
+    const PostedTokenExpectation expected{&fixed.config, &fixed.keys, fixed.algs, kNow};
     const Result<LogoutToken> token = validate_logout_token(compact, expected);
     if (!token) {
         (void)logout_token_error(token.error());
