@@ -312,6 +312,7 @@ void add_endpoints(SrvConf& server, Provider& provider) {
     add(Endpoint::Kind::logout, provider.logout_path);
     add(Endpoint::Kind::frontchannel, provider.frontchannel_path);
     add(Endpoint::Kind::backchannel, provider.backchannel_path);
+    add(Endpoint::Kind::signals, provider.signals_path);
 }
 
 // Where people choose; nobody has to where there is one provider.

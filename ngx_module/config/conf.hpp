@@ -116,6 +116,7 @@ struct Provider {
     std::string post_logout_param{"post_logout_redirect_uri"};  // as the provider calls it
     std::vector<std::string> logout_origins;                    // beside our own
     std::string backchannel_path;
+    std::string signals_path;
     std::string logout_hook;  // path of a subrequest; empty: none
     // Per user; 0: none. Of stores that know all sessions.
     std::size_t session_limit = 50;
@@ -282,6 +283,7 @@ struct Endpoint {
         logout,
         frontchannel,
         backchannel,
+        signals,
         choice
     };
     Kind kind{};

@@ -23,7 +23,7 @@ char* check_urls(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) {
         std::string_view name;
         const std::string& url;
     };
-    const std::array<Entry, 10> entries{
+    const std::array<Entry, 11> entries{
         {{c.tenants.empty() ? "issuer" : "issuer_template", c.issuer},
          {"config_url", c.config_url},
          {"authorization_endpoint", c.authorization_endpoint},
@@ -33,7 +33,8 @@ char* check_urls(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) {
          {"end_session_endpoint", c.end_session_endpoint},
          {"revocation_endpoint", c.revocation_endpoint},
          {"pushed_authorization_request_endpoint", c.pushed_authorization_request_endpoint},
-         {"introspection_endpoint", c.introspection_endpoint}}};
+         {"introspection_endpoint", c.introspection_endpoint},
+         {"shared_signals_issuer", c.signals.issuer}}};
     for (const Entry& entry : entries) {
         if (entry.url.empty()) {
             continue;
@@ -52,6 +53,28 @@ char* check_urls(ngx_conf_t* cf, const ProviderConfig& c, const Block& block) {
         if (!url) {
             return conf_error(cf, block.where("post_logout_uri"), url.error().detail);
         }
+    }
+    return conf_ok();
+}
+
+char* check_signals(ngx_conf_t* cf, const Provider& p, const Block& block) {
+    constexpr std::string_view kUri = "shared_signals_uri";
+    constexpr std::string_view kFile = "shared_signals_token_file";
+    if (block.given(kUri) && !block.given(kFile)) {
+        return conf_error(cf, block.where(kUri),
+                          "\"shared_signals_uri\" needs \"shared_signals_token_file\": what the "
+                          "transmitter shows that it is the one");
+    }
+    for (const std::string_view name : {kFile, std::string_view("shared_signals_issuer"),
+                                        std::string_view("shared_signals_audience")}) {
+        if (block.given(name) && !block.given(kUri)) {
+            return conf_error(cf, block.where(name),
+                              in_quotes(name) + " needs \"shared_signals_uri\"");
+        }
+    }
+    if (block.given("shared_signals_issuer") && !p.config.tenants.empty()) {
+        return conf_error(cf, block.where("shared_signals_issuer"),
+                          "\"shared_signals_issuer\" cannot be combined with \"issuer_template\"");
     }
     return conf_ok();
 }
@@ -262,6 +285,9 @@ char* lint_provider(ngx_conf_t* cf, Provider& p, const Block& block) {
         return rv;
     }
     if (char* rv = check_client(cf, p, block); rv != conf_ok()) {
+        return rv;
+    }
+    if (char* rv = check_signals(cf, p, block); rv != conf_ok()) {
         return rv;
     }
     if (!p.logout_path.empty() && !is_cookie_path(p.logout_path, p.cookie_path)) {

@@ -12,6 +12,7 @@
 #include "config/transport_directives.hpp"
 #include "oidc/client_credentials.hpp"
 #include "oidc/cookie.hpp"
+#include "oidc/shared_signals.hpp"
 #include "oidc/state.hpp"
 #include "oidc/text.hpp"
 #include "oidc/uri.hpp"
@@ -23,6 +24,15 @@ namespace {
 // ---- the table -------------------------------------------------------------------------------
 
 constexpr std::size_t kMany = 64;
+
+char* set_signals_token_file(Block& b) {
+    Secret& token = config(b).signals.token;
+    if (char* rv = b.secret_file(token, kMaxSecretFile); rv != conf_ok()) {
+        return rv;
+    }
+    const std::string why = why_no_signal_token(token.view());
+    return why.empty() ? conf_ok() : b.error("holds no bearer token: it " + why);
+}
 
 constexpr BlockDirective kDirectives[] = {
     {"issuer", {}, 1, 1, [](Block& b) { return b.text(config(b).issuer); }},
@@ -153,6 +163,18 @@ constexpr BlockDirective kDirectives[] = {
      1,
      1,
      [](Block& b) { return b.local_path(provider(b).backchannel_path); }},
+    {"shared_signals_uri",
+     {},
+     1,
+     1,
+     [](Block& b) { return b.local_path(provider(b).signals_path); }},
+    {"shared_signals_token_file", {}, 1, 1, set_signals_token_file},
+    {"shared_signals_issuer", {}, 1, 1, [](Block& b) { return b.text(config(b).signals.issuer); }},
+    {"shared_signals_audience",
+     {},
+     1,
+     kMany,
+     [](Block& b) { return b.words(config(b).signals.audience); }},
     {"revocation_endpoint",
      {},
      1,
@@ -238,12 +260,13 @@ char* derive(ngx_conf_t* cf, Provider& p, const Block& block) {
         return rv;
     }
 
-    const std::array<std::pair<const char*, const std::string*>, 6> paths = {{
+    const std::array<std::pair<const char*, const std::string*>, 7> paths = {{
         {"redirect_uri", &p.callback_path},
         {"initiate_login_uri", &p.initiation_path},
         {"logout_uri", &p.logout_path},
         {"frontchannel_logout_uri", &p.frontchannel_path},
         {"backchannel_logout_uri", &p.backchannel_path},
+        {"shared_signals_uri", &p.signals_path},
         {"logout_hook", &p.logout_hook},
     }};
     for (std::size_t i = 1; i < paths.size(); ++i) {

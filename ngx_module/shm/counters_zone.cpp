@@ -119,6 +119,10 @@ void CountersZone::count_refresh(RefreshResult result) noexcept {
     count_of(counters_->refreshes, result);
 }
 
+void CountersZone::count_signal(SignalResult result) noexcept {
+    count_of(counters_->signals, result);
+}
+
 void CountersZone::count_request(IdpEndpoint endpoint, std::optional<std::uint64_t> microseconds,
                                  std::optional<IdpFailure> failure,
                                  std::uint64_t connections) noexcept {

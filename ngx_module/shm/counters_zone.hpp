@@ -30,6 +30,8 @@ class CountersZone : private ZoneBase {
     // A session has ended before its time, or several at once by the same message.
     void count_logout(LogoutKind kind) noexcept;
     void count_refresh(RefreshResult result) noexcept;
+    // A security event was accepted, or its token again.
+    void count_signal(SignalResult result) noexcept;
     // A request to the provider is over, after so many microseconds on a monotonic clock; nullopt:
     // it was never sent. `connections`: how many were opened for it.
     void count_request(IdpEndpoint endpoint, std::optional<std::uint64_t> microseconds,

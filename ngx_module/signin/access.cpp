@@ -23,6 +23,7 @@
 #include "signin/logout.hpp"
 #include "signin/refresher.hpp"
 #include "signin/renewal.hpp"
+#include "signin/shared_signals.hpp"
 #include "signin/unauthenticated.hpp"
 
 namespace oidc::ngx {
@@ -72,7 +73,8 @@ ngx_int_t decide_for(ngx_http_request_t* r, RequestContext& ctx, const Asked& as
 ngx_int_t decide_at(ngx_http_request_t* r, RequestContext& ctx, const Endpoint& endpoint,
                     Provider*& provider) {
     using Kind = Endpoint::Kind;
-    if (endpoint.kind == Kind::backchannel || endpoint.kind == Kind::choice) {
+    if (endpoint.kind == Kind::backchannel || endpoint.kind == Kind::signals ||
+        endpoint.kind == Kind::choice) {
         return NGX_OK;
     }
     if (endpoint.kind == Kind::callback && is_for_backend(ctx, *provider)) {
@@ -109,6 +111,9 @@ ngx_int_t find_answer(ngx_http_request_t* r, RequestContext& ctx, const Endpoint
     switch (endpoint.kind) {
         case Endpoint::Kind::backchannel:
             answer = handle_backchannel;
+            break;
+        case Endpoint::Kind::signals:
+            answer = handle_signal;
             break;
         case Endpoint::Kind::initiation:
             answer = handle_initiation;

@@ -66,7 +66,11 @@ ngx_int_t end_named(ngx_http_request_t* r, RequestContext& ctx, Named named, boo
 ngx_int_t handle_frontchannel(ngx_http_request_t* r, RequestContext& ctx, Provider& provider) {
     begin_task(r, ctx, RequestTask::Kind::logout, provider);
     if (r->method != NGX_HTTP_GET && r->method != NGX_HTTP_HEAD) {
-        return logout_not_allowed(r, ctx, "a front-channel logout must come with GET", "GET, HEAD");
+        const Error error =
+            fail(Reason::callback_method, "a front-channel logout must come with GET");
+        Respond respond = backchannel_refusal(error);
+        respond.headers.push_back({"Allow", "GET, HEAD"});
+        return refuse_provider(r, ctx, "logout", error, respond);
     }
     if (ctx.authenticated()) {
         const bool nameless =

@@ -72,14 +72,11 @@ bool ended_any(const RequestTask& task) noexcept {
     return !task.ended.counted || task.ended.sessions > 0;
 }
 
-ngx_int_t logout_not_allowed(ngx_http_request_t* r, RequestContext& ctx, const char* detail,
-                             const char* allow) {
-    const Error error = fail(Reason::callback_method, detail);
+ngx_int_t refuse_provider(ngx_http_request_t* r, RequestContext& ctx, const char* what,
+                          const Error& error, const Respond& respond) {
     counters(r).count_refusal(error.reason);
     ctx.answer.error_code = reason_info(error.reason).code.data();
-    log_refusal(r->connection->log, "logout", ctx.task->provider->config.name, error, "-", true);
-    Respond respond = backchannel_refusal(error);
-    respond.headers.push_back({"Allow", allow});
+    log_refusal(r->connection->log, what, ctx.task->provider->config.name, error, "-", true);
     return send_respond(r, respond);
 }
 

@@ -4,6 +4,8 @@
 
 #include <functional>
 
+#include "oidc/http_message.hpp"
+#include "oidc/result.hpp"
 #include "request/request_ctx.hpp"
 #include "request/request_task.hpp"
 
@@ -22,8 +24,9 @@ bool end_owned(RequestTask& task, RecordTable::Tag which, std::uint64_t tag);
 void log_ended(const RequestTask& task, const char* how) noexcept;
 bool ended_any(const RequestTask& task) noexcept;
 
-// 405 for a logout that the provider begins; `allow` names the methods.
-ngx_int_t logout_not_allowed(ngx_http_request_t* r, RequestContext& ctx, const char* detail,
-                             const char* allow);
+// Counts and logs the refusal of what the provider has begun; `what` is "logout". The answer is
+// `respond`.
+ngx_int_t refuse_provider(ngx_http_request_t* r, RequestContext& ctx, const char* what,
+                          const Error& error, const Respond& respond);
 
 }  // namespace oidc::ngx

@@ -144,6 +144,7 @@ void add_counters(CountersZone& zone, JsonObject& json) {
     json.add("logouts", counters.all_logouts());
     json.add("logouts_by_kind", enum_json<LogoutKind>(counters.logouts));
     json.add("refreshes", enum_json<RefreshResult>(counters.refreshes));
+    json.add("shared_signals", enum_json<SignalResult>(counters.signals));
     json.add("challenges", counters.challenges);
     json.add("redirects", counters.redirects);
     JsonObject refusals;
