@@ -53,6 +53,9 @@ def files(lab):
     put("key-other", lab.keys.p384.private_pem())
     put("key-ed", lab.keys.ed.private_pem())
     put("lines", "one\ntwo\n")
+    put("signals", "0123456789abcdef\n")
+    put("signals-short", "0123456789abcde")
+    put("signals-blank", "0123456789 abcdef")
     put("crl", lab.pki.crl.read_bytes())
     (folder / "link").symlink_to(folder / "secret")
     os.mkfifo(folder / "fifo")
@@ -106,6 +109,7 @@ def elsewhere(directives, of_server=""):
 
 
 P, S = "provider", "server"
+SIGNALS_TOKEN = "shared_signals_token_file @F@/signals;"
 # name: (part, text, what the message says). Parts: provider (inside the block), server (inside the
 # server), http (beside them), or whole (everything).
 REFUSED = {
@@ -167,6 +171,25 @@ REFUSED = {
     "block-inside": (P, "scope { }", 'unexpected "{"'),
     "logout-paths": (P, "logout_uri /x; backchannel_logout_uri /x;", "backchannel_logout_uri"),
     "frontchannel-is-callback": (P, "frontchannel_logout_uri /oidc_callback;", "redirect_uri"),
+    "signals-paths": (P, f"backchannel_logout_uri /x; shared_signals_uri /x; {SIGNALS_TOKEN}",
+                      '"shared_signals_uri" must not be the path of "backchannel_logout_uri"'),
+    "signals-callback": (P, f"shared_signals_uri /oidc_callback; {SIGNALS_TOKEN}", "redirect_uri"),
+    "signals-no-path": (P, f"shared_signals_uri signals; {SIGNALS_TOKEN}", "shared_signals_uri"),
+    "signals-without-token": (P, "shared_signals_uri /x;", '"shared_signals_uri" needs "shared_signals_token_file"'),
+    "signals-token-alone": (P, SIGNALS_TOKEN, '"shared_signals_token_file" needs "shared_signals_uri"'),
+    "signals-token-short": (P, "shared_signals_uri /x; shared_signals_token_file @F@/signals-short;",
+                            "has 15 bytes, 16 to 4096 are accepted"),
+    "signals-token-blank": (P, "shared_signals_uri /x; shared_signals_token_file @F@/signals-blank;",
+                            "has characters that no bearer token has"),
+    "signals-token-empty": (P, "shared_signals_uri /x; shared_signals_token_file @F@/empty;", "is empty"),
+    "signals-token-missing": (P, "shared_signals_uri /x; shared_signals_token_file @F@/nothing;", "No such file"),
+    "signals-issuer-alone": (P, "shared_signals_issuer https://x.example;", 'needs "shared_signals_uri"'),
+    "signals-audience-alone": (P, "shared_signals_audience x;", 'needs "shared_signals_uri"'),
+    "signals-issuer-http": (P, f"shared_signals_uri /x; {SIGNALS_TOKEN} shared_signals_issuer http://x.example;",
+                            "shared_signals_issuer"),
+    "signals-issuer-template": ("whole-provider", f"client_id x; {TEMPLATE} a; {THERE} "
+                                f"shared_signals_uri /x; {SIGNALS_TOKEN} shared_signals_issuer https://x.example;",
+                                'cannot be combined with "issuer_template"'),
     "session-refresh": (P, "session_refresh yes;", '"on" or "off"'),
     "session-refresh-before": (P, "session_refresh on before=0;", "before="),
     "session-refresh-argument": (P, "session_refresh on after=1m;", "before="),
@@ -685,6 +708,8 @@ def test_the_redirect_uri_of_a_server_with_several_addresses(files):
 
 ACCEPTED = {
     "minimal": (P, ""), "include": ("whole-provider", "issuer https://idp.example; include @F@/part.conf;"),
+    "signals": (P, f"shared_signals_uri /x; {SIGNALS_TOKEN} shared_signals_issuer https://x.example; "
+                   "shared_signals_audience a b;"),
     "secret-file": (P, "client_secret_file @F@/secret;"), "symlink": (P, "client_secret_file @F@/link;"),
     "return-under-off": (S, "auth_oidc idp; location /r { auth_oidc off; return 200 x; }"),
     "redirect-location": (S, "auth_oidc idp; location = /r { auth_oidc off; return 301 /x; }"),

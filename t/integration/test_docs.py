@@ -155,7 +155,7 @@ FORGOTTEN = {
     "metric-build": ("metrics", change('{"openssl", OpenSSL_version', '{"tls", OpenSSL_version')),
     "metric-undocumented": ("metrics", change("| `oidc_provider_keys` |", "| `oidc_provider_key_count` |")),
     "step-new": ("steps", change("using Step = std::variant<", "using Step = std::variant<NewStep, ")),
-    "step-gone": ("steps", change("EndSessions, Introspected>", "EndSessions>")),
+    "step-gone": ("steps", change("EndSessions, Introspected, HeardSignals>", "EndSessions, HeardSignals>")),
     "event-new": ("steps", change("using Event = std::variant<", "using Event = std::variant<NewEvent, ")),
     "folder-new": ("folder_map", lambda tree: docs.Tree(tree.texts, tree.paths | {"new/"})),
     "test-folder-new": ("folder_map", lambda tree: docs.Tree(tree.texts, tree.paths | {"t/new/"})),

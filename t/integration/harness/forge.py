@@ -219,6 +219,7 @@ def encrypted(text, jwk, alg="RSA-OAEP-256", enc="A256GCM", header=None, parts=N
 
 
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+SECURITY_EVENTS = "https://schemas.openid.net/secevent/"
 
 
 def logout_token(header, claims, key):

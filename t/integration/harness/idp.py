@@ -731,3 +731,16 @@ class Idp:
                                           "exp": now + 120, **claims}, key)
         self.canary(token, "logout token")
         return token
+
+    def security_event(self, event, header=None, key=None, alg=None, **claims):
+        """A security event token (RFC 8417) about u-1001, `event` behind the common part of the
+        types' addresses ("caep/event-type/session-revoked"), or the whole `events`. Otherwise as logout_token."""
+        alg = alg or self.alg
+        key = key or (self.client_secret if alg.startswith("HS") else self.key)
+        head = {"alg": alg, "typ": "secevent+jwt", "kid": getattr(key, "kid", None), **(header or {})}
+        events = {forge.SECURITY_EVENTS + event: {}} if isinstance(event, str) else event
+        token = forge.logout_token(head, {
+            "iss": self.issuer, "aud": self.client_id, "iat": int(time.time()) + self.offset, "events": events,
+            "sub_id": {"format": "iss_sub", "iss": self.issuer, "sub": "u-1001"}, **claims}, key)
+        self.canary(token, "security event token")
+        return token
