@@ -219,7 +219,7 @@ def talk(sock, url, method, headers, body, timeout, target=None):
                   "Accept": "application/json", **headers}
         if body is not None:
             fields["Content-Length"] = str(len(body))
-            fields["Content-Type"] = "application/x-www-form-urlencoded"
+            fields.setdefault("Content-Type", "application/x-www-form-urlencoded")
         for name, text in fields.items():
             connection.putheader(name, text)
         connection.endheaders(body)

@@ -70,6 +70,7 @@ def test_the_modules_manual_page_has_every_reason(pages):
 @pytest.mark.parametrize("command, program", [
     pytest.param("auth-oidc-check", "ops/auth-oidc-check", marks=case("F-46")),
     pytest.param("auth-oidc-check-vhost", "ops/check-vhost", marks=case("F-46")),
+    pytest.param("auth-oidc-signals", "ops/auth-oidc-signals", marks=case("F-46")),
     pytest.param("auth-oidc-migrate", "tools/migrate", marks=case("F-46"))])
 def test_a_programs_manual_page_names_every_option(pages, command, program):
     page = without_escapes(pages[command + ".8"])
@@ -149,7 +150,7 @@ def test_every_package_has_the_commands_that_the_documents_name():
     """Each with its manual page, and what it reads beside it."""
     told = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md"))
     commands = set(re.findall(r"`(auth-oidc-[a-z-]+)[` ]", told))
-    assert {"auth-oidc-check", "auth-oidc-check-vhost", "auth-oidc-migrate"} == commands
+    assert {"auth-oidc-check", "auth-oidc-check-vhost", "auth-oidc-migrate", "auth-oidc-signals"} == commands
     links = (DEBIAN / "libnginx-mod-http-auth-oidc.links").read_text()
     pages = (DEBIAN / "libnginx-mod-http-auth-oidc.manpages").read_text().split()
     spec = (ROOT / "ops/packages/rpm/nginx-mod-http-auth-oidc.spec").read_text()

@@ -327,6 +327,7 @@ def commands_of(program):
 
 @pytest.mark.parametrize("program, names", [
     ("ops/auth-oidc-check", r"(?:ops/)?auth-oidc-check"),
+    ("ops/auth-oidc-signals", r"auth-oidc-signals"),
     ("ops/check-vhost", r"(?:ops/check-vhost|auth-oidc-check-vhost)")])
 def test_options_of_our_programs_exist(program, names):
     known = subprocess.run([sys.executable, ROOT / program, "--help"], capture_output=True, text=True, timeout=60,

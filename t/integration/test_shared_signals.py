@@ -377,7 +377,8 @@ BAD_REQUESTS = {
     "newline": (b"TOKEN\n", TYPE, "signal_malformed", 400), "nul": (b"TOKEN\0", TYPE, "signal_malformed", 400),
     "twice": (b"TOKENTOKEN", TYPE, "signal_malformed", 400), "dots": (b"..", TYPE, "signal_malformed", 400),
     "five-parts": (b"a.b.c.d.e", TYPE, "signal_malformed", 400),
-    "large": (b"x" * 70_000, TYPE, "signal_too_large", 413), "megabyte": (b"x" * 1_000_000, TYPE, "signal_too_large", 413),
+    "large": (b"x" * 70_000, TYPE, "signal_too_large", 413),
+    "megabyte": (b"x" * 1_000_000, TYPE, "signal_too_large", 413),
 }
 
 
