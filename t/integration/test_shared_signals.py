@@ -12,6 +12,7 @@ from harness.idp import Idp
 from harness.outcome import challenge, passes, sane
 from harness.site import Site
 from harness.stores import STORE
+from harness.wire import Reply
 
 PATH = "/oidc/signals"
 TYPE = "application/secevent+jwt"
@@ -412,6 +413,30 @@ def test_deep_nesting(site):
     head = {"alg": "RS256", "typ": "secevent+jwt", "kid": site.idp.key.kid}
     refused(site, send(site, forge.signed(head, payload, site.idp.key)), "signal_malformed")
     sane(site)
+
+
+# ---- the provider is away ----------------------------------------------------------------------
+
+@case("L-60")
+def test_the_keys_are_not_known_yet(make_site, bearer_file):
+    """A security event is the first thing that comes after a start."""
+    site = make_site(directives=directives(bearer_file), own_paths=("/oidc_callback", PATH), control=False)
+    accepted(deliver(site))
+
+
+@case("L-60")
+def test_the_provider_is_away(make_site, bearer_file):
+    """Nothing is taken for heard: the same token counts when it comes again."""
+    site = make_site(directives=directives(bearer_file), own_paths=("/oidc_callback", PATH), control=False)
+    site.idp.on["jwks"] = lambda x: Reply(b"", status=500)
+    token = site.idp.security_event(REVOKED)
+    answer = send(site, token)
+    assert answer.status in (502, 503) and answer.body == b"", answer
+    assert "no-store" in answer.headers.get("cache-control"), answer
+    assert 'shared signal at provider "idp" refused: jwks_unavailable' in site.log_since_mark()
+    del site.idp.on["jwks"]
+    site.wait(lambda: send(site, token).status == 202, "the keys are fetched", 30)
+    assert ENDED_NONE in site.log_since_mark() and "was used before" not in site.log_since_mark()
 
 
 # ---- settings ----------------------------------------------------------------------------------
