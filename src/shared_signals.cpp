@@ -141,6 +141,7 @@ class Subjects {
                        std::to_string(kMaxSignalEvents) + " are accepted");
         }
         Found all;
+        all.foreign = true;
         for (std::size_t i = 0; i < count; ++i) {
             auto found = part(json_array_get(list, i), false);
             if (!found) {
@@ -148,6 +149,7 @@ class Subjects {
             }
             all.owners.insert(all.owners.end(), found->owners.begin(), found->owners.end());
             all.why_not += (i == 0 ? "" : "; ") + found->why_not;
+            all.foreign = all.foreign && found->foreign;
         }
         if (!all.owners.empty()) {
             all.why_not.clear();

@@ -256,6 +256,11 @@ START_TEST(l_46_who_is_not_found) {
     assert_nobody(complex(R"("session":{"format":"opaque","id":"sid-1"},"user":{"format":)"
                           R"("iss_sub","iss":"https://evil.example","sub":"john-id"})"),
                   "https://evil.example");
+    // Nor where several names are given, all of them of another issuer.
+    assert_nobody(
+        complex(R"("session":{"format":"opaque","id":"sid-1"},"user":{"format":"aliases",)"
+                R"("identifiers":[{"format":"iss_sub","iss":"https://other","sub":"x"}]})"),
+        "another issuer");
     assert_nobody(aliases(2, R"({"format":"did","url":"did:example:1"})"), "\"did\"");
 }
 END_TEST
