@@ -70,7 +70,7 @@ struct RequestTask final : FlowRunner::Owner {
     SessionStore::Ended ended;
     std::vector<RecordTable::Listed> listed;
     Unit erased;
-    bool first_use = false;
+    bool store_says = false;
 
     // ---- of a login
     std::string start_again;  // where the login began
@@ -152,8 +152,8 @@ inline const char* store_answer(const SessionStore::Ended& /*done*/) noexcept {
 inline const char* store_answer(const std::vector<RecordTable::Listed>& /*done*/) noexcept {
     return "sessions of an owner listed";
 }
-inline const char* store_answer(const bool& first) noexcept {
-    return first ? "logout token is new" : "logout token was used before";
+inline const char* store_answer(const bool& says) noexcept {
+    return says ? "yes" : "no";
 }
 void log_store_answer(const RequestTask& task, const Provider& provider,
                       const char* answer) noexcept;

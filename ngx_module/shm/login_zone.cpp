@@ -130,4 +130,9 @@ bool LoginZone::use_once(const Digest& digest, Seconds expires, Seconds now) noe
     return OnceTable::attach(used_states()).use(digest, expires, now);
 }
 
+bool LoginZone::is_used(const Digest& digest, Seconds now) const noexcept {
+    ZoneLock lock(shpool_);
+    return OnceTable::attach(used_states()).knows(digest, now);
+}
+
 }  // namespace oidc::ngx

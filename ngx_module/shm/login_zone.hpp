@@ -38,6 +38,8 @@ class LoginZone : private ZoneBase {
     // What it was used for came to nothing.
     void forget_state(std::string_view state) noexcept;
     bool use_once(const Digest& digest, Seconds expires, Seconds now) noexcept;
+    // Whether use_once() would be false; nothing is changed.
+    [[nodiscard]] bool is_used(const Digest& digest, Seconds now) const noexcept;
 
     // Calls use(table) under the lock.
     template <class Use>

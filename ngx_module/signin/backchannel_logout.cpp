@@ -42,8 +42,7 @@ ngx_int_t accept_token(ngx_http_request_t* r, const RequestContext& ctx) {
 
 // The token holds.
 ngx_int_t end_named(ngx_http_request_t* r, RequestContext& ctx, const EndSessions& end) {
-    const SessionOwner owner = end;
-    return use_posted(r, ctx, kLogout, end, [r, &ctx, owner](bool first) {
+    return use_posted(r, ctx, kLogout, end, [r, &ctx, owner = SessionOwner(end)](bool first) {
         if (!first) {
             return refuse_posted(r, ctx, kLogout,
                                  fail(Reason::logout_token_replayed, "the token was used before"));

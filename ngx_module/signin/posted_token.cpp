@@ -64,20 +64,39 @@ ngx_int_t follow_posted(ngx_http_request_t* r, RequestContext& ctx, const Posted
         });
 }
 
-ngx_int_t use_posted(ngx_http_request_t* r, RequestContext& ctx, const Posted& posted,
-                     const UsedToken& token, std::function<ngx_int_t(bool)> next) {
-    RequestTask& task = *ctx.task;
-    const Provider& provider = *task.provider;
-    const bool asked = ask_store(task, provider, task.first_use, [&](auto done) {
-        return provider.store->sessions().use_once(token.jti_digest, token.remember_until,
-                                                   std::move(done));
-    });
+namespace {
+
+ngx_int_t when_answered(ngx_http_request_t* r, RequestContext& ctx, const Posted& posted,
+                        bool asked, std::function<ngx_int_t(bool)> next) {
     return when_ready(r, ctx, asked,
                       [r, &ctx, &posted, next = std::move(next)](const Event& event) {
                           const auto* error = std::get_if<Error>(&event);
                           return error != nullptr ? refuse_posted(r, ctx, posted, *error)
-                                                  : next(ctx.task->first_use);
+                                                  : next(ctx.task->store_says);
                       });
+}
+
+}  // namespace
+
+ngx_int_t look_for_posted(ngx_http_request_t* r, RequestContext& ctx, const Posted& posted,
+                          const UsedToken& token, std::function<ngx_int_t(bool)> next) {
+    RequestTask& task = *ctx.task;
+    const Provider& provider = *task.provider;
+    const bool asked = ask_store(task, provider, task.store_says, [&](auto done) {
+        return provider.store->sessions().is_used(token.jti_digest, std::move(done));
+    });
+    return when_answered(r, ctx, posted, asked, std::move(next));
+}
+
+ngx_int_t use_posted(ngx_http_request_t* r, RequestContext& ctx, const Posted& posted,
+                     const UsedToken& token, std::function<ngx_int_t(bool)> next) {
+    RequestTask& task = *ctx.task;
+    const Provider& provider = *task.provider;
+    const bool asked = ask_store(task, provider, task.store_says, [&](auto done) {
+        return provider.store->sessions().use_once(token.jti_digest, token.remember_until,
+                                                   std::move(done));
+    });
+    return when_answered(r, ctx, posted, asked, std::move(next));
 }
 
 ngx_int_t end_posted(ngx_http_request_t* r, RequestContext& ctx, const Posted& posted,

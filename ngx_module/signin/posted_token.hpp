@@ -44,6 +44,10 @@ ngx_int_t follow_posted(ngx_http_request_t* r, RequestContext& ctx, const Posted
                         std::unique_ptr<Flow> flow,
                         std::function<ngx_int_t(const TokenHolds&)> next);
 
+// `next` is told whether the token was used before.
+ngx_int_t look_for_posted(ngx_http_request_t* r, RequestContext& ctx, const Posted& posted,
+                          const UsedToken& token, std::function<ngx_int_t(bool)> next);
+
 // Notes the token as used; `next` is told whether that is for the first time.
 ngx_int_t use_posted(ngx_http_request_t* r, RequestContext& ctx, const Posted& posted,
                      const UsedToken& token, std::function<ngx_int_t(bool)> next);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/ports_ngx.hpp"
 #include "oidc/page.hpp"
@@ -46,14 +47,26 @@ struct Sum {
     }
 };
 
-void log_event(ngx_http_request_t* r, const RequestContext& ctx, const SignalEvent& event,
-               const Sum& sum) {
+// Of all events of a token that end sessions: which of them ended which is not known.
+void log_ended_by(ngx_http_request_t* r, const RequestContext& ctx,
+                  const std::vector<SignalEvent>& events, const Sum& sum) {
+    std::string types;
+    for (const SignalEvent& event : events) {
+        if (event.what == SignalResult::ended) {
+            types.append(types.empty() ? "" : ", ").append(event.type);
+        }
+    }
+    if (!types.empty()) {
+        log_of(r).write(LogLevel::info, "shared signal at provider \"" + name_of(ctx) +
+                                            "\" ended " + sum.text() + ": " + types);
+    }
+}
+
+void log_event(ngx_http_request_t* r, const RequestContext& ctx, const SignalEvent& event) {
     const std::string& name = name_of(ctx);
     switch (event.what) {
         case SignalResult::ended:
-            return log_of(r).write(LogLevel::info, "shared signal at provider \"" + name +
-                                                       "\" ended " + sum.text() + ": " +
-                                                       event.type);
+            return;  // one line for all
         case SignalResult::unmatched:
             return log_of(r).write(LogLevel::warn, "shared signal at provider \"" + name +
                                                        "\" unmatched, nothing has ended: " +
@@ -76,16 +89,19 @@ ngx_int_t accept_token(ngx_http_request_t* r, const RequestContext& ctx, const H
     }
     for (const SignalEvent& event : heard.events) {
         counters(r).count_signal(event.what);
-        log_event(r, ctx, event, sum);
+        log_event(r, ctx, event);
     }
+    log_ended_by(r, ctx, heard.events, sum);
     return send_respond(r, signal_page());
 }
 
-// The sessions of owners[index] and all behind it.
+// The sessions of owners[index] and all behind it; then the token is noted.
 ngx_int_t end_from(ngx_http_request_t* r, RequestContext& ctx,
-                   std::shared_ptr<const HeardSignals> heard, std::size_t index, Sum sum) {
+                   const std::shared_ptr<const HeardSignals>& heard, std::size_t index, Sum sum) {
     if (index == heard->owners.size()) {
-        return accept_token(r, ctx, *heard, sum);
+        return use_posted(r, ctx, kSignal, *heard, [r, &ctx, heard, sum](bool /*first*/) {
+            return accept_token(r, ctx, *heard, sum);
+        });
     }
     const SessionOwner& owner = heard->owners[index];
     return end_posted(r, ctx, kSignal, owner, [r, &ctx, heard, index, sum] {
@@ -96,11 +112,12 @@ ngx_int_t end_from(ngx_http_request_t* r, RequestContext& ctx,
     });
 }
 
-// The token holds.
+// The token holds. It is noted as used when the sessions have ended: where the store fails in
+// between, or the transmitter does not wait, its next attempt finds them still to be ended.
 ngx_int_t hear(ngx_http_request_t* r, RequestContext& ctx, const HeardSignals& said) {
     auto heard = std::make_shared<const HeardSignals>(said);
-    return use_posted(r, ctx, kSignal, *heard, [r, &ctx, heard](bool first) {
-        if (!first) {
+    return look_for_posted(r, ctx, kSignal, *heard, [r, &ctx, heard](bool used) {
+        if (used) {
             // The transmitter has not seen the first answer (RFC 8935 2).
             counters(r).count_signal(SignalResult::repeated);
             log_of(r).write(LogLevel::notice, "shared signal at provider \"" + name_of(ctx) +

@@ -298,6 +298,12 @@ SessionStore::Ticket CookieStore::use_once(const Digest& digest, Seconds until, 
     return 0;
 }
 
+SessionStore::Ticket CookieStore::is_used(const Digest& digest, Done<bool> done) {
+    const LoginZone* zone = LoginZone::running();
+    done(zone == nullptr || zone->is_used(digest, ngx_time()));
+    return 0;
+}
+
 // ---- refresh -----------------------------------------------------------------------------------
 
 SessionStore::Lease CookieStore::try_lease(const SessionRef& session, const SessionView& view,

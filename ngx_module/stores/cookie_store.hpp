@@ -39,6 +39,7 @@ class CookieStore final : public SessionStore {
                       Done<std::vector<RecordTable::Listed>> done) override;
     Ticket alive(const SessionRef& session, Done<bool> done) override;
     Ticket use_once(const Digest& digest, Seconds until, Done<bool> done) override;
+    Ticket is_used(const Digest& digest, Done<bool> done) override;
     Lease try_lease(const SessionRef& session, const SessionView& view,
                     Seconds seconds) noexcept override;
     Ticket update(const SessionRef& session, Secret record,

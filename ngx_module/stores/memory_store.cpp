@@ -119,6 +119,12 @@ SessionStore::Ticket MemoryStore::use_once(const Digest& digest, Seconds until, 
     return 0;
 }
 
+SessionStore::Ticket MemoryStore::is_used(const Digest& digest, Done<bool> done) {
+    const LoginZone* zone = LoginZone::running();
+    done(zone == nullptr || zone->is_used(digest, ngx_time()));
+    return 0;
+}
+
 SessionStore::Lease MemoryStore::try_lease(const SessionRef& session, const SessionView& /*view*/,
                                            Seconds seconds) noexcept {
     return sessions().lease(session.key, session.binding, ngx_time(), seconds) ? Lease::granted

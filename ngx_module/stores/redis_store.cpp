@@ -105,6 +105,22 @@ SessionStore::Ticket RedisStore::use_once(const Digest& digest, Seconds until, D
     });
 }
 
+SessionStore::Ticket RedisStore::is_used(const Digest& digest, Done<bool> done) {
+    return calls_.open<bool>(std::move(done), [&](const RedisCalls::CallPtr<bool>& call) {
+        RedisBatch batch;
+        batch.add({"EXISTS", records_.used_name(digest)});
+        const auto looked = [this, call](const RedisCalls::Replies& replies) {
+            if (replies[0].is_error()) {
+                calls_.answer<bool>(call,
+                                    redis_error("a look at a value that is used once", replies[0]));
+            } else {
+                calls_.answer<bool>(call, replies[0].integer != 0);
+            }
+        };
+        calls_.exchange(call, std::move(batch), looked);
+    });
+}
+
 // ---- refresh -----------------------------------------------------------------------------------
 
 SessionStore::Lease RedisStore::try_lease(const SessionRef& session, const SessionView& /*view*/,

@@ -116,6 +116,8 @@ class SessionStore {
     virtual Ticket alive(const SessionRef& session, Done<bool> done) = 0;
     // True the first time, over all nodes that share the store, until `until`.
     virtual Ticket use_once(const Digest& digest, Seconds until, Done<bool> done) = 0;
+    // Whether use_once() would be false; nothing is changed.
+    virtual Ticket is_used(const Digest& digest, Done<bool> done) = 0;
 
     // ---- refresh -----------------------------------------------------------------------------
 

@@ -711,6 +711,43 @@ def test_slow_redis(make_site, lab, redis):
         assert "no answer in time" in site.log_since_mark()
 
 
+@case("L-56")
+def test_an_event_while_redis_fails(make_site, lab, redis, tmp_path):
+    """Redis goes away between the look at the token and the end of the sessions: the next attempt ends them."""
+    bearer = tmp_path / "bearer"
+    bearer.write_text("push-7yGkFz0oXsB3qWc1\n")
+    bearer.chmod(0o600)
+    path = "/oidc/signals"
+    with Proxy(redis.socket) as proxy:
+        site = make_site(http=store(lab, f"127.0.0.1:{proxy.port}", prefix="signals:", timeout="500ms", local_copy="0"),
+                         directives={**DIRECTIVES, "shared_signals_uri": path, "shared_signals_token_file": str(bearer)},
+                         own_paths=(*OWN, path), control=False, workers=1)
+        cookie = works(site).session_cookie
+        looked, cut = [], []
+
+        def ends(said):
+            if b"signals:u:" in said:
+                looked.append(said)
+            elif looked and not cut and b"signals:" in said:
+                cut.append(said)
+                return True
+            return False
+        proxy.ends = ends
+        token = site.idp.security_event("caep/event-type/session-revoked")
+
+        def deliver():
+            return site.browser().request("POST", path, kind="none", cookies=False, body=token.encode(), headers={
+                "Content-Type": "application/secevent+jwt", "Authorization": f"Bearer {bearer.read_text().strip()}"})
+        # A question that may be asked twice is asked again on another connection: cut until it is given up.
+        proxy.ends = lambda said: ends(said) or bool(cut)
+        answer = deliver()
+        assert answer.status == 503 and cut, answer
+        proxy.ends = None
+        recovers(site, cookie)
+        assert deliver().status == 202
+        challenge(site, ask(site, cookie))
+
+
 @case("G-13")
 def test_clients_that_leave_while_waiting(make_site, lab, redis):
     with Proxy(redis.socket) as proxy:

@@ -168,13 +168,14 @@ class Client:
 
 class Proxy:
     """TCP to a unix socket. `delay`: seconds that answers wait; `stalled`: nothing passes;
-    `open` False: connections are refused."""
+    `open` False: connections are refused; `ends`: fn(what a client says) -> whether its connection ends instead."""
 
     def __init__(self, target):
         self.target = str(target)
         self.port = free_port()
         self.delay = 0
         self.stalled = False
+        self.ends = None
         self.stopping = False
         self.pairs = []
         self.lock = threading.Lock()
@@ -234,6 +235,8 @@ class Proxy:
             while data := source.recv(65536):
                 while self.stalled and not self.stopping:
                     time.sleep(0.01)
+                if not slow and self.ends and self.ends(data):
+                    break
                 if slow and self.delay:
                     time.sleep(self.delay)
                 target.sendall(data)
