@@ -179,7 +179,8 @@ OURS_ALONE = set("""
     auth_oidc_csrf auth_oidc_headers auth_oidc_pass_header callback claim_source clear_cookies
     client_assertion_audience http_proxy_password_file insecure_http introspection_signed jwks_refetch_interval
     oidc_page_language oidc_resource_metadata oidc_sessions post_logout_param preserve_fragment
-    session_idle_ignore session_limit""".split())
+    session_idle_ignore session_limit shared_signals_audience shared_signals_issuer shared_signals_token_file
+    shared_signals_uri""".split())
 
 
 def test_a_new_directive_is_looked_for_in_the_tables():
