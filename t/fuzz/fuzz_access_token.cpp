@@ -2,19 +2,16 @@
 // What programs bring. The first byte says which: "H" the value of an Authorization header, "C"
 // claims of an access token and "P" claims of a proof, which are signed here with the published key
 // of RFC 8037 A.1; anything else is a token and a proof as they come.
-#include <openssl/evp.h>
-
 #include <array>
 
 #include "fuzz.hpp"
 #include "oidc/access_token.hpp"
 #include "oidc/bearer.hpp"
 #include "oidc/dpop_proof.hpp"
-#include "oidc/encode.hpp"
 #include "oidc/id_token.hpp"
 #include "oidc/json.hpp"
-#include "oidc/ptr.hpp"
 #include "oidc/session.hpp"
+#include "signed.hpp"
 
 using namespace oidc;
 using namespace oidc::fuzz;
@@ -22,9 +19,6 @@ using namespace oidc::fuzz;
 namespace {
 
 constexpr Seconds kNow = 1'700'000'000;
-constexpr std::string_view kJwk =
-    R"({"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})";
-constexpr std::string_view kPrivate = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
 // RFC 8037 A.3.
 constexpr std::string_view kThumbprint = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
 constexpr std::string_view kUrl = "https://api.example/a";
@@ -32,37 +26,6 @@ constexpr std::string_view kUrl = "https://api.example/a";
 class NoLog : public Log {
   public:
     void write(LogLevel /*level*/, std::string_view /*text*/) noexcept override {}
-};
-
-struct Fixed {
-    KeySet keys;
-    ProviderConfig config;
-    std::array<Alg, 1> algs = {Alg::EdDSA};
-    PkeyPtr key;
-
-    Fixed() {
-        Result<KeySet> parsed = KeySet::parse("{\"keys\":[" + std::string(kJwk) + "]}");
-        const auto bytes = base64url_decode(kPrivate);
-        promise(parsed.ok() && bytes.has_value(), "the keys are good");
-        keys = *std::move(parsed);
-        key.reset(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, as_bytes(*bytes).data(),
-                                               bytes->size()));
-        promise(key != nullptr, "the private key is good");
-        config.issuer = "https://op.example";
-        config.client_id = "client";
-    }
-    [[nodiscard]] std::string sign(std::string_view header, std::string_view claims) const {
-        std::string token =
-            base64url_encode(as_bytes(header)) + "." + base64url_encode(as_bytes(claims));
-        const MdCtxPtr ctx(EVP_MD_CTX_new());
-        std::array<unsigned char, 64> signature{};
-        std::size_t size = signature.size();
-        promise(EVP_DigestSignInit(ctx.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
-                    EVP_DigestSign(ctx.get(), signature.data(), &size, as_bytes(token).data(),
-                                   token.size()) == 1,
-                "signing works");
-        return token + "." + base64url_encode(ByteView(signature.data(), size));
-    }
 };
 
 void check_header(std::string_view value) {
@@ -78,12 +41,12 @@ void check_header(std::string_view value) {
     }
 }
 
-Result<AccessToken> validate(const Fixed& fixed, std::string_view token, AccessTokenTyp typ) {
+Result<AccessToken> validate(const Signed& fixed, std::string_view token, AccessTokenTyp typ) {
     return validate_access_token(token, {&fixed.config, &fixed.keys, fixed.algs, kNow, typ});
 }
 
 // Every rule again, read in another way.
-void check_accepted(const Fixed& fixed, const AccessToken& token, std::string_view compact) {
+void check_accepted(const Signed& fixed, const AccessToken& token, std::string_view compact) {
     const json_t* claims = token.claims.get();
     const json_t* iss = json_object_get(claims, "iss");
     promise(json_is_string(iss) && fixed.config.issuer == json_string_value(iss), "iss");
@@ -113,7 +76,7 @@ void check_proof(std::string_view proof, bool ours) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    static const Fixed fixed;
+    static const Signed fixed;
     const std::string_view input = text_of(data, size);
     const char kind = input.empty() ? '\0' : input.front();
     const std::string_view rest = input.empty() ? input : input.substr(1);
@@ -121,7 +84,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         check_header(rest);
     } else if (kind == 'P') {
         check_proof(
-            fixed.sign(R"({"alg":"EdDSA","typ":"dpop+jwt","jwk":)" + std::string(kJwk) + "}", rest),
+            fixed.sign(R"({"alg":"EdDSA","typ":"dpop+jwt","jwk":)" + std::string(kSignedJwk) + "}",
+                       rest),
             true);
     } else if (kind == 'C') {
         const std::string compact = fixed.sign(R"({"alg":"EdDSA","typ":"at+jwt"})", rest);

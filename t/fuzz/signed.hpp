@@ -8,6 +8,7 @@
 #include <array>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "fuzz.hpp"
 #include "oidc/config.hpp"
@@ -17,6 +18,9 @@
 
 namespace oidc::fuzz {
 
+inline constexpr std::string_view kSignedJwk =
+    R"({"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})";
+
 struct Signed {
     KeySet keys;
     ProviderConfig config;
@@ -24,10 +28,8 @@ struct Signed {
     PkeyPtr key;
 
     Signed() {
-        constexpr std::string_view kJwks =
-            R"({"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]})";
         constexpr std::string_view kPrivate = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
-        Result<KeySet> parsed = KeySet::parse(kJwks);
+        Result<KeySet> parsed = KeySet::parse("{\"keys\":[" + std::string(kSignedJwk) + "]}");
         const auto bytes = base64url_decode(kPrivate);
         promise(parsed.ok() && bytes.has_value(), "the keys are good");
         keys = *std::move(parsed);
